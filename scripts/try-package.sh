@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Packs the package, installs the tarball in empty projects, and uses it as users do: ESM import, CommonJS require,
+# the command, the zero-code start, and types under `node16`, `nodenext` and `bundler` resolution.
+# Prints one line a check and `try-package: N passed, N failed`. dist/ must be built.
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+check() { # NAME COMMAND...
+  local name=$1
+  shift
+  if output=$("$@" 2>&1); then
+    passed=$((passed + 1))
+    echo "ok      $name"
+  else
+    failed=$((failed + 1))
+    printf 'FAILED  %s\n%s\n' "$name" "$output"
+  fi
+}
+
+tarball="$work/$(cd "$root" && npm pack --silent --pack-destination "$work" 2>/dev/null | tail -n 1)"
+[ -f "$tarball" ] || { echo "try-package: npm pack made no tarball"; exit 1; }
+
+no_strays() { ! tar -tzf "$tarball" | grep -Ev '^package/(dist/|collector-config/|docker-compose.yml|package.json|README.md|LICENSE|CHANGELOG.md)'; }
+check 'the tarball holds only what users need' no_strays
+check 'package.json is sound (publint)' npx --prefix "$root" publint run "$tarball" --strict
+# CommonJS gets the ES module by require(), which Node 20.19 and newer can.
+check 'types resolve (attw)' npx --prefix "$root" attw "$tarball" --profile esm-only --exclude-entrypoints ./package.json
+
+app="$work/app"
+mkdir "$app"
+cd "$app" || exit 1
+npm init -y >/dev/null 2>&1
+check 'installs in an empty project' npm install --silent --no-fund --no-audit "$tarball"
+
+cat > use.mjs <<'JS'
+import { readFileSync } from 'node:fs'
+import { startHive, verifyLog } from 'hivelog'
+const hive = startHive({ file: 'esm.jsonl', serviceName: 'try' })
+const lead = hive.spawn({ agentId: 'lead', isGod: true })
+lead.message({ to: 'human', act: 'inform', subject: 'hello' })
+lead.end()
+await hive.shutdown()
+const lines = readFileSync('esm.jsonl', 'utf8').trimEnd().split('\n').map(JSON.parse)
+const kinds = lines.map((line) => line.kind).join()
+if (kinds !== 'log.open,spawn,message,exit,log.seal') throw new Error(kinds)
+if (!(await verifyLog('esm.jsonl')).ok) throw new Error('verify')
+JS
+check 'ESM import' node use.mjs
+
+cat > use.cjs <<'JS'
+const { startHive, HiveSpanProcessor, JsonlSpanExporter } = require('hivelog')
+const hive = startHive({ file: 'cjs.jsonl' })
+hive.spawn({ agentId: 'lead' }).end()
+if (typeof HiveSpanProcessor !== 'function' || typeof JsonlSpanExporter !== 'function') throw new Error('exports')
+hive.shutdown().then(() => {
+  if (!require('node:fs').readFileSync('cjs.jsonl', 'utf8').includes('"kind":"exit"')) throw new Error('no exit line')
+})
+JS
+check 'CommonJS require' node --no-warnings use.cjs
+
+echo 'process.exitCode = 3' > app.mjs
+register() {
+  AGENT_ID=solo HIVELOG_FILE=register.jsonl node --import hivelog/register app.mjs
+  [ $? -eq 3 ] && grep -q '"kind":"exit","agentId":"solo","status":"error","error":"exit code 3"' register.jsonl
+}
+check 'node --import hivelog/register' register
+check 'hivelog verify' npx hivelog verify esm.jsonl
+check 'hivelog tail' npx hivelog tail -n 2 esm.jsonl
+
+cat > use.ts <<'TS'
+import { type HiveEvent, isKind, startHive } from 'hivelog'
+const hive = startHive({ file: 'x.jsonl', fsync: 'always', rotate: { maxBytes: 1e6, gzip: true } })
+const agent = hive.spawn({ agentId: 'a' })
+const durable: Promise<void> = agent.escalate({ subject: 's' }).durable
+const subject = (event: HiveEvent): string | undefined => (isKind(event, 'message') ? event.subject : undefined)
+// @ts-expect-error a message needs `act` and `subject`
+agent.message({ to: 'b' })
+export { durable, subject }
+TS
+cp use.ts use.cts
+printf '{"type":"module","private":true}' > esm-package.json
+npm install --silent --no-fund --no-audit --no-save typescript@5 @types/node@20 >/dev/null 2>&1
+types() { # MODULE RESOLUTION FILE
+  npx tsc --noEmit --strict --target es2022 --module "$1" --moduleResolution "$2" --types node "$3"
+}
+cp use.ts use.mts
+check 'types under node16' types node16 node16 use.mts
+check 'types under nodenext, ESM' types nodenext nodenext use.mts
+check 'types under nodenext, CommonJS' types nodenext nodenext use.cts
+check 'types under bundler' types esnext bundler use.ts
+
+echo "try-package: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,55 @@
+/** Line to event. A line that is no event is told apart with a reason, never with an exception. */
+import { isUtf8 } from 'node:buffer'
+import type { HiveEvent } from './kinds.js'
+
+export type Decoded = { event: HiveEvent } | { reason: string }
+
+/** The greatest distance from 1970 that a `Date` can hold, in milliseconds. */
+const MAX_TS = 8.64e15
+
+/**
+ * Decodes one line, without its newline. A trailing carriage return and a leading byte order mark are skipped.
+ * An event is a JSON object with a `ts` that is a possible time and a `kind` that is a non-empty string; a kind's
+ * own fields are not checked, so logs of other writers are read as they are. Never throws.
+ */
+export function decodeLine(line: string | Buffer): Decoded {
+  let text: string
+  if (typeof line === 'string') {
+    text = line
+  } else {
+    text = line.toString('utf8')
+    if (text.includes('\ufffd') && !isUtf8(line)) return { reason: 'invalid UTF-8' }
+  }
+  const last = text.charCodeAt(text.length - 1)
+  if (last === 13) text = text.slice(0, -1)
+  if (text.charCodeAt(0) === 0xfeff) text = text.slice(1)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    return { reason: whyNotJson(text, error) }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { reason: 'not a JSON object' }
+  const { ts, kind } = value as Record<string, unknown>
+  if (ts === undefined) return { reason: 'no ts' }
+  if (typeof ts !== 'number' || !(Math.abs(ts) <= MAX_TS)) return { reason: 'ts is not epoch milliseconds' }
+  if (kind === undefined) return { reason: 'no kind' }
+  if (typeof kind !== 'string' || kind === '') return { reason: 'kind is not a name' }
+  return { event: value as HiveEvent }
+}
+
+/** An event's own position in the log, if it carries a possible one. */
+export function ownSeq(event: HiveEvent): number | undefined {
+  const { seq } = event
+  return Number.isSafeInteger(seq) && (seq as number) > 0 ? seq : undefined
+}
+
+function whyNotJson(text: string, error: unknown): string {
+  if (text.trim() === '') return 'empty line'
+  if (text.includes('\0')) return 'NUL bytes'
+  if (error instanceof RangeError) return 'nested too deeply'
+  const message = error instanceof Error ? error.message : ''
+  if (/^(Unexpected end|Unterminated string)/.test(message)) return 'JSON cut short'
+  return 'invalid JSON'
+}

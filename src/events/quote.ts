@@ -1,0 +1,107 @@
+/** JSON text of strings and of any other value, fast for the plain ones and total for the odd ones. */
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON must escape exactly these
+const NEEDS_ESCAPE = /[\u0000-\u001f"\\\ud800-\udfff]/
+
+/** `JSON.stringify(text)`, several times faster when nothing has to be escaped. */
+export function quote(text: string): string {
+  // A loop beats the regular expression's fixed cost on short strings.
+  if (text.length > 48) return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c < 32 || c === 34 || c === 92 || (c >= 0xd800 && c <= 0xdfff)) return JSON.stringify(text)
+  }
+  return `"${text}"`
+}
+
+/** How deep a value may nest before the rest is cut off; readers and `JSON.parse` stacks stay safe. */
+const MAX_DEPTH = 32
+
+/** What to do with the strings and keys met on the way down. */
+export interface Scrub {
+  string(text: string): string
+  /** What to write instead of the value of this key; `undefined` to write the value. */
+  key(name: string): string | undefined
+}
+
+/**
+ * A plain JSON value that says the same as `value`, for everything that JavaScript can hold: it never throws.
+ * `toJSON` is honoured; a `bigint` becomes its decimal string, a circular reference, a function, a symbol, a
+ * throwing getter or too deep a nesting becomes a bracketed note. `undefined` stays and is left out by the caller.
+ */
+export function toPlain(value: unknown, scrub: Scrub): unknown {
+  return plain(value, scrub, [], '')
+}
+
+function plain(value: unknown, scrub: Scrub, path: object[], key: string): unknown {
+  switch (typeof value) {
+    case 'string':
+      return scrub.string(value)
+    case 'number':
+      return Number.isFinite(value) ? value : String(value)
+    case 'boolean':
+    case 'undefined':
+      return value
+    case 'bigint':
+      return String(value)
+    case 'function':
+    case 'symbol':
+      return `[${typeof value}]`
+  }
+  if (value === null) return null
+  const object = value as object
+  if (path.includes(object)) return '[circular]'
+  if (path.length >= MAX_DEPTH) return '[too deep]'
+  path.push(object)
+  try {
+    return plainObject(object, scrub, path, key)
+  } catch (error) {
+    return `[unserializable: ${describe(error)}]`
+  } finally {
+    path.pop()
+  }
+}
+
+function plainObject(object: object, scrub: Scrub, path: object[], key: string): unknown {
+  const toJSON = (object as { toJSON?: unknown }).toJSON
+  if (typeof toJSON === 'function') {
+    const replaced: unknown = toJSON.call(object, key)
+    if (replaced !== object) return plain(replaced, scrub, path, key)
+  }
+  if (object instanceof Error) {
+    return plain({ ...object, name: object.name, message: object.message }, scrub, path, key)
+  }
+  if (object instanceof Map) return plain([...object], scrub, path, key)
+  if (object instanceof Set) return plain([...object], scrub, path, key)
+  if (ArrayBuffer.isView(object)) return `[binary, ${object.byteLength} bytes]`
+  if (Array.isArray(object)) return object.map((item) => plain(item, scrub, path, key) ?? null)
+  const out: Record<string, unknown> = {}
+  for (const name of Object.keys(object)) {
+    const instead = scrub.key(name)
+    let item: unknown
+    try {
+      item = instead ?? plain((object as Record<string, unknown>)[name], scrub, path, name)
+    } catch (error) {
+      item = `[unserializable: ${describe(error)}]`
+    }
+    if (item === undefined) continue
+    const safeName = scrub.string(name)
+    // `__proto__` as an own key must stay a key, not become the prototype.
+    Object.defineProperty(out, safeName, {
+      value: item,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    })
+  }
+  return out
+}
+
+/** A thrown value's message; never throws itself. */
+export function describe(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return 'unknown error'
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Makes an event's fields fit to be written: secrets replaced, odd values made plain JSON, fields that are too big
+ * moved to an artifact. It runs once, before the event reaches either the file or a span.
+ */
+import type { Fields } from './encode.js'
+import { type ArtifactRef, ENVELOPE_FIELDS } from './kinds.js'
+import { type Scrub, toPlain } from './quote.js'
+import { type Redactor, SECRET_KEY_MASK } from './redact.js'
+
+/** Bytes above which a field is stored as an artifact. */
+export const MAX_FIELD_BYTES = 8 * 1024
+/** Fields above which a custom event's fields are stored together as one artifact. */
+const MAX_FIELDS = 128
+
+export class Scrubber {
+  #redactor: Redactor
+  #store: (content: string) => ArtifactRef
+  #maxFieldBytes: number
+  #scrub: Scrub
+
+  /**
+   * @param store keeps a content that is too big to inline
+   * @param maxFieldBytes bytes of JSON above which a field counts as too big
+   */
+  constructor(redactor: Redactor, store: (content: string) => ArtifactRef, maxFieldBytes = MAX_FIELD_BYTES) {
+    this.#redactor = redactor
+    this.#store = store
+    this.#maxFieldBytes = maxFieldBytes
+    this.#scrub = {
+      string: (text) => redactor.string(text),
+      key: (name) => (redactor.isSecretKey(name) ? SECRET_KEY_MASK : undefined),
+    }
+  }
+
+  /** Redacts a text of any length. */
+  text(text: string): string {
+    return this.#redactor.string(text)
+  }
+
+  /** Scrubs the fields of a known kind, in place: they are the caller's own object. Returns it. */
+  known(fields: Fields): Fields {
+    for (const name in fields) {
+      const value = fields[name]
+      if (typeof value === 'string') {
+        const clean = this.#redactor.string(value)
+        // Three bytes a character at most, so a short text needs no counting.
+        if (clean.length * 3 > this.#maxFieldBytes) fields[name] = this.#fit(clean)
+        else if (clean !== value) fields[name] = clean
+      } else if (typeof value !== 'boolean' && value !== undefined && !Number.isFinite(value)) {
+        fields[name] = this.#value(value)
+      }
+    }
+    return fields
+  }
+
+  /**
+   * Scrubs the fields of a user's own event into a new object, at any depth. A field whose name the line itself
+   * uses (`ts`, `seq`, …) gets a `_` in front.
+   */
+  custom(fields: unknown): Fields {
+    const plain = toPlain(fields ?? {}, this.#scrub)
+    if (typeof plain !== 'object' || plain === null || Array.isArray(plain))
+      return { value: this.#fitPlain(plain) }
+    const names = Object.keys(plain)
+    if (names.length > MAX_FIELDS) return { fields: this.#store(JSON.stringify(plain)) }
+    const out: Fields = {}
+    for (const name of names) {
+      const value = this.#fitPlain((plain as Fields)[name])
+      Object.defineProperty(out, ENVELOPE_FIELDS.has(name) ? `_${name}` : name, {
+        value,
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      })
+    }
+    return out
+  }
+
+  /** Any value as text for an artifact: a string as it is, everything else as JSON. Redacted. */
+  content(value: unknown): string {
+    return typeof value === 'string'
+      ? this.text(value)
+      : (JSON.stringify(toPlain(value, this.#scrub)) ?? 'null')
+  }
+
+  #value(value: unknown): unknown {
+    return this.#fitPlain(toPlain(value, this.#scrub))
+  }
+
+  #fitPlain(value: unknown): unknown {
+    if (typeof value === 'string') return this.#fit(value)
+    if (typeof value !== 'object' || value === null) return value
+    const json = JSON.stringify(value)
+    return Buffer.byteLength(json) > this.#maxFieldBytes ? this.#store(json) : value
+  }
+
+  #fit(text: string): string | ArtifactRef {
+    if (text.length <= this.#maxFieldBytes / 3) return text
+    return Buffer.byteLength(text) > this.#maxFieldBytes ? this.#store(text) : text
+  }
+}

@@ -1,0 +1,180 @@
+import { type Context, context, diag, ROOT_CONTEXT, type TracerProvider, trace } from '@opentelemetry/api'
+import type { Fields } from '../events/encode.js'
+import { isCustomKind } from '../events/kinds.js'
+import { ATTR } from '../otel/span-mapping.js'
+import { Agent, type AgentHost, messageFields } from './agent.js'
+import { AgentSpan } from './agent-span.js'
+import type { HiveCore } from './core.js'
+import { inheritedAgent } from './environment.js'
+import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
+import { Sent } from './sent-message.js'
+
+/** How a hive ends what `startHive` set up for it. */
+export interface HiveParts {
+  core: HiveCore
+  /** The incoming context: parent of agents that have none. */
+  incoming: Context
+  provider: TracerProvider
+  /** Ends the provider, the file, and what was registered. */
+  shutdown(): Promise<void>
+}
+
+/** A set of agents and their log. Made by `startHive`. */
+export class Hive {
+  /** The tracer provider, to give to instrumentations. */
+  readonly tracerProvider: TracerProvider
+  #parts: HiveParts
+  #host: AgentHost
+  #agents = new Map<string, Agent>()
+  /** Who escalated what, until it is answered. */
+  #pending = new Map<string, Agent>()
+  #sessionSpan: AgentSpan | undefined
+  #self: Agent | undefined
+  #rollTimer: NodeJS.Timeout
+  #shutdown: Promise<void> | undefined
+
+  /** @internal */
+  constructor(parts: HiveParts) {
+    this.#parts = parts
+    this.tracerProvider = parts.provider
+    this.#host = {
+      core: parts.core,
+      spawn: (input, parent) => this.#spawn(input, parent.agentId, parent.context, parent),
+      escalated: (id, agent) => this.#pending.set(id, agent),
+      ended: (agent) => {
+        if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
+      },
+    }
+    const period = Math.min(Math.max(parts.core.maxSpanAgeMs / 10, 20), 10_000)
+    this.#rollTimer = setInterval(() => this.#rollOld(), period).unref()
+  }
+
+  /** Session id, in every line and on every span. */
+  get sessionId(): string {
+    return this.#parts.core.session
+  }
+
+  /** Absolute path of the log; `undefined` when the hive writes none. */
+  get file(): string | undefined {
+    return this.#parts.core.recorder?.journal.file
+  }
+
+  /** The living agents, by id. */
+  get agents(): ReadonlyMap<string, Agent> {
+    return this.#agents
+  }
+
+  /**
+   * The agent that this process is, as the parent process said with `agent.env()` (`AGENT_ID`); `undefined` when
+   * the environment names none. It is spawned at the first use.
+   */
+  get self(): Agent | undefined {
+    if (this.#self === undefined) {
+      const inherited = inheritedAgent()
+      if (inherited !== undefined) {
+        this.#self = this.#spawn({ ...inherited, pid: process.pid }, undefined, this.#parts.incoming)
+      }
+    }
+    return this.#self
+  }
+
+  /** Creates an agent without a parent: its span is a child of the active span, else of the incoming context. */
+  spawn(input: SpawnInput): Agent {
+    const active = context.active()
+    const parent = trace.getSpanContext(active) === undefined ? this.#parts.incoming : active
+    return this.#spawn(input, undefined, parent)
+  }
+
+  /** Records a message from somebody who is no agent here: a human, a scheduler. */
+  message(input: OutsideMessageInput): SentMessage {
+    const { core } = this.#parts
+    const id = input.id ?? core.newId()
+    const span = this.#session()
+    this.#event('message', messageFields(input.from, input, id))
+    return new Sent(id, span.spanContext)
+  }
+
+  /** Records an event of your own kind that belongs to no agent. */
+  log<K extends string>(kind: CustomKind<K>, fields?: object): void {
+    if (isCustomKind(kind)) this.#event(kind, this.#parts.core.scrubber.custom(fields))
+    else
+      diag.error(
+        `hivelog: the hive cannot log kind ${JSON.stringify(kind)}: use one of your own, such as "plan.revised"`,
+      )
+  }
+
+  /**
+   * Records how a human resolved an escalation. Resolves when the line is on disk, whatever the fsync policy;
+   * rejects with `NotDurableError` when it cannot be put there. A rejection that nobody awaits does no harm.
+   */
+  approve(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
+    const { core } = this.#parts
+    const agent = this.#pending.get(id)
+    if (agent === undefined)
+      diag.warn(`hivelog: approval of ${id}, which no agent of this hive has escalated; it is recorded`)
+    this.#pending.delete(id)
+    const fields = { id, approve, by: input.by, note: input.note }
+    const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
+    return core.durable(seq)
+  }
+
+  /** Resolves when everything recorded before is in the file, and synced unless `fsync` is `no`. */
+  async flush(): Promise<void> {
+    await this.#parts.core.recorder?.journal.flush()
+  }
+
+  /**
+   * Ends the agents that still live (as `killed`), writes, seals and closes the file, and sends the last spans.
+   * A backend that does not answer holds it up for `shutdownTimeoutMs` at most.
+   */
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#end()
+    return this.#shutdown
+  }
+
+  async #end(): Promise<void> {
+    clearInterval(this.#rollTimer)
+    // Children before their parents.
+    for (const agent of [...this.#agents.values()].reverse()) agent.end({ status: 'killed' })
+    this.#parts.core.close()
+    this.#sessionSpan?.end(Date.now(), {})
+    await this.#parts.shutdown()
+  }
+
+  #spawn(input: SpawnInput, parentId: string | undefined, parent: Context, by?: Agent): Agent {
+    if (by?.ended)
+      diag.warn(`hivelog: agent ${by.agentId} has ended and spawns ${input?.agentId}; it is recorded`)
+    const agent = new Agent(this.#host, input ?? ({} as SpawnInput), parentId, parent)
+    if (this.#agents.has(agent.agentId)) {
+      diag.warn(`hivelog: an agent ${agent.agentId} lives already; the new one takes the id over`)
+    }
+    this.#agents.delete(agent.agentId)
+    this.#agents.set(agent.agentId, agent)
+    return agent
+  }
+
+  #event(kind: string, fields: Fields): number {
+    const now = Date.now()
+    return this.#parts.core.recordNow(this.#session().take(now), now, kind, fields, undefined)
+  }
+
+  /** The span of what belongs to no living agent; there is one only if something does. */
+  #session(): AgentSpan {
+    const { core, incoming } = this.#parts
+    this.#sessionSpan ??= new AgentSpan(
+      core,
+      'hive.session',
+      { [ATTR.conversation]: core.session, [ATTR.session]: core.session },
+      incoming ?? ROOT_CONTEXT,
+      core.traceId,
+      Date.now(),
+    )
+    return this.#sessionSpan
+  }
+
+  #rollOld(): void {
+    const now = Date.now()
+    for (const agent of this.#agents.values()) agent.rollIfOld(now)
+    this.#sessionSpan?.roll(now)
+  }
+}

@@ -1,0 +1,38 @@
+/** A message on its way: its id, and the span it came from. */
+import { isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry/api'
+import { parseTraceParent } from '@opentelemetry/core'
+import type { DrainedMessage, SentMessage } from './inputs.js'
+
+export class Sent implements SentMessage {
+  readonly id: string
+  /** @internal */
+  readonly sender: SpanContext
+
+  constructor(id: string, sender: SpanContext) {
+    this.id = id
+    this.sender = sender
+  }
+
+  get traceparent(): string {
+    return formatTraceparent(this.sender)
+  }
+
+  /** What travels to another process. */
+  toJSON(): SentMessage {
+    return { id: this.id, traceparent: this.traceparent }
+  }
+}
+
+/** W3C Trace Context, `traceparent` version 00. */
+export function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${(traceFlags & TraceFlags.SAMPLED) === 0 ? '00' : '01'}`
+}
+
+/** The sender's span of a drained message, if the message tells it. */
+export function spanContextOf(message: DrainedMessage): SpanContext | undefined {
+  if (message instanceof Sent) return isSpanContextValid(message.sender) ? message.sender : undefined
+  if (typeof message !== 'object' || message === null || typeof message.traceparent !== 'string')
+    return undefined
+  const parsed = parseTraceParent(message.traceparent)
+  return parsed === null ? undefined : { ...parsed, isRemote: true }
+}

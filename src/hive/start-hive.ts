@@ -1,0 +1,109 @@
+import { type Context, diag, type TracerProvider } from '@opentelemetry/api'
+import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
+import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
+import {
+  createProvider,
+  ensureDiagLogger,
+  HiveIdGenerator,
+  type ProviderOptions,
+  register,
+} from '../otel/provider.js'
+import { newSessionId, type RecorderOptions } from '../otel/recorder.js'
+import { VERSION } from '../version.js'
+import { HiveCore } from './core.js'
+import { inheritedContext } from './environment.js'
+import { Hive } from './hive.js'
+
+export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOptions {
+  /**
+   * Path of the log. Default: `HIVELOG_FILE`, else `hive.jsonl` in the working directory. `false`: no file, the
+   * events go on the spans alone.
+   */
+  file?: string | false
+  /**
+   * A tracer provider of the application's own to make the spans with, instead of one that is set up and registered
+   * here; `serviceName`, `otlp`, `sampler`, `spanProcessors` and `resourceAttributes` are that provider's business.
+   */
+  tracerProvider?: TracerProvider
+  /** Events on one span before a continuation span begins. Default 100; the SDK drops events beyond 128. */
+  maxEventsPerSpan?: number
+  /** Milliseconds after which a span that holds events is continued in a new one. Default 300,000. */
+  maxSpanAgeMs?: number
+  /** Milliseconds that `shutdown` waits for a trace backend. Default 5,000. */
+  shutdownTimeoutMs?: number
+}
+
+/**
+ * Starts recording a hive: opens the log and, unless `tracerProvider` is given, registers a tracer provider with
+ * W3C propagation and AsyncLocalStorage context.
+ *
+ * @throws {LogLockedError} when another process writes the file
+ * @throws {LogOpenError} when the file cannot be opened or is no log
+ */
+export function startHive(options: HiveOptions = {}): Hive {
+  return startRegistered(options).hive
+}
+
+/** A started hive, and how to give the code that runs in no context one. */
+export function startRegistered(options: HiveOptions): { hive: Hive; setRoot(root: () => Context): void } {
+  ensureDiagLogger()
+  const { file, ...rest } = options
+  const session = options.sessionId ?? (process.env.AGENT_SESSION_ID || newSessionId())
+  const exporter =
+    file === false
+      ? undefined
+      : new JsonlSpanExporter({ ...rest, sessionId: session, ...(file !== undefined && { file }) })
+  const own = options.tracerProvider === undefined ? ownProvider(options, exporter) : undefined
+  const provider = own?.provider ?? (options.tracerProvider as TracerProvider)
+  const core = new HiveCore({
+    tracer: provider.getTracer('hivelog', VERSION),
+    recorder: exporter?.recorder,
+    idGenerator: own?.idGenerator,
+    session,
+    maxEventsPerSpan: positive(options.maxEventsPerSpan, 'OTEL_SPAN_EVENT_COUNT_LIMIT', 100),
+    maxSpanAgeMs: options.maxSpanAgeMs ?? 300_000,
+  })
+  const hive = new Hive({
+    core,
+    incoming: inheritedContext(),
+    provider,
+    async shutdown() {
+      await Promise.all([
+        exporter?.shutdown(),
+        own && endWithin(own.provider, options.shutdownTimeoutMs ?? 5_000),
+      ])
+      own?.registration.unregister()
+    },
+  })
+  return { hive, setRoot: (root) => own?.registration.setRoot(root) }
+}
+
+function ownProvider(options: HiveOptions, exporter: JsonlSpanExporter | undefined) {
+  const idGenerator = new HiveIdGenerator()
+  const processors = exporter === undefined ? [] : [new HiveSpanProcessor({ exporter })]
+  const provider = createProvider(options, idGenerator, processors)
+  return { provider, idGenerator, registration: register(provider) }
+}
+
+/** A span never holds more events than the SDK was told to keep. */
+function positive(given: number | undefined, limitVariable: string, fallback: number): number {
+  const limit = Number(process.env[limitVariable]) || Infinity
+  return Math.max(1, Math.min(given ?? fallback, limit))
+}
+
+async function endWithin(provider: BasicTracerProvider, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), ms)
+  })
+  const ended = provider
+    .shutdown()
+    .catch((error: Error) => diag.error(`hivelog: the last spans were not sent: ${error.message}`))
+  if ((await Promise.race([ended, late])) === 'late') {
+    diag.error(
+      `hivelog: the trace backend did not answer within ${ms} ms; the last spans are not sent, the file is complete`,
+    )
+  }
+  clearTimeout(timer)
+}

@@ -1,0 +1,42 @@
+/** Who holds a log's lock. */
+export interface LockHolder {
+  pid: number
+  host: string
+  /** ISO time at which the holder opened the log. */
+  since: string
+}
+
+/** Another process (or another journal of this one) is writing the file. */
+export class LogLockedError extends Error {
+  readonly code = 'ERR_HIVELOG_LOCKED'
+  readonly holder: LockHolder
+
+  constructor(file: string, holder: LockHolder) {
+    super(
+      `${file} is being written by process ${holder.pid} on ${holder.host} since ${holder.since}; ` +
+        'a log has one writer: stop that process, or give this one a file of its own',
+    )
+    this.name = 'LogLockedError'
+    this.holder = holder
+  }
+}
+
+/** The file cannot be opened, or is no log. */
+export class LogOpenError extends Error {
+  readonly code = 'ERR_HIVELOG_OPEN'
+
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'LogOpenError'
+  }
+}
+
+/** An event could not be made durable: it was lost, or the disk reported an error when asked to sync it. */
+export class NotDurableError extends Error {
+  readonly code = 'ERR_HIVELOG_NOT_DURABLE'
+
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'NotDurableError'
+  }
+}

@@ -1,0 +1,93 @@
+/** One open segment: append whole buffers, know its size and hash. */
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { RunningHash } from './running-hash.js'
+
+/** A write that ended early: `written` bytes of the buffer are in the file. */
+export class WriteError extends Error {
+  readonly written: number
+  override readonly cause: NodeJS.ErrnoException
+
+  constructor(written: number, cause: NodeJS.ErrnoException) {
+    super(cause.message)
+    this.name = 'WriteError'
+    this.written = written
+    this.cause = cause
+  }
+}
+
+/** What a segment writes through; a test puts a failing disk here. */
+export interface WriteCalls {
+  writeSync(fd: number, buffer: Buffer, offset: number, length: number): number
+}
+
+const APPEND_ONLY = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY
+/** How often an interrupted write is tried again before it counts as failed. */
+const MAX_TRANSIENT = 16
+
+export class SegmentFile {
+  readonly file: string
+  readonly fd: number
+  hash: RunningHash
+  readonly inode: number
+  #calls: WriteCalls
+
+  /** Opens `file` for appending, creating it with mode 0600. */
+  constructor(file: string, calls: WriteCalls = { writeSync }) {
+    this.file = file
+    this.#calls = calls
+    this.fd = openSync(file, APPEND_ONLY, 0o600)
+    try {
+      const stat = fstatSync(this.fd)
+      if (!stat.isFile()) throw new Error(`${file} is not a regular file`)
+      this.inode = stat.ino
+      this.hash = new RunningHash(file, stat.size)
+    } catch (error) {
+      closeSync(this.fd)
+      throw error
+    }
+  }
+
+  get size(): number {
+    return this.hash.size
+  }
+
+  /** Appends all of `bytes`. @throws {WriteError} when the file took only a part */
+  append(bytes: Buffer): void {
+    let written = 0
+    let transient = 0
+    try {
+      while (written < bytes.length) {
+        try {
+          const n = this.#calls.writeSync(this.fd, bytes, written, bytes.length - written)
+          written += n
+          transient = n > 0 ? 0 : transient + 1
+        } catch (error) {
+          if (!isTransient(error)) throw error
+          transient++
+        }
+        if (transient > MAX_TRANSIENT)
+          throw Object.assign(new Error('EAGAIN: the file takes no bytes'), { code: 'EAGAIN' })
+      }
+    } catch (error) {
+      this.hash.update(bytes.subarray(0, written))
+      throw new WriteError(written, error as NodeJS.ErrnoException)
+    }
+    this.hash.update(bytes)
+  }
+
+  /** Begins the hash anew from the file, which is `size` bytes long. */
+  rehash(size: number): void {
+    this.hash.close()
+    this.hash = new RunningHash(this.file, size)
+  }
+
+  close(): void {
+    this.hash.close()
+    closeSync(this.fd)
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code
+  return code === 'EAGAIN' || code === 'EINTR'
+}

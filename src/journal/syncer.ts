@@ -1,0 +1,161 @@
+/**
+ * When written bytes are forced to the disk. The words are those that Redis made known for its append-only file:
+ * `always` syncs after every batch of writes, `everysec` once a second while something was written, `no` leaves it
+ * to the operating system. Whoever must know that a line is on disk waits for its `seq`, whatever the policy.
+ *
+ * Syncs run on a thread of the pool, one at a time; all who wait meanwhile share the next one (group commit).
+ */
+import { fdatasync, fdatasyncSync } from 'node:fs'
+import { NotDurableError } from './errors.js'
+
+export type FsyncPolicy = 'always' | 'everysec' | 'no'
+
+const EVERYSEC_MS = 1000
+
+interface Waiter {
+  seq: number
+  resolve(): void
+  reject(error: Error): void
+}
+
+export class Syncer {
+  readonly policy: FsyncPolicy
+  #onIdle: () => void
+  #onError: (error: Error) => void
+  #fd: number
+  /** Files of segments that are archived and not synced yet; closed after their last sync. */
+  #retired: { fd: number; close: () => void }[] = []
+  #writtenSeq: number
+  #syncedSeq: number
+  #waiters: Waiter[] = []
+  #timer: NodeJS.Timeout | undefined
+  #busy = false
+
+  /**
+   * @param onIdle called after each sync, when writing may go on
+   * @param onError told of syncs that the disk refused
+   */
+  constructor(
+    policy: FsyncPolicy,
+    fd: number,
+    seq: number,
+    onIdle: () => void,
+    onError: (error: Error) => void,
+  ) {
+    this.policy = policy
+    this.#fd = fd
+    this.#writtenSeq = seq
+    this.#syncedSeq = seq
+    this.#onIdle = onIdle
+    this.#onError = onError
+  }
+
+  /** Whether a sync runs; a write to the file at this time may have to wait for it in the kernel. */
+  get busy(): boolean {
+    return this.#busy
+  }
+
+  /** Lines up to `seq` were written. */
+  wrote(seq: number): void {
+    if (seq <= this.#writtenSeq) return
+    this.#writtenSeq = seq
+    if (this.policy === 'always' || this.#hasReadyWaiter()) this.#start()
+    else if (this.policy === 'everysec' && this.#timer === undefined) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined
+        this.#start()
+      }, EVERYSEC_MS).unref()
+    }
+  }
+
+  /** Resolves when line `seq` and all before it are on disk. Rejects with `NotDurableError` when that fails. */
+  wait(seq: number): Promise<void> {
+    if (seq <= this.#syncedSeq) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ seq, resolve, reject })
+      if (seq <= this.#writtenSeq) this.#start()
+    })
+  }
+
+  /** Goes on with another file; the one before is synced once more and then closed by `close`. */
+  moveTo(fd: number, close: () => void): void {
+    this.#retired.push({ fd: this.#fd, close })
+    this.#fd = fd
+    if (this.policy === 'no' && !this.#busy && this.#waiters.length === 0)
+      this.#closeRetired(this.#retired.length)
+    else this.#start()
+  }
+
+  /** Syncs on this thread, for the end of the process. With policy `no`, only if somebody waits for it. */
+  finishSync(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#writtenSeq > this.#syncedSeq && (this.policy !== 'no' || this.#waiters.length > 0)) {
+      try {
+        for (const { fd } of this.#retired) fdatasyncSync(fd)
+        fdatasyncSync(this.#fd)
+        this.#settle(this.#writtenSeq)
+      } catch (error) {
+        this.#fail(this.#writtenSeq, error as Error)
+      }
+    }
+    // A sync on the pool still uses the files: its callback closes them.
+    if (!this.#busy) this.#closeRetired(this.#retired.length)
+  }
+
+  /** Rejects whoever still waits: what they wait for will not be written. */
+  giveUp(error: Error): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(new NotDurableError(error.message, error))
+  }
+
+  #hasReadyWaiter(): boolean {
+    return this.#waiters.some((waiter) => waiter.seq <= this.#writtenSeq)
+  }
+
+  #start(): void {
+    if (this.#busy) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#busy = true
+    const target = this.#writtenSeq
+    const retired = this.#retired.length
+    const fds = [...this.#retired.map(({ fd }) => fd), this.#fd]
+    this.#syncAll(fds, (error) => {
+      this.#busy = false
+      this.#closeRetired(retired)
+      if (error === null) this.#settle(target)
+      else this.#fail(target, error)
+      this.#onIdle()
+      if (this.#busy) return
+      if (this.#hasReadyWaiter() || (this.policy === 'always' && this.#writtenSeq > target)) this.#start()
+    })
+  }
+
+  #syncAll(fds: number[], done: (error: Error | null) => void): void {
+    const fd = fds.shift()
+    if (fd === undefined) done(null)
+    else fdatasync(fd, (error) => (error === null ? this.#syncAll(fds, done) : done(error)))
+  }
+
+  #closeRetired(count: number): void {
+    for (const { close } of this.#retired.splice(0, count)) close()
+  }
+
+  #settle(target: number): void {
+    this.#syncedSeq = Math.max(this.#syncedSeq, target)
+    const ready = this.#waiters.filter((waiter) => waiter.seq <= target)
+    if (ready.length === 0) return
+    this.#waiters = this.#waiters.filter((waiter) => waiter.seq > target)
+    for (const waiter of ready) waiter.resolve()
+  }
+
+  #fail(target: number, cause: Error): void {
+    this.#onError(cause)
+    // The kernel may have dropped the pages that it could not write, so a later success says nothing of these.
+    const failed = this.#waiters.filter((waiter) => waiter.seq <= target)
+    this.#waiters = this.#waiters.filter((waiter) => waiter.seq > target)
+    for (const waiter of failed) {
+      waiter.reject(new NotDurableError(`the disk refused to sync the log: ${cause.message}`, cause))
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { diag } from '@opentelemetry/api'
+import { getNumberFromEnv, getStringFromEnv } from '@opentelemetry/core'
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  ParentBasedSampler,
+  type Sampler,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace-base'
+
+/**
+ * The sampler that `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` name, default `parentbased_always_on`
+ * (OpenTelemetry specification, environment variables). The SDK reads them only when it is given no sampler, and a
+ * hive must wrap its sampler.
+ */
+export function samplerFromEnv(): Sampler {
+  const name = getStringFromEnv('OTEL_TRACES_SAMPLER') ?? 'parentbased_always_on'
+  const isParentBased = name.startsWith('parentbased_')
+  const root = rootSampler(isParentBased ? name.slice('parentbased_'.length) : name)
+  if (root === undefined) {
+    diag.error(`hivelog: OTEL_TRACES_SAMPLER=${name} is no sampler of the specification; all traces are sent`)
+    return new ParentBasedSampler({ root: new AlwaysOnSampler() })
+  }
+  return isParentBased ? new ParentBasedSampler({ root }) : root
+}
+
+function rootSampler(name: string): Sampler | undefined {
+  if (name === 'always_on') return new AlwaysOnSampler()
+  if (name === 'always_off') return new AlwaysOffSampler()
+  if (name === 'traceidratio') return new TraceIdRatioBasedSampler(ratioFromEnv())
+  return undefined
+}
+
+function ratioFromEnv(): number {
+  const ratio = getNumberFromEnv('OTEL_TRACES_SAMPLER_ARG')
+  if (ratio === undefined) return 1
+  if (ratio >= 0 && ratio <= 1) return ratio
+  diag.error(`hivelog: OTEL_TRACES_SAMPLER_ARG=${ratio} is not between 0 and 1; all traces are sent`)
+  return 1
+}
