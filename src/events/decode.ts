@@ -49,7 +49,6 @@ function whyNotJson(text: string, error: unknown): string {
   if (text.trim() === '') return 'empty line'
   if (text.includes('\0')) return 'NUL bytes'
   if (error instanceof RangeError) return 'nested too deeply'
-  const message = error instanceof Error ? error.message : ''
-  if (/^(Unexpected end|Unterminated string)/.test(message)) return 'JSON cut short'
-  return 'invalid JSON'
+  // The parser's own messages differ between versions of Node.
+  return text.trimStart().startsWith('{') && !text.trimEnd().endsWith('}') ? 'JSON cut short' : 'invalid JSON'
 }

@@ -1,25 +1,27 @@
 /**
- * Takes secrets out of what is recorded. The shapes are in secrets.ts (by prefix), secret-places.ts (by place or build)
- * and secret-pairs.ts (by the name before them); secret-keys.ts tells the names of secret fields.
+ * Takes secrets out of what is recorded. The shapes are in secrets.ts (told by a prefix), secret-places.ts
+ * and secret-blocks.ts (by their build or place) and secret-pairs.ts (by the name before them, which
+ * secret-keys.ts tells; what may follow it is in secret-values.ts and secret-headers.ts). secret-scanner.ts
+ * looks for all of them at once.
  */
 import { maskOf } from './secret-chars.js'
 import { SecretKeys } from './secret-keys.js'
-import { flagDetector, pairDetector } from './secret-pairs.js'
+import { encodedPairDetector, flagDetector, pairDetector } from './secret-pairs.js'
 import { PLACE_DETECTORS } from './secret-places.js'
 import { SecretScanner } from './secret-scanner.js'
 import { TOKEN_DETECTORS } from './secrets.js'
 
 export interface RedactOptions {
   /**
-   * Patterns of your own, beside the built-in ones; every match is replaced, by `[redacted:<name>]` or, without a name,
-   * `[redacted:custom]`. A pattern is used as if it had the `g` flag and not `y`. One that takes long on hostile text
-   * (nested repetition) slows recording down: that it does not is up to you.
+   * Patterns of your own, beside the built-in ones; every match is replaced, by `[redacted:<name>]` or,
+   * without a name, `[redacted:custom]`. A pattern is used as if it had the `g` flag and not `y`. One that
+   * takes long on hostile text (nested repetition) slows recording down: that it does not is up to you.
    */
   patterns?: readonly (RegExp | { name: string; pattern: RegExp })[]
   /**
-   * Names of fields whose whole value is replaced, at any depth, beside the built-in ones (`password`, `secret`,
-   * `apiKey`, `authorization`, `cookie`, …). Case, `_` and `-` do not count. Pairs within a text (`name=value`,
-   * `"name":"value"`) of such a name lose their value too.
+   * Names of fields whose whole value is replaced, at any depth, beside the built-in ones (`password`,
+   * `secret`, `apiKey`, `authorization`, `cookie`, …). Case, `_` and `-` do not count. Pairs within a text
+   * (`name=value`, `"name":"value"`) of such a name lose their value too.
    */
   keys?: readonly string[]
   /** `false` switches the built-in shapes and names off. Default `true`. */
@@ -35,7 +37,7 @@ interface OwnPattern {
 }
 
 /** Secrets are rare, so a text that held one can be read again until nothing changes any more. */
-const PASSES = 6
+const PASSES = 8
 /** Shorter texts hold no pair of a name and a value. */
 const SHORTEST = 5
 
@@ -48,14 +50,15 @@ export class Redactor {
     const builtin = options.builtin ?? true
     this.#keys = new SecretKeys(options.keys ?? [], builtin)
     const detectors = builtin ? [...PLACE_DETECTORS, ...TOKEN_DETECTORS] : []
-    if (this.#keys.any) detectors.push(pairDetector(this.#keys), flagDetector(this.#keys))
+    if (this.#keys.any)
+      detectors.push(...[pairDetector, flagDetector, encodedPairDetector].map((make) => make(this.#keys)))
     this.#scanner = detectors.length > 0 ? new SecretScanner(detectors) : undefined
     this.#own = (options.patterns ?? []).map(ownPattern)
   }
 
   /**
-   * The text with its secrets masked: `[redacted:<shape>]` stands for each, the text around it stays. Returns the very
-   * same string when there is nothing to redact; redacting the result again changes nothing.
+   * The text with its secrets masked: `[redacted:<shape>]` stands for each, the text around it stays. Returns
+   * the very same string when there is nothing to redact; redacting the result again changes nothing.
    */
   string(text: string): string {
     let now = text
@@ -83,7 +86,9 @@ function ownPattern(given: RegExp | { name: string; pattern: RegExp }): OwnPatte
 
 const MASKS = /\[redacted:[\w.-]{1,64}\]/g
 
-/** Replaces every match; one that lies within a mask is left, one that cuts into a mask takes the whole of it. */
+/**
+ * Replaces every match; one that lies within a mask is left, one that cuts into a mask takes the whole of it.
+ */
 function replaceOwn(text: string, { pattern, mask }: OwnPattern): string {
   let out = ''
   let copied = 0

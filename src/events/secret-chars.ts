@@ -33,14 +33,19 @@ export function isOf(code: number, classes: number): boolean {
   return code < 128 && ((CLASS[code] ?? 0) & classes) !== 0
 }
 
-/** Where the run of characters of these classes that begins at `from` ends, looking no further than `limit`. */
+/**
+ * Where the run of characters of these classes that begins at `from` ends, looking no further than `limit`.
+ */
 export function runEnd(text: string, from: number, classes: number, limit = text.length): number {
   let i = from
   while (i < limit && isOf(text.charCodeAt(i), classes)) i++
   return i
 }
 
-/** Where the run of characters of these classes that ends before `to` begins, looking no further back than `limit`. */
+/**
+ * Where the run of characters of these classes that ends before `to` begins, looking no further back than
+ * `limit`.
+ */
 export function runStart(text: string, to: number, classes: number, limit: number): number {
   let i = to
   while (i > limit && isOf(text.charCodeAt(i - 1), classes)) i--
@@ -48,16 +53,19 @@ export function runStart(text: string, to: number, classes: number, limit: numbe
 }
 
 const ESCAPE_LETTERS = 'nrtbf'
+const BACKSLASH = 92
+const PERCENT = 37
 
 /**
- * Whether a word begins at `at`. What stands before must be no letter or digit, unless that is the end of an escape:
- * `\n`, `\u0026` or `%3D` in a text that holds JSON or a URL. Nothing before `floor` counts.
+ * Whether a word begins at `at`. What stands before must be no letter or digit, unless that is the end of an
+ * escape: `\n`, `\u0026` or `%3D` in a text that holds JSON or a URL. Nothing before `floor` counts.
  */
 export function wordBegins(text: string, at: number, floor: number): boolean {
   if (at <= floor || !isOf(text.charCodeAt(at - 1), ALNUM)) return true
-  if (text[at - 2] === '\\') return ESCAPE_LETTERS.includes(text[at - 1] as string)
-  if (text[at - 3] === '%') return runStart(text, at, HEX, at - 2) === at - 2
-  return text[at - 5] === 'u' && text[at - 6] === '\\' && runStart(text, at, HEX, at - 4) === at - 4
+  if (text.charCodeAt(at - 2) === BACKSLASH) return ESCAPE_LETTERS.includes(text[at - 1] as string)
+  if (text.charCodeAt(at - 3) === PERCENT) return runStart(text, at, HEX, at - 2) === at - 2
+  if (text.charCodeAt(at - 6) !== BACKSLASH) return false
+  return text[at - 5] === 'u' && runStart(text, at, HEX, at - 4) === at - 4
 }
 
 /** A part of a text that is to be replaced. */
@@ -87,11 +95,16 @@ const MASK = /\[redacted:[\w.-]{1,64}\]/y
 
 /** Where the mask that begins at `at` ends, or -1 when none begins there. */
 export function maskEnd(text: string, at: number): number {
-  MASK.lastIndex = at
-  return MASK.test(text) ? MASK.lastIndex : -1
+  return sticky(MASK, text, at)
 }
 
 /** The span from `start` to `end`, replaced unless it is a mask already. */
 export function masked(text: string, start: number, end: number, mask: string): Span {
   return { start, end, mask: maskEnd(text, start) === end ? text.slice(start, end) : mask }
+}
+
+/** Where the match of a sticky pattern at `at` ends, or -1 when there is none. */
+export function sticky(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at
+  return pattern.test(text) ? pattern.lastIndex : -1
 }

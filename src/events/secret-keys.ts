@@ -6,8 +6,8 @@ export interface SecretKey {
   /** Names the mask of the value. */
   name: string
   /**
-   * The name alone does not make any value a secret: `token` and `pass` also stand before ordinary words and numbers,
-   * so the value must look like one.
+   * The name alone does not make any value a secret: `token` and `pass` also stand before ordinary words and
+   * numbers, so the value must look like one.
    */
   weak: boolean
   /** Its values are made by machines rather than by people. */
@@ -20,7 +20,7 @@ const key = (name: string, weak = false, field = true): SecretKey => ({
   name,
   weak,
   field,
-  made: /key|token/.test(name) && name !== 'key',
+  made: /key|token|credentials/.test(name) && name !== 'key',
 })
 
 const PASSWORD = key('password')
@@ -48,7 +48,7 @@ const ENDINGS: readonly (readonly [RegExp, SecretKey])[] = [
     API_KEY,
   ],
   [/apikeys$/, API_KEY],
-  [/secret(?:keybase|value|string)?$/, SECRET],
+  [/secret(?:keybase|value)?$/, SECRET],
   [/^(?:passwords|secrets|secretkeys|privatekeys|accesstokens|refreshtokens|authtokens)$/, WEAK_SECRETS],
   [/^token$/, WEAK_TOKEN],
   [/token$/, TOKEN],
@@ -105,8 +105,13 @@ function builtinKey(name: string): SecretKey | undefined {
   return found
 }
 
-/** The last two letters of every name that ENDINGS can match, so that most names are told apart at a glance. */
-const TAILS = 'al de ds en er es et ey id ie ls ng ns on rd rm rt se ss th ts ue wd wt ys'.split(' ')
+/**
+ * The last three letters of every name that ENDINGS can match, so that most names are told apart at a glance.
+ */
+const TAILS =
+  'als ase ass ens ets eys ial ies ion irm jwt ken key kie lue nid ode ord ort pwd rds rer ret sid swd uth'.split(
+    ' ',
+  )
 
 /** Longest name that is looked at. */
 export const NAME_LIMIT = 64
@@ -116,14 +121,17 @@ const CACHE_LIMIT = 4096
 export class SecretKeys {
   readonly #own: ReadonlySet<string>
   readonly #builtin: boolean
-  readonly #told = new Map<string, SecretKey | undefined>()
-  readonly #tails = new Set<number>()
+  readonly #told = new Map<string, SecretKey | null>()
+  readonly #tails = new Uint8Array(32 ** 3)
+  /** There is a name that does not end in three letters. */
+  readonly #odd: boolean
 
   constructor(own: readonly string[], builtin: boolean) {
     this.#own = new Set(own.map(normalise).filter((name) => name !== ''))
     this.#builtin = builtin
-    const tails = [...this.#own].map((name) => name.slice(-2))
-    for (const tail of builtin ? [...tails, ...TAILS] : tails) this.#tails.add(tailCode(tail, tail.length))
+    const tails = [...this.#own, ...(builtin ? TAILS : [])].map((name) => tailCode(name, name.length))
+    for (const code of tails) if (code !== -1) this.#tails[code] = 1
+    this.#odd = tails.includes(-1)
   }
 
   /** Whether there is any name to look for. */
@@ -133,24 +141,28 @@ export class SecretKeys {
 
   /** A cheap first look: whether a secret name may end before `to` in `text`. */
   mayEnd(text: string, to: number): boolean {
-    const letters = runStart(text, to, DIGIT, Math.max(0, to - 8))
-    const code = tailCode(text, letters)
-    return this.#tails.has(code) || (code === -1 && letters > 0 && this.#own.size > 0)
+    if (this.#odd) return true
+    const code = tailCode(text, runStart(text, to, DIGIT, Math.max(0, to - 8)))
+    // A separator within the last three letters of one's own name: `s-s-n`.
+    return code === -1 ? this.#own.size > 0 : this.#tails[code] === 1
   }
 
   /** What the name stands for, or `undefined` when it names no secret. */
   tell(name: string): SecretKey | undefined {
-    if (this.#told.has(name)) return this.#told.get(name)
+    const told = this.#told.get(name)
+    if (told !== undefined) return told ?? undefined
     if (this.#told.size >= CACHE_LIMIT) this.#told.clear()
     const found = this.#own.has(normalise(name)) ? OWN : this.#builtin ? builtinKey(name) : undefined
-    this.#told.set(name, found)
+    this.#told.set(name, found ?? null)
     return found
   }
 }
 
-/** A number for the two letters before `to`; -1 when they are not two letters. */
+/** A number for the three letters before `to`, in any case; -1 when they are not all letters. */
 function tailCode(text: string, to: number): number {
-  const a = text.charCodeAt(to - 2) | 32
-  const b = text.charCodeAt(to - 1) | 32
-  return a >= 97 && a <= 122 && b >= 97 && b <= 122 ? (a << 8) | b : -1
+  const a = (text.charCodeAt(to - 3) | 32) - 97
+  const b = (text.charCodeAt(to - 2) | 32) - 97
+  const c = (text.charCodeAt(to - 1) | 32) - 97
+  const letters = a >= 0 && a < 26 && b >= 0 && b < 26 && c >= 0 && c < 26
+  return letters ? (a << 10) | (b << 5) | c : -1
 }

@@ -1,6 +1,7 @@
 /**
- * Pairs of a secret's name and its value within a text: `DB_PASSWORD=…`, `"apiKey":"…"` (its quotes escaped or not),
- * `X-Api-Key: …`, `?token=…`, `<password>…</password>`, `--token …`, and the headers Authorization and Cookie.
+ * Pairs of a secret's name and its value within a text: `DB_PASSWORD=…`, `"apiKey":"…"` (its quotes escaped
+ * or not), `X-Api-Key: …`, `?token=…`, `<password>…</password>`, `--token …`, and the headers Authorization
+ * and Cookie.
  */
 import {
   ALNUM,
@@ -14,12 +15,13 @@ import {
   runEnd,
   runStart,
   type Span,
+  sticky,
   UNDERSCORE,
   URL_SAFE,
 } from './secret-chars.js'
+import { afterScheme, cookies } from './secret-headers.js'
 import { AUTHORIZATION, COOKIE, NAME_LIMIT, type SecretKey, type SecretKeys } from './secret-keys.js'
-import { isBasic } from './secret-places.js'
-import { isCredential, isFile, type Place, readValue, type Value } from './secret-values.js'
+import { DOUBT_LIMIT, isCredential, isFile, type Place, readValue } from './secret-values.js'
 
 const NAME = ALNUM | UNDERSCORE | DASH | DOT
 
@@ -31,111 +33,107 @@ interface Name {
   quote: string
 }
 
-const isBlank = (char: string | undefined): boolean => char === ' ' || char === '\t'
+const isBlank = (code: number): boolean => code === 32 || code === 9
+const isQuote = (code: number): boolean => code === 34 || code === 39 || code === 96
+/** `*`, `?`, `[` and `]` */
+const isAround = (code: number): boolean => code === 42 || code === 63 || code === 91 || code === 93
+const BACKSLASH = 92
+
+/**
+ * Where the name that stands before a separator at `to` ends: before blanks, `?` of an optional field,
+ * brackets, bold.
+ */
+function nameEnd(text: string, to: number, floor: number): number {
+  let end = to
+  for (let n = 0; n < 4 && end > floor && isBlank(text.charCodeAt(end - 1)); n++) end--
+  // `**password**:`, `user[password]=`, `password[]=`, `password?:`
+  for (let n = 0; n < 2 && end > floor && isAround(text.charCodeAt(end - 1)); n++) end--
+  return end
+}
 
 /** The secret name that ends before `to`, with what may stand between a name and its separator. */
 function nameBefore(text: string, to: number, floor: number, keys: SecretKeys): Name | undefined {
   let end = to
-  for (let n = 0; n < 4 && end > floor && isBlank(text[end - 1]); n++) end--
-  if (text[end - 1] === '?') end--
-  if (text[end - 1] === ']') end--
-  const quoteEnd = end
-  if (end > floor && '"\'`'.includes(text[end - 1] as string)) {
-    end--
-    for (let n = 0; n < 32 && end > floor && text[end - 1] === '\\'; n++) end--
+  if (!isOf(text.charCodeAt(end - 1), ALNUM)) {
+    if (!isQuote(text.charCodeAt(end - 1))) end = nameEnd(text, to, floor)
+    if (end > floor && isQuote(text.charCodeAt(end - 1))) end--
   }
+  const quoteEnd = end
+  for (let n = 0; n < 32 && end > floor && text.charCodeAt(end - 1) === BACKSLASH; n++) end--
   if (end <= floor || !keys.mayEnd(text, end)) return undefined
   let start = runStart(text, end, NAME, Math.max(floor, end - NAME_LIMIT))
   // In `\npassword=` the `n` is the end of an escape.
   if (text[start - 1] === '\\' && 'nrtbf'.includes(text[start] as string)) start++
   const name = text.slice(start, end)
-  const key = keys.tell(name) ?? (name.length <= 5 ? keys.tell(twoWords(text, start, end, floor)) : undefined)
-  return key === undefined ? undefined : { key, start, end, quote: text.slice(end, quoteEnd) }
+  const key =
+    keys.tell(name) ??
+    (name.length > 5
+      ? undefined
+      : keys.tell(/^value$/i.test(name) ? named(text, start, floor) : twoWords(text, start, end, floor)))
+  if (key === undefined) return undefined
+  const quote = isQuote(text.charCodeAt(quoteEnd)) && quoteEnd < to ? text.slice(end, quoteEnd + 1) : ''
+  return { key, start, end, quote }
 }
 
-/** `API key` and `access token` are names too: the word with the one before it, if only a space parts them. */
+/**
+ * `API key` and `access token` are names too: the word with the one before it, if only a space parts them.
+ */
 function twoWords(text: string, start: number, end: number, floor: number): string {
   if (text[start - 1] !== ' ') return ''
   return text.slice(runStart(text, start - 1, ALNUM, Math.max(floor, start - 16)), end)
 }
 
+const NAMED =
+  /\b(?:name|key)\\{0,16}["']? ?[:=] ?\\{0,16}["']?([\w.-]{2,64})\\{0,16}["']?[\s,;]{1,40}\\{0,16}["']?$/i
+
+/** `"name": "DB_PASSWORD", "value": …`: the name that the word `value` before `to` goes with. */
+function named(text: string, to: number, floor: number): string {
+  return NAMED.exec(text.slice(Math.max(floor, to - 160), to))?.[1] ?? ''
+}
+
 function skipBlanks(text: string, at: number): number {
   let i = at
-  while (i - at < 8 && isBlank(text[i])) i++
+  while (i - at < 8 && isBlank(text.charCodeAt(i))) i++
   return i
 }
 
 const DECLARED = /(?:^|[\s;({])(?:const|let|var|val|final|readonly|auto|def|[Ss]tring)\s+$/
-const SCHEME = /(?:bearer|basic|token|api-?key|key|negotiate|ntlm|jwt)(?:[ \t]+|%20|\+)/iy
-/** Schemes whose credentials are a list to the end of the line. */
-const LIST_SCHEME =
-  /(?:digest|aws4-[\w-]+|oauth|hawk|sharedkey(?:lite)?|signature|hmac-[\w-]+)[ \t]+(?=[^\n]{0,256}[=:])/iy
-const COOKIE_PAIR = /[^\s=;,"'\\]{1,128}=[^\s;,"'\\]*/y
-const COOKIE_NEXT = /;[ \t]?(?=[^\s=;,"'\\]{1,128}=[^\s;,"'\\])/y
-
-function sticky(pattern: RegExp, text: string, at: number): number {
-  pattern.lastIndex = at
-  return pattern.test(text) ? pattern.lastIndex : -1
-}
-
-/** All the cookies of a `Cookie:` header; of `Set-Cookie:` only the value, as its attributes are no secrets. */
-function cookies(text: string, at: number, set: boolean): Span | undefined {
-  let end = sticky(COOKIE_PAIR, text, at)
-  if (end === -1) return undefined
-  if (set) {
-    const from = text.indexOf('=', at) + 1
-    return from === end ? undefined : masked(text, from, end, maskOf('cookie'))
-  }
-  for (;;) {
-    const next = sticky(COOKIE_NEXT, text, end)
-    if (next === -1) return masked(text, at, end, maskOf('cookie'))
-    end = sticky(COOKIE_PAIR, text, next)
-  }
-}
-
-/** Longest value that may turn out to be none; a longer one is taken for a secret, so that no text is read twice. */
-const DOUBT_LIMIT = 512
-
-/** A value that names its scheme first: `Bearer …`. The scheme stays. `none` when no credentials follow it. */
-function afterScheme(text: string, value: Value, place: Place, mask: string): Span | 'none' | undefined {
-  const list = sticky(LIST_SCHEME, text, value.start)
-  if (list !== -1) {
-    const end = value.quote === '' ? lineEnd(text, list) : value.end
-    return end > list ? masked(text, list, end, mask) : 'none'
-  }
-  const from = sticky(SCHEME, text, value.start)
-  if (from === -1) return undefined
-  const known = maskEnd(text, from)
-  if (known !== -1) return { start: from, end: known, mask: text.slice(from, known) }
-  const word = value.quote === '' ? readValue(text, from) : { ...value, start: from }
-  if (word === undefined || word.end <= word.start) return 'none'
-  const held = text.slice(word.start, word.end)
-  return held.length > DOUBT_LIMIT || fitsScheme(text.slice(value.start, from), held, place)
-    ? masked(text, word.start, word.end, mask)
-    : 'none'
-}
-
-function fitsScheme(scheme: string, held: string, place: Place): boolean {
-  if (/^basic/i.test(scheme)) return isBasic(held) || (held.length >= 12 && /\d/.test(held))
+const DOCUMENTED = /:(?:param|type)\s+$/
+const SEPARATOR = /[ \t]{0,4}[=:]/y
+const STRING_PREFIX = /[bfruBFRU]{1,2}(?=["'])/y
+/** After a flag, and in a header or YAML, stands data; code has `apiKey: value` or `[API_KEY]: value`. */
+function inData(text: string, name: Name, place: Situation): boolean {
+  if (place.after === 'flag') return true
   return (
-    isCredential(held, { ...place, spaced: true }, false) &&
-    !/^(?:auth\w*|tokens?|scheme|header)$/i.test(held)
+    place.after === ':' && text[name.end] !== ']' && /[a-z][-_][a-z]/i.test(text.slice(name.start, name.end))
   )
-}
-
-function lineEnd(text: string, from: number): number {
-  const end = text.indexOf('\n', from)
-  return end === -1 ? text.length : end
 }
 
 type Situation = Omit<Place, 'quoted' | 'made'>
 
+/** Past the letters before a string in Python: `b'…'`. */
+function afterPrefix(text: string, at: number): number {
+  const quote = sticky(STRING_PREFIX, text, at)
+  return quote === -1 ? at : quote
+}
+
+/** `this.password = password`, `f(client_secret=client_secret)`: a variable of the same name. */
+function isItsOwnName(label: string, held: string, spaced: boolean): boolean {
+  return held === label.slice(label.lastIndexOf('.') + 1) && (spaced || /[a-z](?:_|[A-Z])/.test(held))
+}
+
 /** Judges the value at `at`, after the name and its separator. */
-function pairValue(text: string, name: Name, at: number, place: Situation): Span | undefined {
+function pairValue(
+  text: string,
+  name: Name,
+  at: number,
+  place: Situation,
+  keys: SecretKeys,
+): Span | undefined {
   const { key } = name
   // A list, or what Go prints for a header.
   const bracket = text[at] === '[' && maskEnd(text, at) === -1
-  const value = readValue(text, bracket ? at + 1 : at)
+  const value = readValue(text, afterPrefix(text, bracket ? at + 1 : at))
   // A key block has a shape of its own, which also knows where it ends.
   if (value === undefined || text.startsWith('-----BEGIN', value.start)) return undefined
   const { start, end } = value
@@ -144,18 +142,29 @@ function pairValue(text: string, name: Name, at: number, place: Situation): Span
   if (maskEnd(text, start) === end) return masked(text, start, end, mask)
   // The string that the name stands in ends here: `log('password:', x)`.
   if (quoted && !place.spaced && name.quote === '' && /[,;)\]}]/.test(text[start] ?? '')) return undefined
-  const here: Place = { ...place, quoted, spaced: place.spaced && !quoted, made: key.made }
+  const here: Place = {
+    ...place,
+    quoted,
+    spaced: place.spaced && !quoted,
+    made: key.made && !inData(text, name, place),
+  }
   const credentials = afterScheme(text, value, here, mask)
   if (credentials !== undefined) return credentials === 'none' ? undefined : credentials
   const label = text.slice(name.start, name.end)
   const jar = key === COOKIE ? cookies(text, start, /^set/i.test(label)) : undefined
   if (jar !== undefined) return jar
   const held = text.slice(start, end)
-  if (!quoted && place.spaced && held === label) return undefined
+  // Nothing was given, and the next pair follows: `password= token=…`.
+  if (!quoted && place.spaced && sticky(SEPARATOR, text, end) !== -1 && keys.tell(held.slice(-NAME_LIMIT)))
+    return undefined
+  if (!quoted && isItsOwnName(label, held, place.spaced)) return undefined
+  if (!quoted && end - start < 9 && text.startsWith('...', end)) return undefined
   const number = !quoted && /^-?\d[\d.]*$/.test(held)
   if (held.length <= DOUBT_LIMIT) {
     if (bracket && !quoted && !/\d/.test(held)) return undefined
-    if (isFile(held) && (key.name.endsWith('key') || /pwd$/i.test(label))) return undefined
+    // What a URL holds is found by itself.
+    if ((key.made || key.weak || key === AUTHORIZATION) && /^https?:\/\//.test(held)) return undefined
+    if (isFile(held) && (/key|credentials/.test(key.name) || /pwd$/i.test(label))) return undefined
     const counted =
       number && place.after === ':' && name.quote === '' && / [a-z]/.test(text.slice(end, end + 2))
     if (counted || !isCredential(held, here, key.weak || (key === AUTHORIZATION && !quoted))) return undefined
@@ -167,6 +176,8 @@ function pairValue(text: string, name: Name, at: number, place: Situation): Span
 
 function pairAt(text: string, at: number, floor: number, keys: SecretKeys): Span | undefined {
   const separator = at + 1
+  const name = nameBefore(text, separator, floor, keys)
+  if (name === undefined) return undefined
   const char = text[separator]
   const next = text[separator + 1]
   let from = separator + 1
@@ -177,28 +188,54 @@ function pairAt(text: string, at: number, floor: number, keys: SecretKeys): Span
     if (next === ':' || text.startsWith('//', from)) return undefined
     if (next === '=') from++
   }
-  const name = nameBefore(text, separator, floor, keys)
-  if (name === undefined) return undefined
-  if (char !== '=' && char !== ':') return elementAt(text, name, from)
+  if (char !== '=' && char !== ':') return elementAt(text, name, from, keys)
   const before = text[name.start - 1]
-  // `/etc/passwd: permission denied`
-  if (char === ':' && before === '/' && name.quote === '') return undefined
   const start = skipBlanks(text, from)
+  // `/etc/passwd: permission denied`, `arn:…:secret:name`
+  if (char === ':' && name.quote === '' && (before === '/' || (before === ':' && start === from)))
+    return undefined
   const bare = name.quote === ''
   if (next === '>' && text[start] !== '"' && text[start] !== "'") return undefined
-  const declared = bare && DECLARED.test(text.slice(Math.max(floor, name.start - 16), name.start))
-  return pairValue(text, name, start, { after: char, spaced: start > from, declared })
+  const pattern = char === '=' ? DECLARED : DOCUMENTED
+  const declared =
+    bare && start > from && pattern.test(text.slice(Math.max(floor, name.start - 16), name.start))
+  return pairValue(text, name, start, { after: char, spaced: start > from, declared }, keys)
 }
 
 /** `<password>…</password>` */
-function elementAt(text: string, name: Name, from: number): Span | undefined {
+function elementAt(text: string, name: Name, from: number, keys: SecretKeys): Span | undefined {
   if (text[name.start - 1] !== '<') return undefined
   const value = readValue(text, from)
   if (value === undefined || value.quote !== '' || !text.startsWith('</', value.end)) return undefined
-  return pairValue(text, name, from, { after: '=', spaced: false, declared: false })
+  return pairValue(text, name, from, { after: '=', spaced: false, declared: false }, keys)
 }
 
-const BEFORE_SEPARATOR = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"\'` ]?']
+const BEFORE_SEPARATOR = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"\'` ]?*']
+
+const ENCODED_VALUE = /(?:[^\s"'`<>&%\\]|%(?!0A|20|22|26|2C|3B|7D)[0-9A-F]{2}){1,512}/iy
+
+/** `token%3D…` in a URL within a URL, `token\u003d…` in JSON that escapes more than it must. */
+export function encodedPairDetector(keys: SecretKeys): Detector {
+  return {
+    anchors: ['%3d', 'u003d'],
+    anyCase: true,
+    find(text, at, floor) {
+      const nameLimit = text[at] === '%' ? at : at - 1
+      const name =
+        text[nameLimit] === '%' || text[nameLimit] === '\\'
+          ? nameBefore(text, nameLimit, floor, keys)
+          : undefined
+      const start = text.indexOf('3', at) + 2
+      const end = name === undefined ? -1 : sticky(ENCODED_VALUE, text, start)
+      if (name === undefined || end === -1) return undefined
+      if (maskEnd(text, start) === end) return masked(text, start, end, '')
+      const place: Place = { quoted: false, after: '=', spaced: false, made: name.key.made, declared: false }
+      return isCredential(text.slice(start, end), place, name.key.weak)
+        ? masked(text, start, end, maskOf(name.key.name))
+        : undefined
+    },
+  }
+}
 
 export function pairDetector(keys: SecretKeys): Detector {
   return {
@@ -222,7 +259,7 @@ export function flagDetector(keys: SecretKeys): Detector {
       const start = key === undefined ? -1 : sticky(FLAG_GAP, text, end)
       if (key === undefined || start === -1) return undefined
       const name: Name = { key, start: from, end, quote: '' }
-      return pairValue(text, name, start, { after: 'flag', spaced: true, declared: false })
+      return pairValue(text, name, start, { after: 'flag', spaced: true, declared: false }, keys)
     },
   }
 }

@@ -1,4 +1,6 @@
 /** Secrets that are told by the place they stand in or by how they are built, rather than by a prefix. */
+
+import { privateKey } from './secret-blocks.js'
 import {
   ALNUM,
   BASE64,
@@ -6,26 +8,20 @@ import {
   type Detector,
   DIGIT,
   DOT,
-  HEX,
   isOf,
   maskEnd,
   masked,
   maskOf,
   runEnd,
   runStart,
+  sticky,
   UNDERSCORE,
-  UPPER,
   URL_SAFE,
   wordBegins,
 } from './secret-chars.js'
 import { isCredential, looksLikeToken, type Place } from './secret-values.js'
 
 const GAP = /[ \t]{1,8}|%20/y
-
-function afterGap(text: string, at: number): number {
-  GAP.lastIndex = at
-  return GAP.test(text) ? GAP.lastIndex : -1
-}
 
 const BEARER_BODY = URL_SAFE | DOT | BASE64
 
@@ -34,7 +30,7 @@ const bearer: Detector = {
   anyCase: true,
   find(text, at, floor) {
     if (!wordBegins(text, at, floor)) return undefined
-    const start = afterGap(text, at + 6)
+    const start = sticky(GAP, text, at + 6)
     if (start === -1) return undefined
     let end = runEnd(text, start, BEARER_BODY)
     while (end > start && text[end - 1] === '.') end--
@@ -57,7 +53,7 @@ const basic: Detector = {
   anyCase: true,
   find(text, at, floor) {
     if (!wordBegins(text, at, floor)) return undefined
-    const start = afterGap(text, at + 5)
+    const start = sticky(GAP, text, at + 5)
     if (start === -1) return undefined
     const end = runEnd(text, start, ALNUM | BASE64 | UNDERSCORE | DASH)
     const held = text.slice(start, Math.min(end, start + LONGEST_BASIC))
@@ -85,62 +81,17 @@ const jwt: Detector = {
   },
 }
 
-const KEY_BEGIN = /-{4,5} ?BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}/y
-const KEY_END = /-{4,5} ?END [A-Z0-9 ]{0,64}-{4,5}/y
-/** Between two lines, escaped or not; the second may be quoted, as in a mail. */
-const LINE_GAP = /(?:\s|\\{1,16}[nr]|(?<=[\nnr] ?)[>|#*]){1,64}/y
-const LINE_LIMIT = 4096
-const HEADER_LINE = /[A-Z][A-Za-z-]{2,30}: [^\n\\"]{0,200}/y
-
-/** Where a key block without its end ends: after the lines that look like a key's. */
-function truncatedEnd(text: string, from: number): number {
-  let end = from
-  for (;;) {
-    LINE_GAP.lastIndex = end
-    const start = LINE_GAP.test(text) ? LINE_GAP.lastIndex : end
-    const broken = /[nr\n\r]/.test(text.slice(end, start))
-    HEADER_LINE.lastIndex = start
-    if (broken && HEADER_LINE.test(text)) {
-      end = HEADER_LINE.lastIndex
-      continue
-    }
-    const stop = runEnd(text, start, ALNUM | BASE64, Math.min(text.length, start + LINE_LIMIT))
-    // The last line of a block is short; so is the only one of a block that is cut off early.
-    const short = broken && stop > start && (end === from || /[\d+/=]/.test(text.slice(start, stop)))
-    if (stop - start < 16 && !short) return end
-    end = stop
-  }
-}
-
-const privateKey: Detector = {
-  anchors: ['BEGIN '],
-  find(text, at, floor) {
-    const dashes = runStart(text, text[at - 1] === ' ' ? at - 1 : at, DASH, Math.max(floor, at - 6))
-    KEY_BEGIN.lastIndex = dashes
-    if (!KEY_BEGIN.test(text)) return undefined
-    const from = KEY_BEGIN.lastIndex
-    // No key holds four dashes, so the next ones end this block or begin another: no text is searched twice.
-    const next = text.indexOf('----', from)
-    KEY_END.lastIndex = next
-    const end = next !== -1 && KEY_END.test(text) ? KEY_END.lastIndex : truncatedEnd(text, from)
-    return end === from ? undefined : { start: dashes, end, mask: maskOf('private-key') }
-  },
-}
-
 const URL_USER = /[^\s/?#@:"'`<>\\]{0,256}:/y
 const URL_PASSWORD = /[^\s/"'`<>\\]*/y
 
 const urlPassword: Detector = {
   anchors: ['://'],
   find(text, at) {
-    URL_USER.lastIndex = at + 3
-    if (!URL_USER.test(text)) return undefined
-    const start = URL_USER.lastIndex
+    const start = sticky(URL_USER, text, at + 3)
+    if (start === -1) return undefined
     const known = maskEnd(text, start)
     if (known !== -1 && text[known] === '@') return { start, end: known, mask: text.slice(start, known) }
-    URL_PASSWORD.lastIndex = start
-    URL_PASSWORD.test(text)
-    const rest = text.slice(start, URL_PASSWORD.lastIndex)
+    const rest = text.slice(start, sticky(URL_PASSWORD, text, start))
     const query = rest.search(/[?#]/)
     // Before `?` or `#`, up to the last `@`; past them only if what stands before is no port.
     let length = (query === -1 ? rest : rest.slice(0, query)).lastIndexOf('@')
@@ -206,25 +157,33 @@ const PATTERNS: readonly Pattern[] = [
     anchors: ['Private-Lines:'],
     pattern: /(?<keep>Private-Lines: ?\d{1,4}(?:\s|\\[nr])+)(?:[A-Za-z0-9+/=]{4,128}(?:\s|\\[nr])*){1,200}/y,
   },
+  // What people tell each other; `is base64` and `is sha256` are no passwords.
+  {
+    name: 'password',
+    anchors: ['password is', 'password was', 'passphrase is', 'passcode is', 'Password is', 'Passphrase is'],
+    pattern:
+      /(?<keep>[Pp]ass\w{4,6} (?:is|was)(?: now)?:? {0,2}["'`]?)(?!(?:base|sha|utf|md|argon|pbkdf|rot)-?\d)(?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])[^\s"'`<>[\]\\]{5,128}[^\s"'`<>[\]\\.,;:)]/y,
+  },
+  {
+    name: 'password',
+    anchors: ['WITH PASSWORD ', 'with password ', 'IDENTIFIED BY '],
+    pattern: /(?<keep>[A-Za-z]{4,10} [A-Za-z]{2,8} ')(?!\[redacted)[^'\n]{1,200}(?=')/y,
+  },
+  {
+    name: 'password',
+    anchors: ['login '],
+    pattern: /(?<keep>\blogin \S{1,64}\s{1,8}password )(?!\[redacted)[^\s"'`<>$\\]{1,128}/y,
+  },
+  {
+    name: 'password',
+    anchors: ['sshpass -p'],
+    pattern: /(?<keep>\bsshpass -p ?["']?)(?!\[redacted)[^\s"'`<>$\\]{1,128}/y,
+  },
   {
     name: 'password',
     anchors: [' -u ', ' --user ', ' -U '],
     pattern:
-      /(?<keep> (?:-u|-U|--user) ["']?[\w.@+-]{1,64}:)(?!["'\s/]|\d{1,6}\b)(?=[^\s"']*[^a-z\s"'])[^\s"'<>${}[\]]{3,128}/y,
-  },
-]
-
-/** Names of algorithms and encodings, which look like a password. */
-const ALGORITHM = '(?!(?:base|sha|utf|md|argon|pbkdf|rot|bcrypt|hs|rs|es|ed)-?\\d)'
-
-const SAID: readonly Pattern[] = [
-  {
-    name: 'password',
-    anchors: ['password is', 'password was', 'passphrase is', 'passcode is'],
-    pattern: new RegExp(
-      `(?<keep>pass\\w{4,6} (?:is|was)(?: now)?:? ["'\`]?)${ALGORITHM}(?=\\S{0,64}\\d)(?=\\S{0,64}[A-Za-z])[^\\s"'\`<>[\\]]{6,128}(?<![.,;])`,
-      'iy',
-    ),
+      /(?<keep> (?:-u|-U|--user) ["']?[\w.@+-]{1,64}:)(?!["'\s/]|\d{1,6}\b)(?=[^\s"']*[^a-z\s"'])[^\s"'<>${}[\]\\]{3,128}/y,
   },
 ]
 
@@ -237,44 +196,46 @@ function patternDetector({ name, anchors, back = 0, pattern }: Pattern): Detecto
       pattern.lastIndex = at - back
       const match = pattern.exec(text)
       if (match === null) return undefined
-      return { start: match.index + (match.groups?.keep?.length ?? 0), end: pattern.lastIndex, mask }
+      const start = match.index + (match.groups?.keep?.length ?? 0)
+      // The bound of the last repetition is there for the regular expression, not for the secret.
+      return { start, end: runEnd(text, pattern.lastIndex, URL_SAFE), mask }
     },
   }
 }
+
+const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 
 const TELEGRAM = /:[\w-]{34,36}(?![\w-])/y
 
 const telegram: Detector = {
   anchors: [...'0123456789'].map((digit) => `${digit}:`),
   find(text, at, floor) {
-    TELEGRAM.lastIndex = at + 1
-    if (!TELEGRAM.test(text)) return undefined
-    const end = TELEGRAM.lastIndex
+    const end = sticky(TELEGRAM, text, at + 1)
+    if (end === -1) return undefined
     const start = runStart(text, at + 1, DIGIT, Math.max(floor, at - 12))
     const digits = at + 1 - start
     if (digits < 6 || digits > 12) return undefined
     const held = text.slice(at + 2, end)
-    return /[A-Z]/.test(held) && /[a-z]/.test(held) && /\d/.test(held)
+    return held.startsWith('AA') || (/[A-Z]/.test(held) && /[a-z]/.test(held) && /\d/.test(held))
       ? { start, end, mask: maskOf('telegram-token') }
       : undefined
   },
 }
 
-const DISCORD = /[A-Za-z0-9_-]{22,30}\.[\w-]{6}\.[\w-]{25,45}(?![\w-])/y
+const DISCORD = /[\w-]{22,30}\.[\w-]{6}\.[\w-]{25,45}(?![\w-])/y
 
 const discord: Detector = {
-  anchors: [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_'].map((char) => `${char}.`),
+  // The first part is the base64 of a number.
+  anchors: [...'MNO'].flatMap((first) => [...LETTERS_AND_DIGITS].map((second) => first + second)),
   find(text, at, floor) {
-    if (text[at + 8] !== '.') return undefined
-    const start = runStart(text, at + 1, URL_SAFE, Math.max(floor, at - 32))
-    DISCORD.lastIndex = start
-    if (!DISCORD.test(text) || !isOf(text.charCodeAt(start), UPPER)) return undefined
-    const end = DISCORD.lastIndex
-    // A hash on either side makes it a file name; a token mixes cases in its parts.
-    const last = text.slice(at + 9, end)
-    const hex = runEnd(text, at + 9, HEX) >= end
-    return !hex && /[A-Z]/.test(last) && /[a-z]/.test(last)
-      ? { start, end, mask: maskOf('discord-token') }
+    if (!wordBegins(text, at, floor)) return undefined
+    const dot = runEnd(text, at, URL_SAFE, at + 31)
+    if (text[dot] !== '.' || dot - at < 22) return undefined
+    const end = sticky(DISCORD, text, at)
+    if (end === -1) return undefined
+    const last = text.slice(dot + 8, end)
+    return /[A-Z]/.test(last) && /[a-z]/.test(last)
+      ? { start: at, end, mask: maskOf('discord-token') }
       : undefined
   },
 }

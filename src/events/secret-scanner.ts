@@ -1,8 +1,9 @@
 /**
- * Finds secrets of many shapes in one pass over a text. Nearly all texts hold none, so the pass is a lookup per
- * character: does this pair of characters stand in the anchor of any shape? Only then is the shape itself tried.
+ * Finds secrets of many shapes in one pass over a text. Nearly all texts hold none, so the pass is a lookup
+ * per character: does this pair of characters stand in the anchor of any shape? Only then is the shape itself
+ * tried.
  */
-import { type Detector, maskEnd } from './secret-chars.js'
+import { type Detector, maskEnd, type Span } from './secret-chars.js'
 
 interface Candidate {
   anchor: string
@@ -11,11 +12,18 @@ interface Candidate {
   detector: Detector
 }
 
+const NONE: readonly Candidate[] = []
 const PAIRS = 128 * 128
-/** Letters of English from the most to the least common. */
-const COMMON = 'etaoinshrdlucmfwypvbgkjqxz'
+/**
+ * The space and the letters of English, from the most to the least common; what is not among them is rarer.
+ */
+const COMMON = ' etaoinshrdlucmfwypvbgkjqxz'
+const RARITY_OF_OTHERS = 40
 
-const rarity = (char: string): number => (COMMON.includes(char) ? COMMON.indexOf(char) : COMMON.length)
+function rarity(char: string): number {
+  const rank = COMMON.indexOf(char)
+  return rank !== -1 ? rank : char === '.' || char === '/' ? COMMON.length : RARITY_OF_OTHERS
+}
 
 /** The pair of characters of an anchor that is least likely to stand in an ordinary text. */
 function rarestPair(anchor: string): number {
@@ -52,9 +60,27 @@ function standsAt(text: string, at: number, anchor: string, anyCase: boolean): b
   return true
 }
 
+/** From this length on a text is copied into bytes before it is read. */
+const SHORT = 40
+const CHUNK = 8192
+const scratch = Buffer.allocUnsafeSlow(CHUNK)
+
+/** Where in `scratch` the next marked pair begins, from `from` on; `length` when there is none. */
+function nextMarked(marked: Uint8Array, from: number, length: number): number {
+  const bytes = scratch
+  let before = (bytes[from] as number) << 7
+  for (let i = from + 1; i < length; i++) {
+    const code = bytes[i] as number
+    if (marked[(before | code) & (PAIRS - 1)] !== 0) return i - 1
+    before = code << 7
+  }
+  return length
+}
+
 export class SecretScanner {
   readonly #marked = new Uint8Array(PAIRS)
-  readonly #candidates = new Map<number, Candidate[]>()
+  // Filled, since an array with great gaps is a slow dictionary.
+  readonly #candidates: (readonly Candidate[])[] = new Array(PAIRS).fill(NONE)
 
   /** Where two shapes fit at the same place, the one that comes first counts. */
   constructor(detectors: readonly Detector[]) {
@@ -72,41 +98,58 @@ export class SecretScanner {
       for (const second of cases(pair[1] as string)) {
         const code = pairCode(first.charCodeAt(0), second.charCodeAt(0))
         this.#marked[code] = 1
-        const list = this.#candidates.get(code)
-        if (list === undefined) this.#candidates.set(code, [{ anchor, offset, detector }])
-        else list.push({ anchor, offset, detector })
+        this.#candidates[code] = [...(this.#candidates[code] ?? NONE), { anchor, offset, detector }]
       }
     }
   }
 
   /** The text with every secret masked; the very same string when there is none. */
   redact(text: string): string {
+    return text.length < SHORT && !this.#holds(text) ? text : this.#replace(text)
+  }
+
+  /** Whether there is a secret or a mask in a short text; copying that would take longer than reading it. */
+  #holds(text: string): boolean {
+    const marked = this.#marked
+    let before = 0
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      const pair = (before | code) & (PAIRS - 1)
+      before = code << 7
+      if (marked[pair] !== 0 && this.#find(text, pair, i - 1, 0) !== undefined) return true
+    }
+    return false
+  }
+
+  #replace(text: string): string {
     const marked = this.#marked
     let out = ''
     let copied = 0
     let floor = 0
-    let before = 0
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i)
-      const pair = ((before << 7) | code) & (PAIRS - 1)
-      before = code
-      if (marked[pair] === 0) continue
-      const span = this.#find(text, pair, i - 1, floor)
-      if (span === undefined) continue
-      if (text.slice(span.start, span.end) !== span.mask) {
-        out += text.slice(copied, span.start) + span.mask
-        copied = span.end
+    // Chunks overlap by a character, so that each pair of characters stands in one of them.
+    for (let base = 0; base + 1 < text.length; ) {
+      const length = scratch.write(text.length <= CHUNK ? text : text.slice(base, base + CHUNK), 'latin1')
+      let next = base + length - 1
+      for (let i = nextMarked(marked, 0, length); i < length; i = nextMarked(marked, i + 1, length)) {
+        const pair = pairCode(scratch[i] as number, scratch[i + 1] as number)
+        const span = this.#find(text, pair, base + i, floor)
+        if (span === undefined) continue
+        if (text.slice(span.start, span.end) !== span.mask) {
+          out += text.slice(copied, span.start) + span.mask
+          copied = span.end
+        }
+        floor = span.end
+        i = Math.max(i, floor - base - 1)
+        next = Math.max(next, floor)
       }
-      floor = span.end
-      // The character before the rest is looked at again, with what follows it.
-      i = Math.max(i, span.end - 1)
-      before = 0
+      base = next
     }
     return copied === 0 ? text : out + text.slice(copied)
   }
 
-  #find(text: string, pair: number, at: number, floor: number) {
-    for (const { anchor, offset, detector } of this.#candidates.get(pair) ?? []) {
+  /** Tries the shapes whose anchor has this pair of characters, which stands at `at`. */
+  #find(text: string, pair: number, at: number, floor: number): Span | undefined {
+    for (const { anchor, offset, detector } of this.#candidates[pair] ?? NONE) {
       const start = at - offset
       if (start < floor || !standsAt(text, start, anchor, detector.anyCase === true)) continue
       const span = detector.find(text, start, floor)

@@ -1,8 +1,8 @@
 /**
- * What stands on the right of a secret's name: where the value begins and ends, and whether it is a credential or a
- * placeholder, a word of prose, or code.
+ * What stands on the right of a secret's name: where the value begins and ends, and whether it is a
+ * credential or a placeholder, a word of prose, or code.
  */
-import { DIGIT, isOf, LOWER, maskEnd, runEnd, UPPER } from './secret-chars.js'
+import { DIGIT, isOf, LOWER, maskEnd, runEnd, sticky, UPPER } from './secret-chars.js'
 
 export interface Value {
   start: number
@@ -39,8 +39,9 @@ export function readValue(text: string, at: number): Value | undefined {
 }
 
 /**
- * The end of a value in quotes that are escaped by `depth` backslashes, as in JSON within JSON. A quote inside the
- * value has more of them; one with fewer ends the text around it. A quote that is never closed ends with its line.
+ * The end of a value in quotes that are escaped by `depth` backslashes, as in JSON within JSON. A quote
+ * inside the value has more of them; one with fewer ends the text around it. A quote that is never closed
+ * ends with its line.
  */
 function closing(text: string, from: number, quote: string, depth: number): number {
   for (let i = from; i < text.length; i++) {
@@ -58,11 +59,6 @@ const OPENERS = '([{'
 const NEXT_PAIR = /[\w.-]{1,40}\s?[=:]/y
 const ESCAPE = /\\(?:[nrtbf"'`\\/]|u00)/y
 
-function testAt(pattern: RegExp, text: string, at: number): boolean {
-  pattern.lastIndex = at
-  return pattern.test(text)
-}
-
 const isSpace = (code: number): boolean => code <= 32 || code === 0xa0
 
 function endsWord(text: string, at: number): boolean {
@@ -70,14 +66,16 @@ function endsWord(text: string, at: number): boolean {
   return char === undefined || isSpace(text.charCodeAt(at)) || '"\'`<>&,;)]}\\|'.includes(char)
 }
 
-/** Punctuation ends a bare value only when no more of the value can follow: passwords have some of it inside. */
+/**
+ * Punctuation ends a bare value only when no more of the value can follow: passwords have some of it inside.
+ */
 function bareEnd(text: string, from: number): number {
   let i = from
   let depth = 0
   for (; i < text.length; i++) {
     const char = text[i] as string
     if (isSpace(text.charCodeAt(i)) || '"\'`<>&'.includes(char)) break
-    if (char === '\\' && testAt(ESCAPE, text, i)) break
+    if (char === '\\' && sticky(ESCAPE, text, i) !== -1) break
     if (OPENERS.includes(char)) {
       const end = maskEnd(text, i)
       if (end === -1) depth++
@@ -86,7 +84,7 @@ function bareEnd(text: string, from: number): number {
       if (depth === 0 && (endsWord(text, i + 1) || '.:?!='.includes(text[i + 1] as string))) break
       if (depth > 0) depth--
     } else if (char === ',' || char === ';' || char === '|') {
-      if (endsWord(text, i + 1) || testAt(NEXT_PAIR, text, i + 1)) break
+      if (endsWord(text, i + 1) || sticky(NEXT_PAIR, text, i + 1) !== -1) break
     }
   }
   while (i > from && (text[i - 1] === '.' || text[i - 1] === ':')) i--
@@ -110,34 +108,40 @@ const PLACEHOLDER = new RegExp(
     '#\\{.*\\}?',
     '%[A-Za-z_]*%?', // %PASSWORD%, %s
     '%[({][A-Za-z_]*[)}]s?',
+    '.{0,8}(?:\\.{3}|\u2026)', // sk-...
     '\\?|[:@][a-z_]*(?:pass|password|pwd|token|secret|key)', // :password, bound by a database driver
     '(?:your|insert|enter|replace)[-_ ].*',
     'YOUR[A-Z]*',
     '!\\w*', // a YAML tag
+    '/[/*].*', // a comment
   ].join('|')})$`,
 )
 
-const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/))
+const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))
 
 /** Values that say what is up with a secret, or of which type it is, and not what it is. */
-const STATUS =
-  words(`null none undefined nil nan n/a na tbd true false yes no on off empty blank required optional
-  missing invalid incorrect wrong expired changed change reset set unset hidden masked redacted filtered removed
-  omitted protected sensitive encrypted hashed ok okay failed failure denied rejected accepted revoked disabled enabled
-  updated rotated valid mismatch unknown unavailable unchanged verified unauthorized forbidden present absent
-  provided confirmed created deleted stored saved generated loaded found used refreshed
-  string str text bytes number int integer any object boolean bool char varchar buffer uint8array secretstr
-  str|none string|null string|undefined include same-origin omit`)
+const STATUS = words(`
+  null none undefined nil nan n/a na tbd true false yes no on off empty blank required optional missing
+  invalid incorrect wrong expired changed change reset set unset hidden masked redacted filtered removed
+  omitted protected sensitive encrypted hashed ok okay failed failure denied rejected accepted revoked
+  disabled enabled updated rotated valid mismatch unknown unavailable unchanged verified unauthorized
+  forbidden present absent provided confirmed created deleted stored saved generated loaded found used
+  refreshed string str text bytes number int integer any object boolean bool char varchar buffer uint8array
+  secretstr str|none string|null string|undefined include same-origin omit basic bearer digest oauth oauth2
+  ntlm negotiate kerberos mtls read write ldap saml oidc sso iam apikey
+`)
 
 /** Words that begin or carry a sentence; a bare value of one of them is prose. */
-const PROSE =
-  words(`a an the this that these those it its is are was were be been being am must should shall will would
-  can cannot could may might do does did has have had not never always please and or but nor if when where why how who
-  what which while for from to in on of at by with without as than then too also only just very at least minimum
-  maximum min max use used uses using see enter type choose pick click copy paste keep check ask send get
-  provide required contains containing case click here there your my our their his her you we they i he she no any
-  some every each all both more less new old same other another let make lets makes needs need want
-  flag option argument value values parameter param field header prompt`)
+const PROSE = words(`
+  a an the this that these those it its is are was were be been being am must should shall will would can
+  cannot could may might do does did has have had not never always please and or but nor if when where why
+  how who what which while for from to in on of at by with without as than then too also only just very at
+  least minimum maximum min max use used uses using see enter type choose pick click copy paste keep check
+  ask send get provide required contains containing case click here there your my our their his her you we
+  they i he she no any some every each all both more less new old same other another let make lets makes
+  needs need want try into onto upon via about after before until during per between under over through
+  again back up down out off flag option argument value values parameter param field header prompt
+`)
 
 /** How a sentence in quotes begins: a message about the field of that name. */
 const SENTENCE =
@@ -146,15 +150,22 @@ const SENTENCE =
 const HEADS =
   'process env os this self req request res response config cfg settings options opts args argv params props ctx ' +
   'context user data body input form state import secrets vars var local module session event credentials creds auth ' +
-  'client account payload app values cls sys'
-const IDENTIFIER_PATH = new RegExp(`^(?:${HEADS.split(' ').join('|')})(?:\\??\\.[A-Za-z_$][\\w$]*)+[!?]?$`)
-const CALL = /^[A-Za-z_$][A-Za-z_$.]*[([]/
+  'client account payload app values cls sys exports'
+const IDENTIFIER_PATH = new RegExp(`^(?:${HEADS.split(' ').join('|')})(?:\\??\\.[#A-Za-z_$][\\w$]*)+[!?]?$`)
+const CALL = /^(?:[A-Za-z_$][A-Za-z_$.]*|[A-Za-z_$][\w$]*(?:\.[\w$]+)+)[([]/
+const TYPE =
+  /^[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Like|Type|Object|String|Input|Options|View|Buffer|Props|Schema|Field|Dto|Param|Value|Data|Model)$/
 const CLOSED_CALL = /[([]$|[)\]][;!.,\w()]*$/
 /** `userPassword`, `auth_token`: a variable that holds it. */
 const VARIABLE =
   /^(?:db|user|auth|access|refresh|api|client|bot|session|admin|root|github|gh|new|old|current|raw|input)(?:_(?:password|passwd|pwd|secret|token|key)|Password|Passwd|Pwd|Secret|Token|Key)$/
-/** A type, a function or a variable: words of letters, joined by case or dots. No issuer makes keys like that. */
-const IDENTIFIER = /^(?:_?[A-Za-z][a-z]*(?:[A-Z]{1,4}[a-z]+)*[.?!]*){1,6}$/
+/** A type, a function or a variable: letters, joined by case or dots. No issuer makes keys like that. */
+const IDENTIFIER =
+  /^_?[A-Za-z][a-z]*(?:[A-Z]{1,4}[a-z]+)*(?:\??\.[A-Za-z][a-z]*(?:[A-Z]{1,4}[a-z]+)*){0,5}[?!]?$/
+const PATH = /^!*[A-Za-z_$]+(?:\??\.[A-Za-z_$]+)+$/
+const OF_SECRET = /(?:pass\w*|secret|token|key|null)$/i
+const TYPE_PATH = /^[A-Za-z_]\w*(?:\.\w+)*\.\w*(?:Key|Token|Password|Secret|Credentials|String|Buffer)$/
+const CONSTANT = /^_?[A-Z]+(?:_[A-Z]+)+$/
 const FILE = /^(?:\.{0,2}|~)\/[\w.-]/
 
 export interface Place {
@@ -169,6 +180,11 @@ export interface Place {
   declared: boolean
 }
 
+/**
+ * Longest value that may turn out to be none; a longer one is taken for a secret, so that no text is read
+ * twice.
+ */
+export const DOUBT_LIMIT = 512
 /** Longest value that can be a placeholder; also bounds what telling costs. */
 const PLACEHOLDER_LIMIT = 200
 
@@ -183,18 +199,22 @@ export function isCredential(value: string, place: Place, weak: boolean): boolea
     if (SENTENCE.test(value)) return false
   } else {
     if (place.spaced && PROSE.has(word)) return false
+    if (place.spaced && place.after === ':' && TYPE.test(value)) return false
     if (VARIABLE.test(value) || (CALL.test(value) && (place.spaced || CLOSED_CALL.test(value)))) return false
     if (place.spaced && (word === 'await' || word === 'new' || word === 'void')) return false
-    if (place.spaced && place.made && isIdentifier(value)) return false
+    if (place.spaced && place.after === ':' && TYPE_PATH.test(value)) return false
+    if (place.spaced && place.after === '=' && PATH.test(value) && (place.made || OF_SECRET.test(value)))
+      return false
+    if (place.spaced && place.made && (CONSTANT.test(value) || isIdentifier(value))) return false
     if (place.declared && /^[A-Za-z_$][\w$.?!]*;?$/.test(value)) return false
   }
   return weak ? looksSecret(value, place) : true
 }
 
 function isIdentifier(value: string): boolean {
-  if (/^[A-Za-z]{1,11}$/.test(value)) return true
+  if (/^[A-Za-z]{1,11}$|^\d{1,5}$/.test(value)) return true
   return (
-    value.length < 48 && /[a-z][A-Z.]/.test(value) && !/secret|pass/i.test(value) && IDENTIFIER.test(value)
+    value.length < 64 && /[a-z][A-Z.]/.test(value) && !/secret|pass/i.test(value) && IDENTIFIER.test(value)
   )
 }
 
@@ -210,11 +230,16 @@ function looksSecret(value: string, place: Place): boolean {
   return value.length >= (plain ? (place.quoted ? 8 : 16) : 12)
 }
 
-/** Whether a word in the place of a token, with no separator to say so, is one: `Bearer authentication` is not. */
+/**
+ * Whether a word in the place of a token, with no separator to say so, is one: `Bearer authentication` is
+ * not.
+ */
 export function looksLikeToken(text: string, from: number, to: number): boolean {
   const length = to - from
-  if (length < 8) return false
-  if (text.startsWith('eyJ', from)) return true
+  if (length < 6) return false
+  const word = text.slice(from, Math.min(to, from + 64))
+  if (word.startsWith('eyJ') || (length >= 12 && /secret/i.test(word))) return true
+  if (/^(?:rfc|oauth|sha|hs|rs|es|http)-?\d/i.test(word)) return false
   let seen = 0
   const end = Math.min(to, from + 256)
   for (let i = from; i < end; i++) {

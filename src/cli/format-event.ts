@@ -1,0 +1,244 @@
+/** One event as one line for people. Everything in it comes from a log that may be hostile, so all is cleaned. */
+import { basename } from 'node:path'
+import { ENVELOPE_FIELDS, type HiveEvent, isKind } from '../events/kinds.js'
+import type { MalformedLine } from '../reader/items.js'
+import {
+  byteSize,
+  clean,
+  clock,
+  columns,
+  dollars,
+  duration,
+  fit,
+  grouped,
+  pad,
+  paint,
+  type Style,
+} from './text.js'
+
+export interface FormatOptions {
+  /** Use terminal colours. Default false. */
+  color?: boolean
+  /** Columns that the line may take; it is cut with `…`. Default 100. */
+  width?: number
+  /** Print the date before the time. Default: when the event is not of today. */
+  date?: boolean
+}
+
+type Part = [text: string, style: Style]
+
+/** What a kind's line says after its name, and the sign that makes it stand out. */
+interface Body {
+  parts: Part[]
+  sign?: string
+  style?: Style
+}
+
+const KIND_COLUMNS = 9
+const NAME_STYLES: Style[] = ['cyan', 'magenta', 'blue', 'green']
+
+/**
+ * `14:03:07.123    message   lead → coder  request  "Need the schema"`: time, sign (▲ escalation, ✔ ✘ approval,
+ * ! trouble), kind, and what matters of the event, on one line without control characters.
+ */
+export function formatEvent(event: HiveEvent, options: FormatOptions = {}): string {
+  const { color = false, width = 100, date = !isToday(event.ts) } = options
+  const { parts, sign = ' ', style = 'plain' } = bodyOf(event)
+  const all: Part[] = [
+    [`${clock(event.ts, date)} `, 'dim'],
+    [`${sign} `, style],
+    [`${pad(clean(event.kind), KIND_COLUMNS)} `, style === 'plain' ? 'dim' : style],
+  ]
+  for (const [i, [text, partStyle]] of parts.entries()) {
+    if (i > 0) all.push(['  ', 'plain'])
+    all.push([text, partStyle === 'plain' ? style : partStyle])
+  }
+  let left = width
+  let line = ''
+  for (const [i, [text, partStyle]] of all.entries()) {
+    const size = columns(text)
+    const isLast = i === all.length - 1
+    // A blank between parts must leave room for at least the mark that something is cut.
+    if (size < left || (isLast && size === left)) {
+      line += paint(text, partStyle, color)
+      left -= size
+    } else {
+      line += paint(fitQuoted(text, left), partStyle, color)
+      break
+    }
+  }
+  return line.trimEnd()
+}
+
+/** A line that is no event, as a line for people: `! hive.jsonl:57  invalid JSON  {"ts":17…` */
+export function formatMalformed(item: MalformedLine, options: FormatOptions = {}): string {
+  const { color = false, width = 100 } = options
+  const place = item.line === undefined ? ` at byte ${item.offset}` : `:${item.line}`
+  const start = `! ${clean(basename(item.file))}${place}  ${clean(item.reason)}`
+  const text = item.malformed === '' ? start : `${start}  ${clean(item.malformed)}`
+  return paint(fit(text, width), 'red', color)
+}
+
+function fitQuoted(text: string, width: number): string {
+  const cut = fit(text, width)
+  if (cut === text || !text.startsWith('"') || width < 4) return cut
+  return `${fit(text.slice(0, -1), width - 1)}"`
+}
+
+function bodyOf(event: HiveEvent): Body {
+  if (event.kind.startsWith('log.')) return housekeeping(event)
+  if (isKind(event, 'message')) {
+    return { parts: [route(event.from, event.to), [word(event.act), 'plain'], quoted(event.subject)] }
+  }
+  if (isKind(event, 'escalate')) {
+    const { from, to, subject, id } = event
+    return { sign: '▲', style: 'alarm', parts: [plainRoute(from, to), [word(id), 'dim'], quoted(subject)] }
+  }
+  if (isKind(event, 'approval')) {
+    const yes = event.approve === true
+    const parts: Part[] = [
+      [yes ? 'approved' : 'refused', 'bold'],
+      [word(event.id), 'plain'],
+    ]
+    if (event.by !== undefined) parts.push([`by ${word(event.by)}`, 'plain'])
+    if (event.note !== undefined) parts.push(quoted(event.note))
+    return { sign: yes ? '✔' : '✘', style: yes ? 'green' : 'red', parts }
+  }
+  return agentsOwn(event)
+}
+
+function agentsOwn(event: HiveEvent): Body {
+  if (isKind(event, 'spawn')) {
+    const parts: Part[] = [name(event.agentId), quoted(event.name)]
+    if (event.isGod === true) parts.push(['god', 'bold'])
+    if (event.parent !== undefined) parts.push([`child of ${word(event.parent)}`, 'plain'])
+    if (event.role !== undefined) parts.push([word(event.role), 'plain'])
+    if (event.model !== undefined) parts.push([word(event.model), 'dim'])
+    return { parts }
+  }
+  if (isKind(event, 'drain')) {
+    const messages = event.count === 1 ? 'message' : 'messages'
+    return { parts: [name(event.agentId), [`took ${word(event.count)} ${messages}`, 'plain']] }
+  }
+  if (isKind(event, 'usage')) {
+    const tokens = `${amount(event.inputTokens)} in  ${amount(event.outputTokens)} out`
+    const parts: Part[] = [name(event.agentId), [word(event.model ?? ''), 'plain'], [tokens, 'plain']]
+    if (typeof event.costUsd === 'number') parts.push([dollars(event.costUsd), 'plain'])
+    return { parts: [...parts, ...took(event.ms)] }
+  }
+  if (isKind(event, 'call')) {
+    const { agentId, method, host, path, status, ms, error } = event
+    const target = `${method === undefined ? '' : `${word(method)} `}${word(host)}${word(path ?? '')}`
+    const parts: Part[] = [name(agentId), [target, 'plain']]
+    const failed = error !== undefined || (typeof status === 'number' && status >= 400)
+    if (status !== undefined) parts.push([word(status), 'plain'])
+    parts.push(...took(ms))
+    if (error !== undefined) parts.push(quoted(error))
+    return failed ? { sign: '!', style: 'red', parts } : { parts }
+  }
+  if (isKind(event, 'tool')) {
+    const parts: Part[] = [name(event.agentId), [word(event.name), 'plain']]
+    parts.push([event.ok === true ? 'ok' : 'failed', 'plain'], ...took(event.ms))
+    if (event.error !== undefined) parts.push(quoted(event.error))
+    return event.ok === true ? { parts } : { sign: '!', style: 'red', parts }
+  }
+  if (isKind(event, 'wait')) {
+    const holder = event.holder === undefined ? '' : `, held by ${word(event.holder)}`
+    const ms = typeof event.ms === 'number' ? duration(event.ms) : '?'
+    return { parts: [name(event.agentId), [`waited ${ms} for ${word(event.resource)}${holder}`, 'plain']] }
+  }
+  if (isKind(event, 'snapshot')) {
+    const parts: Part[] = [name(event.agentId)]
+    if (event.label !== undefined) parts.push(quoted(event.label))
+    const bytes = typeof event.bytes === 'number' ? byteSize(event.bytes) : '?'
+    return { parts: [...parts, [bytes, 'plain'], [word(event.ref).slice(0, 12), 'dim']] }
+  }
+  if (isKind(event, 'drop')) {
+    return {
+      sign: '!',
+      style: 'red',
+      parts: [plainRoute(event.from, event.to), [word(event.id), 'plain'], quoted(event.reason)],
+    }
+  }
+  if (isKind(event, 'exit')) {
+    const isGood = event.status === 'ok'
+    const parts: Part[] = [name(event.agentId), [word(event.status), 'plain']]
+    if (event.error !== undefined) parts.push(quoted(event.error))
+    return isGood ? { parts } : { sign: '!', style: 'red', parts }
+  }
+  return custom(event)
+}
+
+function housekeeping(event: HiveEvent): Body {
+  if (isKind(event, 'log.open')) {
+    const parts: Part[] = [
+      [`segment ${word(event.segment)}`, 'dim'],
+      [word(event.writer), 'dim'],
+    ]
+    return { style: 'dim', parts: [...parts, [`pid ${word(event.pid)} on ${word(event.host)}`, 'dim']] }
+  }
+  if (isKind(event, 'log.seal')) {
+    const parts: Part[] = [
+      [`${amount(event.bytes)} bytes`, 'dim'],
+      [word(event.sha256).slice(0, 12), 'dim'],
+    ]
+    return { style: 'dim', parts: event.sig === undefined ? parts : [...parts, ['signed', 'dim']] }
+  }
+  if (isKind(event, 'log.gap')) {
+    return {
+      sign: '!',
+      style: 'red',
+      parts: [[`${amount(event.lost)} events lost`, 'bold'], quoted(event.reason)],
+    }
+  }
+  if (isKind(event, 'log.torn')) {
+    const text = `a crash cut a line off; ${amount(event.bytes)} bytes of it are left`
+    return { sign: '!', style: 'yellow', parts: [[text, 'plain']] }
+  }
+  return custom(event)
+}
+
+function custom(event: HiveEvent): Body {
+  const parts: Part[] = []
+  for (const [key, value] of Object.entries(event)) {
+    if (ENVELOPE_FIELDS.has(key)) continue
+    if (key === 'agentId') parts.unshift(name(value))
+    else parts.push([`${clean(key)}=${short(value)}`, 'plain'])
+  }
+  return { parts }
+}
+
+const name = (id: unknown): Part => [word(id), styleOf(word(id))]
+const quoted = (text: unknown): Part => [`"${word(text)}"`, 'plain']
+const route = (from: unknown, to: unknown): Part => [`${word(from)} → ${word(to)}`, styleOf(word(from))]
+const plainRoute = (from: unknown, to: unknown): Part => [`${word(from)} → ${word(to)}`, 'plain']
+const took = (ms: unknown): Part[] => (typeof ms === 'number' ? [[duration(ms), 'dim']] : [])
+const amount = (value: unknown): string => (typeof value === 'number' ? grouped(value) : '?')
+
+/** Longest text of one field that is looked at; a line shows less anyway. */
+const MAX_FIELD = 1000
+
+/** A field that should be a word or text, whatever it is. */
+function word(value: unknown): string {
+  if (typeof value === 'string') return clean(value.slice(0, MAX_FIELD))
+  return value === undefined ? '?' : short(value)
+}
+
+function short(value: unknown): string {
+  try {
+    return clean((JSON.stringify(value) ?? '?').slice(0, MAX_FIELD))
+  } catch {
+    return '(nested too deeply)'
+  }
+}
+
+/** The same agent always has the same colour. */
+function styleOf(id: string): Style {
+  let hash = 0
+  for (let i = 0; i < id.length && i < 100; i++) hash = (hash * 31 + id.charCodeAt(i)) >>> 0
+  return NAME_STYLES[hash % NAME_STYLES.length] as Style
+}
+
+function isToday(ts: number): boolean {
+  return new Date(ts).toDateString() === new Date().toDateString()
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+/** The `hivelog` command: finds the subcommand, and turns what it throws into one line and an exit code. */
+import { VERSION } from '../version.js'
+import { type Command, UsageError } from './args.js'
+import { endWithReader } from './output.js'
+import { clean, pad } from './text.js'
+
+const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
+  tail: { summary: 'show the last events, and follow new ones', load: () => import('./tail.js') },
+  cat: { summary: 'show whole logs', load: () => import('./cat.js') },
+  verify: { summary: 'check a log for damage and tampering', load: () => import('./verify.js') },
+  stats: { summary: 'count what is in a log', load: () => import('./stats.js') },
+}
+
+function usage(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${pad(name, 10)}${summary}`)
+  return `Usage: hivelog COMMAND [OPTIONS] [FILE]
+
+Reads the event logs of hives of agents. FILE is $HIVELOG_FILE or hive.jsonl by default.
+
+${rows.join('\n')}
+
+  --help      this text; hivelog COMMAND --help for a command
+  --version   the version
+
+Exit code 0: fine; 1: found something wrong; 2: bad use.
+Example: hivelog tail -f hive.jsonl
+`
+}
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === '--version' || name === '-V') {
+    process.stdout.write(`${VERSION}\n`)
+    return 0
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(usage())
+    return 0
+  }
+  if (name === undefined) throw new UsageError('no command given; see hivelog --help')
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (entry === undefined) throw new UsageError(`there is no command '${name}'; see hivelog --help`)
+  const { command } = await entry.load()
+  const end = args.indexOf('--')
+  const options = end === -1 ? args : args.slice(0, end)
+  if (options.includes('--help') || options.includes('-h')) {
+    process.stdout.write(command.help)
+    return 0
+  }
+  return command.run(args)
+}
+
+endWithReader()
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`hivelog: ${clean(error instanceof Error ? error.message : String(error))}\n`)
+  process.exitCode = 2
+}

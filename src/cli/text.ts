@@ -1,0 +1,139 @@
+/** Text for a terminal: made harmless, measured in columns, cut to fit. */
+
+/**
+ * Control characters, with escape among them; C1 controls, which some terminals obey too; and marks that reorder
+ * or hide text. Lone surrogates cannot be written at all.
+ */
+const HARMFUL = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/gu
+const BLANKS = /[\t\n\r]+/g
+
+/**
+ * Makes text from a log safe to print: blanks of all kinds become a space, other control characters their visible
+ * picture (ESC becomes ␛).
+ */
+export function clean(text: string): string {
+  return text.replace(BLANKS, ' ').replace(HARMFUL, (character) => {
+    const code = character.charCodeAt(0)
+    if (code < 0x20) return String.fromCharCode(0x2400 + code)
+    return code === 0x7f ? '\u2421' : '\ufffd'
+  })
+}
+
+const PLAIN = /^[\x20-\x7e]*$/
+const WIDE =
+  /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Extended_Pictographic}\ufe0f/u
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+/** Columns that the text takes on a terminal. */
+export function columns(text: string): number {
+  if (PLAIN.test(text)) return text.length
+  let width = 0
+  for (const { segment } of segmenter.segment(text)) width += widthOf(segment)
+  return width
+}
+
+/** The text, or as much of its start as fits, with `…` for the rest. */
+export function fit(text: string, width: number): string {
+  if (text.length <= width && PLAIN.test(text)) return text
+  if (width <= 0) return ''
+  let used = 0
+  let kept = ''
+  for (const { segment, index } of segmenter.segment(text)) {
+    const wide = widthOf(segment)
+    if (used + wide > width - 1) {
+      const rest = text.slice(index)
+      return rest === segment && used + wide <= width ? kept + segment : `${kept}…`
+    }
+    kept += segment
+    used += wide
+  }
+  return kept
+}
+
+/** Pads with spaces to a width. */
+export function pad(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - columns(text)))
+}
+
+function widthOf(grapheme: string): number {
+  if (WIDE.test(grapheme)) return 2
+  return /^\p{Mn}/u.test(grapheme) ? 0 : 1
+}
+
+export type Style =
+  | 'dim'
+  | 'bold'
+  | 'red'
+  | 'green'
+  | 'yellow'
+  | 'blue'
+  | 'magenta'
+  | 'cyan'
+  | 'alarm'
+  | 'plain'
+
+const CODES: Record<Style, string> = {
+  plain: '',
+  dim: '2',
+  bold: '1',
+  red: '31',
+  green: '32',
+  yellow: '33',
+  blue: '34',
+  magenta: '35',
+  cyan: '36',
+  alarm: '1;33',
+}
+
+export function paint(text: string, style: Style, color: boolean): string {
+  return color && style !== 'plain' && text !== '' ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text
+}
+
+/** `1,234,567` */
+export function grouped(value: number): string {
+  return value.toLocaleString('en-US')
+}
+
+/** `1 line`, `1,200 lines` */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** `1.2 MiB` */
+export function byteSize(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  let value = bytes
+  let unit = -1
+  do {
+    value /= 1024
+    unit++
+  } while (value >= 1024 && unit < 4)
+  return `${value.toFixed(1)} ${['KiB', 'MiB', 'GiB', 'TiB', 'PiB'][unit]}`
+}
+
+/** `320 ms`, `1.2 s`, `4 min 10 s`, `3 h 20 min`, `2 d 4 h` */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`
+}
+
+/** `$0.0123`, `$12.30` */
+export function dollars(value: number): string {
+  return `$${value.toFixed(value !== 0 && Math.abs(value) < 1 ? 4 : 2)}`
+}
+
+/** Local time, `14:03:07.123`; with the date, `2026-08-22 14:03:07.123`. */
+export function clock(ts: number, withDate: boolean): string {
+  const date = new Date(ts)
+  if (Number.isNaN(date.getTime())) return '--:--:--.---'
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  const precise = `${time}.${String(date.getMilliseconds()).padStart(3, '0')}`
+  return withDate
+    ? `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${precise}`
+    : precise
+}

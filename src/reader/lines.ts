@@ -1,0 +1,145 @@
+/** Splits a stream of chunks into lines, with their offsets; a line may span any number of chunks. */
+import { HEAD_BYTES, type LineOptions, type LogItem, MAX_LINE_BYTES, makeItem } from './items.js'
+
+/**
+ * Takes a line: it is `buffer[start, end)`, valid only during the call. `length` is greater than `end - start` when
+ * the line was too long and only its first bytes are there.
+ */
+export type OnLine = (buffer: Buffer, start: number, end: number, offset: number, length: number) => void
+
+export interface Remainder {
+  bytes: Buffer
+  offset: number
+  length: number
+}
+
+export class LineSplitter {
+  /** Offset of the first byte of the line that is not complete yet. */
+  offset: number
+  readonly #onLine: OnLine
+  readonly #maxLineBytes: number
+  readonly #headBytes: number
+  #pieces: Buffer[] = []
+  #length = 0
+
+  constructor(onLine: OnLine, offset = 0, maxLineBytes = MAX_LINE_BYTES) {
+    this.#onLine = onLine
+    this.offset = offset
+    this.#maxLineBytes = maxLineBytes
+    this.#headBytes = Math.min(HEAD_BYTES, maxLineBytes)
+  }
+
+  /** Takes the next bytes. The chunk may be reused after the call. */
+  push(chunk: Buffer): void {
+    let start = 0
+    if (this.#length > 0) {
+      const newline = chunk.indexOf(10)
+      const end = newline === -1 ? chunk.length : newline
+      this.#hold(chunk.subarray(0, end))
+      if (newline === -1) return
+      const { bytes, length } = this.#take()
+      this.#onLine(bytes, 0, bytes.length, this.offset, length)
+      this.offset += length + 1
+      start = newline + 1
+    }
+    for (;;) {
+      const newline = chunk.indexOf(10, start)
+      if (newline === -1) break
+      const length = newline - start
+      const end = length > this.#maxLineBytes ? start + this.#headBytes : newline
+      this.#onLine(chunk, start, end, this.offset, length)
+      this.offset += length + 1
+      start = newline + 1
+    }
+    if (start < chunk.length) this.#hold(chunk.subarray(start))
+  }
+
+  /** Takes out the bytes after the last newline, if there are any. */
+  remainder(): Remainder | undefined {
+    if (this.#length === 0) return undefined
+    const offset = this.offset
+    const { bytes, length } = this.#take()
+    this.offset += length
+    return { bytes, offset, length }
+  }
+
+  #hold(piece: Buffer): void {
+    const wasTooLong = this.#length > this.#maxLineBytes
+    this.#length += piece.length
+    if (wasTooLong) return
+    this.#pieces.push(Buffer.from(piece))
+    if (this.#length > this.#maxLineBytes) {
+      this.#pieces = [Buffer.concat(this.#pieces, this.#headBytes)]
+    }
+  }
+
+  #take(): { bytes: Buffer; length: number } {
+    const bytes = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces)
+    const length = this.#length
+    this.#pieces = []
+    this.#length = 0
+    return { bytes, length }
+  }
+}
+
+/** Where in a log the bytes that are pushed begin. */
+export interface Start {
+  offset: number
+  /** Lines of this segment before it; `undefined` if unknown. */
+  line: number | undefined
+  /** Lines of the whole log before it. */
+  count: number
+}
+
+/** Turns the chunks of one segment into items. */
+export class ItemReader {
+  /** Lines of the whole log up to here. */
+  count: number
+  readonly #file: string
+  readonly #text: boolean
+  readonly #splitter: LineSplitter
+  #line: number | undefined
+  #items: LogItem[] = []
+
+  constructor(file: string, start: Start, options: LineOptions) {
+    this.#file = file
+    this.#text = options.text === true
+    this.count = start.count
+    this.#line = start.line
+    const add = (buffer: Buffer, from: number, to: number, offset: number, length: number): void => {
+      this.#add(buffer.subarray(from, to), length, true, offset)
+    }
+    this.#splitter = new LineSplitter(add, start.offset, options.maxLineBytes)
+  }
+
+  /** Offset of the first byte of the line that is not complete yet. */
+  get offset(): number {
+    return this.#splitter.offset
+  }
+
+  /** The lines that these bytes complete. */
+  push(chunk: Buffer): LogItem[] {
+    this.#splitter.push(chunk)
+    return this.#taken()
+  }
+
+  /** The last line, if it has no newline. */
+  end(): LogItem[] {
+    const rest = this.#splitter.remainder()
+    if (rest !== undefined) this.#add(rest.bytes, rest.length, false, rest.offset)
+    return this.#taken()
+  }
+
+  #add(bytes: Buffer, length: number, terminated: boolean, offset: number): void {
+    this.count++
+    if (this.#line !== undefined) this.#line++
+    const place = { file: this.#file, offset, line: this.#line, count: this.count }
+    this.#items.push(makeItem(bytes, length, terminated, place, this.#text))
+  }
+
+  #taken(): LogItem[] {
+    const items = this.#items
+    this.#items = []
+    return items
+  }
+}

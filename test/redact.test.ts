@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Redactor, SECRET_KEY_MASK } from '../src/events/redact.js'
+import { LOOK_ALIKES, SECRETS } from './fixtures/secrets.js'
+
+const redactor = new Redactor()
+const SENTENCE = ['Ana wrote ', ' into the notes, then left'] as const
+const inSentence = (text: string): string => SENTENCE.join(text)
+const inJson = (text: string): string => JSON.stringify({ note: text, seq: 12, tags: ['a', 'b'] })
+
+test('the tables are as broad as promised', () => {
+  assert.ok(SECRETS.length >= 44 && LOOK_ALIKES.length >= 44)
+  for (const { shape, text, secret } of SECRETS) assert.ok(text.includes(secret) && secret !== '', shape)
+})
+
+for (const { shape, text, secret } of SECRETS) {
+  test(`secret: ${shape}`, () => {
+    const alone = redactor.string(text)
+    assert.ok(!alone.includes(secret), alone)
+    assert.match(alone, /\[redacted:[a-z0-9-]+\]/)
+
+    const sentence = redactor.string(inSentence(text))
+    assert.ok(!sentence.includes(secret), sentence)
+    assert.ok(sentence.startsWith(SENTENCE[0]) && sentence.endsWith(SENTENCE[1]), sentence)
+
+    let json = text
+    let hidden = secret
+    for (const depth of [1, 2]) {
+      json = inJson(json)
+      hidden = JSON.stringify(hidden).slice(1, -1)
+      const redacted = redactor.string(json)
+      assert.ok(!redacted.includes(hidden), `depth ${depth}: ${redacted}`)
+      assert.equal(JSON.parse(redacted).seq, 12)
+    }
+  })
+}
+
+test('no long piece of a secret is left over', () => {
+  for (const { shape, text, secret } of SECRETS) {
+    const redacted = redactor.string(inSentence(text))
+    for (let i = 0; i + 12 <= secret.length; i++) {
+      assert.ok(!redacted.includes(secret.slice(i, i + 12)), `${shape}: ${redacted}`)
+    }
+  }
+})
+
+test('look-alikes come back as the very same string', () => {
+  for (const text of LOOK_ALIKES) {
+    for (const place of [text, inSentence(text), inJson(text), inJson(inJson(text)), `${text}\n${text}\n`]) {
+      assert.equal(redactor.string(place), place)
+    }
+  }
+})
+
+test('what surrounds a secret stays', () => {
+  const token = ['ghp_', 'a1B2c3D4e5'.repeat(4)].join('')
+  const cases: [string, string][] = [
+    ['password=hunter2', 'password=[redacted:password]'],
+    ['{"password":"hunter2"}', '{"password":"[redacted:password]"}'],
+    ['{"password":90210777}', '{"password":"[redacted:password]"}'],
+    ['Authorization: Bearer abc123def456', 'Authorization: Bearer [redacted:authorization]'],
+    ['postgres://user:hunter2@host/db', 'postgres://user:[redacted:url-password]@host/db'],
+    ['psql --password hunter2 -h db', 'psql --password [redacted:password] -h db'],
+    ['GET /?token=abc123def&page=2', 'GET /?token=[redacted:token]&page=2'],
+    ['Set-Cookie: sid=abc123; Path=/', 'Set-Cookie: sid=[redacted:cookie]; Path=/'],
+    [`pushed with ${token}.`, 'pushed with [redacted:github-token].'],
+    [`${token},${token}`, '[redacted:github-token],[redacted:github-token]'],
+  ]
+  for (const [text, expected] of cases) assert.equal(redactor.string(text), expected)
+})
+
+test('several secrets in one long text are all found', () => {
+  const filler = 'The planner asked the coder to look at the build. '.repeat(400)
+  const redacted = redactor.string(SECRETS.map(({ text }) => `${filler}\n${text}\n`).join(''))
+  for (const { shape, secret } of SECRETS) assert.ok(!redacted.includes(secret), shape)
+})
+
+test('a secret is found wherever it stands relative to the chunks of a long text', () => {
+  const token = ['ghp_', 'a1B2c3D4e5'.repeat(4)].join('')
+  for (let before = 8192 - 60; before <= 8192 + 8; before++) {
+    const text = `${' '.repeat(before)}${token} and password=hunter2`
+    assert.equal(
+      redactor.string(text),
+      `${' '.repeat(before)}[redacted:github-token] and password=[redacted:password]`,
+    )
+  }
+})
+
+const piece = fc.oneof(
+  fc.constantFrom(...SECRETS.map(({ text }) => text)),
+  fc.constantFrom(...LOOK_ALIKES),
+  fc.constantFrom(
+    'password',
+    'token',
+    'api_key',
+    'Bearer',
+    'Basic',
+    'Cookie',
+    'authorization',
+    '--token',
+    'value',
+  ),
+  fc.constantFrom(
+    '=',
+    ':',
+    ': ',
+    ' ',
+    '"',
+    '\\"',
+    "'",
+    '@',
+    '://',
+    '&',
+    ',',
+    ';',
+    '\n',
+    '\\n',
+    '[',
+    ']',
+    '-',
+    '_',
+    '.',
+  ),
+  fc.constantFrom(
+    '[redacted:password]',
+    '[redacted:jwt]',
+    '[redacted:',
+    'redacted',
+    'eyJ',
+    'sk-',
+    'AKIA',
+    '-----BEGIN ',
+  ),
+  fc.string({ unit: 'binary', maxLength: 12 }),
+)
+const mixture = fc.array(piece, { maxLength: 10 }).map((pieces) => pieces.join(''))
+
+test('redacting again changes nothing', () => {
+  const own = new Redactor({
+    keys: ['ssn'],
+    patterns: [/ACME-\d+/, { name: 'word', pattern: /\bhunter\w*/i }],
+  })
+  fc.assert(
+    fc.property(mixture, (text) => {
+      for (const each of [redactor, own]) {
+        const once = each.string(text)
+        assert.equal(each.string(once), once)
+      }
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('text without ASCII punctuation, digits or marks is never touched, surrogates included', () => {
+  const letters = fc.string({
+    unit: fc.constantFrom('ä', '密', '🐝', '\ud83d', '\udc1d', ' ', 'é', '\u2028', 'Ж'),
+    maxLength: 200,
+  })
+  fc.assert(fc.property(letters, (text) => redactor.string(text) === text))
+  assert.equal(redactor.string('🐝 password=hunter2 🐝\ud83d'), '🐝 password=[redacted:password] 🐝\ud83d')
+})
+
+test('masks are never taken for secrets', () => {
+  for (const text of [
+    'password=[redacted:password]',
+    '{"password":"[redacted:password]"}',
+    'Authorization: Bearer [redacted:authorization]',
+    'postgres://password:[redacted:url-password]@host',
+    '[redacted:api-key]=hunter2 stays, as no name stands before it',
+    `password: ${SECRET_KEY_MASK}`,
+  ]) {
+    assert.equal(redactor.string(text), text)
+  }
+})
+
+test('names of secret fields', () => {
+  const secret =
+    'password Password dbPassword DB_PASSWORD passwd pwd passphrase secret client_secret clientSecret api_key apiKey ' +
+    'api-key X-Api-Key openaiApiKey token access_token refreshToken GITHUB_TOKEN authorization Proxy-Authorization ' +
+    'cookie Set-Cookie credentials privateKey awsSecretAccessKey aws_session_token jwt passwords secrets ' +
+    'http.request.header.authorization'
+  for (const name of secret.split(' ')) assert.equal(redactor.isSecretKey(name), true, name)
+  const plain =
+    'tokens inputTokens max_tokens tokenCount token_type nextPageToken key monkey primaryKey public_key cacheKey author ' +
+    'session sessionId id name subject passport compass bypass keyboard cookieConsent secretName hasPassword auth ' +
+    'trace span seq sig sha256 ref host path from to act note by model'
+  for (const name of plain.split(' ')) assert.equal(redactor.isSecretKey(name), false, name)
+})
+
+test('names of one’s own: any case, `_` and `-` ignored, in fields and in pairs', () => {
+  const own = new Redactor({ keys: ['social-security_number', 'x'] })
+  for (const name of ['socialSecurityNumber', 'SOCIAL_SECURITY_NUMBER', 'social-security-number', 'X']) {
+    assert.equal(own.isSecretKey(name), true, name)
+  }
+  assert.equal(own.isSecretKey('mySocialSecurityNumber'), false)
+  assert.equal(own.isSecretKey('password'), true)
+  assert.equal(own.string('{"socialSecurityNumber":"078-05"}'), '{"socialSecurityNumber":"[redacted:key]"}')
+  assert.equal(own.string('social_security_number=078-05'), 'social_security_number=[redacted:key]')
+  assert.equal(own.string('x=1, y=2'), 'x=[redacted:key], y=2')
+})
+
+test('patterns of one’s own', () => {
+  const own = new Redactor({ patterns: [/ACME-\d+/, { name: 'badge no', pattern: /#\d{4}\b/ }] })
+  assert.equal(
+    own.string('ACME-1 and ACME-22, #1234'),
+    '[redacted:custom] and [redacted:custom], [redacted:badge-no]',
+  )
+  assert.equal(own.string('password=hunter2 ACME-3'), 'password=[redacted:password] [redacted:custom]')
+  const clean = 'nothing here, really nothing'
+  assert.equal(own.string(clean), clean)
+})
+
+test('a sticky or stateful pattern finds every match, call after call, and is itself left alone', () => {
+  const sticky = /\d{3}/y
+  const global = /[A-Z]{3}/g
+  sticky.lastIndex = 2
+  global.lastIndex = 7
+  const own = new Redactor({ patterns: [sticky, global], builtin: false })
+  for (let i = 0; i < 3; i++)
+    assert.equal(own.string('ab 123 ABC 456'), 'ab [redacted:custom] [redacted:custom] [redacted:custom]')
+  assert.deepEqual([sticky.lastIndex, global.lastIndex], [2, 7])
+})
+
+test('a pattern that fits a mask leaves it; one that reaches beyond takes the whole of it', () => {
+  const all = new Redactor({ patterns: [/[a-z]+/] })
+  assert.equal(all.string('password=hunter2'), '[redacted:custom]=[redacted:password]')
+  const across = new Redactor({ patterns: [/password\] and \w+/] })
+  assert.equal(across.string('password=hunter2 and more'), 'password=[redacted:custom]')
+  const empty = new Redactor({ patterns: [/x*/] })
+  assert.equal(empty.string('axxb'), 'a[redacted:custom]b')
+})
+
+test('without the built-in shapes only one’s own count', () => {
+  const bare = new Redactor({ builtin: false })
+  for (const { text } of SECRETS) assert.equal(bare.string(text), text)
+  assert.equal(bare.isSecretKey('password'), false)
+  const own = new Redactor({ builtin: false, keys: ['ssn'], patterns: [/hive-\d/] })
+  assert.equal(
+    own.string('ssn=1, password=hunter2, hive-7'),
+    'ssn=[redacted:key], password=hunter2, [redacted:custom]',
+  )
+  assert.deepEqual([own.isSecretKey('SSN'), own.isSecretKey('token')], [true, false])
+})
+
+test('hostile texts take time in proportion to their length', () => {
+  const pieces = [
+    ...[
+      'a',
+      '=',
+      ':',
+      '-',
+      '.',
+      '"',
+      '\\',
+      '\\"',
+      '[',
+      ' ',
+      '://',
+      '://a:',
+      'a@',
+      'eyJ',
+      'eyJ-',
+      'eyJ.',
+      'AIza-',
+      'sk-',
+      'SG.',
+    ],
+    ...[
+      '-----BEGIN ',
+      '-----BEGIN PRIVATE KEY-----',
+      '-----END ',
+      'Bearer ',
+      'bearer%20',
+      'Basic ',
+      'cookie: a=b; ',
+    ],
+    ...[
+      'password=',
+      'password=$',
+      'password=a(',
+      'password="',
+      'password=\\"',
+      '"password":"must ',
+      'password=/',
+      'api_key=/',
+    ],
+    ...[
+      'token=[',
+      'password=xxxx',
+      'password=a,',
+      'authorization: basic+',
+      '"authorization":"digest x=1"',
+      '--token ',
+      'value:',
+    ],
+    ...[
+      '[redacted:',
+      '[redacted:x]=',
+      '<password>',
+      '1:',
+      'MTaa',
+      ' -u a:',
+      'login a password ',
+      '%3D',
+      'x://u:p?#',
+    ],
+  ]
+  const run = (text: string): number => {
+    const start = process.hrtime.bigint()
+    redactor.string(text)
+    return Number(process.hrtime.bigint() - start) / 1e6
+  }
+  const fill = (unit: string, length: number): string =>
+    unit.repeat(Math.ceil(length / unit.length)).slice(0, length)
+  for (const unit of pieces) {
+    run(fill(unit, 32 * 1024))
+    const half = run(fill(unit, 256 * 1024))
+    const whole = run(fill(unit, 512 * 1024))
+    // Quadratic time would be minutes; the slack is for a busy machine.
+    assert.ok(whole < 8 * half + 2000, `${JSON.stringify(unit)}: ${half} ms, then ${whole} ms`)
+  }
+})
