@@ -7,6 +7,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { diag } from '@opentelemetry/api'
 import { onExit } from 'signal-exit'
+import { describe } from './events/quote.js'
 import type { Agent } from './hive/agent.js'
 import type { Hive } from './hive/hive.js'
 import { startRegistered } from './hive/start-hive.js'
@@ -56,8 +57,9 @@ function endAgent(
 ): void {
   if (self === undefined || self.ended) return
   if (signal !== null) self.end({ status: 'killed', error: signal })
-  else if (thrown !== undefined)
-    self.end({ status: 'error', error: thrown instanceof Error ? thrown : String(thrown) })
-  else if (code) self.end({ status: 'error', error: `exit code ${code}` })
+  // An exception that the application handled is none of its end's.
+  else if (code && thrown !== undefined) {
+    self.end({ status: 'error', error: thrown instanceof Error ? thrown : describe(thrown) })
+  } else if (code) self.end({ status: 'error', error: `exit code ${code}` })
   else self.end()
 }

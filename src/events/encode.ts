@@ -2,11 +2,11 @@
  * Event to line. A line is made of a head (`ts`, `kind`, the kind's fields), its `seq`, which only the journal
  * knows, and a tail (the rest of the envelope): `head + seq + tail`. Values must be plain JSON values already.
  */
-import { type Envelope, FIELD_ORDER, isKnownKind } from './kinds.js'
+import { type Fields, setField } from './fields.js'
+import { type Envelope, FIELD_ORDER, type KnownKind } from './kinds.js'
 import { quote } from './quote.js'
 
-/** An event's own fields, in the order in which they are to be written. `undefined` is left out. */
-export type Fields = Record<string, unknown>
+export type { Fields } from './fields.js'
 
 const KEY_CACHE_SIZE = 1024
 const keyCache = new Map<string, string>()
@@ -27,7 +27,8 @@ let lastTsHead = ''
 export function encodeHead(ts: number, kind: string, fields: Fields): string {
   if (ts !== lastTs) {
     lastTs = ts
-    lastTsHead = `{"ts":${Math.trunc(ts)},"kind":"`
+    // A time that is none must not make a line that is none.
+    lastTsHead = `{"ts":${Number.isFinite(ts) ? Math.trunc(ts) : Date.now()},"kind":"`
   }
   let head = `${lastTsHead}${kind}"`
   for (const name in fields) {
@@ -66,15 +67,18 @@ export function encodeTail(envelope: Omit<Envelope, 'seq'>): string {
   return encodeTailStart(envelope.session) + checkpoint + encodeTailEnd(envelope.trace, envelope.span)
 }
 
-/** The fields of a known kind in the format's order, unknown ones after them; of a custom kind as they are. */
-export function inOrder(kind: string, fields: Fields): Fields {
-  if (!isKnownKind(kind)) return fields
-  const ordered: Fields = {}
-  for (const name of FIELD_ORDER[kind]) {
-    if (fields[name] !== undefined) ordered[name] = fields[name]
+/** Parts the fields of a known kind's event: its own, in the format's order, and others that came along. */
+export function partFields(kind: KnownKind, fields: Fields): { own: Fields; others: Fields | undefined } {
+  const order: readonly string[] = FIELD_ORDER[kind]
+  const own: Fields = {}
+  for (const name of order) {
+    if (fields[name] !== undefined && fields[name] !== null) own[name] = fields[name]
   }
+  let others: Fields | undefined
   for (const name of Object.keys(fields)) {
-    if (!(name in ordered)) ordered[name] = fields[name]
+    if (order.includes(name)) continue
+    others ??= {}
+    setField(others, name, fields[name])
   }
-  return ordered
+  return { own, others }
 }

@@ -56,7 +56,7 @@ function plain(value: unknown, scrub: Scrub, path: object[], key: string): unkno
   try {
     return plainObject(object, scrub, path, key)
   } catch (error) {
-    return `[unserializable: ${describe(error)}]`
+    return note(error, scrub)
   } finally {
     path.pop()
   }
@@ -74,7 +74,7 @@ function plainObject(object: object, scrub: Scrub, path: object[], key: string):
   if (object instanceof Map) return plain([...object], scrub, path, key)
   if (object instanceof Set) return plain([...object], scrub, path, key)
   if (ArrayBuffer.isView(object)) return `[binary, ${object.byteLength} bytes]`
-  if (Array.isArray(object)) return object.map((item) => plain(item, scrub, path, key) ?? null)
+  if (Array.isArray(object)) return plainArray(object, scrub, path, key)
   const out: Record<string, unknown> = {}
   for (const name of Object.keys(object)) {
     const instead = scrub.key(name)
@@ -82,7 +82,7 @@ function plainObject(object: object, scrub: Scrub, path: object[], key: string):
     try {
       item = instead ?? plain((object as Record<string, unknown>)[name], scrub, path, name)
     } catch (error) {
-      item = `[unserializable: ${describe(error)}]`
+      item = note(error, scrub)
     }
     if (item === undefined) continue
     const safeName = scrub.string(name)
@@ -97,10 +97,20 @@ function plainObject(object: object, scrub: Scrub, path: object[], key: string):
   return out
 }
 
-/** A thrown value's message; never throws itself. */
+/** Not with `map`: a subclass can make it return anything. */
+function plainArray(array: readonly unknown[], scrub: Scrub, path: object[], key: string): unknown[] {
+  const out: unknown[] = []
+  for (let i = 0; i < array.length; i++) out.push(plain(array[i], scrub, path, key) ?? null)
+  return out
+}
+
+/** What stands in place of a value that throws when it is read. */
+const note = (error: unknown, scrub: Scrub): string => scrub.string(`[unserializable: ${describe(error)}]`)
+
+/** A thrown value's message, or any value as text; never throws itself. */
 export function describe(error: unknown): string {
   try {
-    return error instanceof Error ? error.message : String(error)
+    return String(error instanceof Error ? error.message : error)
   } catch {
     return 'unknown error'
   }

@@ -2,15 +2,17 @@
  * Makes an event's fields fit to be written: secrets replaced, odd values made plain JSON, fields that are too big
  * moved to an artifact. It runs once, before the event reaches either the file or a span.
  */
-import type { Fields } from './encode.js'
-import { type ArtifactRef, ENVELOPE_FIELDS } from './kinds.js'
+import { type Fields, partFields } from './encode.js'
+import { setField } from './fields.js'
+import { type ArtifactRef, ENVELOPE_FIELDS, isCustomKind, isKnownKind } from './kinds.js'
 import { type Scrub, toPlain } from './quote.js'
 import { type Redactor, SECRET_KEY_MASK } from './redact.js'
 
 /** Bytes above which a field is stored as an artifact. */
 export const MAX_FIELD_BYTES = 8 * 1024
-/** Fields above which a custom event's fields are stored together as one artifact. */
+/** Fields above which a custom event's fields are stored together as one artifact, and characters of a name. */
 const MAX_FIELDS = 128
+const MAX_NAME = 256
 
 export class Scrubber {
   #redactor: Redactor
@@ -62,18 +64,25 @@ export class Scrubber {
     if (typeof plain !== 'object' || plain === null || Array.isArray(plain))
       return { value: this.#fitPlain(plain) }
     const names = Object.keys(plain)
-    if (names.length > MAX_FIELDS) return { fields: this.#store(JSON.stringify(plain)) }
-    const out: Fields = {}
-    for (const name of names) {
-      const value = this.#fitPlain((plain as Fields)[name])
-      Object.defineProperty(out, ENVELOPE_FIELDS.has(name) ? `_${name}` : name, {
-        value,
-        enumerable: true,
-        writable: true,
-        configurable: true,
-      })
+    if (names.length > MAX_FIELDS || names.some((name) => name.length > MAX_NAME)) {
+      return { fields: this.#store(JSON.stringify(plain)) }
     }
+    const out: Fields = {}
+    for (const name of names) setField(out, freeName(name, plain), this.#fitPlain((plain as Fields)[name]))
     return out
+  }
+
+  /**
+   * Scrubs, into a new object, what code that need not know hivelog gave an event of `kind`: the kind's own fields
+   * in the format's order, then others as a custom event's. `undefined` when nobody but the journal, or nobody at
+   * all, may record such a kind.
+   */
+  any(kind: unknown, fields: Fields): Fields | undefined {
+    if (isCustomKind(kind)) return this.custom(fields)
+    if (typeof kind !== 'string' || !isKnownKind(kind) || kind.startsWith('log.')) return undefined
+    const { own, others } = partFields(kind, fields)
+    this.known(own)
+    return others === undefined ? own : { ...own, ...this.custom(others) }
   }
 
   /** Any value as text for an artifact: a string as it is, everything else as JSON. Redacted. */
@@ -98,4 +107,17 @@ export class Scrubber {
     if (text.length <= this.#maxFieldBytes / 3) return text
     return Buffer.byteLength(text) > this.#maxFieldBytes ? this.#store(text) : text
   }
+}
+
+/** Which kinds there may be, for people who used another. */
+export const KIND_RULE =
+  'a kind of your own is lower-case letters, digits, "_", "." and "-", begins with a letter, not with "log.", and is ' +
+  "at most 128 characters and none of hivelog's"
+
+/** `name`, or with as many `_` in front as it takes to be neither the line's own name nor another field's. */
+function freeName(name: string, fields: object): string {
+  if (!ENVELOPE_FIELDS.has(name)) return name
+  let free = `_${name}`
+  while (Object.hasOwn(fields, free)) free = `_${free}`
+  return free
 }

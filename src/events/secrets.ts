@@ -1,6 +1,7 @@
 /**
- * The table of secret shapes that tell themselves by a prefix: what an issuer puts before its keys so that scanners
- * find them. Shapes that tell themselves by the place they stand in are in secret-places.ts and secret-pairs.ts.
+ * The table of secret shapes that tell themselves by a prefix: what an issuer puts before its keys so that
+ * scanners find them. Shapes that tell themselves by the place they stand in are in secret-places.ts and
+ * secret-pairs.ts.
  */
 import {
   ALNUM,
@@ -35,7 +36,9 @@ interface Rules {
   stretch?: number
 }
 
-/** Name, prefixes (space between), classes of the characters after the prefix, how many at least, more rules. */
+/**
+ * Name, prefixes (space between), classes of the characters after the prefix, how many at least, more rules.
+ */
 type Row = readonly [name: string, prefixes: string, body: number, min: number, rules?: Rules]
 
 const SHAPES: readonly Row[] = [
@@ -48,7 +51,7 @@ const SHAPES: readonly Row[] = [
   ['openai-key', 'sk-', ALNUM, 16, { digit: true }],
   ['api-key', 'sk-', URL_SAFE, 24, { digit: true, stretch: 16 }],
   ['api-key', 'sk_', ALNUM, 32, { digit: true, alone: true }],
-  ['google-api-key', 'AIza', URL_SAFE, 30, { max: 45 }],
+  ['google-api-key', 'AIza', URL_SAFE, 30],
   ['google-oauth-token', 'ya29.', DOTTED, 20],
   ['google-oauth-token', '1//0', URL_SAFE, 30, { digit: true }],
   ['google-client-secret', 'GOCSPX-', URL_SAFE, 20],
@@ -74,7 +77,7 @@ const SHAPES: readonly Row[] = [
   ['aws-bedrock-key', 'ABSK', ALNUM | BASE64, 60],
   ['alibaba-access-key', 'LTAI', ALNUM, 16, { max: 26, digit: true }],
   ['tencent-secret-id', 'AKID', ALNUM, 32, { max: 36, digit: true }],
-  ['yandex-key', 'AQVN', URL_SAFE, 35, { max: 38, digit: true }],
+  ['yandex-key', 'AQVN', URL_SAFE, 35, { digit: true }],
   ['digitalocean-token', 'dop_v1_ doo_v1_ dor_v1_', ALNUM, 20],
   ['heroku-key', 'HRKU-', URL_SAFE, 20, { digit: true }],
   ['fly-token', 'fm1_ fm2_ fm1r_ fm2r_ fo1_', ALNUM | UNDERSCORE | DASH | BASE64, 40],
@@ -111,9 +114,10 @@ const SHAPES: readonly Row[] = [
     'slack-token',
     'xoxa- xoxb- xoxc- xoxd- xoxe- xoxe.xoxb- xoxe.xoxp- xoxp- xoxr- xoxs-',
     URL_SAFE,
-    10,
+    8,
     { digit: true },
   ],
+  ['slack-token', 'xoxa- xoxb- xoxp- xoxr- xoxs-', URL_SAFE, 20],
   ['slack-token', 'xapp- xwfp-', URL_SAFE, 16, { digit: true }],
   ['sendgrid-key', 'SG.', DOTTED, 32, { stretch: 16 }],
   ['mailgun-key', 'key-', HEX, 32, { max: 32, alone: true }],
@@ -130,6 +134,7 @@ const SHAPES: readonly Row[] = [
   // Work, docs, monitoring
   ['linear-key', 'lin_api_ lin_oauth_', ALNUM, 20],
   ['notion-token', 'ntn_', ALNUM, 30],
+  ['notion-token', 'secret_', ALNUM, 40],
   ['notion-token', 'secret_', ALNUM, 32, { digit: true }],
   ['figma-token', 'figd_', URL_SAFE, 30],
   ['dropbox-token', 'sl.u. sl.', URL_SAFE, 100, { alone: true }],
@@ -181,7 +186,8 @@ function detector(row: Row): Detector {
       for (const prefix of starts) {
         if (!text.startsWith(prefix, at)) continue
         const from = at + prefix.length
-        // A first look of bounded length, so that prefixes that repeat within one run cost no more than the text.
+        // A first look of bounded length, so that prefixes that repeat within one run cost no more than the
+        // text.
         const seen = runEnd(text, from, body, Math.min(text.length, from + LOOK))
         if (seen - from < min || !satisfies(text, from, seen, rules)) continue
         const run = runEnd(text, seen, body, rules.max === undefined ? text.length : from + rules.max)

@@ -12,49 +12,47 @@ import {
   type SpanStatus,
   trace,
 } from '@opentelemetry/api'
-import { encodeTailEnd } from '../events/encode.js'
+import { type SpanEvent, tell } from '../otel/owned.js'
+import { interceptEvents, type PlainEvent } from '../otel/plain-events.js'
 import { ATTR } from '../otel/span-mapping.js'
-import type { HiveCore, SpanPart } from './core.js'
+import { type HiveCore, lineEnd, type SpanPart } from './core.js'
 
 /** Links that a span may hold; the SDK drops the oldest beyond 128. */
 const MAX_LINKS = 100
 
+export interface AgentSpanOptions {
+  name: string
+  attributes: Attributes
+  /** Context in which the first part and all that follow begin. */
+  parent: Context
+  /** Epoch milliseconds. */
+  now: number
+  /** Records an event that somebody else adds to a part; see `interceptEvents`. */
+  onEvent(event: PlainEvent): boolean
+}
+
 export class AgentSpan {
   #core: HiveCore
-  #name: string
-  #attributes: Attributes
-  #parent: Context
-  /** Trace to be in when the parent context holds no span. */
-  #traceId: string
+  #options: AgentSpanOptions
   #current!: SpanPart
   #part = 0
   #startedAt = 0
   #events = 0
   #linked = new Set<string>()
 
-  constructor(
-    core: HiveCore,
-    name: string,
-    attributes: Attributes,
-    parent: Context,
-    traceId: string,
-    now: number,
-  ) {
+  constructor(core: HiveCore, options: AgentSpanOptions) {
     this.#core = core
-    this.#name = name
-    this.#attributes = attributes
-    this.#parent = parent
-    this.#traceId = traceId
-    this.#begin(now, [])
+    this.#options = options
+    this.#begin(options.now, [])
   }
 
   get spanContext(): SpanContext {
     return this.#current.span.spanContext()
   }
 
-  /** `parent` with the current part as the active span. */
+  /** The parent context with the current part as the active span. */
   get context(): Context {
-    return trace.setSpan(this.#parent, this.#current.span)
+    return trace.setSpan(this.#options.parent, this.#current.span)
   }
 
   /** The part that an event at `now` goes on: a new one if the current one is full, or old and not empty. */
@@ -78,6 +76,8 @@ export class AgentSpan {
 
   /** Links to the spans that messages came from, each once a part. */
   addLinks(contexts: SpanContext[], now: number): void {
+    // Before the links, so that they are on the part that their event goes on.
+    this.roll(now)
     for (const context of contexts) {
       if (this.#linked.has(context.spanId)) continue
       if (this.#linked.size >= MAX_LINKS) this.#continue(now)
@@ -86,11 +86,12 @@ export class AgentSpan {
     }
   }
 
-  /** Ends the life; all that is held for it must be settled. */
-  end(now: number, attributes: Attributes, status?: SpanStatus): void {
+  /** Ends the life; all that is held for it must be settled. `event` is what its end stands for. */
+  end(now: number, attributes: Attributes = {}, status?: SpanStatus, event?: SpanEvent): void {
     const { span } = this.#current
     span.setAttributes(attributes)
     if (status !== undefined) span.setStatus(status)
+    if (event !== undefined) tell(span, event)
     span.end(now)
   }
 
@@ -103,15 +104,21 @@ export class AgentSpan {
 
   #begin(now: number, links: Link[]): void {
     this.#part++
-    const attributes = this.#part === 1 ? this.#attributes : { ...this.#attributes, [ATTR.part]: this.#part }
+    const { name, parent, onEvent } = this.#options
+    const attributes = { ...this.#options.attributes, ...(this.#part > 1 && { [ATTR.part]: this.#part }) }
     const options = { kind: SpanKind.INTERNAL, attributes, links, startTime: now }
-    const isRoot = trace.getSpanContext(this.#parent) === undefined
+    const isRoot = trace.getSpanContext(parent) === undefined
     // With a provider of the application's own, a part without a parent can stay in its trace only as a child.
     const asChild = isRoot && this.#part > 1 && !this.#core.canJoinTrace
-    const parent = asChild ? trace.setSpan(this.#parent, this.#current.span) : this.#parent
-    const span = this.#core.startSpan(this.#name, options, parent, isRoot ? this.#traceId : undefined)
-    const { traceId, spanId } = span.spanContext()
-    this.#current = { span, recording: span.isRecording(), tailEnd: encodeTailEnd(traceId, spanId) }
+    const under = asChild ? trace.setSpan(parent, this.#current.span) : parent
+    const span = this.#core.startSpan(name, options, under, isRoot)
+    const addEvent = interceptEvents(span, onEvent)
+    this.#current = {
+      span,
+      addEvent,
+      recording: span.isRecording(),
+      tailEnd: lineEnd(span.spanContext()),
+    }
     this.#startedAt = now
     this.#events = 0
     this.#linked.clear()

@@ -1,20 +1,15 @@
-import {
-  type Attributes,
-  type Context,
-  context,
-  diag,
-  type SpanContext,
-  SpanKind,
-  type SpanStatus,
-  SpanStatusCode,
-} from '@opentelemetry/api'
-import { encodeTailEnd, type Fields } from '../events/encode.js'
-import { type ArtifactRef, type ExitStatus, isCustomKind } from '../events/kinds.js'
+import { types } from 'node:util'
+import { type Attributes, type Context, context, diag, type SpanContext } from '@opentelemetry/api'
+import { type Fields, readField, readFields } from '../events/fields.js'
+import { type ArtifactRef, FIELD_ORDER, isCustomKind, type KnownKind } from '../events/kinds.js'
 import { describe } from '../events/quote.js'
-import { ATTR } from '../otel/span-mapping.js'
+import type { PlainEvent } from '../otel/plain-events.js'
+import type { Life } from '../otel/recorder.js'
+import { ATTR, agentField } from '../otel/span-mapping.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 import { childEnvironment } from './environment.js'
+import { MESSAGE_NEEDS, messageFields, missingFields, spawnAttributes, spawnFields } from './fields.js'
 import type {
   CallInput,
   CustomKind,
@@ -32,6 +27,7 @@ import type {
   WaitInput,
 } from './inputs.js'
 import { formatTraceparent, Sent, spanContextOf } from './sent-message.js'
+import { callWork, errorStatus, recordWork, toolWork, type Work } from './work.js'
 
 /** What an agent needs of its hive. */
 export interface AgentHost {
@@ -52,37 +48,32 @@ export class Agent {
   #host: AgentHost
   #core: HiveCore
   #span: AgentSpan
-  #checkpoint = 0
+  #life: Life
   #ended = false
 
   /** @internal Agents are made by `spawn`. */
   constructor(host: AgentHost, input: SpawnInput, parentId: string | undefined, parent: Context) {
     const { core } = host
     const now = Date.now()
-    if (typeof input.agentId !== 'string')
-      diag.error('hivelog: spawn lacks `agentId`; the agent is recorded as "undefined"')
-    const fields = core.scrubber.known({
-      agentId: String(input.agentId),
-      name: input.name === undefined ? String(input.agentId) : input.name,
-      isGod: input.isGod === true,
-      parent: parentId,
-      role: input.role,
-      model: input.model,
-      pid: input.pid,
-    })
+    if (typeof readField(input, 'agentId') !== 'string') {
+      diag.error('hivelog: spawn lacks `agentId`, a string; the agent is recorded as it is')
+    }
+    const fields = core.scrubber.known(spawnFields(input, parentId))
     this.#host = host
     this.#core = core
     this.agentId = String(fields.agentId)
     this.name = String(fields.name)
-    this.#span = new AgentSpan(
-      core,
-      `invoke_agent ${this.name}`,
-      spawnAttributes(fields, core.session),
+    this.#life = core.beginLife(this.agentId)
+    // Whoever listens to spans hears of them in the order of the calls.
+    core.settle()
+    this.#span = new AgentSpan(core, {
+      name: `invoke_agent ${this.name}`,
+      attributes: spawnAttributes(fields, core.session),
       parent,
-      core.traceId,
       now,
-    )
-    core.recordLine(this.#span.part.tailEnd, now, 'spawn', fields, this.#checkpoint++)
+      onEvent: (event) => this.#added(event),
+    })
+    core.recordLine(this.#span.part.tailEnd, now, 'spawn', fields, this.#life.checkpoint++)
   }
 
   /** Context of the agent's current span. */
@@ -107,116 +98,82 @@ export class Agent {
 
   /** Records a message that is routed to another agent. */
   message(input: MessageInput): SentMessage {
-    const given = this.#given('message', input, MESSAGE_NEEDS)
-    const id = given.id ?? this.#core.newId()
-    this.#event('message', messageFields(this.agentId, given, id))
-    return new Sent(id, this.#span.spanContext)
+    const fields = messageFields(this.agentId, input, this.#core.newId)
+    const { to, act, subject } = fields
+    // The loop over the needs costs a fifth of this call.
+    if (typeof to !== 'string' || typeof act !== 'string' || typeof subject !== 'string') {
+      this.#need('message', fields, MESSAGE_NEEDS)
+    }
+    this.#event('message', fields)
+    return new Sent(fields.id as string, this.#span.spanContext)
   }
 
   /** Records that the inbox was drained: which messages were taken, or how many. */
   drain(messages: number | readonly DrainedMessage[]): void {
-    const fields: Fields = { agentId: this.agentId, count: messages }
-    if (typeof messages !== 'number') {
-      const list = Array.isArray(messages) ? (messages as readonly DrainedMessage[]) : []
-      fields.count = list.length
-      fields.ids = list.map((message) => (typeof message === 'string' ? message : message?.id))
-      const senders = list.map(spanContextOf).filter((context) => context !== undefined)
-      if (senders.length > 0) this.#span.addLinks(senders, Date.now())
+    if (typeof messages !== 'number' && !Array.isArray(messages)) {
+      diag.error(`hivelog: drain of agent ${this.agentId} lacks a number or a list; it is recorded as of 0`)
     }
-    this.#event('drain', fields)
+    const fields: Fields = { agentId: this.agentId, count: typeof messages === 'number' ? messages : 0 }
+    const now = Date.now()
+    if (Array.isArray(messages)) {
+      const list = [...(messages as readonly DrainedMessage[])]
+      fields.count = list.length
+      fields.ids = list.map((message) => (typeof message === 'string' ? message : readField(message, 'id')))
+      const senders = list.map(spanContextOf).filter((context) => context !== undefined)
+      if (senders.length > 0 && !this.#ended) this.#span.addLinks(senders, now)
+    }
+    this.#event('drain', fields, now)
   }
 
   /** Puts an item into the human-approval queue. Answer it with `hive.approve(id, …)`. */
   escalate(input: EscalateInput): Escalation {
-    const given = this.#given('escalate', input, ['subject'])
-    const id = given.id ?? this.#core.newId()
-    const fields = { from: this.agentId, to: given.to ?? 'human', subject: given.subject, id }
+    const { to = 'human', subject, id = this.#core.newId() } = readFields({}, input, ['to', 'subject', 'id'])
+    const fields: Fields = { from: this.agentId, to, subject, id }
+    this.#need('escalate', fields, ['subject'])
     const seq = this.#eventNow('escalate', fields)
-    this.#host.escalated(id, this)
-    return { id, durable: this.#core.durable(seq) }
+    this.#host.escalated(id as string, this)
+    return { id: id as string, durable: this.#core.durable(seq) }
   }
 
   /** Records the tokens and the cost of one model call. */
   usage(input: UsageInput): void {
-    const {
-      model,
-      provider,
-      inputTokens,
-      outputTokens,
-      cacheReadTokens,
-      cacheWriteTokens,
-      costUsd,
-      task,
-      decision,
-      ms,
-    } = this.#given('usage', input, ['inputTokens', 'outputTokens'])
-    const fields: Fields = { agentId: this.agentId, model, provider, inputTokens, outputTokens }
-    Object.assign(fields, { cacheReadTokens, cacheWriteTokens, costUsd, task, decision, ms })
-    this.#event('usage', fields)
+    this.#event('usage', this.#own('usage', input, ['inputTokens', 'outputTokens']))
   }
 
   /** Records a tool that ran, `ms` milliseconds until now. */
   tool(input: ToolInput): void {
-    const { name, ok, ms, error } = this.#given('tool', input, ['name', 'ok'])
-    const fields = this.#core.scrubber.known({ agentId: this.agentId, name, ok, ms, error })
-    this.#work('tool', fields, `execute_tool ${fields.name}`, SpanKind.INTERNAL, !ok, {
-      [ATTR.operation]: 'execute_tool',
-      [ATTR.toolName]: String(fields.name),
-    })
+    this.#work(toolWork(this.#core.scrubber.known(this.#own('tool', input, ['name', 'ok']))))
   }
 
   /** Records a query of an external API, `ms` milliseconds until now. */
   call(input: CallInput): void {
-    const { host, method, path, status, ms, error } = this.#given('call', input, ['host'])
-    const fields = this.#core.scrubber.known({ agentId: this.agentId, host, method, path, status, ms, error })
-    const failed = error !== undefined || (typeof status === 'number' && status >= 400)
-    this.#work(
-      'call',
-      fields,
-      method === undefined ? String(fields.host) : String(method),
-      SpanKind.CLIENT,
-      failed,
-      {
-        [ATTR.method]: method,
-        [ATTR.host]: String(fields.host),
-        [ATTR.path]: typeof fields.path === 'string' ? fields.path : undefined,
-        [ATTR.statusCode]: status,
-      },
-    )
+    this.#work(callWork(this.#core.scrubber.known(this.#own('call', input, ['host']))))
   }
 
   /** Records that the agent waited `ms` milliseconds, until now, for something that another held. */
   wait(input: WaitInput): void {
-    const { resource, ms, holder } = this.#given('wait', input, ['resource', 'ms'])
-    this.#event('wait', { agentId: this.agentId, resource, ms, holder })
+    this.#event('wait', this.#own('wait', input, ['resource', 'ms']))
   }
 
   /** Stores state or a context window as an artifact and records where. */
   snapshot(input: SnapshotInput): ArtifactRef {
-    const { scrubber, recorder } = this.#core
-    const given = this.#given('snapshot', input, ['content'])
-    const content = given.content instanceof Uint8Array ? given.content : scrubber.content(given.content)
-    const stored = recorder?.journal.artifacts.put(content) ?? {
-      ref: 'not-stored',
-      bytes: Buffer.byteLength(content),
-    }
-    this.#event('snapshot', { agentId: this.agentId, label: given.label, ...stored })
+    const { label, content } = readFields({}, input, ['label', 'content'])
+    const stored = this.#store(content)
+    const fields: Fields = { agentId: this.agentId, label, ...stored }
+    if (content === undefined) this.#need('snapshot', { content }, ['content'])
+    this.#event('snapshot', fields)
     return stored
   }
 
   /** Records that a message of this agent's could not be delivered. */
   drop(input: DropInput): void {
-    const { to, id, reason } = this.#given('drop', input, ['to', 'id', 'reason'])
-    this.#event('drop', { from: this.agentId, to, id, reason })
+    this.#event('drop', this.#own('drop', input, ['to', 'id', 'reason']))
   }
 
   /** Records an event of your own kind. Anything can be in `fields`; what JSON cannot say becomes a note. */
   log<K extends string>(kind: CustomKind<K>, fields?: object): void {
     if (!isCustomKind(kind)) {
-      diag.error(
-        `hivelog: agent ${this.agentId} cannot log kind ${JSON.stringify(kind)}: use one of your own, lower-case ` +
-          'letters, digits, "_", "." and "-", beginning with a letter, not "log."',
-      )
+      this.#core.refuseKind(kind)
       return
     }
     this.#event(kind, { agentId: this.agentId, ...this.#core.scrubber.custom(fields) })
@@ -239,15 +196,18 @@ export class Agent {
       return
     }
     const now = Date.now()
-    const error = input.error === undefined ? undefined : describe(input.error)
-    const status: ExitStatus = input.status ?? (error === undefined ? 'ok' : 'error')
+    const given = readFields({}, input, ['status', 'error'])
+    const error = given.error === undefined ? undefined : describe(given.error)
+    const status = given.status ?? (error === undefined ? 'ok' : 'error')
     const fields = this.#core.scrubber.known({ agentId: this.agentId, status, error })
-    this.#core.recordLine(this.#span.part.tailEnd, now, 'exit', fields, this.#checkpoint++)
+    this.#core.recordLine(this.#span.part.tailEnd, now, 'exit', fields, this.#life.checkpoint++)
     this.#ended = true
     const failed = status === 'error' || status === 'lost'
-    const attributes: Attributes = { [ATTR.exitStatus]: status }
-    if (failed) attributes[ATTR.errorType] = input.error instanceof Error ? input.error.name : status
-    this.#span.end(now, attributes, failed ? errorStatus(fields.error) : undefined)
+    const attributes: Attributes = { [ATTR.exitStatus]: describe(fields.status) }
+    if (failed) attributes[ATTR.errorType] = describe(readField(given.error, 'name') ?? status)
+    const spanStatus = failed ? errorStatus(fields.error) : undefined
+    this.#span.end(now, attributes, spanStatus, { kind: 'exit', fields })
+    this.#core.endLife(this.#life)
     this.#host.ended(this)
   }
 
@@ -262,95 +222,63 @@ export class Agent {
     if (!this.#ended) this.#span.roll(now)
   }
 
-  #event(kind: string, fields: Fields): void {
-    const now = Date.now()
+  /** An event that somebody else added to the agent's span. */
+  #added(event: PlainEvent): boolean {
+    const { kind, at } = event
+    const fields = this.#core.plainFields(event, this.agentId)
+    if (fields === undefined) return false
+    if (this.#ended) this.#late(kind, fields, at)
+    else this.#core.record(this.#span.take(Date.now()), at, kind, fields, this.#count(kind))
+    return true
+  }
+
+  #event(kind: string, fields: Fields, now = Date.now()): void {
     if (this.#ended) this.#late(kind, fields, now)
-    else this.#core.record(this.#span.take(now), now, kind, fields, this.#checkpoint++)
+    else this.#core.record(this.#span.take(now), now, kind, fields, this.#life.checkpoint++)
   }
 
   /** As `#event`, and tells the line's `seq`. */
   #eventNow(kind: string, fields: Fields): number {
     const now = Date.now()
     if (this.#ended) return this.#late(kind, fields, now)
-    return this.#core.recordNow(this.#span.take(now), now, kind, fields, this.#checkpoint++)
+    return this.#core.recordNow(this.#span.take(now), now, kind, fields, this.#life.checkpoint++)
   }
 
-  #late(kind: string, fields: Fields, now: number): number {
-    diag.warn(`hivelog: agent ${this.agentId} has ended; its ${kind} is recorded in the file only`)
+  #late(kind: string, fields: Fields, ts: number): number {
+    const where = this.#core.recorder === undefined ? 'not recorded' : 'recorded in the file only'
+    diag.warn(`hivelog: agent ${this.agentId} has ended; its ${kind} is ${where}`)
     const part = { ...this.#span.part, recording: false }
-    return this.#core.recordNow(part, now, kind, fields, this.#checkpoint++)
+    return this.#core.recordNow(part, ts, kind, fields, this.#count(kind))
   }
 
-  /** A child span that is over, and its line. */
-  #work(
-    kind: string,
-    fields: Fields,
-    name: string,
-    spanKind: SpanKind,
-    failed: boolean,
-    attributes: Attributes,
-  ): void {
+  #count(kind: string): number | undefined {
+    return agentField(kind) === undefined ? undefined : this.#life.checkpoint++
+  }
+
+  #work(work: Work): void {
     const now = Date.now()
-    const ms = typeof fields.ms === 'number' && fields.ms > 0 ? fields.ms : 0
-    const ids = { [ATTR.agentId]: this.agentId, [ATTR.conversation]: this.#core.session }
-    const options = { kind: spanKind, startTime: now - ms, attributes: { ...ids, ...attributes } }
-    const span = this.#core.startSpan(name, options, this.#span.context, undefined)
-    if (failed) {
-      span.setAttribute(ATTR.errorType, errorType(fields))
-      span.setStatus(errorStatus(fields.error))
-    }
-    span.end(now)
-    const { traceId, spanId } = span.spanContext()
-    this.#core.recordLine(encodeTailEnd(traceId, spanId), now, kind, fields, this.#checkpoint++)
+    if (this.#ended) this.#late(work.kind, work.fields, now)
+    else recordWork(this.#core, this.agentId, work, this.#span.context, now, this.#life.checkpoint++)
   }
 
-  /** `input`, or what can be made of it when plain JavaScript passed less than the types ask for: it is said once a call. */
-  #given<T extends object>(call: string, input: T, needs: readonly (keyof T & string)[]): T {
-    const given = typeof input === 'object' && input !== null ? input : ({} as T)
-    for (const name of needs) {
-      if (given[name] === undefined)
-        diag.error(`hivelog: ${call} of agent ${this.agentId} lacks \`${name}\`; it is recorded without`)
-    }
-    return given
+  /** Content as an artifact; without a file it can only be measured. */
+  #store(content: unknown): ArtifactRef {
+    const { scrubber, recorder } = this.#core
+    const bytes = types.isUint8Array(content) ? content : scrubber.content(content)
+    return recorder?.journal.artifacts.put(bytes) ?? { ref: 'not-stored', bytes: Buffer.byteLength(bytes) }
   }
-}
 
-const MESSAGE_NEEDS = ['to', 'act', 'subject'] as const
-
-/** The fields of a message, in the format's order. */
-export function messageFields(from: string, input: MessageInput, id: string): Fields {
-  const fields: Fields = { from, to: input.to, act: input.act, subject: input.subject, id }
-  if (input.inReplyTo !== undefined) fields.inReplyTo = input.inReplyTo
-  if (input.conversation !== undefined) fields.conversation = input.conversation
-  if (input.requiresReply !== undefined) fields.requiresReply = input.requiresReply
-  return fields
-}
-
-function spawnAttributes(fields: Fields, session: string): Attributes {
-  const attributes: Attributes = {
-    [ATTR.operation]: 'invoke_agent',
-    [ATTR.agentId]: String(fields.agentId),
-    [ATTR.agentName]: String(fields.name),
-    [ATTR.conversation]: session,
-    [ATTR.session]: session,
-    [ATTR.isGod]: fields.isGod === true,
+  /** The fields of a known kind whose first names this agent, and whose others are what the call was given. */
+  #own(kind: KnownKind, input: unknown, needs: readonly string[]): Fields {
+    const [first, ...others] = FIELD_ORDER[kind] as readonly string[]
+    const fields = readFields({ [first as string]: this.agentId }, input, others)
+    this.#need(kind, fields, needs)
+    return fields
   }
-  const optional = {
-    [ATTR.requestModel]: 'model',
-    [ATTR.parentId]: 'parent',
-    [ATTR.role]: 'role',
-    [ATTR.pid]: 'pid',
-  }
-  for (const [attribute, field] of Object.entries(optional)) {
-    const value = fields[field]
-    if (typeof value === 'string' || typeof value === 'number') attributes[attribute] = value
-  }
-  return attributes
-}
 
-const errorType = (fields: Fields): string =>
-  typeof fields.status === 'number' ? String(fields.status) : 'error'
-
-function errorStatus(error: unknown): SpanStatus {
-  return { code: SpanStatusCode.ERROR, ...(typeof error === 'string' && { message: error }) }
+  #need(call: string, fields: Fields, needs: readonly string[]): void {
+    const missing = missingFields(fields, needs)
+    if (missing === undefined) return
+    diag.error(`hivelog: ${call} of agent ${this.agentId} lacks ${missing}; it is recorded without`)
+  }
 }

@@ -1,19 +1,29 @@
 /** What a hive's agents share: the tracer, the recorder, the limits, the counter for ids. */
 import { randomBytes } from 'node:crypto'
-import { type Context, diag, type Span, type SpanOptions, type Tracer } from '@opentelemetry/api'
-import { encodeHead, encodeTailStart, type Fields } from '../events/encode.js'
+import {
+  type Context,
+  diag,
+  isSpanContextValid,
+  type Span,
+  type SpanContext,
+  type SpanOptions,
+  type Tracer,
+} from '@opentelemetry/api'
+import { encodeHead, encodeTailEnd, encodeTailStart } from '../events/encode.js'
+import type { Fields } from '../events/fields.js'
 import { describe } from '../events/quote.js'
-import { Redactor } from '../events/redact.js'
-import { Scrubber } from '../events/scrub.js'
+import { KIND_RULE, type Scrubber } from '../events/scrub.js'
 import { markOwned } from '../otel/owned.js'
+import type { PlainEvent } from '../otel/plain-events.js'
 import type { HiveIdGenerator } from '../otel/provider.js'
-import type { Recorder } from '../otel/recorder.js'
-import { EVENT_PREFIX, toAttributes } from '../otel/span-mapping.js'
+import type { Life, Recorder } from '../otel/recorder.js'
+import { EVENT_PREFIX, toAttributes, toFields, withAgent } from '../otel/span-mapping.js'
 
 export interface CoreOptions {
   tracer: Tracer
   /** Where lines go; without one the events go on the spans alone. */
   recorder: Recorder | undefined
+  scrubber: Scrubber
   /** Given when the tracer's provider is the hive's own. */
   idGenerator: HiveIdGenerator | undefined
   session: string
@@ -27,6 +37,8 @@ const MAX_HELD = 1024
 /** One span of an agent's life. */
 export interface SpanPart {
   readonly span: Span
+  /** The span's own, which no one listens to. */
+  readonly addEvent: Span['addEvent']
   readonly recording: boolean
   /** The end of every line's tail: trace and span id. */
   readonly tailEnd: string
@@ -43,6 +55,11 @@ interface Held {
 
 const END_OF_PART = 'end of part'
 
+/** The end of the lines of a span; a tracer that does not trace gives no ids. */
+export function lineEnd(context: SpanContext): string {
+  return isSpanContextValid(context) ? encodeTailEnd(context.traceId, context.spanId) : encodeTailEnd()
+}
+
 /**
  * Events are recorded in two steps. The call itself only keeps the event's own fields, which are immutable values;
  * redaction, encoding and the span event follow in one go at the end of the turn, before the journal writes. So
@@ -55,24 +72,25 @@ export class HiveCore {
   readonly maxEventsPerSpan: number
   readonly maxSpanAgeMs: number
   /** Trace of the agents that have no parent. */
-  readonly traceId = randomBytes(16).toString('hex')
+  #traceId = randomBytes(16).toString('hex')
   #tracer: Tracer
   #idGenerator: HiveIdGenerator | undefined
   #tailStart: string
   #held: Held[] = []
+  #isClosed = false
   #idPrefix = `${randomBytes(4).toString('hex')}-`
   #ids = 0
 
   constructor(options: CoreOptions) {
     this.recorder = options.recorder
-    this.scrubber = options.recorder?.scrubber ?? spanOnlyScrubber()
+    this.scrubber = options.scrubber
     this.session = options.session
     this.maxEventsPerSpan = options.maxEventsPerSpan
     this.maxSpanAgeMs = options.maxSpanAgeMs
     this.#tracer = options.tracer
     this.#idGenerator = options.idGenerator
     this.#tailStart = encodeTailStart(options.session)
-    this.recorder?.journal.addSource(this.settle)
+    this.recorder?.addSource(this.settle)
   }
 
   /** Whether a span without a parent can be put in a given trace. */
@@ -81,30 +99,50 @@ export class HiveCore {
   }
 
   /** An id that no other message or escalation has: 8 random hex digits of this hive, and a counter. */
-  newId(): string {
-    return this.#idPrefix + (++this.#ids).toString(36)
+  readonly newId = (): string => this.#idPrefix + (++this.#ids).toString(36)
+
+  /** A new life of an agent, whose events count from 0. */
+  beginLife(agentId: string): Life {
+    const { recorder, session } = this
+    return recorder === undefined ? { agentId, session, checkpoint: 0 } : recorder.beginLife(agentId, session)
   }
 
-  /** Starts a span whose lines the hive writes itself; in trace `traceId` if it has no parent. */
-  startSpan(name: string, options: SpanOptions, parent: Context, traceId: string | undefined): Span {
+  endLife(life: Life): void {
+    this.recorder?.endLife(life)
+  }
+
+  /**
+   * The fields of an event that somebody else added to a span, of an agent if it is one's; `undefined` when there
+   * can be no such kind, which is said.
+   */
+  plainFields({ kind, attributes }: PlainEvent, agentId: string | undefined): Fields | undefined {
+    const fields = toFields(kind, attributes)
+    const scrubbed = this.scrubber.any(
+      kind,
+      agentId === undefined ? fields : withAgent(kind, fields, agentId),
+    )
+    if (scrubbed === undefined) this.refuseKind(kind)
+    return scrubbed
+  }
+
+  refuseKind(kind: unknown): void {
+    diag.error(`hivelog: an event of kind "${describe(kind)}" is not recorded: ${KIND_RULE}`)
+  }
+
+  /** Starts a span whose lines the hive writes itself; with `isRoot`, one without a parent, in the hive's trace. */
+  startSpan(name: string, options: SpanOptions, parent: Context, isRoot = false): Span {
     const { recorder } = this
     const owned = recorder === undefined ? parent : markOwned(parent, recorder)
     const start = (): Span => this.#tracer.startSpan(name, options, owned)
-    const span =
-      traceId === undefined || this.#idGenerator === undefined
-        ? start()
-        : this.#idGenerator.within(traceId, start)
+    const generator = isRoot ? this.#idGenerator : undefined
+    const span = generator === undefined ? start() : generator.within(this.#traceId, start)
     recorder?.live.add(span.spanContext())
     return span
   }
 
   /** Records an event on a span part; `checkpoint` is left out for events that belong to no agent. */
   record(part: SpanPart, ts: number, kind: string, fields: Fields, checkpoint: number | undefined): void {
-    this.#held.push({ part, ts, kind, fields, checkpoint })
-    const journal = this.recorder?.journal
-    if (journal === undefined) this.settle()
-    else if (this.#held.length >= MAX_HELD) journal.write()
-    else journal.wake((this.#held[0] as Held).ts, ts)
+    this.#hold({ part, ts, kind, fields, checkpoint })
   }
 
   /** The same at once, for a caller that must know the line's `seq` (0 if there is none). */
@@ -116,7 +154,11 @@ export class HiveCore {
     checkpoint: number | undefined,
   ): number {
     this.settle()
-    return this.#process({ part, ts, kind, fields, checkpoint })
+    try {
+      return this.#process({ part, ts, kind, fields, checkpoint })
+    } catch (error) {
+      return this.#refuse(kind, error)
+    }
   }
 
   /** Writes a line that has its span to itself, or none that could take an event. */
@@ -128,13 +170,24 @@ export class HiveCore {
     checkpoint: number | undefined,
   ): void {
     this.settle()
-    this.#write(ts, kind, fields, checkpoint, tailEnd)
+    try {
+      this.#write(ts, kind, fields, checkpoint, tailEnd)
+    } catch (error) {
+      this.#refuse(kind, error)
+    }
   }
 
   /** Ends a part after the events that are held for it. */
   endPart(part: SpanPart, ts: number): void {
-    this.#held.push({ part, ts, kind: END_OF_PART, fields: {}, checkpoint: undefined })
-    if (this.recorder === undefined) this.settle()
+    this.#hold({ part, ts, kind: END_OF_PART, fields: {}, checkpoint: undefined })
+  }
+
+  #hold(held: Held): void {
+    this.#held.push(held)
+    const journal = this.recorder?.journal
+    if (journal === undefined || this.#isClosed) this.settle()
+    else if (this.#held.length >= MAX_HELD) journal.write()
+    else journal.wake((this.#held[0] as Held).ts, held.ts)
   }
 
   /** Encodes all that is held. */
@@ -147,7 +200,7 @@ export class HiveCore {
         if (each.kind === END_OF_PART) each.part.span.end(each.ts)
         else this.#process(each)
       } catch (error) {
-        diag.error(`hivelog: a ${each.kind} could not be recorded: ${describe(error)}`)
+        this.#refuse(each.kind, error)
       }
     }
   }
@@ -155,13 +208,20 @@ export class HiveCore {
   /** No more events come; the journal need not ask for them. */
   close(): void {
     this.settle()
-    this.recorder?.journal.removeSource(this.settle)
+    this.#isClosed = true
+    this.recorder?.removeSource(this.settle)
+  }
+
+  /** Values can be so big that no string holds their JSON. */
+  #refuse(kind: string, error: unknown): 0 {
+    diag.error(`hivelog: an event of kind "${kind}" could not be recorded: ${describe(error)}`)
+    return 0
   }
 
   #process({ part, ts, kind, fields, checkpoint }: Held): number {
     const scrubbed = this.scrubber.known(fields)
     const seq = this.#write(ts, kind, scrubbed, checkpoint, part.tailEnd)
-    if (part.recording) part.span.addEvent(EVENT_PREFIX + kind, toAttributes(kind, scrubbed), ts)
+    if (part.recording) part.addEvent(EVENT_PREFIX + kind, toAttributes(kind, scrubbed), ts)
     return seq
   }
 
@@ -178,9 +238,4 @@ export class HiveCore {
     durable.catch(() => {})
     return durable
   }
-}
-
-/** Without a file a field that is too big has nowhere to go: it is cut, and says so. */
-function spanOnlyScrubber(): Scrubber {
-  return new Scrubber(new Redactor(), (content) => ({ ref: 'not-stored', bytes: Buffer.byteLength(content) }))
 }

@@ -27,7 +27,9 @@ export function childEnvironment(
 
 /** `<log>.agents/<agent id>.jsonl`, with characters that a file name cannot hold percent-encoded. */
 export function childLog(file: string, agentId: string): string {
-  const name = encodeURIComponent(agentId)
+  // A surrogate without its other half has no percent-encoding.
+  const whole = agentId.replace(/\p{Surrogate}/gu, '\ufffd')
+  const name = encodeURIComponent(whole)
     .replace(/^\.+/, (dots) => '%2E'.repeat(dots.length))
     .slice(0, 200)
   return join(`${file}.agents`, `${name}.jsonl`)

@@ -1,11 +1,14 @@
-import { type Context, context, diag, ROOT_CONTEXT, type TracerProvider, trace } from '@opentelemetry/api'
-import type { Fields } from '../events/encode.js'
+import { type Context, context, diag, type TracerProvider, trace } from '@opentelemetry/api'
+import { type Fields, readField, readFields } from '../events/fields.js'
 import { isCustomKind } from '../events/kinds.js'
+import { describe } from '../events/quote.js'
+import type { PlainEvent } from '../otel/plain-events.js'
 import { ATTR } from '../otel/span-mapping.js'
-import { Agent, type AgentHost, messageFields } from './agent.js'
+import { Agent, type AgentHost } from './agent.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 import { inheritedAgent } from './environment.js'
+import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
 import { Sent } from './sent-message.js'
 
@@ -87,20 +90,19 @@ export class Hive {
 
   /** Records a message from somebody who is no agent here: a human, a scheduler. */
   message(input: OutsideMessageInput): SentMessage {
-    const { core } = this.#parts
-    const id = input.id ?? core.newId()
-    const span = this.#session()
-    this.#event('message', messageFields(input.from, input, id))
-    return new Sent(id, span.spanContext)
+    const fields = messageFields(readField(input, 'from'), input, this.#parts.core.newId)
+    const missing = missingFields(fields, ['from', ...MESSAGE_NEEDS])
+    if (missing !== undefined)
+      diag.error(`hivelog: message of the hive lacks ${missing}; it is recorded without`)
+    this.#event('message', fields)
+    return new Sent(fields.id as string, this.#session().spanContext)
   }
 
   /** Records an event of your own kind that belongs to no agent. */
   log<K extends string>(kind: CustomKind<K>, fields?: object): void {
-    if (isCustomKind(kind)) this.#event(kind, this.#parts.core.scrubber.custom(fields))
-    else
-      diag.error(
-        `hivelog: the hive cannot log kind ${JSON.stringify(kind)}: use one of your own, such as "plan.revised"`,
-      )
+    const { core } = this.#parts
+    if (isCustomKind(kind)) this.#event(kind, core.scrubber.custom(fields))
+    else core.refuseKind(kind)
   }
 
   /**
@@ -108,14 +110,16 @@ export class Hive {
    * rejects with `NotDurableError` when it cannot be put there. A rejection that nobody awaits does no harm.
    */
   approve(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
-    const { core } = this.#parts
     const agent = this.#pending.get(id)
-    if (agent === undefined)
-      diag.warn(`hivelog: approval of ${id}, which no agent of this hive has escalated; it is recorded`)
+    if (agent === undefined) {
+      diag.warn(
+        `hivelog: approval of "${describe(id)}", which no agent of this hive has escalated; it is recorded`,
+      )
+    }
     this.#pending.delete(id)
-    const fields = { id, approve, by: input.by, note: input.note }
+    const fields = readFields({ id, approve }, input, ['by', 'note'])
     const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
-    return core.durable(seq)
+    return this.#parts.core.durable(seq)
   }
 
   /** Resolves when everything recorded before is in the file, and synced unless `fsync` is `no`. */
@@ -137,14 +141,15 @@ export class Hive {
     // Children before their parents.
     for (const agent of [...this.#agents.values()].reverse()) agent.end({ status: 'killed' })
     this.#parts.core.close()
-    this.#sessionSpan?.end(Date.now(), {})
+    this.#sessionSpan?.end(Date.now())
     await this.#parts.shutdown()
   }
 
   #spawn(input: SpawnInput, parentId: string | undefined, parent: Context, by?: Agent): Agent {
-    if (by?.ended)
-      diag.warn(`hivelog: agent ${by.agentId} has ended and spawns ${input?.agentId}; it is recorded`)
-    const agent = new Agent(this.#host, input ?? ({} as SpawnInput), parentId, parent)
+    const agent = new Agent(this.#host, input, parentId, parent)
+    if (by?.ended) {
+      diag.warn(`hivelog: agent ${by.agentId} has ended and spawns ${agent.agentId}; it is recorded`)
+    }
     if (this.#agents.has(agent.agentId)) {
       diag.warn(`hivelog: an agent ${agent.agentId} lives already; the new one takes the id over`)
     }
@@ -153,23 +158,28 @@ export class Hive {
     return agent
   }
 
-  #event(kind: string, fields: Fields): number {
-    const now = Date.now()
-    return this.#parts.core.recordNow(this.#session().take(now), now, kind, fields, undefined)
+  #event(kind: string, fields: Fields, ts = Date.now()): number {
+    return this.#parts.core.recordNow(this.#session().take(Date.now()), ts, kind, fields, undefined)
   }
 
   /** The span of what belongs to no living agent; there is one only if something does. */
   #session(): AgentSpan {
     const { core, incoming } = this.#parts
-    this.#sessionSpan ??= new AgentSpan(
-      core,
-      'hive.session',
-      { [ATTR.conversation]: core.session, [ATTR.session]: core.session },
-      incoming ?? ROOT_CONTEXT,
-      core.traceId,
-      Date.now(),
-    )
+    this.#sessionSpan ??= new AgentSpan(core, {
+      name: 'hive.session',
+      attributes: { [ATTR.conversation]: core.session, [ATTR.session]: core.session },
+      parent: incoming,
+      now: Date.now(),
+      onEvent: (event) => this.#added(event),
+    })
     return this.#sessionSpan
+  }
+
+  /** An event that somebody else added to the session's span. */
+  #added(event: PlainEvent): boolean {
+    const fields = this.#parts.core.plainFields(event, undefined)
+    if (fields !== undefined) this.#event(event.kind, fields, event.at)
+    return fields !== undefined
   }
 
   #rollOld(): void {

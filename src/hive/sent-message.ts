@@ -1,6 +1,7 @@
 /** A message on its way: its id, and the span it came from. */
 import { isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
+import { readField } from '../events/fields.js'
 import type { DrainedMessage, SentMessage } from './inputs.js'
 
 export class Sent implements SentMessage {
@@ -30,9 +31,12 @@ export function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext):
 
 /** The sender's span of a drained message, if the message tells it. */
 export function spanContextOf(message: DrainedMessage): SpanContext | undefined {
-  if (message instanceof Sent) return isSpanContextValid(message.sender) ? message.sender : undefined
-  if (typeof message !== 'object' || message === null || typeof message.traceparent !== 'string')
-    return undefined
-  const parsed = parseTraceParent(message.traceparent)
+  try {
+    if (message instanceof Sent) return isSpanContextValid(message.sender) ? message.sender : undefined
+  } catch {
+    // A proxy of plain JavaScript's own making.
+  }
+  const traceparent = readField(message, 'traceparent')
+  const parsed = typeof traceparent === 'string' ? parseTraceParent(traceparent) : null
   return parsed === null ? undefined : { ...parsed, isRemote: true }
 }

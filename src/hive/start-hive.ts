@@ -1,5 +1,7 @@
 import { type Context, diag, type TracerProvider } from '@opentelemetry/api'
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import { Redactor } from '../events/redact.js'
+import { Scrubber } from '../events/scrub.js'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
 import {
@@ -59,6 +61,7 @@ export function startRegistered(options: HiveOptions): { hive: Hive; setRoot(roo
   const core = new HiveCore({
     tracer: provider.getTracer('hivelog', VERSION),
     recorder: exporter?.recorder,
+    scrubber: exporter?.recorder.scrubber ?? spanScrubber(options),
     idGenerator: own?.idGenerator,
     session,
     maxEventsPerSpan: positive(options.maxEventsPerSpan, 'OTEL_SPAN_EVENT_COUNT_LIMIT', 100),
@@ -79,6 +82,12 @@ export function startRegistered(options: HiveOptions): { hive: Hive; setRoot(roo
   return { hive, setRoot: (root) => own?.registration.setRoot(root) }
 }
 
+/** Without a file a field that is too big has nowhere to go: it is cut, and says so. */
+function spanScrubber({ redact, maxFieldBytes }: HiveOptions): Scrubber {
+  const cut = (content: string) => ({ ref: 'not-stored', bytes: Buffer.byteLength(content) })
+  return new Scrubber(new Redactor(redact), cut, maxFieldBytes)
+}
+
 function ownProvider(options: HiveOptions, exporter: JsonlSpanExporter | undefined) {
   const idGenerator = new HiveIdGenerator()
   const processors = exporter === undefined ? [] : [new HiveSpanProcessor({ exporter })]
@@ -94,16 +103,18 @@ function positive(given: number | undefined, limitVariable: string, fallback: nu
 
 async function endWithin(provider: BasicTracerProvider, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), ms)
+  let isLate = false
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      isLate = true
+      const what = `the trace backend did not answer within ${ms} ms`
+      diag.error(`hivelog: ${what}; the last spans are not sent, the file is complete`)
+      resolve()
+    }, ms)
   })
-  const ended = provider
-    .shutdown()
-    .catch((error: Error) => diag.error(`hivelog: the last spans were not sent: ${error.message}`))
-  if ((await Promise.race([ended, late])) === 'late') {
-    diag.error(
-      `hivelog: the trace backend did not answer within ${ms} ms; the last spans are not sent, the file is complete`,
-    )
-  }
+  const ended = provider.shutdown().catch((error: Error) => {
+    if (!isLate) diag.error(`hivelog: the last spans were not sent: ${error.message}`)
+  })
+  await Promise.race([ended, late])
   clearTimeout(timer)
 }

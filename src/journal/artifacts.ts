@@ -3,8 +3,8 @@
  * same content is stored once, and a file that is there is never written again.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
-import { mkdir, open, rename } from 'node:fs/promises'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ArtifactRef } from '../events/kinds.js'
 
@@ -85,12 +85,17 @@ export class ArtifactStore {
     const draft = draftOf(path)
     const file = await open(draft, 'wx', 0o600)
     try {
-      await file.writeFile(bytes)
-      if (this.#sync) await file.sync()
-    } finally {
-      await file.close()
+      try {
+        await file.writeFile(bytes)
+        if (this.#sync) await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(draft, path)
+    } catch (error) {
+      await rm(draft, { force: true })
+      throw error
     }
-    await rename(draft, path)
   }
 
   #writeSync(ref: string, bytes: Buffer): void {
@@ -100,12 +105,17 @@ export class ArtifactStore {
     const draft = draftOf(path)
     const fd = openSync(draft, 'wx', 0o600)
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
-      if (this.#sync) fsyncSync(fd)
-    } finally {
-      closeSync(fd)
+      try {
+        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+        if (this.#sync) fsyncSync(fd)
+      } finally {
+        closeSync(fd)
+      }
+      renameSync(draft, path)
+    } catch (error) {
+      rmSync(draft, { force: true })
+      throw error
     }
-    renameSync(draft, path)
   }
 }
 

@@ -20,7 +20,7 @@ import { compressSegment } from './compress.js'
 import { NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
 import { LineQueue } from './line-queue.js'
-import { acquireLock, HEARTBEAT_MS, type Lock } from './lock.js'
+import { acquireLock, eventsLost, HEARTBEAT_MS, type Lock, type Loss } from './lock.js'
 import type { SealOptions } from './seal.js'
 import { canonicalPath, type RotateOptions, removeDrafts, SegmentChain, syncFolder } from './segment-chain.js'
 import { type WriteCalls, WriteError } from './segment-file.js'
@@ -74,6 +74,8 @@ export class Journal {
   #writing = false
   #failure: { message: string; retryAt: number; delay: number; timer: NodeJS.Timeout } | undefined
   #gap: { lost: number; reason: string } | undefined
+  /** Lines of the journal's own that may not be written yet. */
+  #own: Loss['own'] = []
   #writtenWaiters: { seq: number; resolve: () => void; reject: (error: Error) => void }[] = []
   #sealTimer: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout
@@ -98,7 +100,8 @@ export class Journal {
     try {
       this.#chain = new SegmentChain(this.file, options.seal ?? {}, options.rotate ?? {}, options.calls)
     } catch (error) {
-      this.#lock.release()
+      if (this.#lock.inherited === undefined) this.#lock.release()
+      else this.#lock.abandon(this.#lock.inherited)
       throw error
     }
     this.#seq = this.#chain.lastSeq
@@ -179,8 +182,10 @@ export class Journal {
     await this.artifacts.flush()
     this.#write()
     const seq = this.#seq
-    if (this.#syncer.policy !== 'no') return this.#syncer.wait(seq)
+    if (this.#syncer.policy !== 'no') return this.#synced(seq)
     if (seq <= this.#writtenSeq) return
+    if (this.#state === 'closed')
+      throw new NotDurableError(`${this.file} was closed before all events were written`)
     await new Promise<void>((resolve, reject) => {
       this.#writtenWaiters.push({ seq, resolve, reject })
       this.#failure?.timer.ref()
@@ -195,7 +200,13 @@ export class Journal {
     if (seq === 0)
       throw new NotDurableError(`the event was not recorded: ${this.#gap?.reason ?? 'the log is closed'}`)
     await this.artifacts.flush()
-    return this.#syncer.wait(seq)
+    return this.#synced(seq)
+  }
+
+  #synced(seq: number): Promise<void> {
+    const synced = this.#syncer.wait(seq)
+    if (this.#syncer.isAwaited) this.#failure?.timer.ref()
+    return synced
   }
 
   /** Writes what is recorded, seals the log, syncs it unless the policy is `no`, and gives it free. */
@@ -228,6 +239,7 @@ export class Journal {
     if (this.#failure === undefined && this.#syncer.policy !== 'no') {
       await this.#syncer.wait(this.#seq).catch(() => {}) // reported by the syncer
     }
+    await this.#syncer.idle()
     await Promise.allSettled(this.#compressions)
     this.closeSync()
   }
@@ -240,22 +252,22 @@ export class Journal {
     clearTimeout(this.#graceTimer)
     clearTimeout(this.#failure?.timer)
     this.#forgetExit()
-    const unwritten = this.#seq - this.#writtenSeq + this.lost
     const reason = this.#failure?.message ?? 'closed before it could be written'
-    const error = new NotDurableError(`the log was closed before the event could be written: ${reason}`)
+    const why = this.#failure === undefined ? '' : `: ${this.#failure.message}`
+    const error = new NotDurableError(`the log was closed before the event was forced to the disk${why}`)
     this.#syncer.giveUp(error)
     for (const waiter of this.#writtenWaiters.splice(0)) waiter.reject(error)
     if (!this.#syncer.busy) this.#chain.live.close()
-    if (unwritten > 0) {
-      diag.error(`hivelog: up to ${unwritten} events of ${this.file} are lost: ${reason}`)
-      try {
-        this.#lock.abandon({ assigned: this.#seq, refused: this.lost, reason })
-      } catch (abandonError) {
-        diag.error(
-          `hivelog: nor can the loss be noted for the next writer: ${(abandonError as Error).message}`,
-        )
-      }
-    } else this.#lock.release()
+    const loss: Loss = { assigned: this.#seq, own: this.#own, refused: this.lost, reason }
+    const lost = eventsLost(loss, this.#writtenSeq)
+    if (lost > 0) diag.error(`hivelog: up to ${lost} events of ${this.file} are lost: ${reason}`)
+    try {
+      if (lost > 0) this.#lock.abandon(loss)
+      else this.#lock.release()
+    } catch (lockError) {
+      const what = lost > 0 ? 'nor can the loss be noted for the next writer' : 'the lock stays behind'
+      diag.error(`hivelog: ${this.file}: ${what}: ${(lockError as Error).message}`)
+    }
   }
 
   #refuse(reason: string): 0 {
@@ -300,8 +312,9 @@ export class Journal {
   }
 
   /** Puts a line of the journal's own into the queue. */
-  #line(kind: string, fields: Fields, now: number): void {
+  #line(kind: string, fields: Fields, now: number, lost = 0): void {
     const seq = ++this.#seq
+    this.#own.push({ seq, lost })
     this.#queue.push(encodeHead(now, kind, fields) + seq + encodeTail({ session: this.#session }), seq)
   }
 
@@ -314,8 +327,8 @@ export class Journal {
     this.#openLine(now)
     const inherited = this.#lock.inherited
     if (inherited !== undefined) {
-      const lost = inherited.refused + Math.max(0, inherited.assigned - this.#chain.lastSeq)
-      if (lost > 0) this.#line('log.gap', { lost, reason: inherited.reason }, now)
+      const lost = eventsLost(inherited, this.#chain.lastSeq)
+      if (lost > 0) this.#line('log.gap', { lost, reason: inherited.reason }, now, lost)
     }
     this.#write()
   }
@@ -366,15 +379,17 @@ export class Journal {
       }
       this.#writtenSeq = this.#queue.consume(bytes.length) ?? this.#writtenSeq
     }
+    this.#own.length = 0
   }
 
   /** Queues the next housekeeping line that is due; false when there is none. The queue is empty at this point. */
   #addDueLine(now: number, last: boolean): boolean {
     if (this.#gap !== undefined) {
-      this.#line('log.gap', { ...this.#gap }, now)
+      this.#line('log.gap', { ...this.#gap }, now, this.#gap.lost)
       this.#gap = undefined
       return true
     }
+    if (now >= this.#inspectAt && this.#inspect(now)) return true
     const rotates = !last && now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
     if (this.#chain.isSealDue(now) || ((last || rotates) && this.#chain.isUnsealed)) {
       this.#line('log.seal', this.#chain.nextSeal(), now)
@@ -383,7 +398,6 @@ export class Journal {
       return true
     }
     if (rotates) return this.#rotate(now)
-    if (now >= this.#inspectAt && this.#inspect(now)) return true
     this.#armSealTimer(now)
     return false
   }
@@ -439,6 +453,8 @@ export class Journal {
 
   #failed(error: Error): void {
     const cause = error instanceof WriteError ? error.cause : error
+    // A seal that could not read the file: perhaps it is not what was written any more.
+    if (cause === error) this.#inspectAt = 0
     const delay = Math.min((this.#failure?.delay ?? RETRY_MIN_MS / 2) * 2, RETRY_MAX_MS)
     if (this.#failure === undefined) {
       diag.error(
@@ -446,8 +462,8 @@ export class Journal {
       )
     } else clearTimeout(this.#failure.timer)
     const timer = setTimeout(() => this.#write(), delay)
-    // A disk that stays full must not keep a finished process alive, unless somebody waits for the flush.
-    if (this.#writtenWaiters.length === 0) timer.unref()
+    // A disk that stays full must not keep a finished process alive, unless somebody waits for it.
+    if (this.#writtenWaiters.length === 0 && !this.#syncer.isAwaited) timer.unref()
     this.#failure = { message: cause.message, retryAt: Date.now() + delay, delay, timer }
   }
 

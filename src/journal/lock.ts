@@ -14,6 +14,7 @@ import {
   futimesSync,
   linkSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -22,11 +23,19 @@ import {
   writeSync,
 } from 'node:fs'
 import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { type LockHolder, LogLockedError, LogOpenError } from './errors.js'
 
 /** How often a holder touches its lock, and after how long without a touch another host may take it over. */
 export const HEARTBEAT_MS = 5_000
 export const FOREIGN_STALE_MS = 30_000
+/** A claimer works for well under a millisecond; one whose claim is older than this died at it. */
+const CLAIM_STALE_MS = 2_000
+/** How long an opener tries while the lock changes hands: long enough to outlive a stale claim. */
+const PATIENCE_MS = 3_000
+/** Age at which what a killed opener left beside the lock is removed. */
+const LITTER_MS = 60_000
+const LITTER = /^([0-9a-f]{16}(\.new)?|damaged)$/
 
 interface LockRecord extends LockHolder {
   nonce: string
@@ -40,9 +49,18 @@ interface LockRecord extends LockHolder {
 export interface Loss {
   /** The last `seq` that it gave out; lines up to it that are not in the file are lost. */
   assigned: number
+  /** Of these lines, the journal's own, which are no events; `lost` is how many events a `log.gap` was to report. */
+  own: { seq: number; lost: number }[]
   /** Events that got no `seq` any more. */
   refused: number
   reason: string
+}
+
+/** How many events a loss comes to when `lastSeq` is the last line in the file. */
+export function eventsLost(loss: Loss, lastSeq: number): number {
+  let lost = loss.refused + Math.max(0, loss.assigned - lastSeq)
+  for (const own of loss.own ?? []) if (own.seq > lastSeq) lost += own.lost - 1
+  return lost
 }
 
 export interface Lock {
@@ -55,9 +73,24 @@ export interface Lock {
   abandon(lost: Loss): void
 }
 
-/** Takes the lock of `file`. @throws {LogLockedError} when a live process holds it */
+/**
+ * Takes the lock of `file`.
+ * @throws {LogLockedError} when a live process holds it
+ * @throws {LogOpenError} when the lock cannot be made
+ */
 export function acquireLock(file: string): Lock {
   const path = `${file}.lock`
+  try {
+    const lock = takeLock(file, path)
+    removeLitter(path)
+    return lock
+  } catch (error) {
+    if (error instanceof LogLockedError || error instanceof LogOpenError) throw error
+    throw new LogOpenError(`cannot lock ${file}, which its writer must: ${(error as Error).message}`, error)
+  }
+}
+
+function takeLock(file: string, path: string): Lock {
   const mine: LockRecord = {
     pid: process.pid,
     host: hostname(),
@@ -67,9 +100,10 @@ export function acquireLock(file: string): Lock {
   const startTime = processStartTime(process.pid)
   if (startTime !== undefined) mine.startTime = startTime
   const draft = `${path}.${mine.nonce}.new`
-  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600, flag: 'wx' })
+  const deadline = performance.now() + PATIENCE_MS
   try {
-    for (let attempt = 0; attempt < 100; attempt++) {
+    writeFileSync(draft, JSON.stringify(mine), { mode: 0o600, flag: 'wx' })
+    while (performance.now() < deadline) {
       try {
         linkSync(draft, path)
         return heldLock(path, mine, undefined)
@@ -97,8 +131,7 @@ function succeed(path: string, nonce: string, draft: string): boolean {
     fd = openSync(claim, 'wx', 0o600)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    // A claimer works for well under a millisecond; one whose claim is seconds old died at it.
-    if (ageMs(claim) > 2_000) unlinkIfThere(claim)
+    if (ageMs(claim) > CLAIM_STALE_MS) unlinkIfThere(claim)
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
     return false
   }
@@ -181,6 +214,20 @@ function processStartTime(pid: number): string | undefined {
     return `${boot}/${fields[19]}`
   } catch {
     return undefined
+  }
+}
+
+/** Removes the drafts and claims of openers that were killed. */
+function removeLitter(path: string): void {
+  const prefix = `${basename(path)}.`
+  try {
+    for (const name of readdirSync(dirname(path))) {
+      if (!name.startsWith(prefix) || !LITTER.test(name.slice(prefix.length))) continue
+      const litter = join(dirname(path), name)
+      if (ageMs(litter) > LITTER_MS) unlinkIfThere(litter)
+    }
+  } catch {
+    // It is in nobody's way.
   }
 }
 

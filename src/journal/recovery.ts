@@ -3,10 +3,8 @@
  * the end. Nothing is repaired here and nothing is ever cut off: the writer closes a torn line with a newline and
  * accounts for it in a `log.torn` line.
  */
-import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
-import { gunzipSync } from 'node:zlib'
-import { decodeLine } from '../events/decode.js'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { decodeLine, ownSeq } from '../events/decode.js'
 import type { HiveEvent } from '../events/kinds.js'
 import { linesBackward } from '../file/backward.js'
 import { LogOpenError } from './errors.js'
@@ -16,6 +14,8 @@ export interface FileState {
   lastSeq: number
   /** `seq` of the file's first line. */
   firstSeq: number
+  /** Whether it holds more than the remains of openings that were cut short. */
+  isBegun: boolean
   /** Ordinal of the segment as its `log.open` tells it. */
   segment: number | undefined
   /** Time of the first event, epoch milliseconds. */
@@ -31,19 +31,20 @@ const MAX_TORN_FILE = 1024 * 1024
 
 /**
  * Reads the state of a segment from its first line and its last ones.
- * @param before `seq` of the last line of the segment before, 0 if there is none
+ * @param before tells the `seq` of the last line of the segment before, 0 if there is none
  * @throws {LogOpenError} when the file holds no event at all and does not look like the start of a log
  */
-export function readState(file: string, size: number, before: number): FileState {
+export function readState(file: string, size: number, before: () => number): FileState {
   const state: FileState = {
-    lastSeq: before,
-    firstSeq: before + 1,
+    lastSeq: 0,
+    firstSeq: 1,
+    isBegun: false,
     segment: undefined,
     firstTs: undefined,
     tornBytes: 0,
     isOpenEnded: false,
   }
-  if (size === 0) return state
+  if (size === 0) return after(before(), state)
   const fd = openSync(file, 'r')
   try {
     const last = readEnd(fd, size, state)
@@ -53,55 +54,48 @@ export function readState(file: string, size: number, before: number): FileState
           `${file} holds no event in any line, so it is no hive log; give the log a file of its own`,
         )
       }
-      return state
+      return after(before(), state)
     }
     const first = readFirst(fd, size)
     if (first !== undefined) {
       state.firstTs = first.ts
       if (first.kind === 'log.open' && typeof first.segment === 'number') state.segment = first.segment
-      if (typeof first.seq === 'number') state.firstSeq = first.seq
     }
-    state.lastSeq = typeof last.seq === 'number' ? last.seq : before + countLines(fd, size)
+    const firstSeq = first && ownSeq(first)
+    const lastSeq = ownSeq(last)
+    if (firstSeq === undefined || lastSeq === undefined) after(before(), state)
+    if (firstSeq !== undefined) state.firstSeq = firstSeq
+    state.lastSeq = lastSeq ?? state.lastSeq + countLines(fd, size)
     return state
   } finally {
     closeSync(fd)
   }
 }
 
-/** `seq` of the last line of an archived segment, compressed or not. */
-export function lastSeqOf(file: string, gzip: boolean, firstSeq: number): number {
-  if (gzip) {
-    const lines = gunzipSync(readFileSync(file)).toString('utf8').trimEnd().split('\n')
-    for (let i = lines.length - 1; i >= 0; i--) {
-      const decoded = decodeLine(lines[i] as string)
-      if ('event' in decoded) return decoded.event.seq ?? firstSeq - 1 + lines.length
-    }
-    return firstSeq - 1
-  }
-  const fd = openSync(file, 'r')
-  try {
-    const { size } = fstatSync(fd)
-    for (const line of linesBackward(fd, size)) {
-      const decoded = decodeLine(line.bytes)
-      if ('event' in decoded) return decoded.event.seq ?? firstSeq - 1 + countLines(fd, size)
-    }
-    return firstSeq - 1
-  } finally {
-    closeSync(fd)
-  }
+/** The state of a segment that follows on line `before` and of which no line is known yet. */
+function after(before: number, state: FileState): FileState {
+  state.lastSeq = before
+  state.firstSeq = before + 1
+  return state
 }
 
+/** The last event. Looks on past the `log.torn` lines of recoveries that were cut short themselves. */
 function readEnd(fd: number, size: number, state: FileState): HiveEvent | undefined {
+  let last: HiveEvent | undefined
   for (const line of linesBackward(fd, size)) {
     if (!line.terminated) state.isOpenEnded = true
     const decoded = decodeLine(line.bytes)
-    if ('event' in decoded) return decoded.event
-    state.tornBytes += line.bytes.length
+    if ('event' in decoded) {
+      last ??= decoded.event
+      state.isBegun = decoded.event.kind !== 'log.torn'
+      if (state.isBegun) break
+    } else if (last === undefined) state.tornBytes += line.bytes.length
   }
-  return undefined
+  return last
 }
 
-function readFirst(fd: number, size: number): HiveEvent | undefined {
+/** The file's first event, if its first line is one. */
+export function readFirst(fd: number, size: number): HiveEvent | undefined {
   const block = Buffer.allocUnsafe(Math.min(size, 64 * 1024))
   const got = readSync(fd, block, 0, block.length, 0)
   const newline = block.subarray(0, got).indexOf(10)
@@ -116,7 +110,7 @@ function looksLikeFirstWrite(fd: number): boolean {
   return got > 0 && expected.startsWith(start.toString('latin1', 0, got))
 }
 
-function countLines(fd: number, size: number): number {
+export function countLines(fd: number, size: number): number {
   const block = Buffer.allocUnsafe(1024 * 1024)
   let lines = 0
   let position = 0
@@ -129,19 +123,4 @@ function countLines(fd: number, size: number): number {
     position += got
   }
   return lastByte === 10 ? lines : lines + 1
-}
-
-/** SHA-256 of a whole archived segment, uncompressed. */
-export function hashOf(file: string, gzip: boolean): string {
-  const hash = createHash('sha256')
-  if (gzip) return hash.update(gunzipSync(readFileSync(file))).digest('hex')
-  const fd = openSync(file, 'r')
-  try {
-    const block = Buffer.allocUnsafe(1024 * 1024)
-    for (let got = readSync(fd, block); got > 0; got = readSync(fd, block))
-      hash.update(block.subarray(0, got))
-    return hash.digest('hex')
-  } finally {
-    closeSync(fd)
-  }
 }

@@ -5,9 +5,12 @@
 import type { KeyObject } from 'node:crypto'
 import {
   closeSync,
+  existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -16,8 +19,9 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Fields } from '../events/encode.js'
 import { archivedSegments, archiveName } from '../file/segments.js'
+import { type Archive, readArchive } from './archive.js'
 import { LogOpenError } from './errors.js'
-import { hashOf, lastSeqOf, readState } from './recovery.js'
+import { readState } from './recovery.js'
 import { readSealKey, SEAL_EVERY_BYTES, SEAL_EVERY_MS, type SealOptions, sealFields } from './seal.js'
 import { SegmentFile, type WriteCalls } from './segment-file.js'
 
@@ -47,7 +51,7 @@ export class SegmentChain {
   readonly lastSeq: number
   /** What a crash left at the end of the file. */
   readonly torn: { bytes: number; isOpenEnded: boolean }
-  /** Segment before the live one, while the live one has no line yet. */
+  /** Segment before the live one, while the live one has no `log.open` yet. */
   prev: PreviousSegment | undefined
   #firstSeq: number
   #bornAt: number
@@ -70,23 +74,26 @@ export class SegmentChain {
     this.#rotate = { maxBytes: rotate.maxBytes ?? ROTATE_MAX_BYTES, maxAgeMs: rotate.maxAgeMs ?? Infinity }
     const archived = archivedSegments(file)
     const newest = archived.at(-1)
-    const before = newest === undefined ? 0 : lastSeqOf(newest.file, newest.gzip, newest.firstSeq as number)
+    // Only read when it must be: it may be large, and compressed.
+    let read: Archive | undefined
+    const before = (): Archive | undefined => {
+      if (newest !== undefined) read ??= readArchive(newest)
+      return read
+    }
     this.live = openSegment(file, calls)
     try {
       const size = this.live.size
-      const state = readState(file, size, before)
+      const state = readState(file, size, () => before()?.lastSeq ?? 0)
       this.lastSeq = state.lastSeq
       this.torn = { bytes: state.tornBytes, isOpenEnded: state.isOpenEnded }
-      this.segment = state.segment ?? archived.length + 1
+      this.segment = state.segment ?? (before()?.segment ?? archived.length) + 1
       this.#firstSeq = state.firstSeq
       this.#bornAt = state.firstTs ?? Date.now()
-      this.#hasEvents = state.lastSeq > before
+      this.#hasEvents = state.lastSeq >= state.firstSeq
       this.#sealedBytes = size
-      if (size === 0 && newest !== undefined) {
-        this.prev = {
-          file: basename(newest.file).replace(/\.gz$/, ''),
-          sha256: hashOf(newest.file, newest.gzip),
-        }
+      const previous = state.isBegun ? undefined : before()
+      if (newest !== undefined && previous !== undefined) {
+        this.prev = { file: basename(newest.file).replace(/\.gz$/, ''), sha256: previous.sha256 }
       }
     } catch (error) {
       this.live.close()
@@ -149,6 +156,7 @@ export class SegmentChain {
     const old = this.live
     const name = archiveName(this.file, this.#firstSeq)
     const archived = join(dirname(this.file), name)
+    if (existsSync(archived) || existsSync(`${archived}.gz`)) throw new Error(`${archived} is there already`)
     const prev = { file: name, sha256: old.hash.digest() }
     renameSync(this.file, archived)
     try {
@@ -202,7 +210,11 @@ export function canonicalPath(file: string): string {
   try {
     mkdirSync(dirname(path), { recursive: true })
     const stat = statSync(path, { throwIfNoEntry: false })
-    if (stat === undefined) return join(realpathSync(dirname(path)), basename(path))
+    if (stat === undefined) {
+      const folder = realpathSync(dirname(path))
+      const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false
+      return isLink ? canonicalPath(resolve(folder, readlinkSync(path))) : join(folder, basename(path))
+    }
     if (!stat.isFile()) {
       throw new LogOpenError(
         `${file} is ${stat.isDirectory() ? 'a directory' : 'no regular file'}; name a file for the log`,

@@ -30,6 +30,8 @@ export class Syncer {
   #waiters: Waiter[] = []
   #timer: NodeJS.Timeout | undefined
   #busy = false
+  #idleWaiters: (() => void)[] = []
+  #over: NotDurableError | undefined
 
   /**
    * @param onIdle called after each sync, when writing may go on
@@ -55,6 +57,11 @@ export class Syncer {
     return this.#busy
   }
 
+  /** Whether somebody waits for a line to be on disk. */
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0
+  }
+
   /** Lines up to `seq` were written. */
   wrote(seq: number): void {
     if (seq <= this.#writtenSeq) return
@@ -71,19 +78,26 @@ export class Syncer {
   /** Resolves when line `seq` and all before it are on disk. Rejects with `NotDurableError` when that fails. */
   wait(seq: number): Promise<void> {
     if (seq <= this.#syncedSeq) return Promise.resolve()
+    if (this.#over !== undefined) return Promise.reject(this.#over)
     return new Promise((resolve, reject) => {
       this.#waiters.push({ seq, resolve, reject })
       if (seq <= this.#writtenSeq) this.#start()
     })
   }
 
-  /** Goes on with another file; the one before is synced once more and then closed by `close`. */
+  /**
+   * Goes on with another file; the one before is synced once more and then closed by `close`. With policy `no` too:
+   * who waits for a line of the new file is promised all before it.
+   */
   moveTo(fd: number, close: () => void): void {
     this.#retired.push({ fd: this.#fd, close })
     this.#fd = fd
-    if (this.policy === 'no' && !this.#busy && this.#waiters.length === 0)
-      this.#closeRetired(this.#retired.length)
-    else this.#start()
+    this.#start()
+  }
+
+  /** Resolves when no sync runs and the files of all archived segments are closed. */
+  async idle(): Promise<void> {
+    while (this.#busy) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
   }
 
   /** Syncs on this thread, for the end of the process. With policy `no`, only if somebody waits for it. */
@@ -103,9 +117,10 @@ export class Syncer {
     if (!this.#busy) this.#closeRetired(this.#retired.length)
   }
 
-  /** Rejects whoever still waits: what they wait for will not be written. */
-  giveUp(error: Error): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(new NotDurableError(error.message, error))
+  /** Rejects whoever still waits, or comes to wait: there will be no more syncs. */
+  giveUp(error: NotDurableError): void {
+    this.#over = error
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
 
   #hasReadyWaiter(): boolean {
@@ -113,7 +128,7 @@ export class Syncer {
   }
 
   #start(): void {
-    if (this.#busy) return
+    if (this.#busy || this.#over !== undefined) return
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#busy = true
@@ -122,12 +137,13 @@ export class Syncer {
     const fds = [...this.#retired.map(({ fd }) => fd), this.#fd]
     this.#syncAll(fds, (error) => {
       this.#busy = false
-      this.#closeRetired(retired)
+      this.#closeRetired(this.#over === undefined ? retired : this.#retired.length)
       if (error === null) this.#settle(target)
       else this.#fail(target, error)
       this.#onIdle()
-      if (this.#busy) return
-      if (this.#hasReadyWaiter() || (this.policy === 'always' && this.#writtenSeq > target)) this.#start()
+      const isBehind = this.policy === 'always' && this.#writtenSeq > target
+      if (isBehind || this.#retired.length > 0 || this.#hasReadyWaiter()) this.#start()
+      if (!this.#busy) for (const resolve of this.#idleWaiters.splice(0)) resolve()
     })
   }
 

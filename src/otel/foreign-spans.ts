@@ -4,8 +4,9 @@
  */
 import { type Attributes, type AttributeValue, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import type { Fields } from '../events/encode.js'
+import type { Fields } from '../events/fields.js'
 import type { ExitStatus } from '../events/kinds.js'
+import { type SpanEvent, toldOf } from './owned.js'
 import { ATTR, hrToMillis, toFields } from './span-mapping.js'
 
 /** The agent that a span belongs to. */
@@ -26,14 +27,24 @@ function operationOf(span: Pick<ReadableSpan, 'attributes' | 'name'>): string {
   return text(span.attributes[ATTR.operation]) ?? (span.name.split(' ', 1)[0] as string)
 }
 
+/** The session that a span names. */
+export function sessionOf({ attributes }: ReadableSpan): string | undefined {
+  return text(attributes[ATTR.conversation]) ?? text(attributes[ATTR.session])
+}
+
 /** The agent whose life a span is; `undefined` for other spans. */
 export function agentOf(span: ReadableSpan, defaultSession: string): AgentRef | undefined {
   if (operationOf(span) !== 'invoke_agent') return undefined
-  const { attributes } = span
   return {
-    agentId: text(attributes[ATTR.agentId]) ?? nameOf(span),
-    session: text(attributes[ATTR.conversation]) ?? text(attributes[ATTR.session]) ?? defaultSession,
+    agentId: text(span.attributes[ATTR.agentId]) ?? nameOf(span),
+    session: sessionOf(span) ?? defaultSession,
   }
+}
+
+/** The agent that a span which is no agent's life says it belongs to. */
+export function namedAgentOf(span: ReadableSpan, defaultSession: string): AgentRef | undefined {
+  const agentId = text(span.attributes[ATTR.agentId])
+  return agentId === undefined ? undefined : { agentId, session: sessionOf(span) ?? defaultSession }
 }
 
 function nameOf(span: ReadableSpan): string {
@@ -51,8 +62,8 @@ export function spawnFields(span: ReadableSpan, agent: AgentRef, parent: string 
     name: nameOf(span),
     isGod: attributes[ATTR.isGod] === true,
     parent: text(attributes[ATTR.parentId]) ?? parent,
-    role: text(attributes[ATTR.role]),
-    model: text(attributes[ATTR.requestModel]),
+    role: attributes[ATTR.role],
+    model: attributes[ATTR.requestModel],
     pid: number(attributes[ATTR.pid]),
   }
 }
@@ -61,6 +72,8 @@ export function spawnFields(span: ReadableSpan, agent: AgentRef, parent: string 
 export function exitFields(span: ReadableSpan, agent: AgentRef): Fields | undefined {
   const { attributes, status } = span
   if (attributes[ATTR.continued] === true) return undefined
+  const told = toldOf(span)
+  if (told !== undefined) return told.fields
   const failed = status.code === SpanStatusCode.ERROR
   const said = text(attributes[ATTR.exitStatus]) as ExitStatus | undefined
   return {
@@ -71,7 +84,9 @@ export function exitFields(span: ReadableSpan, agent: AgentRef): Fields | undefi
 }
 
 /** The event that an ended span of an agent stands for, with its kind; `undefined` when it stands for none. */
-export function workOf(span: ReadableSpan, agentId: string): { kind: string; fields: Fields } | undefined {
+export function workOf(span: ReadableSpan, agentId: string): SpanEvent | undefined {
+  const told = toldOf(span)
+  if (told !== undefined) return told
   const { attributes } = span
   const failed = span.status.code === SpanStatusCode.ERROR
   const ms = durationMs(span)

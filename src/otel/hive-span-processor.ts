@@ -1,30 +1,36 @@
-import { type Attributes, type Context, diag, type TimeInput, trace } from '@opentelemetry/api'
+import { type Context, diag, type SpanContext, trace } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
+import type { Fields } from '../events/fields.js'
 import {
-  type AgentRef,
   agentOf,
   endMs,
   exitFields,
   isContinuation,
+  sessionOf,
   spawnFields,
   startMs,
   workOf,
 } from './foreign-spans.js'
 import type { JsonlSpanExporter } from './jsonl-span-exporter.js'
 import { isOwned } from './owned.js'
-import type { Recorder } from './recorder.js'
-import { kindOfEvent, toAttributes, toFields, toMillis } from './span-mapping.js'
+import { interceptEvents, type PlainEvent } from './plain-events.js'
+import type { Life, Recorder } from './recorder.js'
+import { EVENT_PREFIX, toAttributes, toFields } from './span-mapping.js'
 
 export interface HiveSpanProcessorOptions {
   /** Where the lines go. */
   exporter: JsonlSpanExporter
 }
 
-/** A span that has started and not ended, and the agent it belongs to. */
-interface LiveSpan {
-  agent: AgentRef | undefined
+/** Whose a span is. */
+interface SpanNote {
+  session: string
+  /** The life of the agent that the span belongs to. */
+  life: Life | undefined
   /** Whether the span is the agent's life itself. */
   isLife: boolean
+  /** Whether a hive writes the span's own lines. */
+  isOwned: boolean
 }
 
 /**
@@ -35,7 +41,10 @@ interface LiveSpan {
 export class HiveSpanProcessor implements SpanProcessor {
   #exporter: JsonlSpanExporter
   #recorder: Recorder
-  #live = new Map<string, LiveSpan>()
+  /** Spans that have started and not ended, by span id. */
+  #live = new Map<string, SpanNote>()
+  /** All that somebody still holds: work goes on in the context of an agent's span after that is continued. */
+  #notes = new WeakMap<SpanContext, SpanNote>()
 
   constructor(options: HiveSpanProcessorOptions) {
     this.#exporter = options.exporter
@@ -43,7 +52,6 @@ export class HiveSpanProcessor implements SpanProcessor {
   }
 
   onStart(span: Span, parentContext: Context): void {
-    if (isOwned(parentContext, this.#recorder)) return
     try {
       this.#start(span, parentContext)
     } catch (error) {
@@ -53,11 +61,12 @@ export class HiveSpanProcessor implements SpanProcessor {
 
   onEnd(span: ReadableSpan): void {
     const { spanId } = span.spanContext()
-    const live = this.#live.get(spanId)
-    if (live === undefined) return
+    const note = this.#live.get(spanId)
+    if (note === undefined) return
     this.#live.delete(spanId)
+    if (note.isOwned) return
     try {
-      this.#end(span, live)
+      this.#end(span, note)
     } catch (error) {
       diag.error(`hivelog: the end of span ${span.name} could not be recorded`, error)
     }
@@ -73,68 +82,76 @@ export class HiveSpanProcessor implements SpanProcessor {
 
   #start(span: Span, parentContext: Context): void {
     const recorder = this.#recorder
-    const { spanId } = span.spanContext()
-    const own = agentOf(span, recorder.session)
-    const parent = this.#live.get(trace.getSpanContext(parentContext)?.spanId ?? '')
-    const agent = own ?? parent?.agent
-    recorder.live.add(span.spanContext())
-    this.#live.set(spanId, { agent, isLife: own !== undefined })
-    this.#listen(span, agent)
-    if (own !== undefined && !isContinuation(span)) {
-      const fields = spawnFields(span, own, parent?.agent?.agentId)
-      this.#write(startMs(span), 'spawn', fields, own, span)
-    }
-  }
-
-  /** The SDK tells a processor of a span's start and end only, so events are taken where they are added. */
-  #listen(span: Span, agent: AgentRef | undefined): void {
-    const addEvent = span.addEvent.bind(span)
-    span.addEvent = (name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput) => {
-      const kind = kindOfEvent(name)
-      if (kind === undefined || !span.isRecording()) return addEvent(name, attributesOrTime, time)
-      const hasAttributes = isAttributes(attributesOrTime)
-      const at = toMillis(hasAttributes ? time : (time ?? attributesOrTime), Date.now())
-      let attributes = hasAttributes ? attributesOrTime : undefined
-      try {
-        const fields = this.#write(at, kind, toFields(kind, attributes), agent, span)
-        // What other exporters get is redacted too.
-        if (fields !== undefined) attributes = toAttributes(kind, fields)
-      } catch (error) {
-        diag.error(`hivelog: event ${name} could not be recorded`, error)
+    const spanContext = span.spanContext()
+    // Another processor on the same file records it already.
+    if (recorder.live.has(spanContext)) return
+    const parent = this.#noteOf(trace.getSpanContext(parentContext))
+    const own = agentOf(span, parent?.session ?? recorder.session)
+    if (isOwned(parentContext, recorder)) {
+      // What instrumented libraries do in it is still this agent's work.
+      if (own !== undefined) {
+        const life = recorder.lifeOf(own.agentId, own.session)
+        this.#remember(spanContext, { session: own.session, life, isLife: true, isOwned: true })
       }
-      return addEvent(name, attributes, at)
-    }
-  }
-
-  #end(span: ReadableSpan, { agent, isLife }: LiveSpan): void {
-    if (agent === undefined) return
-    if (!isLife) {
-      const work = workOf(span, agent.agentId)
-      if (work !== undefined) this.#write(endMs(span), work.kind, work.fields, agent, span)
       return
     }
-    const fields = exitFields(span, agent)
+    recorder.live.add(spanContext)
+    const isNew = own !== undefined && !isContinuation(span)
+    const life =
+      own === undefined ? parent?.life : recorder[isNew ? 'beginLife' : 'lifeOf'](own.agentId, own.session)
+    const session = life?.session ?? sessionOf(span) ?? parent?.session ?? recorder.session
+    const note: SpanNote = { session, life, isLife: own !== undefined, isOwned: false }
+    this.#remember(spanContext, note)
+    this.#listen(span, note)
+    if (isNew) this.#write(startMs(span), 'spawn', spawnFields(span, own, parent?.life?.agentId), note, span)
+  }
+
+  #remember(context: SpanContext, note: SpanNote): void {
+    this.#live.set(context.spanId, note)
+    this.#notes.set(context, note)
+  }
+
+  #noteOf(context: SpanContext | undefined): SpanNote | undefined {
+    return context && (this.#live.get(context.spanId) ?? this.#notes.get(context))
+  }
+
+  #listen(span: Span, note: SpanNote): void {
+    const addEvent = interceptEvents(span, ({ kind, attributes, at }: PlainEvent) => {
+      if (!span.isRecording()) return false
+      try {
+        const fields = this.#write(at, kind, toFields(kind, attributes), note, span)
+        if (fields === undefined) return false
+        // What other exporters get is redacted too.
+        addEvent(EVENT_PREFIX + kind, toAttributes(kind, fields), at)
+        return true
+      } catch (error) {
+        diag.error(`hivelog: event ${EVENT_PREFIX + kind} could not be recorded`, error)
+        return false
+      }
+    })
+  }
+
+  #end(span: ReadableSpan, note: SpanNote): void {
+    const { life } = note
+    if (life === undefined) return
+    if (!note.isLife) {
+      const work = workOf(span, life.agentId)
+      if (work !== undefined) this.#write(endMs(span), work.kind, work.fields, note, span)
+      return
+    }
+    const fields = exitFields(span, life)
     if (fields === undefined) return
-    this.#write(endMs(span), 'exit', fields, agent, span)
-    this.#recorder.forgetCheckpoint(agent.session, agent.agentId)
+    this.#write(endMs(span), 'exit', fields, note, span)
+    this.#recorder.endLife(life)
   }
 
   #write(
     ts: number,
     kind: string,
-    fields: Record<string, unknown>,
-    agent: AgentRef | undefined,
+    fields: Fields,
+    { session, life }: SpanNote,
     span: Pick<ReadableSpan, 'spanContext'>,
-  ): Record<string, unknown> | undefined {
-    const recorder = this.#recorder
-    const { traceId, spanId } = span.spanContext()
-    const session = agent?.session ?? recorder.session
-    const checkpoint =
-      agent === undefined ? {} : { checkpoint: recorder.nextCheckpoint(session, agent.agentId) }
-    return recorder.write(ts, kind, fields, { session, ...checkpoint, trace: traceId, span: spanId })
+  ): Fields | undefined {
+    return this.#recorder.write(ts, kind, fields, { context: span.spanContext(), session, life })
   }
-}
-
-function isAttributes(value: Attributes | TimeInput | undefined): value is Attributes {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
 }

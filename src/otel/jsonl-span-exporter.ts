@@ -1,18 +1,22 @@
 import { diag } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import type { Fields } from '../events/fields.js'
 import {
   type AgentRef,
   agentOf,
   endMs,
   exitFields,
   isContinuation,
+  namedAgentOf,
+  sessionOf,
   spawnFields,
   startMs,
   workOf,
 } from './foreign-spans.js'
 import { Recorder, type RecorderOptions } from './recorder.js'
 import { hrToMillis, kindOfEvent, toFields } from './span-mapping.js'
+import { SpanOwners } from './span-owners.js'
 
 /** The OpenTelemetry specification's export results; the numbers are part of the SDK's interface. */
 const SUCCESS = 0
@@ -30,6 +34,7 @@ const FAILED = 1
 export class JsonlSpanExporter implements SpanExporter {
   /** @internal */
   readonly recorder: Recorder
+  #owners = new SpanOwners()
   #shutdown: Promise<void> | undefined
 
   constructor(options: RecorderOptions = {}) {
@@ -43,15 +48,20 @@ export class JsonlSpanExporter implements SpanExporter {
 
   /** Writes what is not yet written of these spans; reports when it is in the file (and synced, see `fsync`). */
   export(spans: ReadableSpan[], resultCallback: (result: ExportResult) => void): void {
+    const unwritten = spans.filter((span) => !this.recorder.live.has(span.spanContext()))
     if (this.#shutdown !== undefined) {
-      resultCallback({ code: FAILED, error: new Error('the exporter is shut down') })
+      // A batch that comes after the shutdown is no failure if all of it was recorded live.
+      if (unwritten.length === 0) this.#shutdown.then(() => resultCallback({ code: SUCCESS }))
+      else resultCallback({ code: FAILED, error: new Error('the exporter is shut down') })
       return
     }
     try {
-      const agents = agentsIn(spans, this.recorder.session)
-      for (const span of spans) {
-        if (!this.recorder.live.has(span.spanContext())) this.#write(span, agents)
+      const inBatch = new Map<string, AgentRef>()
+      for (const span of unwritten) {
+        const agent = agentOf(span, this.recorder.session)
+        if (agent !== undefined) inBatch.set(span.spanContext().spanId, agent)
       }
+      for (const span of unwritten) this.#write(span, inBatch)
     } catch (error) {
       diag.error(`hivelog: spans could not be written to ${this.file}`, error)
       resultCallback({ code: FAILED, error: error as Error })
@@ -74,24 +84,22 @@ export class JsonlSpanExporter implements SpanExporter {
     return this.#shutdown
   }
 
-  #write(span: ReadableSpan, agents: Map<string, AgentRef>): void {
-    const { recorder } = this
-    const { traceId, spanId } = span.spanContext()
-    const own = agentOf(span, recorder.session)
-    const parentId = span.parentSpanContext?.spanId
-    const agent = own ?? agents.get(spanId) ?? (parentId === undefined ? undefined : agents.get(parentId))
-    const session = agent?.session ?? recorder.session
-    const write = (ts: number, kind: string, fields: Record<string, unknown>): void => {
-      const checkpoint =
-        agent === undefined ? {} : { checkpoint: recorder.nextCheckpoint(session, agent.agentId) }
-      recorder.write(ts, kind, fields, { session, ...checkpoint, trace: traceId, span: spanId })
-    }
+  /** @param inBatch agents whose spans are in the same batch, by span id */
+  #write(span: ReadableSpan, inBatch: Map<string, AgentRef>): void {
+    const { spanId } = span.spanContext()
+    const parentId = localParentOf(span)
+    const above = parentId === undefined ? undefined : this.#owners.agentOf(parentId)
+    const parent = above ?? inBatch.get(parentId ?? '')
+    const own = inBatch.get(spanId)
+    const agent = own ?? namedAgentOf(span, this.recorder.session) ?? parent
     if (own !== undefined && !isContinuation(span)) {
-      write(startMs(span), 'spawn', spawnFields(span, own, agents.get(parentId ?? '')?.agentId))
+      this.#line(span, startMs(span), 'spawn', spawnFields(span, own, parent?.agentId), own)
     }
     for (const event of span.events) {
       const kind = kindOfEvent(event.name)
-      if (kind !== undefined) write(hrToMillis(event.time), kind, toFields(kind, event.attributes))
+      if (kind !== undefined) {
+        this.#line(span, hrToMillis(event.time), kind, toFields(kind, event.attributes), agent)
+      }
     }
     if (span.droppedEventsCount > 0) {
       diag.warn(
@@ -99,32 +107,41 @@ export class JsonlSpanExporter implements SpanExporter {
           'register a HiveSpanProcessor, which records them as they happen',
       )
     }
-    if (own !== undefined) {
-      const fields = exitFields(span, own)
-      if (fields === undefined) return
-      write(endMs(span), 'exit', fields)
-      recorder.forgetCheckpoint(session, own.agentId)
-    } else if (agent !== undefined) {
-      const work = workOf(span, agent.agentId)
-      if (work !== undefined) write(endMs(span), work.kind, work.fields)
+    // Work comes after the spawn of its agent, which is often told last.
+    const isEarly = above === undefined && parent !== undefined
+    if (own !== undefined || (agent !== undefined && !isEarly)) this.#end(span, own, agent as AgentRef)
+    else if (parentId === undefined) this.#owners.forget(spanId)
+    else this.#owners.wait(spanId, parentId, workOf(span, '') && span)
+  }
+
+  /** Writes what the span's end stands for, after what waited to know whose it is. */
+  #end(span: ReadableSpan, own: AgentRef | undefined, agent: AgentRef): void {
+    const waited = this.#owners.settle(span.spanContext().spanId, agent)
+    for (const each of waited) this.#work(each, namedAgentOf(each, this.recorder.session) ?? agent)
+    if (own === undefined) {
+      this.#work(span, agent)
+      return
     }
+    const fields = exitFields(span, own)
+    if (fields === undefined) return
+    this.#line(span, endMs(span), 'exit', fields, own)
+    this.recorder.endLife(this.recorder.lifeOf(own.agentId, own.session))
+  }
+
+  #work(span: ReadableSpan, agent: AgentRef): void {
+    const work = workOf(span, agent.agentId)
+    if (work !== undefined) this.#line(span, endMs(span), work.kind, work.fields, agent)
+  }
+
+  #line(span: ReadableSpan, ts: number, kind: string, fields: Fields, agent: AgentRef | undefined): void {
+    const { recorder } = this
+    const life = agent && recorder.lifeOf(agent.agentId, agent.session)
+    const session = agent?.session ?? sessionOf(span) ?? recorder.session
+    recorder.write(ts, kind, fields, { context: span.spanContext(), session, life })
   }
 }
 
-/** Which agent each span of a batch belongs to, as far as the batch tells: its own attribute, or its parent. */
-function agentsIn(spans: ReadableSpan[], defaultSession: string): Map<string, AgentRef> {
-  const agents = new Map<string, AgentRef>()
-  for (const span of spans) {
-    const agent = agentOf(span, defaultSession)
-    const named = span.attributes['gen_ai.agent.id']
-    if (agent !== undefined) agents.set(span.spanContext().spanId, agent)
-    else if (typeof named === 'string') {
-      const session = span.attributes['gen_ai.conversation.id']
-      agents.set(span.spanContext().spanId, {
-        agentId: named,
-        session: typeof session === 'string' ? session : defaultSession,
-      })
-    }
-  }
-  return agents
+/** Id of the span's parent, if that is a span of this process. */
+function localParentOf({ parentSpanContext: parent }: ReadableSpan): string | undefined {
+  return parent === undefined || parent.isRemote === true ? undefined : parent.spanId
 }

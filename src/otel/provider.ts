@@ -14,21 +14,11 @@ import {
   CompositePropagator,
   diagLogLevelFromString,
   getBooleanFromEnv,
-  getNumberFromEnv,
   getStringFromEnv,
   W3CBaggagePropagator,
   W3CTraceContextPropagator,
 } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import {
-  defaultResource,
-  detectResources,
-  envDetector,
-  hostDetector,
-  processDetector,
-  type Resource,
-  resourceFromAttributes,
-} from '@opentelemetry/resources'
 import { createAlwaysRecordSampler } from '@opentelemetry/sdk-trace'
 import {
   BasicTracerProvider,
@@ -37,6 +27,9 @@ import {
   type Sampler,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
+import { type RedactOptions, Redactor } from '../events/redact.js'
+import { ChunkedExporter } from './chunked-exporter.js'
+import { hiveResource, type ResourceOptions } from './resource.js'
 import { samplerFromEnv } from './sampler.js'
 
 export interface OtlpOptions {
@@ -46,24 +39,17 @@ export interface OtlpOptions {
   headers?: Record<string, string>
 }
 
-export interface ProviderOptions {
-  /** `service.name`. Default: `OTEL_SERVICE_NAME`, else `hive`. */
-  serviceName?: string
+export interface ProviderOptions extends ResourceOptions {
   /** Send spans over OTLP/HTTP. Default: when `OTEL_EXPORTER_OTLP_ENDPOINT` or its traces form is set. */
   otlp?: boolean | OtlpOptions
   /** Which traces are sent. Default: `OTEL_TRACES_SAMPLER`, else all. The file gets everything whatever it says. */
   sampler?: Sampler
   /** Further processors, for other exporters. */
   spanProcessors?: SpanProcessor[]
-  /** Attributes of the resource beside `service.*`, `host.*`, `process.*`. */
-  resourceAttributes?: Record<string, string | number | boolean>
 }
 
-/**
- * Spans of one request. An agent span holds up to 100 events, so the SDK's 512 could make a request of 20 MiB, which
- * is what collectors refuse, and building it would hold up the event loop.
- */
-const MAX_EXPORT_BATCH_SIZE = 32
+/** Requests that may be under way: the end of the process sends all batches at once. */
+const MAX_OPEN_REQUESTS = 1_000
 
 /** Lets a span without a parent join a trace that is there: all agents of a hive without a parent share one. */
 export class HiveIdGenerator extends RandomIdGenerator {
@@ -84,18 +70,18 @@ export class HiveIdGenerator extends RandomIdGenerator {
 }
 
 export function createProvider(
-  options: ProviderOptions,
+  options: ProviderOptions & { redact?: RedactOptions },
   idGenerator: HiveIdGenerator,
   processors: SpanProcessor[],
 ): BasicTracerProvider {
   const spanProcessors = [...processors, ...(options.spanProcessors ?? [])]
   const otlp = otlpOptions(options.otlp)
   if (otlp !== undefined) {
-    const size = getNumberFromEnv('OTEL_BSP_MAX_EXPORT_BATCH_SIZE') ?? MAX_EXPORT_BATCH_SIZE
-    spanProcessors.push(new BatchSpanProcessor(new OTLPTraceExporter(otlp), { maxExportBatchSize: size }))
+    const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
+    spanProcessors.push(new BatchSpanProcessor(new ChunkedExporter(exporter)))
   }
   return new BasicTracerProvider({
-    resource: hiveResource(options),
+    resource: hiveResource(options, new Redactor(options.redact)),
     sampler: createAlwaysRecordSampler(options.sampler ?? samplerFromEnv()),
     idGenerator,
     spanProcessors,
@@ -111,19 +97,6 @@ function otlpOptions(otlp: ProviderOptions['otlp']): OtlpOptions | undefined {
   const endpoint =
     getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
   return endpoint === undefined ? undefined : {}
-}
-
-function hiveResource(options: ProviderOptions): Resource {
-  const detected = detectResources({ detectors: [hostDetector, processDetector, envDetector] })
-  const serviceName = options.serviceName ?? getStringFromEnv('OTEL_SERVICE_NAME')
-  const named = {
-    ...options.resourceAttributes,
-    ...(serviceName !== undefined && { 'service.name': serviceName }),
-  }
-  return defaultResource()
-    .merge(resourceFromAttributes({ 'service.name': 'hive' }))
-    .merge(detected)
-    .merge(resourceFromAttributes(named))
 }
 
 /** A context manager with a context of its own where none is active, for a process that is an agent as a whole. */

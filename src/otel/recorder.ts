@@ -3,13 +3,15 @@
  * redaction in front of it, and the memory of which spans are recorded live already.
  */
 import { randomBytes } from 'node:crypto'
-import type { SpanContext } from '@opentelemetry/api'
-import { encodeHead, encodeTail, type Fields, inOrder } from '../events/encode.js'
-import { type Envelope, isCustomKind, isKnownKind } from '../events/kinds.js'
+import { diag, type SpanContext } from '@opentelemetry/api'
+import { encodeHead, encodeTail } from '../events/encode.js'
+import type { Fields } from '../events/fields.js'
+import { describe } from '../events/quote.js'
 import { type RedactOptions, Redactor } from '../events/redact.js'
-import { Scrubber } from '../events/scrub.js'
+import { KIND_RULE, Scrubber } from '../events/scrub.js'
 import { Journal, type JournalOptions } from '../journal/journal.js'
 import { canonicalPath } from '../journal/segment-chain.js'
+import { agentField, withAgent } from './span-mapping.js'
 
 export interface RecorderOptions extends Omit<JournalOptions, 'session' | 'calls' | 'file'> {
   /** Path of the log. Default: `HIVELOG_FILE`, else `hive.jsonl` in the working directory. */
@@ -20,6 +22,22 @@ export interface RecorderOptions extends Omit<JournalOptions, 'session' | 'calls
   redact?: RedactOptions
   /** Bytes above which a field is stored as an artifact. Default 8 KiB. */
   maxFieldBytes?: number
+}
+
+/** One life of an agent, from its spawn to its exit. */
+export interface Life {
+  readonly agentId: string
+  readonly session: string
+  /** Events recorded so far. */
+  checkpoint: number
+}
+
+/** Where an event comes from. */
+export interface Origin {
+  context: SpanContext
+  session: string
+  /** Whose event it is. */
+  life: Life | undefined
 }
 
 const shared = new Map<string, { recorder: Recorder; users: number }>()
@@ -34,7 +52,8 @@ export class Recorder {
   readonly scrubber: Scrubber
   /** Contexts of spans whose events are written as they happen, so that an exporter does not write them again. */
   readonly live = new WeakSet<SpanContext>()
-  #checkpoints = new Map<string, number>()
+  #lives = new Map<string, Life>()
+  #sources = new Set<() => void>()
 
   private constructor(file: string, options: RecorderOptions) {
     this.session = options.sessionId ?? (process.env.AGENT_SESSION_ID || newSessionId())
@@ -71,27 +90,57 @@ export class Recorder {
     await this.journal.close()
   }
 
-  /** Writes an event whose fields may be anything, as a foreign span carries them. Returns its scrubbed fields. */
-  write(ts: number, kind: string, fields: Fields, envelope: Omit<Envelope, 'seq'>): Fields | undefined {
-    let scrubbed: Fields
-    if (isKnownKind(kind) && !kind.startsWith('log.'))
-      scrubbed = this.scrubber.known(inOrder(kind, { ...fields }))
-    else if (isCustomKind(kind)) scrubbed = this.scrubber.custom(fields)
-    else return undefined
-    this.journal.append(encodeHead(ts, kind, scrubbed), encodeTail(envelope), Date.now())
+  /** Has `source` called before each line and each write, to append what it holds back until then. */
+  addSource(source: () => void): void {
+    this.#sources.add(source)
+    this.journal.addSource(source)
+  }
+
+  removeSource(source: () => void): void {
+    this.#sources.delete(source)
+    this.journal.removeSource(source)
+  }
+
+  /**
+   * Writes an event whose fields may be anything, as a foreign span carries them. Returns its scrubbed fields, or
+   * `undefined` when there can be no event of such a kind.
+   */
+  write(ts: number, kind: string, fields: Fields, { context, session, life }: Origin): Fields | undefined {
+    const whole = life === undefined ? fields : withAgent(kind, fields, life.agentId)
+    const scrubbed = this.scrubber.any(kind, whole)
+    if (scrubbed === undefined) {
+      diag.warn(`hivelog: an event of kind "${describe(kind)}" is not recorded: ${KIND_RULE}`)
+      return undefined
+    }
+    for (const source of this.#sources) source()
+    const counted = life !== undefined && agentField(kind) !== undefined
+    const tail = encodeTail({
+      session,
+      ...(counted && { checkpoint: life.checkpoint++ }),
+      trace: context.traceId,
+      span: context.spanId,
+    })
+    this.journal.append(encodeHead(ts, kind, scrubbed), tail, Date.now())
     return scrubbed
   }
 
-  /** The next checkpoint of an agent that the span processor or exporter counts for. */
-  nextCheckpoint(session: string, agentId: string): number {
-    const key = `${session}\n${agentId}`
-    const next = this.#checkpoints.get(key) ?? 0
-    this.#checkpoints.set(key, next + 1)
-    return next
+  /** An agent is spawned: its events count from 0. */
+  beginLife(agentId: string, session: string): Life {
+    const life = { agentId, session, checkpoint: 0 }
+    this.#lives.set(keyOf(life), life)
+    return life
   }
 
-  /** The agent ended; its next life counts from 0. */
-  forgetCheckpoint(session: string, agentId: string): void {
-    this.#checkpoints.delete(`${session}\n${agentId}`)
+  /** The present life of an agent; it begins here if its spawn was not seen. */
+  lifeOf(agentId: string, session: string): Life {
+    return this.#lives.get(keyOf({ agentId, session })) ?? this.beginLife(agentId, session)
+  }
+
+  /** The agent ended; an agent of the same id that is spawned later has a life of its own. */
+  endLife(life: Life): void {
+    const key = keyOf(life)
+    if (this.#lives.get(key) === life) this.#lives.delete(key)
   }
 }
+
+const keyOf = ({ agentId, session }: Pick<Life, 'agentId' | 'session'>): string => `${session}\n${agentId}`

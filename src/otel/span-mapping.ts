@@ -3,7 +3,8 @@
  * OpenTelemetry semantic conventions for generative AI where they have a name, `hive.<field>` elsewhere.
  */
 import type { Attributes, AttributeValue, HrTime, TimeInput } from '@opentelemetry/api'
-import type { Fields } from '../events/encode.js'
+import { type Fields, setField } from '../events/fields.js'
+import { FIELD_ORDER, isKnownKind } from '../events/kinds.js'
 
 export const EVENT_PREFIX = 'hive.'
 
@@ -31,18 +32,20 @@ export const ATTR = {
   host: 'server.address',
   path: 'url.path',
   statusCode: 'http.response.status_code',
+  /** Names of an event's fields whose attributes are JSON text, since no attribute can hold their values. */
+  json: 'hivelog.json_fields',
 } as const
 
 /** Fields of `usage` for which the GenAI conventions have an attribute. */
-const USAGE_ATTRIBUTES: Record<string, string> = {
-  model: ATTR.requestModel,
-  provider: ATTR.provider,
-  inputTokens: 'gen_ai.usage.input_tokens',
-  outputTokens: 'gen_ai.usage.output_tokens',
-  cacheReadTokens: 'gen_ai.usage.cache_read.input_tokens',
-  cacheWriteTokens: 'gen_ai.usage.cache_creation.input_tokens',
-}
-const USAGE_FIELDS = new Map(Object.entries(USAGE_ATTRIBUTES).map(([field, attribute]) => [attribute, field]))
+const USAGE_ATTRIBUTES = new Map<string, string>([
+  ['model', ATTR.requestModel],
+  ['provider', ATTR.provider],
+  ['inputTokens', 'gen_ai.usage.input_tokens'],
+  ['outputTokens', 'gen_ai.usage.output_tokens'],
+  ['cacheReadTokens', 'gen_ai.usage.cache_read.input_tokens'],
+  ['cacheWriteTokens', 'gen_ai.usage.cache_creation.input_tokens'],
+])
+const USAGE_FIELDS = new Map([...USAGE_ATTRIBUTES].map(([field, attribute]) => [attribute, field]))
 
 const attributeNames = new Map<string, string>()
 
@@ -58,45 +61,84 @@ function attributeName(field: string): string {
 /** The attributes of the span event for an event of `kind`. */
 export function toAttributes(kind: string, fields: Fields): Attributes {
   const attributes: Attributes = {}
+  let json: string[] | undefined
   for (const field in fields) {
     const value = fields[field]
-    if (value === undefined || value === null) continue
-    const name = (kind === 'usage' && USAGE_ATTRIBUTES[field]) || attributeName(field)
-    attributes[name] = typeof value === 'object' ? toAttributeValue(value) : (value as AttributeValue)
+    if (value === undefined) continue
+    const name = (kind === 'usage' && USAGE_ATTRIBUTES.get(field)) || attributeName(field)
+    if (typeof value !== 'object' || isUniform(value)) attributes[name] = value as AttributeValue
+    else {
+      attributes[name] = JSON.stringify(value)
+      json ??= []
+      json.push(field)
+    }
   }
+  if (json !== undefined) attributes[ATTR.json] = json
   return attributes
 }
 
 /** The fields that a span event's attributes stand for. */
 export function toFields(kind: string, attributes: Attributes | undefined): Fields {
   const fields: Fields = {}
+  const json = attributes?.[ATTR.json]
   for (const name in attributes) {
+    if (name === ATTR.json) continue
     const field =
       (kind === 'usage' && USAGE_FIELDS.get(name)) ||
       (name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : name)
-    fields[field] = attributes[name]
+    const value = attributes[name]
+    const isJson = Array.isArray(json) && typeof value === 'string' && (json as unknown[]).includes(field)
+    setField(fields, field, isJson ? parsed(value) : value)
   }
   return fields
 }
 
-/** Arrays of one primitive type are attribute values as they are; anything else goes as JSON. */
-function toAttributeValue(value: object): AttributeValue {
-  if (Array.isArray(value) && value.length > 0) {
-    const type = typeof value[0]
-    const isPrimitive = type === 'string' || type === 'number' || type === 'boolean'
-    if (isPrimitive && value.every((item) => typeof item === type)) return value as AttributeValue
+/** Whether a value is an array of one primitive type, which an attribute holds as it is. */
+function isUniform(value: object | null): boolean {
+  if (!Array.isArray(value) || value.length === 0) return false
+  const type = typeof value[0]
+  const isPrimitive = type === 'string' || type === 'number' || type === 'boolean'
+  return isPrimitive && value.every((item) => typeof item === type)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
   }
-  return JSON.stringify(value)
+}
+
+/** The field of a kind that names the agent whose event it is; `undefined` for a kind that is no agent's. */
+export function agentField(kind: string): 'agentId' | 'from' | undefined {
+  if (!isKnownKind(kind)) return 'agentId'
+  const first = FIELD_ORDER[kind][0]
+  return first === 'agentId' || first === 'from' ? first : undefined
+}
+
+/** `fields`, with the agent where the event does not name one itself. */
+export function withAgent(kind: string, fields: Fields, agentId: string): Fields {
+  const name = agentField(kind)
+  return name === undefined || fields[name] !== undefined ? fields : { [name]: agentId, ...fields }
 }
 
 /** The kind that a span event stands for, or `undefined` when it is none of ours. */
-export function kindOfEvent(name: string): string | undefined {
-  return name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : undefined
+export function kindOfEvent(name: unknown): string | undefined {
+  return typeof name === 'string' && name.startsWith(EVENT_PREFIX)
+    ? name.slice(EVENT_PREFIX.length)
+    : undefined
 }
 
-/** Epoch milliseconds of an OpenTelemetry time, whole; `now` when there is none. */
-export function toMillis(time: TimeInput | undefined, now: number): number {
-  if (time === undefined) return now
+/** The greatest distance from 1970 that a `Date` can hold, in milliseconds. */
+const MAX_TIME = 8.64e15
+
+/** Epoch milliseconds of an OpenTelemetry time, whole; now, when there is none or it is no possible time. */
+export function toMillis(time: TimeInput | null | undefined): number {
+  const ms = time === undefined || time === null ? Number.NaN : millisOf(time)
+  return Math.abs(ms) <= MAX_TIME ? ms : Date.now()
+}
+
+function millisOf(time: TimeInput): number {
   if (Array.isArray(time)) return hrToMillis(time)
   if (time instanceof Date) return time.getTime()
   // The API takes `performance.now()` values too; those are small.

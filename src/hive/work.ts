@@ -1,0 +1,76 @@
+/** Work that takes time and is over when it is recorded, tools and external calls: a child span, and a line at its end. */
+import { type Attributes, type Context, SpanKind, type SpanStatus, SpanStatusCode } from '@opentelemetry/api'
+import type { Fields } from '../events/fields.js'
+import { describe } from '../events/quote.js'
+import { tell } from '../otel/owned.js'
+import { ATTR } from '../otel/span-mapping.js'
+import { type HiveCore, lineEnd } from './core.js'
+
+export interface Work {
+  kind: 'tool' | 'call'
+  /** Scrubbed. */
+  fields: Fields
+  /** Name of the span. */
+  name: string
+  spanKind: SpanKind
+  failed: boolean
+  attributes: Attributes
+}
+
+export function toolWork(fields: Fields): Work {
+  const tool = describe(fields.name)
+  return {
+    kind: 'tool',
+    fields,
+    name: `execute_tool ${tool}`,
+    spanKind: SpanKind.INTERNAL,
+    failed: fields.ok !== true,
+    attributes: { [ATTR.operation]: 'execute_tool', [ATTR.toolName]: tool },
+  }
+}
+
+export function callWork(fields: Fields): Work {
+  const { host, method, path, status, error } = fields
+  const attributes: Attributes = {}
+  if (typeof method === 'string') attributes[ATTR.method] = method
+  if (typeof host === 'string') attributes[ATTR.host] = host
+  if (typeof path === 'string') attributes[ATTR.path] = path
+  if (typeof status === 'number') attributes[ATTR.statusCode] = status
+  return {
+    kind: 'call',
+    fields,
+    name: describe(method ?? host),
+    spanKind: SpanKind.CLIENT,
+    failed: error !== undefined || (typeof status === 'number' && status >= 400),
+    attributes,
+  }
+}
+
+/** Records work of an agent, in `parent`, that ended at `now` (epoch milliseconds). */
+export function recordWork(
+  core: HiveCore,
+  agentId: string,
+  work: Work,
+  parent: Context,
+  now: number,
+  checkpoint: number,
+): void {
+  const { kind, fields, failed } = work
+  const ms = typeof fields.ms === 'number' && fields.ms > 0 ? fields.ms : 0
+  const attributes = { [ATTR.agentId]: agentId, [ATTR.conversation]: core.session, ...work.attributes }
+  // Whoever listens to spans hears of them in the order of the calls.
+  core.settle()
+  const span = core.startSpan(work.name, { kind: work.spanKind, startTime: now - ms, attributes }, parent)
+  if (failed) {
+    span.setAttribute(ATTR.errorType, typeof fields.status === 'number' ? String(fields.status) : 'error')
+    span.setStatus(errorStatus(fields.error))
+  }
+  tell(span, { kind, fields })
+  span.end(now)
+  core.recordLine(lineEnd(span.spanContext()), now, kind, fields, checkpoint)
+}
+
+/** The status of a span that failed, with what went wrong if that is told. */
+export function errorStatus(error: unknown): SpanStatus {
+  return { code: SpanStatusCode.ERROR, ...(typeof error === 'string' && { message: error }) }
+}

@@ -1,0 +1,58 @@
+/** What a hive's traces say about where they come from: the service, the host, the process. */
+import { getStringFromEnv } from '@opentelemetry/core'
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  hostDetector,
+  processDetector,
+  type Resource,
+  type ResourceDetector,
+  resourceFromAttributes,
+} from '@opentelemetry/resources'
+import { type Redactor, SECRET_KEY_MASK } from '../events/redact.js'
+
+export interface ResourceOptions {
+  /** `service.name`. Default: `OTEL_SERVICE_NAME`, else `hive`. */
+  serviceName?: string
+  /** Attributes of the resource beside `service.*`, `host.*`, `process.*`. */
+  resourceAttributes?: Record<string, string | number | boolean>
+}
+
+export function hiveResource(options: ResourceOptions, redactor: Redactor): Resource {
+  const detected = detectResources({
+    detectors: [hostDetector, redacted(processDetector, redactor), envDetector],
+  })
+  const serviceName = options.serviceName ?? getStringFromEnv('OTEL_SERVICE_NAME')
+  const named = {
+    ...options.resourceAttributes,
+    ...(serviceName !== undefined && { 'service.name': serviceName }),
+  }
+  return defaultResource()
+    .merge(resourceFromAttributes({ 'service.name': 'hive' }))
+    .merge(detected)
+    .merge(resourceFromAttributes(named))
+}
+
+/** People pass secrets on command lines. */
+function redacted(detector: ResourceDetector, redactor: Redactor): ResourceDetector {
+  return {
+    detect() {
+      const { attributes = {} } = detector.detect()
+      const safe = Object.entries(attributes).map(([name, value]) => {
+        if (typeof value === 'string') return [name, redactor.string(value)]
+        return [name, Array.isArray(value) ? redactArguments(value, redactor) : value]
+      })
+      return { attributes: Object.fromEntries(safe) }
+    },
+  }
+}
+
+function redactArguments(values: readonly unknown[], redactor: Redactor): unknown[] {
+  return values.map((value, i) => {
+    if (typeof value !== 'string') return value
+    const before = values[i - 1]
+    const isSecret = typeof before === 'string' && before.startsWith('-') && redactor.isSecretKey(before)
+    return isSecret ? SECRET_KEY_MASK : redactor.string(value)
+  })
+}

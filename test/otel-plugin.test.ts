@@ -1,0 +1,255 @@
+/** The plug-in in a provider of the user's own. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Attributes, TimeInput } from '@opentelemetry/api'
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import { HiveSpanProcessor, JsonlSpanExporter, startHive } from '../src/index.js'
+import { captureDiag, eventsOf, linesOf, oneEvent, tempFolder, tempHive } from './fixtures/hive-support.js'
+import { REGISTRATIONS, type Registration, tempProvider, withinAgent } from './fixtures/otel-provider.js'
+
+for (const registration of Object.keys(REGISTRATIONS) as Registration[]) {
+  test(`registered ${registration}: every event is written, once`, async (t) => {
+    const said = captureDiag(t)
+    const { file, tracer, provider } = tempProvider(t, registration)
+    withinAgent(tracer, 'coder', (span) => {
+      for (let i = 0; i < 10; i++)
+        span.addEvent('hive.message', { 'hive.to': 'lead', 'hive.subject': `${i}` })
+      span.addEvent('hive.plan', { 'hive.steps': 4 })
+      span.addEvent('unrelated', { x: 1 })
+      withinAgent(tracer, 'helper', (inner) => inner.addEvent('hive.drain', { 'hive.count': 1 }))
+    })
+    await provider.shutdown()
+
+    const kinds = eventsOf(file).map(({ kind, agentId, from }) => `${kind} of ${agentId ?? from}`)
+    const expected = [
+      ...Array.from({ length: 10 }, () => 'message of coder'),
+      ...['coder', 'helper'].flatMap((agent) => [`spawn of ${agent}`, `exit of ${agent}`]),
+      'drain of helper',
+      'plan of coder',
+    ]
+    assert.deepEqual(kinds.sort(), expected.sort())
+    assert.equal(oneEvent(file, 'drain').session, 'sess_plugin')
+    const seqs = linesOf(file).map(({ seq }) => seq)
+    assert.deepEqual(
+      seqs,
+      seqs.map((_, i) => i + 1),
+    )
+    for (const agent of ['coder', 'helper']) {
+      const own = eventsOf(file).filter((line) => (line.agentId ?? line.from) === agent)
+      assert.deepEqual(
+        own.map(({ checkpoint }) => checkpoint),
+        own.map((_, i) => i),
+      )
+    }
+    assert.deepEqual(said, [])
+  })
+}
+
+test('under the live processor an event is in the file while its span is open', async (t) => {
+  const { file, tracer, provider } = tempProvider(t, 'live')
+  const span = tracer.startSpan('invoke_agent coder')
+  span.addEvent('hive.message', { 'hive.subject': 'now' })
+  await provider.forceFlush()
+  assert.equal(oneEvent(file, 'message').subject, 'now')
+  assert.equal(span.isRecording(), true)
+  span.end()
+})
+
+test('under the live processor the SDK’s limit of 128 events a span does not thin the file', async (t) => {
+  const { file, tracer, provider } = tempProvider(t, 'live and batch')
+  withinAgent(tracer, 'coder', (span) => {
+    for (let i = 0; i < 1_000; i++) span.addEvent('hive.message', { 'hive.subject': `message ${i}` })
+  })
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file)
+      .filter(({ kind }) => kind === 'message')
+      .map(({ subject }) => subject),
+    Array.from({ length: 1_000 }, (_, i) => `message ${i}`),
+  )
+})
+
+test('an exporter that is alone says when the SDK dropped events', async (t) => {
+  const said = captureDiag(t)
+  const { file, tracer, provider } = tempProvider(t, 'simple')
+  withinAgent(tracer, 'coder', (span) => {
+    for (let i = 0; i < 130; i++) span.addEvent('hive.message', { 'hive.subject': `message ${i}` })
+  })
+  await provider.shutdown()
+  assert.equal(eventsOf(file).filter(({ kind }) => kind === 'message').length, 128)
+  assert.equal(
+    said.filter((line) => /the SDK dropped 2 events of span invoke_agent coder/.test(line)).length,
+    1,
+  )
+})
+
+test('secrets of plain events reach neither the file nor the other exporters of the provider', async (t) => {
+  const { file, tracer, provider, others } = tempProvider(t, 'live')
+  const key = `sk-ant-api03-${'aB3dE6gH9jK2mN5p'.repeat(4)}`
+  withinAgent(tracer, 'coder', (span) => {
+    span.addEvent('hive.message', { 'hive.subject': `use ${key}`, 'hive.password': 'p4ss', list: ['a', key] })
+    span.addEvent('hive.plan', { secret: 'x9', note: `Bearer ${key}` })
+  })
+  const sent = JSON.stringify(others.getFinishedSpans().map(({ events }) => events))
+  await provider.shutdown()
+  const written = JSON.stringify(eventsOf(file))
+  for (const text of [written, sent]) {
+    for (const secret of [key, 'p4ss', 'x9']) assert.ok(!text.includes(secret), `${secret} in ${text}`)
+  }
+  assert.match(sent, /redacted/)
+})
+
+test('a field that is too big becomes a reference for the other exporters too', async (t) => {
+  const { file, tracer, provider, others } = tempProvider(t, 'live')
+  withinAgent(tracer, 'coder', (span) => span.addEvent('hive.plan', { 'hive.text': 'x'.repeat(100_000) }))
+  const [event] = others.getFinishedSpans()[0]?.events ?? []
+  await provider.shutdown()
+  const { text } = oneEvent(file, 'plan') as unknown as { text: { ref: string; bytes: number } }
+  assert.equal(text.bytes, 100_000)
+  assert.deepEqual(JSON.parse(String(event?.attributes?.['hive.text'])), text)
+})
+
+for (const [what, args, ts] of [
+  ['a number of milliseconds', [{ 'hive.a': 1 }, 1_700_000_000_123], 1_700_000_000_123],
+  ['a fraction of a millisecond', [{ 'hive.a': 1 }, 1_700_000_000_123.9], 1_700_000_000_123],
+  ['a Date', [{ 'hive.a': 1 }, new Date(1_700_000_000_123)], 1_700_000_000_123],
+  ['seconds and nanoseconds', [{ 'hive.a': 1 }, [1_700_000_000, 123_456_789]], 1_700_000_000_123],
+  ['a time in place of the attributes', [1_700_000_000_123], 1_700_000_000_123],
+  ['a Date in place of the attributes', [new Date(1_700_000_000_123)], 1_700_000_000_123],
+] as const) {
+  test(`the time of a plain event can be ${what}`, async (t) => {
+    for (const registration of ['live', 'simple'] as const) {
+      const { file, tracer, provider, others } = tempProvider(t, registration)
+      withinAgent(tracer, 'coder', (span) =>
+        span.addEvent('hive.plan', ...(args as unknown as [Attributes, TimeInput])),
+      )
+      const [event] = others.getFinishedSpans()[0]?.events ?? []
+      await provider.shutdown()
+      assert.equal(oneEvent(file, 'plan').ts, ts)
+      assert.equal(event?.time[0], Math.trunc(ts / 1000))
+      assert.equal(Math.trunc((event?.time[1] ?? 0) / 1e6), ts % 1000)
+    }
+  })
+}
+
+test('a plain event without a time, or at a time of performance.now(), happened just now', async (t) => {
+  const { file, tracer, provider } = tempProvider(t, 'live')
+  const before = Date.now()
+  withinAgent(tracer, 'coder', (span) => {
+    span.addEvent('hive.a')
+    span.addEvent('hive.b', { 'hive.x': 1 })
+    span.addEvent('hive.c', performance.now())
+  })
+  const after = Date.now()
+  await provider.shutdown()
+  for (const kind of ['a', 'b', 'c']) {
+    const { ts } = oneEvent(file, kind)
+    assert.ok(ts >= before - 2 && ts <= after + 2, `${kind} at ${ts}, not between ${before} and ${after}`)
+  }
+})
+
+test('an event added to a span that has ended is not recorded', async (t) => {
+  captureDiag(t)
+  const { file, tracer, provider } = tempProvider(t, 'live')
+  const span = tracer.startSpan('invoke_agent coder')
+  span.end()
+  span.addEvent('hive.message', { 'hive.subject': 'too late' })
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind }) => kind),
+    ['spawn', 'exit'],
+  )
+})
+
+test('a hive in a provider that has the plug-in writes each line once, and shares the file', async (t) => {
+  const { file, provider, tracer, others } = tempProvider(t, 'live and batch')
+  const { hive } = tempHive(t, { file, tracerProvider: provider, sessionId: 'sess_hive' })
+  const lead = hive.spawn({ agentId: 'lead' })
+  lead.message({ to: 'coder', act: 'inform', subject: 'direct' })
+  lead.tool({ name: 'grep', ok: true })
+  lead.run(() => withinAgent(tracer, 'foreign', (span) => span.addEvent('hive.plan', { 'hive.steps': 4 })))
+  lead.end()
+  await hive.shutdown()
+  assert.equal(others.getFinishedSpans().length, 3)
+  withinAgent(tracer, 'later', () => {})
+  await provider.shutdown()
+
+  const lines = eventsOf(file).map(({ kind, agentId, from, session }) => [kind, agentId ?? from, session])
+  assert.deepEqual(lines, [
+    ['spawn', 'lead', 'sess_hive'],
+    ['message', 'lead', 'sess_hive'],
+    ['tool', 'lead', 'sess_hive'],
+    ['spawn', 'foreign', 'sess_hive'],
+    ['plan', 'foreign', 'sess_hive'],
+    ['exit', 'foreign', 'sess_hive'],
+    ['exit', 'lead', 'sess_hive'],
+    ['spawn', 'later', 'sess_plugin'],
+    ['exit', 'later', 'sess_plugin'],
+  ])
+  assert.equal(eventsOf(file).find(({ agentId }) => agentId === 'foreign')?.parent, 'lead')
+})
+
+test('a hive and a plug-in on two files are two records of the same hive', async (t) => {
+  const { file, provider } = tempProvider(t, 'live')
+  const { hive, file: own } = tempHive(t, { tracerProvider: provider })
+  const lead = hive.spawn({ agentId: 'lead' })
+  lead.message({ to: 'coder', act: 'inform', subject: 'both' })
+  lead.end()
+  await hive.shutdown()
+  await provider.shutdown()
+  const kindsOf = (path: string) => eventsOf(path).map(({ kind }) => kind)
+  assert.deepEqual(kindsOf(file), ['spawn', 'message', 'exit'])
+  assert.deepEqual(kindsOf(own), ['spawn', 'message', 'exit'])
+})
+
+test('the provider of startHive takes the plug-in of another file as a further processor', async (t) => {
+  const folder = tempFolder(t)
+  const exporter = new JsonlSpanExporter({ file: join(folder, 'second.jsonl'), fsync: 'no' })
+  const hive = startHive({
+    file: join(folder, 'first.jsonl'),
+    fsync: 'no',
+    spanProcessors: [new HiveSpanProcessor({ exporter })],
+  })
+  hive.spawn({ agentId: 'lead' }).end()
+  await hive.shutdown()
+  for (const name of ['first', 'second']) {
+    assert.deepEqual(
+      eventsOf(join(folder, `${name}.jsonl`)).map(({ kind }) => kind),
+      ['spawn', 'exit'],
+    )
+  }
+})
+
+test('a sampler of the provider’s own bounds what the plug-in sees, and not what a hive writes', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const exporter = new JsonlSpanExporter({ file, fsync: 'no' })
+  const provider = new BasicTracerProvider({
+    sampler: { shouldSample: () => ({ decision: 0 }), toString: () => 'none' },
+    spanProcessors: [new HiveSpanProcessor({ exporter })],
+  })
+  const { hive } = tempHive(t, { file, tracerProvider: provider })
+  hive.spawn({ agentId: 'lead' }).message({ to: 'coder', act: 'inform', subject: 's' })
+  withinAgent(provider.getTracer('test'), 'foreign', () => {})
+  await hive.shutdown()
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, agentId, from }) => [kind, agentId ?? from]),
+    [
+      ['spawn', 'lead'],
+      ['message', 'lead'],
+      ['exit', 'lead'],
+    ],
+  )
+})
+
+test('spans that come after the shutdown of the exporter are reported as failed', async (t) => {
+  const { tracer, provider, others } = tempProvider(t, 'live')
+  withinAgent(tracer, 'coder', () => {})
+  const spans = others.getFinishedSpans()
+  const exporter = new JsonlSpanExporter({ file: join(tempFolder(t), 'other.jsonl') })
+  await exporter.shutdown()
+  const result = await new Promise<{ code: number }>((resolve) => exporter.export(spans, resolve))
+  assert.equal(result.code, 1)
+  await provider.shutdown()
+})
