@@ -135,33 +135,39 @@ test('an incoming trace that is not sampled is recorded all the same, and says s
   assert.equal(receiver.requests, 0)
 })
 
-for (const mode of ['hang', 'refuse'] as const) {
-  test(`a trace backend that ${mode}s neither thins nor slows the file, and the end comes`, async (t) => {
-    const receiver = await tempReceiver(t, mode)
-    const folder = tempFolder(t)
-    const burst = async (name: string, env: NodeJS.ProcessEnv) => {
-      const file = join(folder, `${name}.jsonl`)
-      const run = await runNode([fixture('hive-burst'), file, String(COUNT)], env)
-      assert.equal(run.code, 0, run.stderr)
-      assertSubjects(messagesOf(file).map(({ subject }) => subject))
-      return { ...(JSON.parse(run.stdout) as { fileMs: number; shutdownMs: number }), stderr: run.stderr }
-    }
+type Burst = { fileMs: number; shutdownMs: number; stderr: string }
 
-    // Side by side, the best of each, since the machine has other things to do.
-    let without = Number.POSITIVE_INFINITY
-    let along = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 5; round++) {
-      without = Math.min(without, (await burst(`without-${round}`, {})).fileMs)
-      const run = await burst(`along-${round}`, {
-        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
-        OTEL_EXPORTER_OTLP_TIMEOUT: '600',
-      })
-      along = Math.min(along, run.fileMs)
-      assert.ok(run.shutdownMs < 5_000, `the shutdown took ${run.shutdownMs} ms`)
-      assert.match(run.stderr, /^hivelog: .*the last spans (are|were) not sent.*\n$/)
-      if (along <= 1.5 * without) break
-    }
+async function burst(folder: string, name: string, env: NodeJS.ProcessEnv): Promise<Burst> {
+  const file = join(folder, `${name}.jsonl`)
+  const run = await runNode([fixture('hive-burst'), file, String(COUNT)], env)
+  assert.equal(run.code, 0, run.stderr)
+  assertSubjects(messagesOf(file).map(({ subject }) => subject))
+  return { ...(JSON.parse(run.stdout) as Omit<Burst, 'stderr'>), stderr: run.stderr }
+}
+
+for (const mode of ['hang', 'refuse'] as const) {
+  test(`a trace backend that ${mode}s does not thin the file, the end comes, and one line says so`, async (t) => {
+    const receiver = await tempReceiver(t, mode)
+    const run = await burst(tempFolder(t), 'hive', {
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+      OTEL_EXPORTER_OTLP_TIMEOUT: '600',
+    })
+    assert.ok(run.shutdownMs < 5_000, `the shutdown took ${run.shutdownMs} ms`)
+    assert.match(run.stderr, /^hivelog: .*the last spans (are|were) not sent.*\n$/)
     assert.ok(receiver.requests > 0, 'the backend was asked')
-    assert.ok(along <= 1.5 * without, `${along} ms with the backend, ${without} ms without`)
   })
 }
+
+test('a trace backend that hangs does not slow the file: at most 1.5 times', async (t) => {
+  const receiver = await tempReceiver(t, 'hang')
+  const folder = tempFolder(t)
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_EXPORTER_OTLP_TIMEOUT: '400' }
+  // Side by side, the best of each, since the machine has other things to do.
+  let [without, along] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (let round = 0; round < 12; round++) {
+    without = Math.min(without, (await burst(folder, `without-${round}`, {})).fileMs)
+    along = Math.min(along, (await burst(folder, `along-${round}`, env)).fileMs)
+    if (along <= 1.5 * without) break
+  }
+  assert.ok(along <= 1.5 * without, `${along} ms with the backend, ${without} ms without`)
+})

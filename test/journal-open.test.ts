@@ -6,7 +6,6 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -119,9 +118,7 @@ test('what is no file for a log is refused with one clear line', (t) => {
 
 test('files and folders without the needed rights are refused with one clear line', async (t) => {
   if (process.getuid?.() !== 0) return t.skip('only root can make files that another user may not touch')
-  // The temporary folder of the other tests is the user's own; this one everybody may enter.
-  const folder = mkdtempSync('/tmp/hivelog-')
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = tempFolder(t)
   chmodSync(folder, 0o755)
   const line = '{"ts":1,"kind":"note"}\n'
   mkdirSync(join(folder, 'open'))

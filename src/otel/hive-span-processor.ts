@@ -97,8 +97,9 @@ export class HiveSpanProcessor implements SpanProcessor {
     }
     recorder.live.add(spanContext)
     const isNew = own !== undefined && !isContinuation(span)
-    const life =
-      own === undefined ? parent?.life : recorder[isNew ? 'beginLife' : 'lifeOf'](own.agentId, own.session)
+    let life = parent?.life
+    if (isNew) life = recorder.beginLife(own.agentId, own.session)
+    else if (own !== undefined) life = recorder.lifeOf(own.agentId, own.session)
     const session = life?.session ?? sessionOf(span) ?? parent?.session ?? recorder.session
     const note: SpanNote = { session, life, isLife: own !== undefined, isOwned: false }
     this.#remember(spanContext, note)
