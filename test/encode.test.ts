@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeLine } from '../src/events/decode.js'
-import { encodeHead, encodeTail, partFields } from '../src/events/encode.js'
+import { encodeLine, encodeTail, partFields } from '../src/events/encode.js'
 import { type Fields, readField, readFields, setField } from '../src/events/fields.js'
-import { ENVELOPE_FIELDS, FIELD_ORDER, type KnownKind } from '../src/events/kinds.js'
+import { ENVELOPE_FIELDS, type Envelope, FIELD_ORDER, type KnownKind } from '../src/events/kinds.js'
+import { LineBytes } from '../src/events/line-bytes.js'
 import { quote, toPlain } from '../src/events/quote.js'
 
 const NUM_RUNS = 2_000
@@ -20,8 +21,61 @@ const anyString = fc
   .map((units) => String.fromCharCode(...units))
 const name = fc.string({ minLength: 1 }).filter((text) => !ENVELOPE_FIELDS.has(text) && text !== '__proto__')
 
-const line = (ts: number, kind: string, fields: Fields, seq: number, envelope = { session: 's' }): string =>
-  encodeHead(ts, kind, fields) + seq + encodeTail(envelope)
+type Tail = Omit<Envelope, 'seq'>
+
+function line(ts: number, kind: string, fields: Fields, seq: number, tail: Tail = { session: 's' }): string {
+  // Small, so that it has to grow in all places.
+  const bytes = new LineBytes(Buffer.alloc(1))
+  encodeLine(bytes, ts, kind, fields, seq, encodeTail(tail), tail.checkpoint)
+  return bytes.buffer.toString('utf8', 0, bytes.length)
+}
+
+test('bytes are those of the JSON text, for every string and number, in a buffer of any size', () => {
+  const put = (size: number, what: (line: LineBytes) => void): string => {
+    const bytes = new LineBytes(Buffer.alloc(size))
+    bytes.text('<')
+    what(bytes)
+    bytes.text('>')
+    return bytes.buffer.toString('utf8', 0, bytes.length)
+  }
+  const number = fc.oneof(
+    fc.nat(),
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+  )
+  fc.assert(
+    fc.property(anyString, number, fc.integer({ min: 1, max: 200 }), (text, value, size) => {
+      assert.equal(
+        put(size, (line) => line.quoted(text)),
+        `<${JSON.stringify(text)}>`,
+      )
+      assert.equal(
+        put(size, (line) => line.number(value)),
+        `<${value}>`,
+      )
+      assert.equal(
+        put(size, (line) => line.bytes(Buffer.from(text))),
+        `<${Buffer.from(text)}>`,
+      )
+    }),
+    { numRuns: NUM_RUNS },
+  )
+  for (let unit = 0; unit <= 0xffff; unit++) {
+    const char = String.fromCharCode(unit)
+    const long = `${'x'.repeat(60)}${char}`
+    const got = put(8, (line) => line.quoted(char)) + put(8, (line) => line.quoted(long))
+    if (got !== `<${JSON.stringify(char)}><${JSON.stringify(long)}>`) assert.fail(`unit ${unit}`)
+  }
+  for (let power = 1; power <= 1e16; power *= 10) {
+    for (const value of [power - 1, power, power + 1, 0x7fffffff, 0x80000000]) {
+      assert.equal(
+        put(1, (line) => line.number(value)),
+        `<${value}>`,
+      )
+    }
+  }
+})
 
 test('quote is JSON.stringify for every string', () => {
   fc.assert(
@@ -51,7 +105,7 @@ test('a decoded line is the event that was encoded, for all JSON values', () => 
     fc.property(event, ({ ts, kind, fields, seq, session, checkpoint }) => {
       const ids = { trace: '0a'.repeat(16), span: '0b'.repeat(8) }
       const envelope = { session, ...(checkpoint !== undefined && { checkpoint }), ...ids }
-      const text = encodeHead(ts, kind, fields) + seq + encodeTail(envelope)
+      const text = line(ts, kind, fields, seq, envelope)
       assert.ok(text.endsWith('\n'))
       assert.equal(text.indexOf('\n'), text.length - 1, 'one line')
       const decoded = decodeLine(text.slice(0, -1))
@@ -66,7 +120,7 @@ test('a decoded line is the event that was encoded, for all JSON values', () => 
 test('a line is as JSON.stringify would write it: ts, kind, the fields in order, seq, the envelope', () => {
   const fields = { from: 'a', to: 'b', n: 1.5, yes: true, none: undefined, list: [1, 'x'], deep: { a: null } }
   const envelope = { session: 's "1"', checkpoint: 0, trace: 't', span: 'p' }
-  const text = encodeHead(1_700_000_000_000, 'message', fields) + 7 + encodeTail(envelope)
+  const text = line(1_700_000_000_000, 'message', fields, 7, envelope)
   assert.equal(
     text,
     `${JSON.stringify({ ts: 1_700_000_000_000, kind: 'message', ...fields, seq: 7, ...envelope })}\n`,
@@ -75,12 +129,13 @@ test('a line is as JSON.stringify would write it: ts, kind, the fields in order,
 
 test('what is not there is left out: fields, checkpoint, trace', () => {
   assert.equal(line(1, 'a', { x: undefined }, 1), '{"ts":1,"kind":"a","seq":1,"session":"s"}\n')
-  assert.equal(encodeTail({ session: 's', trace: 't' }), ',"session":"s"}\n', 'a trace without a span')
+  const half = line(1, 'a', {}, 1, { session: 's', trace: 't' })
+  assert.equal(half, '{"ts":1,"kind":"a","seq":1,"session":"s"}\n', 'a trace without a span')
 })
 
 test('a time is whole, and one that is none is now', () => {
-  assert.match(encodeHead(1.9, 'a', {}), /^\{"ts":1,/)
-  assert.match(encodeHead(-1.9, 'a', {}), /^\{"ts":-1,/)
+  assert.match(line(1.9, 'a', {}, 1), /^\{"ts":1,/)
+  assert.match(line(-1.9, 'a', {}, 1), /^\{"ts":-1,/)
   for (const ts of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
     const before = Date.now()
     const { ts: written } = JSON.parse(line(ts, 'a', {}, 1))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { encodeHead, encodeTail } from '../src/events/encode.js'
+import { encodeTail } from '../src/events/encode.js'
 import { Journal, type JournalOptions } from '../src/journal/journal.js'
 import { append, checkLog, ofKind, pause, startChild, tempFolder, turn } from './fixtures/journal-kit.js'
 
@@ -43,7 +43,7 @@ test('a source that holds lines back is asked before each write, and wakes the j
   const held: string[] = []
   const source = () => {
     for (const name of held.splice(0)) {
-      journal.append(encodeHead(1, 'note', { name }), encodeTail({ session: 's-1' }), Date.now())
+      journal.append(1, 'note', { name }, encodeTail({ session: 's-1' }), undefined, Date.now())
     }
   }
   journal.addSource(source)

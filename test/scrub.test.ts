@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { encodeHead, encodeTail } from '../src/events/encode.js'
+import { encodeLine, encodeTail } from '../src/events/encode.js'
 import { ENVELOPE_FIELDS } from '../src/events/kinds.js'
+import { LineBytes } from '../src/events/line-bytes.js'
 import { type RedactOptions, Redactor } from '../src/events/redact.js'
 import { MAX_FIELD_BYTES, Scrubber } from '../src/events/scrub.js'
 import { eventsOf, tempHive } from './fixtures/hive-support.js'
@@ -134,7 +135,9 @@ test('no field can pass for the line’s own: its name gets as many _ as it take
     fc.property(fc.dictionary(name, fc.nat()), (fields) => {
       const out = plain.custom(fields)
       assert.equal(Object.keys(out).length, Object.keys(fields).length, 'none is lost')
-      const text = encodeHead(5, 'own', out) + 6 + encodeTail({ session: 's' })
+      const bytes = new LineBytes(Buffer.alloc(1))
+      encodeLine(bytes, 5, 'own', out, 6, encodeTail({ session: 's' }), undefined)
+      const text = bytes.buffer.toString('utf8', 0, bytes.length)
       const { ts, kind, seq, session, checkpoint, trace, span } = JSON.parse(text)
       assert.deepEqual(
         [ts, kind, seq, session, checkpoint, trace, span],

@@ -9,7 +9,7 @@ import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import pino from 'pino'
 import SonicBoom from 'sonic-boom'
-import { encodeHead, encodeTailEnd, encodeTailStart } from '../../dist/events/encode.js'
+import { encodeTail } from '../../dist/events/encode.js'
 import { Redactor } from '../../dist/events/redact.js'
 import { Scrubber } from '../../dist/events/scrub.js'
 import { Journal } from '../../dist/journal/journal.js'
@@ -25,12 +25,10 @@ const scrubber = new Scrubber(new Redactor(), () => {
 /** This package's journal: redaction (unless `bare`), encoding, append, as an agent's event has them. */
 export function openJournal(file, { bare = false, fsync = 'everysec' } = {}) {
   const journal = new Journal({ file, session: SESSION, fsync })
-  const tailStart = encodeTailStart(SESSION)
-  const tailEnd = encodeTailEnd(TRACE, SPAN)
+  const tail = encodeTail({ session: SESSION, trace: TRACE, span: SPAN })
   const append = (i, fields) => {
     const now = Date.now()
-    const tail = `${tailStart},"checkpoint":${i}${tailEnd}`
-    return journal.append(encodeHead(now, 'message', fields), tail, now)
+    return journal.append(now, 'message', fields, tail, i, now)
   }
   return {
     journal,

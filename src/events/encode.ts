@@ -1,70 +1,74 @@
-/**
- * Event to line. A line is made of a head (`ts`, `kind`, the kind's fields), its `seq`, which only the journal
- * knows, and a tail (the rest of the envelope): `head + seq + tail`. Values must be plain JSON values already.
- */
+/** Event to line, as bytes. Values must be plain JSON values already. */
 import { type Fields, setField } from './fields.js'
 import { type Envelope, FIELD_ORDER, type KnownKind } from './kinds.js'
+import type { LineBytes } from './line-bytes.js'
 import { quote } from './quote.js'
 
 export type { Fields } from './fields.js'
 
 const KEY_CACHE_SIZE = 1024
-const keyCache = new Map<string, string>()
+const keyCache = new Map<string, Uint8Array>()
 
-function keyPrefix(name: string): string {
-  let prefix = keyCache.get(name)
-  if (prefix === undefined) {
-    prefix = `,${JSON.stringify(name)}:`
-    if (keyCache.size < KEY_CACHE_SIZE) keyCache.set(name, prefix)
+/** `,"name":` */
+function keyOf(name: string): Uint8Array {
+  let key = keyCache.get(name)
+  if (key === undefined) {
+    key = Buffer.from(`,${JSON.stringify(name)}:`)
+    if (keyCache.size < KEY_CACHE_SIZE) keyCache.set(name, key)
   }
-  return prefix
+  return key
 }
 
 let lastTs = -1
-let lastTsHead = ''
+let lastTsHead: Uint8Array = Buffer.alloc(0)
+const SEQ = Buffer.from(',"seq":')
+const CHECKPOINT = Buffer.from(',"checkpoint":')
 
-/** `{"ts":…,"kind":…,<fields>,"seq":` */
-export function encodeHead(ts: number, kind: string, fields: Fields): string {
+/** What stands after the `seq` in every line of a span: the session before the checkpoint, the rest after it. */
+export interface Tail {
+  readonly start: Uint8Array
+  readonly end: Uint8Array
+}
+
+export function encodeTail({ session, trace, span }: Omit<Envelope, 'seq' | 'checkpoint'>): Tail {
+  const ids = trace === undefined || span === undefined ? '' : `,"trace":"${trace}","span":"${span}"`
+  return { start: Buffer.from(`,"session":${quote(session)}`), end: Buffer.from(`${ids}}\n`) }
+}
+
+/** Puts a whole line into `line`. */
+export function encodeLine(
+  line: LineBytes,
+  ts: number,
+  kind: string,
+  fields: Fields,
+  seq: number,
+  tail: Tail,
+  checkpoint: number | undefined,
+): void {
   if (ts !== lastTs) {
     lastTs = ts
     // A time that is none must not make a line that is none.
-    lastTsHead = `{"ts":${Number.isFinite(ts) ? Math.trunc(ts) : Date.now()},"kind":"`
+    lastTsHead = Buffer.from(`{"ts":${Number.isFinite(ts) ? Math.trunc(ts) : Date.now()},"kind":`)
   }
-  let head = `${lastTsHead}${kind}"`
+  line.bytes(lastTsHead)
+  line.quoted(kind)
   for (const name in fields) {
     const value = fields[name]
-    switch (typeof value) {
-      case 'string':
-        head += keyPrefix(name) + quote(value)
-        break
-      case 'number':
-      case 'boolean':
-        head += keyPrefix(name) + value
-        break
-      case 'undefined':
-        break
-      default:
-        head += keyPrefix(name) + JSON.stringify(value)
-    }
+    if (value === undefined) continue
+    line.bytes(keyOf(name))
+    if (typeof value === 'string') line.quoted(value)
+    else if (typeof value === 'number') line.number(value)
+    else if (typeof value === 'boolean') line.text(value ? 'true' : 'false')
+    else line.text(JSON.stringify(value))
   }
-  return `${head},"seq":`
-}
-
-/** The part of a tail that is the same for every event of a span: `,"trace":…,"span":…}` and the newline. */
-export function encodeTailEnd(trace?: string, span?: string): string {
-  if (trace === undefined || span === undefined) return '}\n'
-  return `,"trace":"${trace}","span":"${span}"}\n`
-}
-
-/** `,"session":…` — the start of every tail. */
-export function encodeTailStart(session: string): string {
-  return `,"session":${quote(session)}`
-}
-
-/** The whole tail, from an envelope. */
-export function encodeTail(envelope: Omit<Envelope, 'seq'>): string {
-  const checkpoint = envelope.checkpoint === undefined ? '' : `,"checkpoint":${envelope.checkpoint}`
-  return encodeTailStart(envelope.session) + checkpoint + encodeTailEnd(envelope.trace, envelope.span)
+  line.bytes(SEQ)
+  line.number(seq)
+  line.bytes(tail.start)
+  if (checkpoint !== undefined) {
+    line.bytes(CHECKPOINT)
+    line.number(checkpoint)
+  }
+  line.bytes(tail.end)
 }
 
 /** Parts the fields of a known kind's event: its own, in the format's order, and others that came along. */

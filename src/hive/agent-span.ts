@@ -15,7 +15,7 @@ import {
 import { type SpanEvent, tell } from '../otel/owned.js'
 import { interceptEvents, type PlainEvent } from '../otel/plain-events.js'
 import { ATTR } from '../otel/span-mapping.js'
-import { type HiveCore, lineEnd, type SpanPart } from './core.js'
+import type { HiveCore, SpanPart } from './core.js'
 
 /** Links that a span may hold; the SDK drops the oldest beyond 128. */
 const MAX_LINKS = 100
@@ -117,7 +117,7 @@ export class AgentSpan {
       span,
       addEvent,
       recording: span.isRecording(),
-      tailEnd: lineEnd(span.spanContext()),
+      tail: this.#core.tailOf(span.spanContext()),
     }
     this.#startedAt = now
     this.#events = 0

@@ -73,7 +73,7 @@ export class Agent {
       now,
       onEvent: (event) => this.#added(event),
     })
-    core.recordLine(this.#span.part.tailEnd, now, 'spawn', fields, this.#life.checkpoint++)
+    core.recordLine(this.#span.part.tail, now, 'spawn', fields, this.#life.checkpoint++)
   }
 
   /** Context of the agent's current span. */
@@ -200,7 +200,7 @@ export class Agent {
     const error = given.error === undefined ? undefined : describe(given.error)
     const status = given.status ?? (error === undefined ? 'ok' : 'error')
     const fields = this.#core.scrubber.known({ agentId: this.agentId, status, error })
-    this.#core.recordLine(this.#span.part.tailEnd, now, 'exit', fields, this.#life.checkpoint++)
+    this.#core.recordLine(this.#span.part.tail, now, 'exit', fields, this.#life.checkpoint++)
     this.#ended = true
     const failed = status === 'error' || status === 'lost'
     const attributes: Attributes = { [ATTR.exitStatus]: describe(fields.status) }

@@ -4,7 +4,7 @@ import type { Fields } from '../events/fields.js'
 import { describe } from '../events/quote.js'
 import { tell } from '../otel/owned.js'
 import { ATTR } from '../otel/span-mapping.js'
-import { type HiveCore, lineEnd } from './core.js'
+import type { HiveCore } from './core.js'
 
 export interface Work {
   kind: 'tool' | 'call'
@@ -67,7 +67,7 @@ export function recordWork(
   }
   tell(span, { kind, fields })
   span.end(now)
-  core.recordLine(lineEnd(span.spanContext()), now, kind, fields, checkpoint)
+  core.recordLine(core.tailOf(span.spanContext()), now, kind, fields, checkpoint)
 }
 
 /** The status of a span that failed, with what went wrong if that is told. */

@@ -12,7 +12,7 @@
  */
 import { hostname } from 'node:os'
 import { diag } from '@opentelemetry/api'
-import { encodeHead, encodeTail, type Fields } from '../events/encode.js'
+import { encodeLine, encodeTail, type Fields, type Tail } from '../events/encode.js'
 import { FORMAT_VERSION } from '../events/kinds.js'
 import { VERSION } from '../version.js'
 import { ArtifactStore } from './artifacts.js'
@@ -57,7 +57,8 @@ const CLOSE_PATIENCE_MS = 2_000
 export class Journal {
   readonly file: string
   readonly artifacts: ArtifactStore
-  #session: string
+  /** Of the journal's own lines. */
+  #tail: Tail
   #chain: SegmentChain
   #syncer: Syncer
   #lock: Lock
@@ -92,7 +93,7 @@ export class Journal {
    */
   constructor(options: JournalOptions) {
     this.file = canonicalPath(options.file)
-    this.#session = options.session
+    this.#tail = encodeTail({ session: options.session })
     this.#maxBuffer = options.maxBufferBytes ?? DEFAULT_MAX_BUFFER
     this.#gzip = options.rotate?.gzip ?? false
     const policy = options.fsync ?? 'everysec'
@@ -134,18 +135,29 @@ export class Journal {
   }
 
   /**
-   * Records a line; never throws. It is `head`, the line's `seq`, `tail`, see `events/encode.ts`.
-   * @param now epoch milliseconds
+   * Records an event, whose fields must be plain JSON values. Throws only when no string can hold a value's JSON;
+   * then nothing is recorded.
+   * @param ts when it happened, and `now`, epoch milliseconds
+   * @param checkpoint left out for an event that belongs to no agent
    * @returns the line's `seq`, or 0 when it is lost: nothing can be written and the memory for it is used up
    */
-  append(head: string, tail: string, now: number): number {
+  append(
+    ts: number,
+    kind: string,
+    fields: Fields,
+    tail: Tail,
+    checkpoint: number | undefined,
+    now: number,
+  ): number {
     if (this.#state === 'closed') return this.#refuse('the log is closed')
     if (this.#gap !== undefined || this.#queue.size >= this.#maxBuffer) {
       if (!this.#retryNow(now)) return this.#refuse(this.#failure?.message ?? 'the disk does not keep up')
     }
-    const seq = ++this.#seq
+    const seq = this.#seq + 1
+    encodeLine(this.#queue.next, ts, kind, fields, seq, tail, checkpoint)
     if (this.#queue.size === 0) this.#oldestAt = now
-    this.#queue.push(head + seq + tail, seq)
+    this.#queue.push(seq)
+    this.#seq = seq
     this.#chain.noteEvents()
     if (this.#writing) return seq
     if (this.#scheduled === undefined) this.#schedule()
@@ -315,14 +327,18 @@ export class Journal {
   #line(kind: string, fields: Fields, now: number, lost = 0): void {
     const seq = ++this.#seq
     this.#own.push({ seq, lost })
-    this.#queue.push(encodeHead(now, kind, fields) + seq + encodeTail({ session: this.#session }), seq)
+    encodeLine(this.#queue.next, now, kind, fields, seq, this.#tail, undefined)
+    this.#queue.push(seq)
   }
 
   #open(): void {
     const now = Date.now()
     const { torn } = this.#chain
     // One write with the lines that account for it, so that a crash right here leaves nothing unaccounted for.
-    if (torn.isOpenEnded) this.#queue.push('\n', this.#seq)
+    if (torn.isOpenEnded) {
+      this.#queue.next.text('\n')
+      this.#queue.push(this.#seq)
+    }
     if (torn.bytes > 0) this.#line('log.torn', { bytes: torn.bytes }, now)
     this.#openLine(now)
     const inherited = this.#lock.inherited

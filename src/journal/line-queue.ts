@@ -1,14 +1,12 @@
 /**
- * Lines that are recorded and not yet written, as bytes ready for the file. Recording appends to a string, which
- * costs nanoseconds; the string is turned into bytes 64 KiB at a time, small enough to stay in the processor's
- * cache from here through the hash and the kernel.
+ * Lines that are recorded and not yet written, as bytes ready for the file, in chunks small enough to stay in the
+ * processor's cache from the encoding through the hash and the kernel.
  */
+import { LineBytes } from '../events/line-bytes.js'
 
-const CHUNK_CHARS = 64 * 1024
+const CHUNK_BYTES = 64 * 1024
 /** A chunk overshoots by at most one line; a longer one gets a buffer of its own. */
-const POOLED_CHARS = CHUNK_CHARS + 16 * 1024
-/** A UTF-16 code unit takes at most three bytes in UTF-8. */
-const BUFFER_BYTES = 3 * POOLED_CHARS
+const BUFFER_BYTES = CHUNK_BYTES + 16 * 1024
 const SPARE_BUFFERS = 4
 
 interface Chunk {
@@ -19,27 +17,36 @@ interface Chunk {
 }
 
 export class LineQueue {
-  #text = ''
-  #lastSeq = 0
   #chunks: Chunk[] = []
   #chunkBytes = 0
   #spare: Buffer[] = []
+  #open = new LineBytes(Buffer.allocUnsafeSlow(BUFFER_BYTES))
+  /** Where the last whole line of the open chunk ends. */
+  #end = 0
+  #lastSeq = 0
 
-  /** How much is queued: bytes, or UTF-16 units for the newest part, which differ only in non-ASCII text. */
+  /** How many bytes are queued. */
   get size(): number {
-    return this.#chunkBytes + this.#text.length
+    return this.#chunkBytes + this.#end
   }
 
-  push(line: string, seq: number): void {
-    this.#text += line
+  /** Where to put the next line. It is queued with `push`; what was put in without counts for nothing. */
+  get next(): LineBytes {
+    this.#open.length = this.#end
+    return this.#open
+  }
+
+  /** Queues what was put into `next`. */
+  push(seq: number): void {
+    this.#end = this.#open.length
     this.#lastSeq = seq
-    if (this.#text.length >= CHUNK_CHARS) this.#seal()
+    if (this.#end >= CHUNK_BYTES) this.#seal()
   }
 
   /** The oldest bytes not consumed yet, or `undefined` when the queue is empty. Valid until `consume`. */
   peek(): Buffer | undefined {
     if (this.#chunks.length === 0) {
-      if (this.#text.length === 0) return undefined
+      if (this.#end === 0) return undefined
       this.#seal()
     }
     const chunk = this.#chunks[0] as Chunk
@@ -59,18 +66,9 @@ export class LineQueue {
   }
 
   #seal(): void {
-    const text = this.#text
-    this.#text = ''
-    let buffer: Buffer
-    let end: number
-    if (text.length <= POOLED_CHARS) {
-      buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES)
-      end = buffer.write(text, 0, 'utf8')
-    } else {
-      buffer = Buffer.from(text, 'utf8')
-      end = buffer.length
-    }
-    this.#chunks.push({ buffer, start: 0, end, lastSeq: this.#lastSeq })
-    this.#chunkBytes += end
+    this.#chunks.push({ buffer: this.#open.buffer, start: 0, end: this.#end, lastSeq: this.#lastSeq })
+    this.#chunkBytes += this.#end
+    this.#end = 0
+    this.#open.moveTo(this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
   }
 }

@@ -26,7 +26,8 @@ export function interceptEvents(span: Span, take: (event: PlainEvent) => boolean
     }
     return addEvent(name, attributesOrTime, time)
   }
-  // Plain assignment of a function per span makes V8 give all spans a new hidden class again and again.
+  // Not assigned where it is written: V8 puts a function literal that is assigned to a property among its long-lived
+  // objects, and from there each would keep its span, with all events, until the next full garbage collection.
   Object.defineProperty(span, 'addEvent', { value: listening, writable: true, configurable: true })
   return addEvent
 }

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { diag, type SpanContext } from '@opentelemetry/api'
-import { encodeHead, encodeTail } from '../events/encode.js'
+import { encodeTail, type Tail } from '../events/encode.js'
 import type { Fields } from '../events/fields.js'
 import { describe } from '../events/quote.js'
 import { type RedactOptions, Redactor } from '../events/redact.js'
@@ -54,6 +54,7 @@ export class Recorder {
   readonly live = new WeakSet<SpanContext>()
   #lives = new Map<string, Life>()
   #sources = new Set<() => void>()
+  #last: { context: SpanContext; session: string; tail: Tail } | undefined
 
   private constructor(file: string, options: RecorderOptions) {
     this.session = options.sessionId ?? (process.env.AGENT_SESSION_ID || newSessionId())
@@ -114,14 +115,18 @@ export class Recorder {
     }
     for (const source of this.#sources) source()
     const counted = life !== undefined && agentField(kind) !== undefined
-    const tail = encodeTail({
-      session,
-      ...(counted && { checkpoint: life.checkpoint++ }),
-      trace: context.traceId,
-      span: context.spanId,
-    })
-    this.journal.append(encodeHead(ts, kind, scrubbed), tail, Date.now())
+    const checkpoint = counted ? life.checkpoint++ : undefined
+    this.journal.append(ts, kind, scrubbed, this.#tailOf(context, session), checkpoint, Date.now())
     return scrubbed
+  }
+
+  /** Events of one span mostly follow each other, so the last tail is kept. */
+  #tailOf(context: SpanContext, session: string): Tail {
+    if (this.#last?.context !== context || this.#last.session !== session) {
+      const tail = encodeTail({ session, trace: context.traceId, span: context.spanId })
+      this.#last = { context, session, tail }
+    }
+    return this.#last.tail
   }
 
   /** An agent is spawned: its events count from 0. */

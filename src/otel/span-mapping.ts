@@ -47,25 +47,55 @@ const USAGE_ATTRIBUTES = new Map<string, string>([
 ])
 const USAGE_FIELDS = new Map([...USAGE_ATTRIBUTES].map(([field, attribute]) => [attribute, field]))
 
-const attributeNames = new Map<string, string>()
+const prefixed = new Map<string, string>()
 
-function attributeName(field: string): string {
-  let name = attributeNames.get(field)
+/** `hive.` and the name of a field or kind. */
+export function prefix(field: string): string {
+  let name = prefixed.get(field)
   if (name === undefined) {
     name = EVENT_PREFIX + field
-    if (attributeNames.size < 1024) attributeNames.set(field, name)
+    if (prefixed.size < 1024) prefixed.set(field, name)
   }
   return name
 }
 
+/** Epoch milliseconds, whole, as the SDK keeps times: it need not look at the clock to tell what a number means. */
+export function toHrTime(ms: number): HrTime {
+  const seconds = Math.trunc(ms / 1000)
+  return [seconds, (ms - seconds * 1000) * 1_000_000]
+}
+
 /** The attributes of the span event for an event of `kind`. */
 export function toAttributes(kind: string, fields: Fields): Attributes {
+  return (kind === 'message' ? plainMessage(fields) : undefined) ?? attributesOf(kind, fields)
+}
+
+/**
+ * The attributes of a message that is nothing but its five texts, as nearly all are: an object whose names are
+ * known when it is made costs a fifth of one that is filled name by name.
+ */
+function plainMessage(fields: Fields): Attributes | undefined {
+  const { from, to, act, subject, id } = fields
+  let count = 0
+  for (const _ in fields) count++
+  const isPlain =
+    count === 5 &&
+    typeof from === 'string' &&
+    typeof to === 'string' &&
+    typeof act === 'string' &&
+    typeof subject === 'string' &&
+    typeof id === 'string'
+  if (!isPlain) return undefined
+  return { 'hive.from': from, 'hive.to': to, 'hive.act': act, 'hive.subject': subject, 'hive.id': id }
+}
+
+function attributesOf(kind: string, fields: Fields): Attributes {
   const attributes: Attributes = {}
   let json: string[] | undefined
   for (const field in fields) {
     const value = fields[field]
     if (value === undefined) continue
-    const name = (kind === 'usage' && USAGE_ATTRIBUTES.get(field)) || attributeName(field)
+    const name = (kind === 'usage' && USAGE_ATTRIBUTES.get(field)) || prefix(field)
     if (typeof value !== 'object' || isUniform(value)) attributes[name] = value as AttributeValue
     else {
       attributes[name] = JSON.stringify(value)
