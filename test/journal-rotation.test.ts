@@ -153,6 +153,14 @@ test('gzip: what a compression that was cut off left is cleared away, and the pl
   await life(file, 1, {})
   assert.ok(!existsSync(`${newest}.gz.tmp`))
   checkLog(file)
+  const before = archivedNames(file)
+  await life(file, 1, { rotate: { gzip: true } })
+  assert.deepEqual(
+    archivedNames(file),
+    [...new Set(before.map((name) => `${name.replace(/\.gz$/, '')}.gz`))],
+    'the next writer that compresses makes up for it',
+  )
+  checkLog(file)
 })
 
 test('a crash between the renaming and the new file: the next writer begins it, chained', async (t) => {

@@ -86,7 +86,7 @@ test('what is stored is redacted before', () => {
 test('secret keys lose their value at any depth, and keep their place', () => {
   const { scrubber: own } = scrubber({ keys: ['nickname'] })
   assert.deepEqual(
-    own.custom({ nickname: 'Bo', list: [{ NickName: { first: 'B' } }], password: undefined, name: 'Bob' }),
+    own.custom({ nickname: 'Bo', list: [{ NickName: { first: 'B' } }], password: 1234, name: 'Bob' }),
     {
       nickname: '[redacted:key]',
       list: [{ NickName: '[redacted:key]' }],
@@ -94,6 +94,16 @@ test('secret keys lose their value at any depth, and keep their place', () => {
       name: 'Bob',
     },
   )
+  assert.deepEqual(own.custom({ headers: new Map([['authorization', 'Bo']]) }), {
+    headers: { authorization: '[redacted:key]' },
+  })
+})
+
+test('what cannot give a secret away stays: whether there is one, and how many tests pass', () => {
+  const { scrubber: own } = scrubber()
+  const harmless = { password: null, token: false, secret: true, pass: 12, fail: 0 }
+  assert.deepEqual(own.custom(harmless), harmless)
+  assert.deepEqual(own.custom({ pass: 'hunter2', apiKey: undefined }), { pass: '[redacted:key]' })
 })
 
 test('more fields than a line should have, or a name as long as a text, are stored together', () => {

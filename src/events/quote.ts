@@ -20,8 +20,8 @@ const MAX_DEPTH = 32
 /** What to do with the strings and keys met on the way down. */
 export interface Scrub {
   string(text: string): string
-  /** What to write instead of the value of this key; `undefined` to write the value. */
-  key(name: string): string | undefined
+  /** What to write instead of this value of this key; `undefined` to write the value. */
+  key(name: string, value: unknown): string | undefined
 }
 
 /**
@@ -71,16 +71,16 @@ function plainObject(object: object, scrub: Scrub, path: object[], key: string):
   if (object instanceof Error) {
     return plain({ ...object, name: object.name, message: object.message }, scrub, path, key)
   }
-  if (object instanceof Map) return plain([...object], scrub, path, key)
+  if (object instanceof Map) return plain(ofMap(object), scrub, path, key)
   if (object instanceof Set) return plain([...object], scrub, path, key)
   if (ArrayBuffer.isView(object)) return `[binary, ${object.byteLength} bytes]`
   if (Array.isArray(object)) return plainArray(object, scrub, path, key)
   const out: Record<string, unknown> = {}
   for (const name of Object.keys(object)) {
-    const instead = scrub.key(name)
     let item: unknown
     try {
-      item = instead ?? plain((object as Record<string, unknown>)[name], scrub, path, name)
+      const value = (object as Record<string, unknown>)[name]
+      item = scrub.key(name, value) ?? plain(value, scrub, path, name)
     } catch (error) {
       item = note(error, scrub)
     }
@@ -95,6 +95,12 @@ function plainObject(object: object, scrub: Scrub, path: object[], key: string):
     })
   }
   return out
+}
+
+/** As an object where all keys are text, so that they count as names; else as pairs. */
+function ofMap(map: Map<unknown, unknown>): unknown {
+  const entries = [...map]
+  return entries.every(([key]) => typeof key === 'string') ? Object.fromEntries(entries) : entries
 }
 
 /** Not with `map`: a subclass can make it return anything. */

@@ -22,7 +22,14 @@ import { closeAtExit } from './exit.js'
 import { LineQueue } from './line-queue.js'
 import { acquireLock, eventsLost, HEARTBEAT_MS, type Lock, type Loss } from './lock.js'
 import type { SealOptions } from './seal.js'
-import { canonicalPath, type RotateOptions, removeDrafts, SegmentChain, syncFolder } from './segment-chain.js'
+import {
+  canonicalPath,
+  plainArchives,
+  type RotateOptions,
+  removeDrafts,
+  SegmentChain,
+  syncFolder,
+} from './segment-chain.js'
 import { type WriteCalls, WriteError } from './segment-file.js'
 import { type FsyncPolicy, Syncer } from './syncer.js'
 
@@ -120,6 +127,7 @@ export class Journal {
     this.#heartbeat = setInterval(() => this.#lock.touch(), HEARTBEAT_MS).unref()
     this.#forgetExit = closeAtExit(() => this.closeSync())
     removeDrafts(this.file)
+    if (this.#gzip) this.#compressAll(plainArchives(this.file))
     this.#open()
     if (policy !== 'no') syncFolder(this.file)
   }
@@ -424,7 +432,7 @@ export class Journal {
       syncFolder(this.file)
       this.#syncer.moveTo(this.#chain.live.fd, () => {
         old.close()
-        if (this.#gzip) this.#compress(archived)
+        if (this.#gzip) this.#compressAll([archived])
       })
     } catch (error) {
       diag.error(`hivelog: ${this.file} cannot be rotated and goes on growing: ${(error as Error).message}`)
@@ -435,10 +443,17 @@ export class Journal {
     return true
   }
 
-  #compress(archived: string): void {
-    const run = compressSegment(archived).catch((error: Error) =>
-      diag.error(`hivelog: ${archived} stays uncompressed: ${error.message}`),
-    )
+  /** One after the other, so that many that are left over do not take all threads of the pool. */
+  #compressAll(archives: string[]): void {
+    const run = (async () => {
+      for (const archived of archives) {
+        try {
+          await compressSegment(archived)
+        } catch (error) {
+          diag.error(`hivelog: ${archived} stays uncompressed: ${(error as Error).message}`)
+        }
+      }
+    })()
     this.#compressions.add(run)
     run.finally(() => this.#compressions.delete(run))
   }

@@ -246,6 +246,13 @@ export function removeDrafts(file: string): void {
   for (const { file: archived } of archivedSegments(file)) rmSync(`${archived}.gz.tmp`, { force: true })
 }
 
+/** Archived segments that are not compressed: a crash came first, or `gzip` was off then. */
+export function plainArchives(file: string): string[] {
+  return archivedSegments(file)
+    .filter(({ gzip }) => !gzip)
+    .map(({ file: archived }) => archived)
+}
+
 function openSegment(file: string, calls: WriteCalls | undefined): SegmentFile {
   try {
     return new SegmentFile(file, calls)
