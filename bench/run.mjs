@@ -42,6 +42,7 @@ function readArguments() {
 
 function run({ letter, name, limit }, options) {
   const child = fork(CHILD, [name, JSON.stringify(options)], { execArgv: ['--expose-gc'] })
+  running = child
   return new Promise((resolve) => {
     let result
     const timer = setTimeout(() => {
@@ -53,6 +54,7 @@ function run({ letter, name, limit }, options) {
     })
     child.on('exit', (code, signal) => {
       clearTimeout(timer)
+      running = undefined
       resolve(
         result ?? {
           title: `${letter}. ${name}`,
@@ -65,7 +67,11 @@ function run({ letter, name, limit }, options) {
 
 const { quick, json, letters, dir: parent } = readArguments()
 const dir = mkdtempSync(join(parent, 'hivelog-bench-'))
-process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
+let running
+process.on('exit', () => {
+  running?.kill('SIGKILL')
+  rmSync(dir, { recursive: true, force: true })
+})
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
 
 const about = { ...machine(dir), mode: quick ? 'quick: expect noise' : 'full' }

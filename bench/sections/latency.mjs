@@ -135,7 +135,7 @@ export default async function latency({ dir, quick }) {
     note:
       `${PER_MS} calls each millisecond for ${long / 1000} s (the idle control, and hivelog) or ${short / 1000} s (others). ` +
       `The clock's own ${overhead.toFixed(0)} ns are taken off each call. Stall: what a timer due each millisecond was ` +
-      'late by. The control records nothing: it tells what the machine adds. The last but one column leaves out the ' +
+      'late by. The control records nothing: it tells what the machine adds. "own" leaves out the ' +
       'time in which other processes had all CPUs.',
     columns: [
       'writer',

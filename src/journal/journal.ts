@@ -10,28 +10,20 @@
  * live, the recording call itself writes. When the file takes nothing (disk full, say), up to `maxBufferBytes` wait
  * in memory; beyond that events are lost, counted, and reported in a `log.gap` line as soon as one can be written.
  */
-import { hostname } from 'node:os'
 import { diag } from '@opentelemetry/api'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../events/encode.js'
-import { FORMAT_VERSION } from '../events/kinds.js'
-import { VERSION } from '../version.js'
 import { ArtifactStore } from './artifacts.js'
-import { compressSegment } from './compress.js'
 import { NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
+import { Housekeeping, type LineWriter } from './housekeeping.js'
 import { LineQueue } from './line-queue.js'
 import { acquireLock, eventsLost, HEARTBEAT_MS, type Lock, type Loss } from './lock.js'
+import { Outage } from './outage.js'
 import type { SealOptions } from './seal.js'
-import {
-  canonicalPath,
-  plainArchives,
-  type RotateOptions,
-  removeDrafts,
-  SegmentChain,
-  syncFolder,
-} from './segment-chain.js'
+import { canonicalPath, type RotateOptions, removeDrafts, SegmentChain, syncFolder } from './segment-chain.js'
 import { type WriteCalls, WriteError } from './segment-file.js'
 import { type FsyncPolicy, Syncer } from './syncer.js'
+import { Waiters } from './waiters.js'
 
 export interface JournalOptions {
   /** Path of the log; its folder is created when missing. */
@@ -54,12 +46,10 @@ const HIGH_WATER = 1024 * 1024
 /** How old a queued line may get before the recording call itself writes: half of the 50 ms that are promised. */
 const MAX_AGE_MS = 25
 /** How long writing waits for a sync that runs, to be spared waiting for it inside the kernel. */
-const SYNC_GRACE_MS = 15
-const RETRY_MIN_MS = 20
-const RETRY_MAX_MS = 1_000
-const INSPECT_MS = 1_000
+const SYNC_GRACE_MS = 30
 /** How long `close` waits for a disk that takes nothing. */
 const CLOSE_PATIENCE_MS = 2_000
+const CLOSE_RETRY_MS = 20
 
 export class Journal {
   readonly file: string
@@ -68,11 +58,11 @@ export class Journal {
   #tail: Tail
   #chain: SegmentChain
   #syncer: Syncer
+  #housekeeping: Housekeeping
   #lock: Lock
   #sources = new Set<() => void>()
   #queue = new LineQueue()
   #maxBuffer: number
-  #gzip: boolean
   #seq: number
   #writtenSeq: number
   #state: 'open' | 'closing' | 'closed' = 'open'
@@ -80,16 +70,12 @@ export class Journal {
   #graceTimer: NodeJS.Timeout | undefined
   #oldestAt = 0
   #writing = false
-  #failure: { message: string; retryAt: number; delay: number; timer: NodeJS.Timeout } | undefined
+  #outage = new Outage(() => this.#write())
   #gap: { lost: number; reason: string } | undefined
   /** Lines of the journal's own that may not be written yet. */
   #own: Loss['own'] = []
-  #writtenWaiters: { seq: number; resolve: () => void; reject: (error: Error) => void }[] = []
-  #sealTimer: NodeJS.Timeout | undefined
+  #writtenWaiters = new Waiters()
   #heartbeat: NodeJS.Timeout
-  #inspectAt = 0
-  #rotationRetryAt = 0
-  #compressions = new Set<Promise<void>>()
   #forgetExit: () => void
   #closed: Promise<void> | undefined
 
@@ -102,7 +88,6 @@ export class Journal {
     this.file = canonicalPath(options.file)
     this.#tail = encodeTail({ session: options.session })
     this.#maxBuffer = options.maxBufferBytes ?? DEFAULT_MAX_BUFFER
-    this.#gzip = options.rotate?.gzip ?? false
     const policy = options.fsync ?? 'everysec'
     this.#lock = acquireLock(this.file)
     try {
@@ -121,13 +106,19 @@ export class Journal {
       () => this.#afterSync(),
       (error) => diag.error(`hivelog: the disk refused to sync ${this.file}: ${error.message}`),
     )
+    removeDrafts(this.file)
+    const writer: LineWriter = {
+      seq: () => this.#seq,
+      line: (kind, fields, now) => this.#line(kind, fields, now),
+      drain: () => this.#drain(),
+      requestWrite: () => this.#writeIfTaken(),
+    }
+    this.#housekeeping = new Housekeeping(this.#chain, this.#syncer, writer, options.rotate?.gzip ?? false)
     this.artifacts = new ArtifactStore(this.file, policy !== 'no', (error) =>
       diag.error(`hivelog: an artifact of ${this.file} could not be stored: ${error.message}`),
     )
     this.#heartbeat = setInterval(() => this.#lock.touch(), HEARTBEAT_MS).unref()
     this.#forgetExit = closeAtExit(() => this.closeSync())
-    removeDrafts(this.file)
-    if (this.#gzip) this.#compressAll(plainArchives(this.file))
     this.#open()
     if (policy !== 'no') syncFolder(this.file)
   }
@@ -159,7 +150,7 @@ export class Journal {
   ): number {
     if (this.#state === 'closed') return this.#refuse('the log is closed')
     if (this.#gap !== undefined || this.#queue.size >= this.#maxBuffer) {
-      if (!this.#retryNow(now)) return this.#refuse(this.#failure?.message ?? 'the disk does not keep up')
+      if (!this.#retryNow(now)) return this.#refuse(this.#outage.message ?? 'the disk does not keep up')
     }
     const seq = this.#seq + 1
     encodeLine(this.#queue.next, ts, kind, fields, seq, tail, checkpoint)
@@ -187,13 +178,14 @@ export class Journal {
    * after this turn of the event loop, or now, if that turn lasts so long that the line would not be live.
    */
   wake(since: number, now: number): void {
+    if (this.#queue.size === 0) this.#oldestAt = since
     if (this.#scheduled === undefined) this.#schedule()
     else if (now - since > MAX_AGE_MS) this.write()
   }
 
   /** Writes what is recorded, on the caller's path. What the file does not take stays recorded. */
   write(): void {
-    if (this.#failure === undefined || Date.now() >= this.#failure.retryAt) this.#write()
+    if (this.#outage.mayTry(Date.now())) this.#write()
     else this.#collect()
   }
 
@@ -206,10 +198,8 @@ export class Journal {
     if (seq <= this.#writtenSeq) return
     if (this.#state === 'closed')
       throw new NotDurableError(`${this.file} was closed before all events were written`)
-    await new Promise<void>((resolve, reject) => {
-      this.#writtenWaiters.push({ seq, resolve, reject })
-      this.#failure?.timer.ref()
-    })
+    this.#outage.keepAlive()
+    await this.#writtenWaiters.wait(seq)
   }
 
   /**
@@ -225,7 +215,7 @@ export class Journal {
 
   #synced(seq: number): Promise<void> {
     const synced = this.#syncer.wait(seq)
-    if (this.#syncer.isAwaited) this.#failure?.timer.ref()
+    if (this.#syncer.isAwaited) this.#outage.keepAlive()
     return synced
   }
 
@@ -252,15 +242,15 @@ export class Journal {
     await this.artifacts.flush()
     this.#write(true)
     const patience = Date.now() + CLOSE_PATIENCE_MS
-    while (this.#failure !== undefined && Date.now() < patience) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MIN_MS))
+    while (this.#outage.isOn && Date.now() < patience) {
+      await new Promise((resolve) => setTimeout(resolve, CLOSE_RETRY_MS))
       this.#write(true)
     }
-    if (this.#failure === undefined && this.#syncer.policy !== 'no') {
+    if (!this.#outage.isOn && this.#syncer.policy !== 'no') {
       await this.#syncer.wait(this.#seq).catch(() => {}) // reported by the syncer
     }
     await this.#syncer.idle()
-    await Promise.allSettled(this.#compressions)
+    await this.#housekeeping.compressed()
     this.closeSync()
   }
 
@@ -268,15 +258,15 @@ export class Journal {
     this.#state = 'closed'
     clearImmediate(this.#scheduled)
     clearInterval(this.#heartbeat)
-    clearTimeout(this.#sealTimer)
+    this.#housekeeping.stop()
     clearTimeout(this.#graceTimer)
-    clearTimeout(this.#failure?.timer)
+    this.#outage.stop()
     this.#forgetExit()
-    const reason = this.#failure?.message ?? 'closed before it could be written'
-    const why = this.#failure === undefined ? '' : `: ${this.#failure.message}`
+    const reason = this.#outage.message ?? 'closed before it could be written'
+    const why = this.#outage.isOn ? `: ${this.#outage.message}` : ''
     const error = new NotDurableError(`the log was closed before the event was forced to the disk${why}`)
     this.#syncer.giveUp(error)
-    for (const waiter of this.#writtenWaiters.splice(0)) waiter.reject(error)
+    this.#writtenWaiters.rejectAll(error)
     if (!this.#syncer.busy) this.#chain.live.close()
     const loss: Loss = { assigned: this.#seq, own: this.#own, refused: this.lost, reason }
     const lost = eventsLost(loss, this.#writtenSeq)
@@ -302,7 +292,7 @@ export class Journal {
   /** Tries a write that had failed again if its time has come; whether there is room afterwards. */
   #retryNow(now: number): boolean {
     if (this.#writing) return false
-    if (this.#failure === undefined || now >= this.#failure.retryAt) this.#write()
+    if (this.#outage.mayTry(now)) this.#write()
     return this.#gap === undefined && this.#queue.size < this.#maxBuffer
   }
 
@@ -317,7 +307,7 @@ export class Journal {
         }, SYNC_GRACE_MS)
         return
       }
-      if (this.#failure === undefined) this.#write()
+      this.#writeIfTaken()
     })
   }
 
@@ -328,7 +318,7 @@ export class Journal {
     }
     clearTimeout(this.#graceTimer)
     this.#graceTimer = undefined
-    if (this.#failure === undefined) this.#write()
+    this.#writeIfTaken()
   }
 
   /** Puts a line of the journal's own into the queue. */
@@ -348,27 +338,13 @@ export class Journal {
       this.#queue.push(this.#seq)
     }
     if (torn.bytes > 0) this.#line('log.torn', { bytes: torn.bytes }, now)
-    this.#openLine(now)
+    this.#housekeeping.openLine(now)
     const inherited = this.#lock.inherited
     if (inherited !== undefined) {
       const lost = eventsLost(inherited, this.#chain.lastSeq)
       if (lost > 0) this.#line('log.gap', { lost, reason: inherited.reason }, now, lost)
     }
     this.#write()
-  }
-
-  #openLine(now: number): void {
-    const { segment, prev } = this.#chain
-    const fields: Fields = {
-      format: FORMAT_VERSION,
-      segment,
-      writer: `hivelog/${VERSION}`,
-      pid: process.pid,
-      host: hostname(),
-    }
-    if (prev !== undefined) fields.prev = prev
-    this.#chain.prev = undefined
-    this.#line('log.open', fields, now)
   }
 
   /** Writes the queue and the lines that fall due on the way; with `last`, a seal over everything at the end. */
@@ -389,6 +365,11 @@ export class Journal {
     this.#tellWaiters()
   }
 
+  /** While the file takes nothing, writing is tried when the outage says so. */
+  #writeIfTaken(): void {
+    if (!this.#outage.isOn) this.#write()
+  }
+
   #collect(): void {
     for (const source of this.#sources) source()
   }
@@ -406,110 +387,33 @@ export class Journal {
     this.#own.length = 0
   }
 
-  /** Queues the next housekeeping line that is due; false when there is none. The queue is empty at this point. */
+  /** Queues what is due, when the queue is empty; false when there is nothing. */
   #addDueLine(now: number, last: boolean): boolean {
-    if (this.#gap !== undefined) {
-      this.#line('log.gap', { ...this.#gap }, now, this.#gap.lost)
-      this.#gap = undefined
-      return true
-    }
-    if (now >= this.#inspectAt && this.#inspect(now)) return true
-    const rotates = !last && now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
-    if (this.#chain.isSealDue(now) || ((last || rotates) && this.#chain.isUnsealed)) {
-      this.#line('log.seal', this.#chain.nextSeal(), now)
-      this.#drain()
-      this.#chain.noteSealed()
-      return true
-    }
-    if (rotates) return this.#rotate(now)
-    this.#armSealTimer(now)
-    return false
-  }
-
-  #rotate(now: number): boolean {
-    try {
-      const { archived, old } = this.#chain.rotate(this.#seq + 1)
-      syncFolder(this.file)
-      this.#syncer.moveTo(this.#chain.live.fd, () => {
-        old.close()
-        if (this.#gzip) this.#compressAll([archived])
-      })
-    } catch (error) {
-      diag.error(`hivelog: ${this.file} cannot be rotated and goes on growing: ${(error as Error).message}`)
-      this.#rotationRetryAt = now + 60_000
-      return false
-    }
-    this.#openLine(now)
+    if (this.#gap === undefined) return this.#housekeeping.doDue(now, last)
+    this.#line('log.gap', { ...this.#gap }, now, this.#gap.lost)
+    this.#gap = undefined
     return true
-  }
-
-  /** One after the other, so that many that are left over do not take all threads of the pool. */
-  #compressAll(archives: string[]): void {
-    const run = (async () => {
-      for (const archived of archives) {
-        try {
-          await compressSegment(archived)
-        } catch (error) {
-          diag.error(`hivelog: ${archived} stays uncompressed: ${(error as Error).message}`)
-        }
-      }
-    })()
-    this.#compressions.add(run)
-    run.finally(() => this.#compressions.delete(run))
-  }
-
-  #inspect(now: number): boolean {
-    this.#inspectAt = now + INSPECT_MS
-    const change = this.#chain.inspect(this.#seq + 1)
-    if (change === undefined) return false
-    diag.error(`hivelog: ${change.message}`)
-    const { replaced } = change
-    if (replaced === undefined) return false
-    this.#syncer.moveTo(this.#chain.live.fd, () => replaced.close())
-    this.#openLine(now)
-    return true
-  }
-
-  #armSealTimer(now: number): void {
-    const deadline = this.#chain.sealDeadline
-    if (deadline === undefined || this.#sealTimer !== undefined || this.#state !== 'open') return
-    this.#sealTimer = setTimeout(
-      () => {
-        this.#sealTimer = undefined
-        if (this.#failure === undefined) this.#write()
-      },
-      Math.max(deadline - now, 10),
-    ).unref()
   }
 
   #failed(error: Error): void {
     const cause = error instanceof WriteError ? error.cause : error
-    // A seal that could not read the file: perhaps it is not what was written any more.
-    if (cause === error) this.#inspectAt = 0
-    const delay = Math.min((this.#failure?.delay ?? RETRY_MIN_MS / 2) * 2, RETRY_MAX_MS)
-    if (this.#failure === undefined) {
+    if (cause === error) this.#housekeeping.inspectSoon()
+    if (!this.#outage.isOn) {
       diag.error(
         `hivelog: cannot write ${this.file}: ${cause.message}; events wait in memory and it is tried again`,
       )
-    } else clearTimeout(this.#failure.timer)
-    const timer = setTimeout(() => this.#write(), delay)
-    // A disk that stays full must not keep a finished process alive, unless somebody waits for it.
-    if (this.#writtenWaiters.length === 0 && !this.#syncer.isAwaited) timer.unref()
-    this.#failure = { message: cause.message, retryAt: Date.now() + delay, delay, timer }
+    }
+    this.#outage.failed(cause.message, !this.#writtenWaiters.isEmpty || this.#syncer.isAwaited)
   }
 
   #recovered(): void {
-    if (this.#failure === undefined) return
-    clearTimeout(this.#failure.timer)
-    this.#failure = undefined
+    if (!this.#outage.isOn) return
+    this.#outage.over()
     diag.warn(`hivelog: ${this.file} can be written again`)
   }
 
   #tellWaiters(): void {
     this.#syncer.wrote(this.#writtenSeq)
-    if (this.#writtenWaiters.length === 0) return
-    const ready = this.#writtenWaiters.filter((waiter) => waiter.seq <= this.#writtenSeq)
-    this.#writtenWaiters = this.#writtenWaiters.filter((waiter) => waiter.seq > this.#writtenSeq)
-    for (const waiter of ready) waiter.resolve()
+    this.#writtenWaiters.resolveUpTo(this.#writtenSeq)
   }
 }

@@ -7,16 +7,11 @@
  */
 import { fdatasync, fdatasyncSync } from 'node:fs'
 import { NotDurableError } from './errors.js'
+import { Waiters } from './waiters.js'
 
 export type FsyncPolicy = 'always' | 'everysec' | 'no'
 
 const EVERYSEC_MS = 1000
-
-interface Waiter {
-  seq: number
-  resolve(): void
-  reject(error: Error): void
-}
 
 export class Syncer {
   readonly policy: FsyncPolicy
@@ -27,7 +22,7 @@ export class Syncer {
   #retired: { fd: number; close: () => void }[] = []
   #writtenSeq: number
   #syncedSeq: number
-  #waiters: Waiter[] = []
+  #waiters = new Waiters()
   #timer: NodeJS.Timeout | undefined
   #busy = false
   #idleWaiters: (() => void)[] = []
@@ -59,14 +54,14 @@ export class Syncer {
 
   /** Whether somebody waits for a line to be on disk. */
   get isAwaited(): boolean {
-    return this.#waiters.length > 0
+    return !this.#waiters.isEmpty
   }
 
   /** Lines up to `seq` were written. */
   wrote(seq: number): void {
     if (seq <= this.#writtenSeq) return
     this.#writtenSeq = seq
-    if (this.policy === 'always' || this.#hasReadyWaiter()) this.#start()
+    if (this.policy === 'always' || this.#waiters.hasUpTo(seq)) this.#start()
     else if (this.policy === 'everysec' && this.#timer === undefined) {
       this.#timer = setTimeout(() => {
         this.#timer = undefined
@@ -79,10 +74,9 @@ export class Syncer {
   wait(seq: number): Promise<void> {
     if (seq <= this.#syncedSeq) return Promise.resolve()
     if (this.#over !== undefined) return Promise.reject(this.#over)
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ seq, resolve, reject })
-      if (seq <= this.#writtenSeq) this.#start()
-    })
+    const synced = this.#waiters.wait(seq)
+    if (seq <= this.#writtenSeq) this.#start()
+    return synced
   }
 
   /**
@@ -104,7 +98,7 @@ export class Syncer {
   finishSync(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#writtenSeq > this.#syncedSeq && (this.policy !== 'no' || this.#waiters.length > 0)) {
+    if (this.#writtenSeq > this.#syncedSeq && (this.policy !== 'no' || this.isAwaited)) {
       try {
         for (const { fd } of this.#retired) fdatasyncSync(fd)
         fdatasyncSync(this.#fd)
@@ -120,11 +114,7 @@ export class Syncer {
   /** Rejects whoever still waits, or comes to wait: there will be no more syncs. */
   giveUp(error: NotDurableError): void {
     this.#over = error
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
-  }
-
-  #hasReadyWaiter(): boolean {
-    return this.#waiters.some((waiter) => waiter.seq <= this.#writtenSeq)
+    this.#waiters.rejectAll(error)
   }
 
   #start(): void {
@@ -142,7 +132,7 @@ export class Syncer {
       else this.#fail(target, error)
       this.#onIdle()
       const isBehind = this.policy === 'always' && this.#writtenSeq > target
-      if (isBehind || this.#retired.length > 0 || this.#hasReadyWaiter()) this.#start()
+      if (isBehind || this.#retired.length > 0 || this.#waiters.hasUpTo(this.#writtenSeq)) this.#start()
       if (!this.#busy) for (const resolve of this.#idleWaiters.splice(0)) resolve()
     })
   }
@@ -159,19 +149,13 @@ export class Syncer {
 
   #settle(target: number): void {
     this.#syncedSeq = Math.max(this.#syncedSeq, target)
-    const ready = this.#waiters.filter((waiter) => waiter.seq <= target)
-    if (ready.length === 0) return
-    this.#waiters = this.#waiters.filter((waiter) => waiter.seq > target)
-    for (const waiter of ready) waiter.resolve()
+    this.#waiters.resolveUpTo(target)
   }
 
   #fail(target: number, cause: Error): void {
     this.#onError(cause)
     // The kernel may have dropped the pages that it could not write, so a later success says nothing of these.
-    const failed = this.#waiters.filter((waiter) => waiter.seq <= target)
-    this.#waiters = this.#waiters.filter((waiter) => waiter.seq > target)
-    for (const waiter of failed) {
-      waiter.reject(new NotDurableError(`the disk refused to sync the log: ${cause.message}`, cause))
-    }
+    const error = new NotDurableError(`the disk refused to sync the log: ${cause.message}`, cause)
+    this.#waiters.rejectUpTo(target, error)
   }
 }
