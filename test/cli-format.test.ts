@@ -34,7 +34,7 @@ const LINES: [kind: string, fields: object, expected: string][] = [
   [
     'approval',
     { id: 'e-1', approve: false, by: 'ana', note: 'no' },
-    '✘ approval  refused  e-1  by ana  "no"',
+    '✘ approval  rejected  e-1  by ana  "no"',
   ],
   ['approval', { id: 'e-1', approve: true }, '✔ approval  approved  e-1'],
   [

@@ -97,7 +97,7 @@ function bodyOf(event: HiveEvent): Body {
   if (isKind(event, 'approval')) {
     const yes = event.approve === true
     const parts: Part[] = [
-      [yes ? 'approved' : 'refused', 'bold'],
+      [yes ? 'approved' : 'rejected', 'bold'],
       [word(event.id), 'plain'],
     ]
     if (event.by !== undefined) parts.push([`by ${word(event.by)}`, 'plain'])
