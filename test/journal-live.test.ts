@@ -47,17 +47,17 @@ test('a source that holds lines back is asked before each write, and wakes the j
     }
   }
   journal.addSource(source)
-  const hold = (name: string, since: number, now: number) => {
+  const hold = (name: string, now: number) => {
     held.push(name)
-    journal.wake(since, now)
+    journal.wake(now)
   }
-  hold('one', 1_000, 1_000)
+  hold('one', 1_000)
   assert.equal(held.length, 1)
   await turn()
   assert.ok(has(file, 'one'))
 
-  hold('two', 1_000, 1_000)
-  hold('three', 1_000, 1_026)
+  hold('two', 1_000)
+  hold('three', 1_026)
   assert.ok(has(file, 'three'), 'too old to wait for the end of the turn')
 
   held.push('four')

@@ -80,7 +80,7 @@ test('rotation seals the segment that it archives', async (t) => {
   const journal = open(file, { rotate: { maxBytes: 1_000 } })
   for (let n = 0; n < 50; n++) {
     append(journal, { n, pad: 'x'.repeat(100) })
-    journal.write()
+    await journal.flush()
   }
   await journal.close()
   const lines = checkLog(file)

@@ -187,7 +187,7 @@ export class HiveCore {
     const journal = this.recorder?.journal
     if (journal === undefined || this.#isClosed) this.settle()
     else if (this.#held.length >= MAX_HELD) journal.write()
-    else journal.wake((this.#held[0] as Held).ts, held.ts)
+    else journal.wake(held.ts)
   }
 
   /** Encodes all that is held. */

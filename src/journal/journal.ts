@@ -4,7 +4,8 @@
  * Recording a line gives it its `seq` and puts it in a queue in memory; the queue is written in one go after the
  * current turn of the event loop, so the caller waits for no I/O and all lines of a turn share a write. The write
  * itself is synchronous: it copies bytes to the page cache, and because it is over when it returns, order, exit
- * and crash need no further thought. What can really wait for a disk, the sync, runs on the pool.
+ * and crash need no further thought. What can really wait for a disk runs on the pool: the sync, and a write that
+ * falls due while a sync takes long, since the kernel may make that wait for it.
  *
  * Only when the queue outgrows `HIGH_WATER` within one turn, or the turn lasts so long that the line would not be
  * live, the recording call itself writes. When the file takes nothing (disk full, say), up to `maxBufferBytes` wait
@@ -19,6 +20,7 @@ import { Housekeeping, type LineWriter } from './housekeeping.js'
 import { LineQueue } from './line-queue.js'
 import { acquireLock, eventsLost, HEARTBEAT_MS, type Lock, type Loss } from './lock.js'
 import { Outage } from './outage.js'
+import { PoolWrite } from './pool-write.js'
 import type { SealOptions } from './seal.js'
 import { canonicalPath, type RotateOptions, removeDrafts, SegmentChain, syncFolder } from './segment-chain.js'
 import { type WriteCalls, WriteError } from './segment-file.js'
@@ -36,20 +38,22 @@ export interface JournalOptions {
   seal?: SealOptions
   /** Bytes that may wait in memory while the file takes none. Default 16 MiB. */
   maxBufferBytes?: number
-  /** For fault-injection tests: the system call that writes. */
+  /** For fault-injection tests: the system calls that write and sync. */
   calls?: WriteCalls
 }
 
 const DEFAULT_MAX_BUFFER = 16 * 1024 * 1024
 /** Queued bytes at which the recording call itself writes. */
 const HIGH_WATER = 1024 * 1024
-/** How old a queued line may get before the recording call itself writes: half of the 50 ms that are promised. */
+/** How long a turn of the event loop may last before the recording call itself writes: half of the 50 ms promised. */
 const MAX_AGE_MS = 25
-/** How long writing waits for a sync that runs, to be spared waiting for it inside the kernel. */
+/** How long writing waits for a sync that runs, before it goes on beside it on the pool. */
 const SYNC_GRACE_MS = 30
 /** How long `close` waits for a disk that takes nothing. */
 const CLOSE_PATIENCE_MS = 2_000
 const CLOSE_RETRY_MS = 20
+/** How long a thread that must write waits for a write on the pool. */
+const POOL_PATIENCE_MS = 5_000
 
 export class Journal {
   readonly file: string
@@ -68,9 +72,11 @@ export class Journal {
   #state: 'open' | 'closing' | 'closed' = 'open'
   #scheduled: NodeJS.Immediate | undefined
   #graceTimer: NodeJS.Timeout | undefined
-  #oldestAt = 0
+  /** When the turn of the event loop began in which the next write was asked for, nearly. */
+  #scheduledAt = 0
   #writing = false
   #outage = new Outage(() => this.#write())
+  #pool: PoolWrite
   #gap: { lost: number; reason: string } | undefined
   /** Lines of the journal's own that may not be written yet. */
   #own: Loss['own'] = []
@@ -105,7 +111,9 @@ export class Journal {
       this.#seq,
       () => this.#afterSync(),
       (error) => diag.error(`hivelog: the disk refused to sync ${this.file}: ${error.message}`),
+      options.calls?.fdatasync?.bind(options.calls),
     )
+    this.#pool = new PoolWrite(this.#chain)
     removeDrafts(this.file)
     const writer: LineWriter = {
       seq: () => this.#seq,
@@ -154,13 +162,12 @@ export class Journal {
     }
     const seq = this.#seq + 1
     encodeLine(this.#queue.next, ts, kind, fields, seq, tail, checkpoint)
-    if (this.#queue.size === 0) this.#oldestAt = now
     this.#queue.push(seq)
     this.#seq = seq
     this.#chain.noteEvents()
     if (this.#writing) return seq
-    if (this.#scheduled === undefined) this.#schedule()
-    else if (this.#queue.size > HIGH_WATER || now - this.#oldestAt > MAX_AGE_MS) this.write()
+    if (this.#scheduled === undefined) this.#schedule(now)
+    else if (this.#queue.size > HIGH_WATER || now - this.#scheduledAt > MAX_AGE_MS) this.#press(now)
     return seq
   }
 
@@ -174,24 +181,34 @@ export class Journal {
   }
 
   /**
-   * Tells that a source holds something, from its first line at `since` (epoch milliseconds) on: a write follows
-   * after this turn of the event loop, or now, if that turn lasts so long that the line would not be live.
+   * Tells that a source holds something, at `now` (epoch milliseconds): a write follows after this turn of the event
+   * loop, or now, if that turn lasts so long already that the line would not be live.
    */
-  wake(since: number, now: number): void {
-    if (this.#queue.size === 0) this.#oldestAt = since
-    if (this.#scheduled === undefined) this.#schedule()
-    else if (now - since > MAX_AGE_MS) this.write()
+  wake(now: number): void {
+    if (this.#scheduled === undefined) this.#schedule(now)
+    else if (now - this.#scheduledAt > MAX_AGE_MS) this.#press(now)
   }
 
-  /** Writes what is recorded, on the caller's path. What the file does not take stays recorded. */
+  /**
+   * Takes in what the sources hold, and writes it on the caller's path; while the file is synced it can well wait for
+   * the end of that.
+   */
   write(): void {
-    if (this.#outage.mayTry(Date.now())) this.#write()
+    this.#collect()
+    if (!this.#syncer.busy && this.#outage.mayTry(Date.now())) this.#write()
+  }
+
+  /** Writes on the caller's path: there is too much, or it has waited too long. */
+  #press(now: number): void {
+    this.#scheduledAt = now
+    if (!this.#pool.isBusy && this.#outage.mayTry(now)) this.#write()
     else this.#collect()
   }
 
   /** Resolves when everything recorded so far is written, and synced unless the policy is `no`. */
   async flush(): Promise<void> {
     await this.artifacts.flush()
+    this.#collect()
     this.#write()
     const seq = this.#seq
     if (this.#syncer.policy !== 'no') return this.#synced(seq)
@@ -230,7 +247,7 @@ export class Journal {
     if (this.#state === 'closed') return
     this.#collect()
     this.artifacts.flushSync()
-    this.#write(true)
+    if (this.#finishPool(POOL_PATIENCE_MS)) this.#write(true)
     this.#syncer.finishSync()
     this.#finish()
   }
@@ -242,7 +259,7 @@ export class Journal {
     await this.artifacts.flush()
     this.#write(true)
     const patience = Date.now() + CLOSE_PATIENCE_MS
-    while (this.#outage.isOn && Date.now() < patience) {
+    while ((this.#outage.isOn || this.#pool.isBusy) && Date.now() < patience) {
       await new Promise((resolve) => setTimeout(resolve, CLOSE_RETRY_MS))
       this.#write(true)
     }
@@ -267,7 +284,7 @@ export class Journal {
     const error = new NotDurableError(`the log was closed before the event was forced to the disk${why}`)
     this.#syncer.giveUp(error)
     this.#writtenWaiters.rejectAll(error)
-    if (!this.#syncer.busy) this.#chain.live.close()
+    this.#closeFile()
     const loss: Loss = { assigned: this.#seq, own: this.#own, refused: this.lost, reason }
     const lost = eventsLost(loss, this.#writtenSeq)
     if (lost > 0) diag.error(`hivelog: up to ${lost} events of ${this.file} are lost: ${reason}`)
@@ -278,6 +295,11 @@ export class Journal {
       const what = lost > 0 ? 'nor can the loss be noted for the next writer' : 'the lock stays behind'
       diag.error(`hivelog: ${this.file}: ${what}: ${(lockError as Error).message}`)
     }
+  }
+
+  /** Not under what the pool still does with it: the end of that comes back here. */
+  #closeFile(): void {
+    if (!this.#syncer.busy && !this.#pool.isBusy) this.#chain.live.close()
   }
 
   #refuse(reason: string): 0 {
@@ -291,29 +313,60 @@ export class Journal {
 
   /** Tries a write that had failed again if its time has come; whether there is room afterwards. */
   #retryNow(now: number): boolean {
-    if (this.#writing) return false
+    if (this.#writing || !this.#finishPool(POOL_PATIENCE_MS)) return false
     if (this.#outage.mayTry(now)) this.#write()
     return this.#gap === undefined && this.#queue.size < this.#maxBuffer
   }
 
-  #schedule(): void {
+  #schedule(now: number): void {
+    this.#scheduledAt = now
     this.#scheduled = setImmediate(() => {
       this.#scheduled = undefined
-      if (this.#syncer.busy && this.#queue.size < HIGH_WATER && Date.now() - this.#oldestAt < SYNC_GRACE_MS) {
+      if (!this.#syncer.busy) this.#writeIfTaken()
+      else {
         // The end of the sync writes what waits, or this timer if the sync takes long.
         this.#graceTimer ??= setTimeout(() => {
           this.#graceTimer = undefined
-          this.#write()
+          this.#writeBesideSync()
         }, SYNC_GRACE_MS)
+      }
+    })
+  }
+
+  /** A write now, while the file is synced, may have to wait for the disk: not on this thread. */
+  #writeBesideSync(): void {
+    if (!this.#syncer.busy) {
+      this.#writeIfTaken()
+      return
+    }
+    if (this.#writing || this.#pool.isBusy || this.#outage.isOn || this.#state !== 'open') return
+    this.#collect()
+    const bytes = this.#queue.peek()
+    if (bytes === undefined) return
+    this.#pool.start(bytes, (written, error) => {
+      if (this.#state === 'closed') {
+        this.#closeFile()
         return
       }
-      this.#writeIfTaken()
+      if (written > 0) this.#writtenSeq = this.#queue.consume(written) ?? this.#writtenSeq
+      if (error !== undefined) this.#failed(error)
+      this.#tellWaiters()
+      this.#writeBesideSync()
     })
+  }
+
+  /** Waits on this thread for a write on the pool; whether it is over. */
+  #finishPool(patienceMs: number): boolean {
+    if (!this.#pool.isBusy) return true
+    const written = this.#pool.finishSync(patienceMs)
+    if (written === undefined) return false
+    this.#writtenSeq = this.#queue.consume(written) ?? this.#writtenSeq
+    return true
   }
 
   #afterSync(): void {
     if (this.#state === 'closed') {
-      this.#chain.live.close()
+      this.#closeFile()
       return
     }
     clearTimeout(this.#graceTimer)
@@ -349,7 +402,7 @@ export class Journal {
 
   /** Writes the queue and the lines that fall due on the way; with `last`, a seal over everything at the end. */
   #write(last = false): void {
-    if (this.#writing || this.#state === 'closed') return
+    if (this.#writing || this.#pool.isBusy || this.#state === 'closed') return
     this.#writing = true
     try {
       this.#collect()

@@ -106,6 +106,12 @@ export class SegmentChain {
     this.live.append(bytes)
   }
 
+  /** As `SegmentFile.beginAppend`. */
+  beginAppend(bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void): void {
+    this.#firstUnsealedAt ??= Date.now()
+    this.live.beginAppend(bytes, done)
+  }
+
   /** An event of the user's, not just housekeeping, is in the live segment. */
   noteEvents(): void {
     this.#hasEvents = true

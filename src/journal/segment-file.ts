@@ -1,5 +1,5 @@
 /** One open segment: append whole buffers, know its size and hash. */
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 import { RunningHash } from './running-hash.js'
 
 /** A write that ended early: `written` bytes of the buffer are in the file. */
@@ -18,6 +18,15 @@ export class WriteError extends Error {
 /** What a segment writes through; a test puts a failing disk here. */
 export interface WriteCalls {
   writeSync(fd: number, buffer: Buffer, offset: number, length: number): number
+  /** The same on the thread pool. */
+  write?(
+    fd: number,
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    done: (error: NodeJS.ErrnoException | null, written: number) => void,
+  ): void
+  fdatasync?(fd: number, done: (error: NodeJS.ErrnoException | null) => void): void
 }
 
 const APPEND_ONLY = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY
@@ -73,6 +82,25 @@ export class SegmentFile {
       throw new WriteError(written, error as NodeJS.ErrnoException)
     }
     this.hash.update(bytes)
+  }
+
+  /**
+   * Begins to append `bytes` on the thread pool; it may be a part only that gets written. Until `done` was called,
+   * or `noteAppended` was, nothing else may be appended.
+   */
+  beginAppend(bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void): void {
+    if (this.#calls.write !== undefined) this.#calls.write(this.fd, bytes, 0, bytes.length, done)
+    else write(this.fd, bytes, 0, bytes.length, null, done)
+  }
+
+  /** These bytes were appended by what `beginAppend` began. */
+  noteAppended(bytes: Buffer): void {
+    this.hash.update(bytes)
+  }
+
+  /** Size of the file as it is now, whatever was noted. */
+  sizeOnDisk(): number {
+    return fstatSync(this.fd).size
   }
 
   /** Begins the hash anew from the file, which is `size` bytes long. */

@@ -7,6 +7,7 @@
  */
 import { fdatasync, fdatasyncSync } from 'node:fs'
 import { NotDurableError } from './errors.js'
+import type { WriteCalls } from './segment-file.js'
 import { Waiters } from './waiters.js'
 
 export type FsyncPolicy = 'always' | 'everysec' | 'no'
@@ -15,6 +16,7 @@ const EVERYSEC_MS = 1000
 
 export class Syncer {
   readonly policy: FsyncPolicy
+  #sync: NonNullable<WriteCalls['fdatasync']>
   #onIdle: () => void
   #onError: (error: Error) => void
   #fd: number
@@ -31,6 +33,7 @@ export class Syncer {
   /**
    * @param onIdle called after each sync, when writing may go on
    * @param onError told of syncs that the disk refused
+   * @param sync the system call, for fault-injection tests
    */
   constructor(
     policy: FsyncPolicy,
@@ -38,7 +41,9 @@ export class Syncer {
     seq: number,
     onIdle: () => void,
     onError: (error: Error) => void,
+    sync: WriteCalls['fdatasync'] = fdatasync,
   ) {
+    this.#sync = sync
     this.policy = policy
     this.#fd = fd
     this.#writtenSeq = seq
@@ -140,7 +145,7 @@ export class Syncer {
   #syncAll(fds: number[], done: (error: Error | null) => void): void {
     const fd = fds.shift()
     if (fd === undefined) done(null)
-    else fdatasync(fd, (error) => (error === null ? this.#syncAll(fds, done) : done(error)))
+    else this.#sync(fd, (error) => (error === null ? this.#syncAll(fds, done) : done(error)))
   }
 
   #closeRetired(count: number): void {
