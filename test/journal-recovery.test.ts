@@ -117,8 +117,14 @@ test('the very first write cut at any byte is a log all the same', async (t) => 
   for (let cut = 1; cut < whole.length; cut++) {
     const file = join(folder, `${cut}.jsonl`)
     writeFileSync(file, whole.subarray(0, cut))
-    await reopen(file)
+    const second = (await reopen(file))[0] as Buffer
     assert.equal(ofKind(checkLog(file), 'message').length, 1)
+    // And the next writer's first one too, right after it closed the line.
+    for (const part of [1, 10]) {
+      writeFileSync(file, Buffer.concat([whole.subarray(0, cut), second.subarray(0, part)]))
+      await reopen(file)
+      assert.equal(ofKind(checkLog(file), 'message').length, 1)
+    }
   }
 })
 

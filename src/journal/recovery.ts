@@ -103,11 +103,13 @@ export function readFirst(fd: number, size: number): HiveEvent | undefined {
   return 'event' in decoded ? decoded.event : undefined
 }
 
+/** Its first line, which the next writer may have closed before it crashed too, begins as that of a log does. */
 function looksLikeFirstWrite(fd: number): boolean {
   const expected = '{"ts":'
   const start = Buffer.alloc(expected.length)
   const got = readSync(fd, start, 0, start.length, 0)
-  return got > 0 && expected.startsWith(start.toString('latin1', 0, got))
+  const [line = ''] = start.toString('latin1', 0, got).split('\n', 1)
+  return line !== '' && expected.startsWith(line)
 }
 
 export function countLines(fd: number, size: number): number {
