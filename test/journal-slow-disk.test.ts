@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { Journal } from '../src/journal/journal.js'
+import { PoolWrite } from '../src/journal/pool-write.js'
 import type { WriteCalls } from '../src/journal/segment-file.js'
 import {
   append,
@@ -174,4 +175,26 @@ test('whatever part of such a write the disk takes, the file stays whole', async
     }),
     { numRuns: 25 },
   )
+})
+
+test('a write that never ends is waited for once, not again by every event', () => {
+  let looks = 0
+  const live = {
+    size: 0,
+    sizeOnDisk: () => {
+      looks++
+      return 0
+    },
+    noteAppended: () => assert.fail('nothing was written'),
+  }
+  const pool = new PoolWrite({ live, beginAppend: () => {} })
+  pool.start(Buffer.from('line\n'), () => assert.fail('it never ends'))
+  assert.equal(pool.finishSync(30), undefined)
+  assert.ok(looks > 1, 'the first one waits')
+  for (let n = 0; n < 3; n++) {
+    looks = 0
+    assert.equal(pool.finishSync(60_000), undefined)
+    assert.equal(looks, 1, 'the next one only looks')
+  }
+  assert.ok(pool.isBusy)
 })

@@ -26,7 +26,7 @@ export function childEnvironment(
 }
 
 /** `<log>.agents/<agent id>.jsonl`, with characters that a file name cannot hold percent-encoded. */
-export function childLog(file: string, agentId: string): string {
+function childLog(file: string, agentId: string): string {
   // A surrogate without its other half has no percent-encoding.
   const whole = agentId.replace(/\p{Surrogate}/gu, '\ufffd')
   const name = encodeURIComponent(whole)

@@ -3,18 +3,30 @@
  * as long as a busy disk takes; on the pool it does not hold up the event loop. Only then: a write that waits for
  * nothing is cheaper and simpler on the spot.
  */
-import type { SegmentChain } from './segment-chain.js'
-import { WriteError } from './segment-file.js'
+import { type SegmentFile, WriteError } from './segment-file.js'
 
 /** How often a thread that has to wait looks whether the write is over. */
 const LOOK_MS = 1
 
-export class PoolWrite {
-  #chain: SegmentChain
-  /** The write under way: what is written, and how long the file is when all of it is. */
-  #current: { bytes: Buffer; end: number } | undefined
+/** Where a write goes: a `SegmentChain`. */
+export interface PoolTarget {
+  readonly live: Pick<SegmentFile, 'size' | 'sizeOnDisk' | 'noteAppended'>
+  beginAppend: SegmentFile['beginAppend']
+}
 
-  constructor(chain: SegmentChain) {
+interface Underway {
+  bytes: Buffer
+  /** Size of the file when all of it is written. */
+  end: number
+  /** Until when a thread that has to waits for it. */
+  deadline?: number
+}
+
+export class PoolWrite {
+  #chain: PoolTarget
+  #current: Underway | undefined
+
+  constructor(chain: PoolTarget) {
     this.#chain = chain
   }
 
@@ -25,7 +37,7 @@ export class PoolWrite {
 
   /** @param done told how much was written, and why not more; not called when `finishSync` was faster */
   start(bytes: Buffer, done: (written: number, error: Error | undefined) => void): void {
-    const write = { bytes, end: this.#chain.live.size + bytes.length }
+    const write: Underway = { bytes, end: this.#chain.live.size + bytes.length }
     this.#current = write
     this.#chain.beginAppend(bytes, (error, written) => {
       if (this.#current !== write) return
@@ -37,16 +49,17 @@ export class PoolWrite {
   }
 
   /**
-   * Waits on this thread until the write is over, at most `patienceMs`.
+   * Waits on this thread until the write is over, at most `patienceMs` in all: who comes after that does not wait for
+   * the same write again.
    * @returns how many bytes it wrote, all of them; `undefined` when it is not over yet, or wrote but a part
    */
   finishSync(patienceMs: number): number | undefined {
     const write = this.#current
     if (write === undefined) return 0
-    const deadline = Date.now() + patienceMs
+    write.deadline ??= Date.now() + patienceMs
     const sleeper = new Int32Array(new SharedArrayBuffer(4))
     while (this.#chain.live.sizeOnDisk() < write.end) {
-      if (Date.now() >= deadline) return undefined
+      if (Date.now() >= write.deadline) return undefined
       Atomics.wait(sleeper, 0, 0, LOOK_MS)
     }
     this.#current = undefined

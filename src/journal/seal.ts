@@ -16,7 +16,7 @@ export const SEAL_EVERY_BYTES = 4 * 1024 * 1024
 export const SEAL_EVERY_MS = 60_000
 
 /** What a seal's signature is over. */
-export const signedText = (sha256: string, archiveName: string): string => `${sha256} ${archiveName}`
+const signedText = (sha256: string, archiveName: string): string => `${sha256} ${archiveName}`
 
 /** @throws {LogOpenError} when the key is no Ed25519 private key */
 export function readSealKey(key: string | KeyObject): KeyObject {
