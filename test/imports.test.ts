@@ -14,7 +14,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   reader: ['events', 'file'],
   replay: ['reader', 'events', 'file'],
   otel: ['events', 'journal'],
-  hive: ['otel', 'journal', 'events'],
+  export: ['otel', 'replay', 'reader', 'events', 'file'],
+  git: ['file'],
+  hive: ['otel', 'journal', 'events', 'export', 'git'],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'register.ts']

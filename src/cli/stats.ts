@@ -2,7 +2,8 @@
 import { type Command, oneFile, parse } from './args.js'
 import { collectStats, type LogStats } from './log-stats.js'
 import { Output } from './output.js'
-import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, pad } from './text.js'
+import { table } from './table.js'
+import { byteSize, clean, clock, counted, dollars, duration, grouped } from './text.js'
 
 const help = `Usage: hivelog stats [--json] [FILE|-]
 
@@ -20,9 +21,6 @@ FILE is $HIVELOG_FILE or hive.jsonl by default.
 
 Example: hivelog stats --json hive.jsonl | jq .usage.costUsd
 `
-
-/** Rows of a table for people; --json has all. */
-const MAX_ROWS = 20
 
 export const command: Command = {
   help,
@@ -73,20 +71,4 @@ function statsLines(stats: LogStats): string[] {
   ])
   rows.push(...table(['agent', 'events', 'sent', 'received', 'tokens in', 'tokens out', 'cost'], agents))
   return rows
-}
-
-/** A table whose first column is text and whose others are numbers, the rows being in the order that matters. */
-function table(head: string[], rows: string[][]): string[] {
-  if (rows.length === 0) return []
-  const shown = rows.slice(0, MAX_ROWS)
-  const numbers = head
-    .slice(1)
-    .map((title, i) => Math.max(title.length, ...shown.map((row) => (row[i + 1] ?? '').length)))
-  const line = (cells: string[]): string => {
-    const [first = '', ...rest] = cells
-    return `${pad(fit(clean(first), 28), 28)}${rest.map((cell, i) => `  ${cell.padStart(numbers[i] ?? 0)}`).join('')}`
-  }
-  const lines = ['', line(head), ...shown.map(line)]
-  if (rows.length > MAX_ROWS) lines.push(`… and ${grouped(rows.length - MAX_ROWS)} more; see --json`)
-  return lines
 }

@@ -22,17 +22,25 @@ export interface ReadOptions extends LineOptions {
  * @throws when the file is missing, a directory, or must not be read
  */
 export async function* readLog(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem> {
+  for await (const items of logBatches(file, options)) yield* items
+}
+
+/**
+ * The same lines as `readLog` gives, a chunk of the file at a time: for loops over whole logs, where waiting for
+ * each line alone would take as long as reading it.
+ * @throws as `readLog`
+ */
+export async function* logBatches(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem[]> {
   const { from = 1, to = Number.POSITIVE_INFINITY } = options
   for await (const items of file === '-' ? standardInput(options) : segments(file, options)) {
-    for (const item of items) {
-      if (!isMalformed(item)) {
-        if (item.seq > to) return
-        if (item.seq < from) continue
-      }
-      yield item
-    }
+    const end = to === Number.POSITIVE_INFINITY ? -1 : items.findIndex((item) => seqOf(item) > to)
+    const upTo = end === -1 ? items : items.slice(0, end)
+    yield from === 1 ? upTo : upTo.filter((item) => isMalformed(item) || item.seq >= from)
+    if (end !== -1) return
   }
 }
+
+const seqOf = (item: LogItem): number => (isMalformed(item) ? 0 : item.seq)
 
 async function* segments(file: string, options: ReadOptions): AsyncGenerator<LogItem[]> {
   let after = 0
