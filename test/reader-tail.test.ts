@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { linesBackward } from '../src/file/backward.js'
-import { isMalformed, type LogItem } from '../src/reader/items.js'
+import { isMalformed, type LogEntry, type LogItem } from '../src/reader/items.js'
 import { readLog } from '../src/reader/read.js'
 import { tailLog } from '../src/reader/tail.js'
 import { collect, FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
@@ -113,4 +113,11 @@ test('reads only the end of a big file', { skip: process.platform !== 'linux' },
   const { seqs: found, read } = JSON.parse(run.stdout) as { seqs: number[]; read: number }
   assert.deepEqual(found, [97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 106])
   assert.ok(read < 2_000_000, `${read} bytes were read`)
+})
+
+test('the last half million of lines', async (t) => {
+  const file = join(scratch(t), 'hive.jsonl')
+  writeFileSync(file, '{"ts":1,"kind":"x"}\n'.repeat(500_001))
+  const items = await collect(tailLog(file, 500_000))
+  assert.deepEqual([items.length, (items[0] as LogEntry).seq], [500_000, 2])
 })

@@ -10,13 +10,18 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
   cat: { summary: 'show whole logs', load: () => import('./cat.js') },
   verify: { summary: 'check a log for damage and tampering', load: () => import('./verify.js') },
   stats: { summary: 'count what is in a log', load: () => import('./stats.js') },
+  replay: {
+    summary: 'show events at their own pace, with what they change',
+    load: () => import('./replay.js'),
+  },
 }
 
 function usage(): string {
   const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${pad(name, 10)}${summary}`)
   return `Usage: hivelog COMMAND [OPTIONS] [FILE]
 
-Reads the event logs of hives of agents. FILE is $HIVELOG_FILE or hive.jsonl by default.
+Reads the event logs of hives of agents. FILE is $HIVELOG_FILE or hive.jsonl by
+default.
 
 ${rows.join('\n')}
 

@@ -74,10 +74,24 @@ async function* segments(file: string, options: ReadOptions): AsyncGenerator<Log
   }
 }
 
-/** All items of one segment. Damage in compressed data ends it with a malformed line that says so. */
-export async function* itemsOf(source: Source, reader: ItemReader): AsyncGenerator<LogItem[]> {
+/**
+ * All items of one segment from where the reader begins. Damage in compressed data ends it with a malformed line
+ * that says so.
+ * @param onChunk takes the bytes, before the items are given that they complete; valid during the call
+ * @param size bytes that are read at once
+ */
+export async function* itemsOf(
+  source: Source,
+  reader: ItemReader,
+  onChunk?: (chunk: Buffer) => void,
+  size?: number,
+): AsyncGenerator<LogItem[]> {
   try {
-    for await (const chunk of chunksOf(source)) yield reader.push(chunk)
+    for await (const chunk of chunksOf(source, reader.offset, size)) {
+      const items = reader.push(chunk)
+      onChunk?.(chunk)
+      yield items
+    }
   } catch (error) {
     if (!source.gzip) throw error
     yield reader.end()

@@ -1,6 +1,7 @@
 /** Opens the segments of a log in their order, and reads their bytes; a rotation meanwhile loses nothing. */
 import type { BigIntStats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { decodeLine, ownSeq } from '../events/decode.js'
 import { archivedSegments } from '../file/segments.js'
@@ -18,7 +19,8 @@ export interface Source {
   stats: BigIntStats
 }
 
-const CHUNK = 256 * 1024
+/** Bytes that are read at once. */
+export const CHUNK = 256 * 1024
 const GZIP_NAME = /\.gz$/
 const ARCHIVE_NAME = /\.(\d{12,})\.jsonl(?:\.gz)?$/
 
@@ -150,7 +152,7 @@ async function* piped(source: Source, size: number): AsyncGenerator<Buffer> {
 }
 
 async function* inflated(source: Source, offset: number): AsyncGenerator<Buffer> {
-  const input = source.handle.createReadStream({ start: 0, autoClose: false })
+  const input = Readable.from(compressed(source.handle))
   const output = createGunzip()
   input.on('error', (error) => output.destroy(error))
   input.pipe(output)
@@ -166,5 +168,15 @@ async function* inflated(source: Source, offset: number): AsyncGenerator<Buffer>
     }
   } finally {
     input.destroy()
+  }
+}
+
+/** The handle's own stream would close it when reading ends early. */
+async function* compressed(handle: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
+    if (bytesRead === 0) return
+    position += bytesRead
+    yield buffer.subarray(0, bytesRead)
   }
 }

@@ -46,20 +46,23 @@ export async function lastItems(file: string, n: number, options: TailOptions, w
   const source = await openSource(file, true)
   try {
     let earlier = archivedSegments(file)
-    const items: LogItem[] = []
+    let items: LogItem[] = []
     let live: Tail['live']
     if (source !== undefined) {
       source.firstSeq = await firstSeqOf(source)
       earlier = await before(source, earlier)
       const end = whole ? wholeEnd(source) : Number(source.stats.size)
       live = { source, end, count: 0 }
-      if (source.gzip || !source.stats.isFile()) items.push(...(await lastForward(source, n, options)))
-      else items.push(...(await lastBackward(source, end, n, options, earlier)))
+      const isForward = source.gzip || !source.stats.isFile()
+      const found = isForward
+        ? await lastForward(source, n, options)
+        : await lastBackward(source, end, n, options, earlier)
+      items = found
       if (whole) live.count = await countAt(source, end, earlier)
     }
     while (items.length < n && earlier.length > 0) {
       const segment = earlier.pop() as Segment
-      items.unshift(...(await lastArchived(segment, n - items.length, options, earlier)))
+      items = (await lastArchived(segment, n - items.length, options, earlier)).concat(items)
     }
     return { items, live }
   } catch (error) {

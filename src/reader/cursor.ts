@@ -1,0 +1,108 @@
+/**
+ * Cursors: a consumer of a log names itself, and goes on where it was, across restarts, rotation and compression.
+ * Consumers know nothing of each other: each has its own file, `<log>.cursors/<name>.json`, one JSON object:
+ *
+ *     version   1
+ *     name      the cursor's name
+ *     saved     when this was written, ISO 8601
+ *     seq       of the last event that was processed
+ *     count     lines of the whole log up to there: what numbers the lines of a log without `seq`
+ *     segment   `seq` of the first line of the segment it is in (left out if unknown)
+ *     first     SHA-256 of that segment's first line (of its first 64 KiB): tells another log of the same name
+ *     offset    in that segment, uncompressed: of the byte after the line's newline
+ *     bytes     length of the line without its newline
+ *     line      number of the line in its segment, from 1 (left out if unknown)
+ *     ts        of the line (left out if the line is malformed)
+ *
+ * or, after the last line of a segment, `version`, `name`, `saved`, `seq`, `count` and `after`: the `seq` of that
+ * segment's first line. The log then goes on with the next segment, whether or not that one is still there.
+ */
+import { join } from 'node:path'
+import type { CursorPosition } from './cursor-position.js'
+
+export interface CursorOptions {
+  /** Names the consumer: `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`. */
+  name: string
+  /**
+   * `auto`: a line counts as processed when the consumer asks for the next one, and the cursor is saved from time
+   * to time. `manual`: only `commit()` moves the cursor. Default `auto`.
+   */
+  commit?: 'auto' | 'manual'
+  /**
+   * With `auto`: how often the cursor is saved at most, milliseconds; beside that it is saved when the iteration
+   * ends. What was processed since is given again after a crash. Default 1000.
+   */
+  commitEveryMs?: number
+  /**
+   * Awaited before each save, for a consumer that buffers: once it resolves, all that was processed when it was
+   * called must be safe. It must not call `commit()`. If it rejects, nothing is saved and the iteration throws.
+   */
+  beforeCommit?: () => void | Promise<void>
+  /**
+   * When the log no longer has the place of the cursor: `error` throws a `CursorLostError`; `oldest` goes on with
+   * the oldest line that is there, after a `MalformedLine` with `bytes` 0 whose reason says so. Default `error`.
+   */
+  onLost?: 'error' | 'oldest'
+}
+
+/** How often a cursor is saved at most, unless told otherwise. */
+export const COMMIT_EVERY_MS = 1000
+
+const VERSION = 1
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+const SHA256 = /^[0-9a-f]{64}$/
+
+/** Folder of a log's cursors. */
+export const cursorFolder = (log: string): string => `${log}.cursors`
+
+/** File of a cursor. @throws when that is no name for a cursor */
+export function cursorPath(log: string, name: string): string {
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    throw new TypeError(
+      `'${name}' is no name for a cursor: it needs 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
+    )
+  }
+  return join(cursorFolder(log), `${name}.json`)
+}
+
+/** Text of a cursor file. */
+export function encodeCursor(name: string, position: CursorPosition): string {
+  const saved = new Date().toISOString()
+  return `${JSON.stringify({ version: VERSION, name, saved, ...position })}\n`
+}
+
+/** What a cursor file says, or what is wrong with it. */
+export function decodeCursor(name: string, text: string): { position: CursorPosition } | { reason: string } {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return { reason: 'it is not JSON' }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { reason: 'it is no JSON object' }
+  const fields = value as Record<string, unknown>
+  if (fields.version !== VERSION) return { reason: 'it is of a version that this program does not know' }
+  if (fields.name !== name) return { reason: 'it is the cursor of another name' }
+  const wrong = wrongField(fields)
+  if (wrong !== undefined) return { reason: `its ${wrong} makes no sense` }
+  const { version: _, name: __, saved: ___, ...position } = fields
+  // Every field was looked at just now.
+  return { position: position as unknown as CursorPosition }
+}
+
+function wrongField(fields: Record<string, unknown>): string | undefined {
+  const isEnd = 'after' in fields
+  const needed = isEnd ? ['count', 'after'] : ['count', 'offset', 'bytes']
+  const optional = isEnd ? ['seq'] : ['seq', 'segment', 'line']
+  const wrong =
+    needed.find((name) => !isWhole(fields[name])) ??
+    optional.find((name) => fields[name] !== undefined && !isWhole(fields[name]))
+  if (wrong !== undefined || isEnd) return wrong
+  const { offset, bytes, first, ts } = fields as Record<string, number>
+  if ((offset as number) <= (bytes as number)) return 'offset'
+  if (first !== undefined && !(typeof first === 'string' && SHA256.test(first))) return 'first'
+  return ts === undefined || typeof ts === 'number' ? undefined : 'ts'
+}
+
+const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
