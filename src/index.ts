@@ -51,4 +51,19 @@ export { type ReadOptions, readLog } from './reader/read.js'
 export { type TailOptions, tailLog } from './reader/tail.js'
 export { type VerifyOptions, verifyLog } from './reader/verify.js'
 export type { VerifiedFile, VerifyFinding, VerifyKind, VerifyReport } from './reader/verify-report.js'
+export { type ReplayOptions, replay, type Step, type VisitOptions, visitLog } from './replay/replay.js'
+export type { Target } from './replay/side-index/walk.js'
+export type { StateChange } from './replay/state/changes.js'
+export { StateReducer } from './replay/state/reducer.js'
+export type {
+  AgentState,
+  AgentStatus,
+  HiveState,
+  InboxState,
+  PendingEscalation,
+  SnapshotState,
+  UsageTotals,
+  WaitingMessage,
+  WriterState,
+} from './replay/state/state.js'
 export { VERSION } from './version.js'

@@ -10,6 +10,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
   cat: { summary: 'show whole logs', load: () => import('./cat.js') },
   verify: { summary: 'check a log for damage and tampering', load: () => import('./verify.js') },
   stats: { summary: 'count what is in a log', load: () => import('./stats.js') },
+  state: { summary: 'show what a hive was after an event', load: () => import('./state.js') },
   replay: {
     summary: 'show events at their own pace, with what they change',
     load: () => import('./replay.js'),

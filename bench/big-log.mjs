@@ -1,0 +1,110 @@
+// node bench/big-log.mjs [--events 10000000] [--dir FOLDER] [--keep]
+//
+// What a log of gigabytes costs to ask: `hivelog state --at` with its index, `hivelog tail -n 20` beside coreutils'
+// `tail`, and the memory of every command that reads all of it. It writes some 3 GB and takes several minutes, so it
+// is not part of `npm run bench`. Measures dist/; build first.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { writeHiveLog } from './lib/hive-log.mjs'
+import { machine } from './lib/machine.mjs'
+import { table } from './lib/report.mjs'
+import { median } from './lib/stats.mjs'
+
+const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+/** Tells the peak of resident memory, KiB, on the last line of standard error. */
+const PEAK =
+  'data:text/javascript,process.on("exit",()=>{const{maxRSS}=process.resourceUsage();process.stderr.write("\\n"+maxRSS)})'
+const ROUNDS = 9
+
+const { values } = parseArgs({
+  options: {
+    events: { type: 'string', default: '10000000' },
+    dir: { type: 'string', default: tmpdir() },
+    keep: { type: 'boolean', default: false },
+  },
+})
+const events = Number(values.events)
+const dir = mkdtempSync(join(values.dir, 'hivelog-big-'))
+process.on('exit', () => {
+  if (!values.keep) rmSync(dir, { recursive: true, force: true })
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
+
+function run(command, args) {
+  const from = performance.now()
+  const { status, stderr } = spawnSync(command, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
+  if (status !== 0 && status !== 1) throw new Error(`${command} ${args.join(' ')}: ${status} ${stderr}`)
+  return { ms: performance.now() - from, peakMiB: Number(stderr.split('\n').at(-1)) / 1024 }
+}
+
+const hivelog = (...args) => run(process.execPath, ['--import', PEAK, MAIN, ...args])
+const medianMs = (work) => median(Array.from({ length: ROUNDS }, () => work().ms))
+
+const file = join(dir, 'hive.jsonl')
+console.error('big-log: writing …')
+writeHiveLog(file, events)
+const { size } = statSync(file)
+console.error('big-log: building the index …')
+const build = hivelog('state', file)
+console.error('big-log: asking …')
+const start = medianMs(() => run(process.execPath, ['-e', '0']))
+const coreutils = medianMs(() => run('tail', ['-n', '20', file]))
+const tail = medianMs(() => run(process.execPath, [MAIN, 'tail', '-n', '20', file]))
+const places = [0.1, 0.35, 0.6, 0.85, 0.999].map((share) => Math.round(events * share))
+const asked = places.map((at) => [
+  at,
+  medianMs(() => run(process.execPath, [MAIN, 'state', '--at', String(at), file])),
+])
+const whole = [
+  ['state --no-index', file],
+  ['stats', file],
+  ['verify', file],
+  ['audit', file],
+  ['cost', file],
+  ['calls', file],
+  ['waits', file],
+  ['check', file],
+  ['replay --speed 0', file],
+  ['export --format csv', file],
+  ['export --format otlp-json', file],
+].map(([command, ...rest]) => {
+  console.error(`big-log: ${command} …`)
+  return [command, hivelog(...command.split(' '), ...rest)]
+})
+
+console.log(`# A big log\n`)
+for (const [name, value] of Object.entries(machine(dir))) console.log(`- ${name}: ${value}`)
+console.log(`- log: ${events} events, ${(size / 1e9).toFixed(2)} GB, one segment\n`)
+const ms = (value) => `${value.toFixed(0)} ms`
+console.log(
+  table(
+    ['asked', 'whole process', 'target'],
+    [
+      ["Node's own start", ms(start), ''],
+      ["coreutils' tail -n 20", ms(coreutils), ''],
+      ['hivelog tail -n 20', ms(tail), `${ms(2 * (coreutils + start))}`],
+      ...asked.map(([at, each]) => [`hivelog state --at ${at}`, ms(each), '150 ms']),
+      ['building the index, once', `${(build.ms / 1000).toFixed(1)} s`, ''],
+    ],
+  ),
+)
+console.log('')
+console.log(
+  table(
+    ['all of it', 'seconds', 'peak MiB', 'target'],
+    whole.map(([command, { ms: took, peakMiB }]) => [
+      `hivelog ${command}`,
+      (took / 1000).toFixed(1),
+      peakMiB.toFixed(0),
+      '300',
+    ]),
+  ),
+)

@@ -1,0 +1,69 @@
+// G. Replaying a log to its end, and other whole-log analyses, against nothing but parsing the same lines.
+import { closeSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { auditTrail, checkLog, costReport, readLog, replay } from '../../dist/index.js'
+import { writeHiveLog } from '../lib/hive-log.mjs'
+import { inRounds, median, ratio } from '../lib/stats.mjs'
+
+const TITLE = 'G. Reading'
+const block = Buffer.allocUnsafe(256 * 1024)
+
+/** Every line through `JSON.parse`, read in blocks as big as the readers'. */
+function parseAll(file) {
+  const fd = openSync(file, 'r')
+  let rest = ''
+  let lines = 0
+  for (let got = readSync(fd, block); got > 0; got = readSync(fd, block)) {
+    const text = (rest + block.toString('utf8', 0, got)).split('\n')
+    rest = text.pop()
+    for (const line of text) if (JSON.parse(line).kind !== undefined) lines++
+  }
+  closeSync(fd)
+  return lines
+}
+
+export default async function reader({ dir, quick }) {
+  const rounds = quick ? 2 : 5
+  const file = join(dir, 'reader.jsonl')
+  const events = writeHiveLog(file, quick ? 100_000 : 500_000)
+  const seen = (count) => {
+    if (count !== events) throw new Error(`${count} of ${events} lines were read`)
+  }
+  const parse = { name: 'JSON.parse loop', work: () => seen(parseAll(file)) }
+  const full = {
+    name: 'replay, without the side index',
+    work: async () => seen((await replay(file, { index: false })).seq),
+  }
+  const contestants = [
+    parse,
+    full,
+    {
+      name: 'readLog, one await a line',
+      async work() {
+        let count = 0
+        for await (const _ of readLog(file)) count++
+        seen(count)
+      },
+    },
+    { name: 'costReport', work: () => costReport(file, { by: 'agent' }) },
+    { name: 'auditTrail', work: () => auditTrail(file) },
+    { name: 'checkLog', work: () => checkLog(file) },
+  ]
+  const costs = await inRounds(contestants, rounds, async ({ work }) => {
+    const from = performance.now()
+    await work()
+    return performance.now() - from
+  })
+  const speed = (each) => ratio(costs.get(parse), costs.get(each))
+  return {
+    title: TITLE,
+    note: `A log of ${events} events by 200 agents, in the page cache; ${rounds} rounds.`,
+    columns: ['', 'events/s', 'of the JSON.parse loop'],
+    rows: contestants.map((each) => [
+      each.name,
+      Math.round(events / (median(costs.get(each)) / 1000)),
+      speed(each).toFixed(2),
+    ]),
+    targets: [{ what: 'full replay / JSON.parse loop', atLeast: 0.6, measured: speed(full) }],
+  }
+}

@@ -1,0 +1,48 @@
+/** One key at a time from standard input: from a terminal as they are pressed, from a pipe its bytes. */
+
+const CTRL_C = 3
+const CTRL_D = 4
+
+export class Keys {
+  readonly #input = process.stdin
+  #pressed: number[] = []
+  #wake: (() => void) | undefined
+  #isOver = false
+
+  constructor() {
+    if (this.#input.isTTY) this.#input.setRawMode(true)
+    this.#input.on('data', (bytes: Buffer) => {
+      this.#pressed.push(...bytes)
+      this.#tell()
+    })
+    this.#input.on('end', () => {
+      this.#isOver = true
+      this.#tell()
+    })
+    this.#input.resume()
+  }
+
+  /** Waits for a key; false when it was q, Ctrl-C or Ctrl-D, or when no more can come. */
+  async next(): Promise<boolean> {
+    while (this.#pressed.length === 0) {
+      if (this.#isOver) return false
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    const key = this.#pressed.shift() as number
+    // An arrow or function key is one key.
+    if (key === 27) this.#pressed = []
+    return key !== 'q'.charCodeAt(0) && key !== CTRL_C && key !== CTRL_D
+  }
+
+  close(): void {
+    if (this.#input.isTTY) this.#input.setRawMode(false)
+    this.#input.pause()
+  }
+
+  #tell(): void {
+    this.#wake?.()
+    this.#wake = undefined
+  }
+}

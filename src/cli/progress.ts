@@ -1,0 +1,29 @@
+/** Tells on a terminal how far something long has come: one line on standard error, gone when it is done. */
+
+const AFTER_MS = 300
+const EVERY_MS = 100
+
+export class Progress {
+  readonly #what: string
+  readonly #startedAt = Date.now()
+  #toldAt = 0
+
+  /** @param what words before the figure: `reading` */
+  constructor(what: string) {
+    this.#what = what
+  }
+
+  /** Nothing is said of what is done at once, nor where nobody looks. */
+  readonly update = (done: number, total: number): void => {
+    const now = Date.now()
+    if (now - this.#startedAt < AFTER_MS || now - this.#toldAt < EVERY_MS) return
+    if (process.stderr.isTTY !== true || process.env.TERM === 'dumb') return
+    this.#toldAt = now
+    const percent = total > 0 ? Math.min(100, Math.floor((done / total) * 100)) : 0
+    process.stderr.write(`\r${this.#what} ${String(percent).padStart(3)} %`)
+  }
+
+  end(): void {
+    if (this.#toldAt > 0) process.stderr.write('\r\x1b[K')
+  }
+}
