@@ -51,6 +51,58 @@ export { type ReadOptions, readLog } from './reader/read.js'
 export { type TailOptions, tailLog } from './reader/tail.js'
 export { type VerifyOptions, verifyLog } from './reader/verify.js'
 export type { VerifiedFile, VerifyFinding, VerifyKind, VerifyReport } from './reader/verify-report.js'
+export type {
+  AuditAsker,
+  AuditCase,
+  AuditContext,
+  AuditCounts,
+  AuditDecision,
+  AuditOptions,
+  AuditOutcome,
+  AuditPlace,
+  AuditProblem,
+  AuditProblemKind,
+  AuditStatus,
+  AuditTrail,
+} from './replay/audit/report.js'
+export { auditTrail } from './replay/audit.js'
+export {
+  type CallBy,
+  type CallOptions,
+  type CallReport,
+  type CallRow,
+  type CallTimes,
+  callReport,
+} from './replay/calls.js'
+export type { CheckReport } from './replay/check/checker.js'
+export type { CheckFinding, CheckPlace } from './replay/check/findings.js'
+export { CHECK_RULES, type CheckRule, type Severity as CheckSeverity } from './replay/check/rules.js'
+export { CheckConfigError, type RuleSetting, type RuleSettings } from './replay/check/settings.js'
+export { type CheckOptions, checkLog } from './replay/check.js'
+export type { PricedModel, UnpricedModel } from './replay/cost/models.js'
+export type { ModelPrices } from './replay/cost/prices.js'
+export type { CostSums } from './replay/cost/sums.js'
+export {
+  type CostBy,
+  type CostOptions,
+  type CostReport,
+  type CostRow,
+  costReport,
+} from './replay/cost.js'
+export type {
+  AgentDiff,
+  DiffOptions,
+  DiffRow,
+  DiffSide,
+  DiffVerdict,
+  Divergence,
+  EventPlace,
+  FieldDiff,
+  FirstDivergence,
+  LogDiff,
+  OnlyGroup,
+} from './replay/diff/report.js'
+export { diffLogs } from './replay/diff.js'
 export { type ReplayOptions, replay, type Step, type VisitOptions, visitLog } from './replay/replay.js'
 export type { Target } from './replay/side-index/walk.js'
 export type { StateChange } from './replay/state/changes.js'
@@ -66,4 +118,13 @@ export type {
   WaitingMessage,
   WriterState,
 } from './replay/state/state.js'
+export type { MutualWait } from './replay/waits/mutual.js'
+export {
+  type WaitBy,
+  type WaitOptions,
+  type WaitPlace,
+  type WaitReport,
+  type WaitRow,
+  waitReport,
+} from './replay/waits.js'
 export { VERSION } from './version.js'

@@ -6,15 +6,19 @@ import { itemPrinter } from './print-item.js'
 
 const help = `Usage: hivelog cat [--kind K]... [--agent A]... [--json] [FILE|-]...
 
-Shows whole logs, archived segments (plain and gzipped) first; - is standard input.
+Shows whole logs, archived segments (plain and gzipped) first; - is standard
+input.
 
       --kind K     only events of this kind; can be given several times
-      --agent A    only events of, from or to this agent; can be given several times
-      --json       the lines as they are in the file; malformed ones are told of on standard error
+      --agent A    only events of, from or to this agent; can be given several
+                   times
+      --json       the lines as they are in the file; malformed ones are told of
+                   on standard error
       --help       this text
 
-FILE is $HIVELOG_FILE or hive.jsonl by default. Malformed lines are shown, and do not change the
-exit code: hivelog verify is the judge.
+FILE is $HIVELOG_FILE or hive.jsonl by default. Malformed lines are shown, and
+do not change the exit code: hivelog verify is the judge.
+Exit code 0: done; 2: bad use, or a file cannot be read.
 
 Example: hivelog cat --agent coder --json hive.jsonl | jq .subject
 `

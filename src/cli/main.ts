@@ -8,6 +8,8 @@ import { clean, pad } from './text.js'
 const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
   tail: { summary: 'show the last events, and follow new ones', load: () => import('./tail.js') },
   cat: { summary: 'show whole logs', load: () => import('./cat.js') },
+  diff: { summary: 'compare two runs of the same task', load: () => import('./diff.js') },
+  check: { summary: 'find what went wrong without an error', load: () => import('./check.js') },
   verify: { summary: 'check a log for damage and tampering', load: () => import('./verify.js') },
   stats: { summary: 'count what is in a log', load: () => import('./stats.js') },
   state: { summary: 'show what a hive was after an event', load: () => import('./state.js') },
@@ -15,6 +17,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
     summary: 'show events at their own pace, with what they change',
     load: () => import('./replay.js'),
   },
+  audit: { summary: 'show who asked for what, and who decided', load: () => import('./audit.js') },
+  calls: { summary: 'show which external APIs were called', load: () => import('./calls.js') },
+  waits: { summary: 'show what agents waited for', load: () => import('./waits.js') },
+  cost: { summary: 'show what model calls used and cost', load: () => import('./cost.js') },
 }
 
 function usage(): string {

@@ -7,17 +7,22 @@ import { byteSize, clean, clock, counted, dollars, duration, grouped } from './t
 
 const help = `Usage: hivelog stats [--json] [FILE|-]
 
-Counts what is in a log: events by kind and agent, time, sessions, tokens, cost, and losses.
+Counts what is in a log: events by kind and agent, time, sessions, tokens, cost,
+and losses. The cost is what events tell; hivelog cost prices the others too.
 
-      --json       one JSON object: {"file", "segments", "bytes", "lines", "events", "malformed",
-                   "lost", "firstTs", "lastTs", "peak": {"events", "ts"} (the busiest second),
-                   "kinds": {KIND: count}, "agents": {ID: {"events", "sent", "received",
-                   "inputTokens", "outputTokens", "costUsd"}}, "sessions": count, "usage": {"calls",
-                   "inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens",
-                   "costUsd"}}; times are epoch milliseconds, bytes are uncompressed
+      --json       one JSON object: {"file", "segments", "bytes", "lines",
+                   "events", "malformed", "lost", "firstTs", "lastTs",
+                   "peak": {"events", "ts"} (the busiest second),
+                   "kinds": {KIND: count}, "agents": {ID: {"events", "sent",
+                   "received", "inputTokens", "outputTokens", "costUsd"}},
+                   "sessions": count, "usage": {"calls", "inputTokens",
+                   "outputTokens", "cacheReadTokens", "cacheWriteTokens",
+                   "costUsd"}}; times are epoch milliseconds, bytes are
+                   uncompressed
       --help       this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
+Exit code 0: done; 2: bad use, or the file cannot be read.
 
 Example: hivelog stats --json hive.jsonl | jq .usage.costUsd
 `

@@ -8,16 +8,19 @@ import { byteSize, clean, counted, paint } from './text.js'
 
 const help = `Usage: hivelog verify [--key PUBLIC.pem] [--json] [FILE]...
 
-Checks logs against their seals, numbering and chain of segments, and names each damaged place. The
-path of an archived segment checks that one alone. Nobody can miss lines that were taken from the
-end of the live file together with their seals.
+Checks logs against their seals, numbering and chain of segments, and names each
+damaged place. The path of an archived segment checks that one alone. Nobody can
+miss lines that were taken from the end of the live file together with their
+seals.
 
-      --key FILE   Ed25519 public key (PEM); every seal must then be signed with its private half
-      --json       one JSON object a FILE: {"file", "ok", "files": [{"file", "lines", "bytes",
-                   "seals", "sealedBytes", "firstSeq", "lastSeq", "sha256"}], "lines", "events",
-                   "lastSeq", "unsealed": {"lines", "bytes", "openTail"}, "torn", "gaps": {"count",
-                   "lost"}, "signed", "findings": [{"kind", "file", "line", "toLine", "offset",
-                   "message"}], "notes"}
+      --key FILE   Ed25519 public key (PEM); every seal must then be signed with
+                   its private half
+      --json       one JSON object a FILE: {"file", "ok", "files": [{"file",
+                   "lines", "bytes", "seals", "sealedBytes", "firstSeq",
+                   "lastSeq", "sha256"}], "lines", "events", "lastSeq",
+                   "unsealed": {"lines", "bytes", "openTail"}, "torn",
+                   "gaps": {"count", "lost"}, "signed", "findings": [{"kind",
+                   "file", "line", "toLine", "offset", "message"}], "notes"}
       --help       this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.

@@ -1,0 +1,263 @@
+/** `hivelog audit` */
+import { basename } from 'node:path'
+import type {
+  AuditCase,
+  AuditDecision,
+  AuditOptions,
+  AuditPlace,
+  AuditStatus,
+  AuditTrail,
+} from '../replay/audit/report.js'
+import { auditTrail } from '../replay/audit.js'
+import { type Command, defaultFile, parse, UsageError } from './args.js'
+import { formatEvent } from './format-event.js'
+import { look, Output } from './output.js'
+import { clean, clock, columns, counted, duration, fit, grouped, pad, paint, type Style } from './text.js'
+
+const help = `Usage: hivelog audit [OPTION]... [FILE|-]...
+
+Every escalation: who asked, what, when, who decided, what, and how long it
+took; those that wait; and approvals that answer nothing. Each part names the
+line it came from. Several FILEs are one history, in the order given; archived
+segments are read too; - is standard input.
+
+      --match TEXT  only subjects that contain TEXT, in upper or lower case
+      --agent A     only what the agent of this id or name asked
+      --by WHO      only what WHO decided
+      --pending     only what nobody has decided
+      --id X        one case in full: also what its agent did just before
+      --now         measure pending to now, not to the log's last line
+      --json        one JSON object: {"files", "lines", "events", "malformed",
+                    "lost", "ok", "escalations", "approvals", "asOf",
+                    "counts": {"pending", "approved", "rejected",
+                    "contradicted", "unclear"}, "cases": [{"id", "status",
+                    "ts", "asker": {"agentId", "name", "parent", "role"},
+                    "to", "subject", "place": {"file", "line", "seq",
+                    "offset", "sealed"}, "decisions": [{"id", "ts",
+                    "outcome", "value", "by", "note", "tookMs", "place"}],
+                    "moreDecisions", "tookMs", "waitingMs", "problems",
+                    "before": [{"event", "place"}]}], "orphans": [decision],
+                    "problems": [{"kind", "message", "place"}], "notListed":
+                    {"escalations", "approvals"}}; what is unknown is left out
+      --help        this text
+
+Wrong is: an approval that answers nothing or stands before its question; a
+decision repeated or contradicted; one that is neither true nor false (only
+true approves); one by the agent that asked; an id that is used twice, or
+missing. "sealed" means that a later seal vouches for the line; hivelog verify
+checks the seals. At most 50,000 escalations are listed, the rest counted.
+
+FILE is $HIVELOG_FILE or hive.jsonl by default.
+Exit code 0: fine, pending or not; 1: something wrong in what is shown, or no
+such --id; 2: bad use.
+
+Example: hivelog audit --match delete hive.jsonl
+`
+
+/** Events of the asking agent that `--id` shows. */
+const CONTEXT = 5
+
+export const command: Command = {
+  help,
+  async run(args) {
+    const { values, positionals } = parse('audit', args, {
+      id: { type: 'string' },
+      match: { type: 'string' },
+      agent: { type: 'string' },
+      by: { type: 'string' },
+      pending: { type: 'boolean', default: false },
+      now: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    })
+    const { now, json, ...filters } = values
+    if (filters.id === '')
+      throw new UsageError('--id needs the id of an escalation; see hivelog audit --help')
+    const options: AuditOptions = { ...filters, context: CONTEXT, ...(now && { asOf: Date.now() }) }
+    const trail = await auditTrail(positionals.length > 0 ? positionals : [defaultFile()], options)
+    const isUnknown = filters.id !== undefined && !hasAny(trail)
+    const output = new Output()
+    if (json) await output.line(JSON.stringify(trail))
+    else if (!isUnknown)
+      for (const line of new View(filters.id !== undefined).lines(trail)) await output.line(line)
+    await output.flush()
+    if (isUnknown && !json) process.stderr.write(`hivelog: ${unknownId(filters.id as string, trail)}\n`)
+    return isUnknown || !trail.ok ? 1 : 0
+  },
+}
+
+const hasAny = ({ cases, orphans }: AuditTrail): boolean => cases.length + orphans.length > 0
+
+function unknownId(id: string, { escalations, approvals }: AuditTrail): string {
+  const read = `${counted(escalations, 'escalation')} and ${counted(approvals, 'approval')} read`
+  return `nothing that is asked for has the id ${clean(id)} (${read}); --match TEXT finds by subject`
+}
+
+const LOOK: Record<AuditStatus, { sign: string; style: Style }> = {
+  approved: { sign: '✔', style: 'green' },
+  rejected: { sign: '✘', style: 'red' },
+  pending: { sign: '▲', style: 'alarm' },
+  contradicted: { sign: '!', style: 'alarm' },
+  unclear: { sign: '!', style: 'alarm' },
+}
+
+/** The trail as text. Everything in it comes from logs that may be hostile, so all is cleaned. */
+class View {
+  /** Also says of each line whether it is sealed. */
+  readonly #full: boolean
+  readonly #look = look()
+
+  constructor(full: boolean) {
+    this.#full = full
+  }
+
+  *lines(trail: AuditTrail): Generator<string> {
+    for (const each of trail.cases) {
+      yield* this.#case(each)
+      yield ''
+    }
+    for (const orphan of trail.orphans) {
+      const { id, outcome } = orphan
+      const which = id === undefined ? 'an approval without an id' : 'an id that nobody escalated'
+      yield this.#row(`! ${outcome}  ${which}`, clean(id ?? ''), 'alarm')
+      yield* this.#decision(orphan)
+      yield ''
+    }
+    yield* this.#summary(trail)
+  }
+
+  *#case(each: AuditCase): Generator<string> {
+    const { id, status, subject, asker, to, ts, place } = each
+    const { sign, style } = LOOK[status]
+    const title = subject === undefined ? '(no subject)' : `"${clean(subject)}"`
+    yield this.#row(`${sign} ${status}  ${title}`, clean(id ?? '(no id)'), style)
+    const who = `${nameOf(asker)} → ${clean(to ?? '?')}`
+    yield this.#row(`  asked     ${clock(ts, true)}  by ${who}`, this.#at(place))
+    for (const decision of each.decisions) yield* this.#decision(decision)
+    if (each.moreDecisions !== undefined) {
+      yield `  … and ${counted(each.moreDecisions, 'decision')} more of that id`
+    }
+    if (each.waitingMs !== undefined) yield `  pending   for ${duration(each.waitingMs)}`
+    for (const { kind, message } of each.problems) yield this.#row(`  ! ${kind}: ${message}`, '', 'alarm')
+    if (this.#full) yield* this.#details(each)
+  }
+
+  *#decision(decision: AuditDecision): Generator<string> {
+    const { ts, outcome, by, value, note, tookMs, place } = decision
+    const took = tookMs === undefined ? '' : ` after ${duration(tookMs)}`
+    const what = value === undefined ? '' : `  approve: ${clean(value)}`
+    const text = `${clock(ts, true)}  by ${clean(by ?? '(nobody named)')}${took}${what}`
+    yield this.#row(`  ${pad(outcome, 9)} ${text}`, this.#at(place))
+    if (note !== undefined) yield* this.#text('note', note)
+  }
+
+  /** What only the full view has room for. */
+  *#details({ asker, subject, before = [] }: AuditCase): Generator<string> {
+    const { parent, role } = asker
+    if (role !== undefined) yield* this.#text('role', role)
+    if (parent !== undefined) yield* this.#text('parent', parent)
+    if (subject !== undefined) yield* this.#text('subject', subject)
+    if (before.length === 0) return
+    yield this.#row(`  just before that, by or to ${clean(asker.agentId ?? '?')}:`, '')
+    for (const { event, place } of before) {
+      const at = whereIs(place)
+      const width = Math.max(20, this.#look.width - columns(at) - 4)
+      yield this.#row(`  ${formatEvent(event, { width, date: true })}`, at)
+    }
+  }
+
+  /** A named text: all of it in the full view, else what fits. */
+  *#text(name: string, text: string): Generator<string> {
+    const width = Math.max(20, this.#look.width - 12)
+    const lines = this.#full ? broken(clean(text), width) : [fit(clean(text), width)]
+    for (const [i, line] of lines.entries()) yield `  ${pad(i === 0 ? name : '', 9)} ${line}`
+  }
+
+  *#summary(trail: AuditTrail): Generator<string> {
+    const { escalations, approvals, cases, orphans, events, counts, problems, notListed, asOf } = trail
+    const { color } = this.#look
+    const read = counted(events, 'event')
+    if (escalations + approvals === 0) {
+      const log = trail.files.length === 1 ? 'this log' : 'these logs'
+      yield `no escalations are recorded in ${log} (${read} read)`
+    } else if (!hasAny(trail)) {
+      yield `nothing that is asked for (${counted(escalations, 'escalation')} in ${read})`
+    } else {
+      const parts = Object.entries(counts).filter(([, count]) => count > 0)
+      const statuses = parts.map(([status, count]) => `${grouped(count)} ${status}`).join(', ')
+      const answering = orphans.length === 0 ? [] : [`${counted(orphans.length, 'approval')} of nothing`]
+      const asked = cases.length === 0 ? [] : [`${counted(cases.length, 'escalation')}: ${statuses}`]
+      yield [...asked, ...answering].join('; ')
+      if (counts.pending > 0 && asOf !== undefined) yield `pending is measured to ${clock(asOf, true)}`
+      yield* this.#seals(trail)
+    }
+    if (notListed.escalations > 0) {
+      yield `too many to list: ${counted(notListed.escalations, 'escalation')} more; use --id`
+    }
+    if (notListed.approvals > 0) yield `not judged: ${counted(notListed.approvals, 'approval')}; use --id`
+    if (trail.malformed > 0)
+      yield `not read: ${counted(trail.malformed, 'malformed line')}; see hivelog verify`
+    if (trail.lost > 0) yield `lost, as the writer says (log.gap): ${counted(trail.lost, 'event')}`
+    if (problems.length > 0) yield paint(`WRONG: ${counted(problems.length, 'finding')}`, 'red', color)
+  }
+
+  *#seals({ cases, orphans }: AuditTrail): Generator<string> {
+    const places = [...cases.flatMap((each) => [each, ...each.decisions]), ...orphans].map(
+      ({ place }) => place,
+    )
+    const sealed = places.filter((place) => place.sealed).length
+    const lines = places.length === 1 ? 'this line' : `these ${counted(places.length, 'line')}`
+    if (sealed === 0) yield `no seal vouches for ${lines}`
+    else if (sealed === places.length)
+      yield `seals vouch for ${places.length === 1 ? '' : 'all '}${lines}; hivelog verify checks them`
+    else yield `seals vouch for ${grouped(sealed)} of ${lines}; hivelog verify checks them`
+  }
+
+  #at(place: AuditPlace): string {
+    return this.#full ? `${whereIs(place)} ${place.sealed ? 'sealed' : 'unsealed'}` : whereIs(place)
+  }
+
+  /** Text to the left, cut to fit, and what must be seen whole to the right. */
+  #row(text: string, right: string, style: Style = 'plain'): string {
+    const { width, color } = this.#look
+    const end = fit(right, width >> 1)
+    const endSize = columns(end)
+    const room = end === '' ? width : width - endSize - 2
+    let left = text
+    // Measuring is slow: what is surely too long is not measured.
+    let size = text.length > 2 * room ? room + 1 : columns(text)
+    if (size > room) {
+      left = fit(text, room)
+      size = columns(left)
+    }
+    const gap = end === '' ? '' : ' '.repeat(Math.max(2, width - size - endSize))
+    return `${paint(left, style, color)}${gap}${paint(end, 'dim', color)}`
+  }
+}
+
+const whereIs = ({ file, line, seq }: AuditPlace): string =>
+  `${clean(basename(file))}${line === undefined ? '' : `:${line}`} seq ${seq}`
+
+/** `Coder (coder)` */
+function nameOf({ agentId = '?', name }: AuditCase['asker']): string {
+  return clean(name === undefined || name === agentId ? agentId : `${name} (${agentId})`)
+}
+
+/** Text in lines of a width, broken at spaces where there are any. */
+function broken(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    let rest = word
+    if (line !== '' && columns(line) + 1 + columns(rest) > width) {
+      lines.push(line)
+      line = ''
+    }
+    while (columns(rest) > width) {
+      const characters = Array.from(rest)
+      lines.push(characters.slice(0, width >> 1).join(''))
+      rest = characters.slice(width >> 1).join('')
+    }
+    line = line === '' ? rest : `${line} ${rest}`
+  }
+  return [...lines, line]
+}

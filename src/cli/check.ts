@@ -1,0 +1,259 @@
+/** `hivelog check` */
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { CheckReport } from '../replay/check/checker.js'
+import type { CheckFinding } from '../replay/check/findings.js'
+import {
+  CHECK_RULES,
+  type CheckRule,
+  isRule,
+  RULE_IDS,
+  type RuleOption,
+  SEVERITIES,
+  type Severity,
+} from '../replay/check/rules.js'
+import { parseConfig, Settings } from '../replay/check/settings.js'
+import { type CheckOptions, checkWith } from '../replay/check.js'
+import { type Command, oneFile, parse, UsageError } from './args.js'
+import { look, Output } from './output.js'
+import { clean, columns, counted, duration, grouped, paint, type Style } from './text.js'
+import { parseDuration } from './times.js'
+
+/** Looked for beside the log. */
+const CONFIG_NAME = '.hivelog-check.json'
+
+const help = `Usage: hivelog check [OPTIONS] [FILE|-]
+
+Finds what went wrong without anyone logging an error: messages that nobody got
+or drained, escalations without an answer, loops, retry storms, agents gone
+silent, cost spikes, lost lines. hivelog check --list-rules names all rules.
+
+      --fail-on LEVEL    exit with 1 when something of this level or worse is
+                         found: error (default), warning, info, none
+      --after TIME       when an escalation is overdue, such as 30m (default 1h)
+      --only ID[,ID]     these rules alone
+      --off ID[,ID]      not these rules
+      --rule SETTING     ID=off, ID=error|warning|info or ID.OPTION=VALUE, such
+                         as retry-storm.max=20; may be given more than once
+      --config FILE      {"rules": {"ID": "off" | "error" | "warning" | "info" |
+                         {"severity": …, OPTION: …}}}; options above win.
+                         Default: ${CONFIG_NAME} in the folder of the
+                         log, if there is one
+      --no-config        do not look for that file
+      --live             measure waiting up to now, not to the last event
+      --closed           the hive has ended: whatever still waits is found, and
+                         agents without an exit are lost
+      --list-rules       the rules, their level and options
+      --json             one JSON object: {"file", "ok", "failOn", "config",
+                         "lines", "events", "malformed", "firstTs", "lastTs",
+                         "counts": {"error", "warning", "info"}, "findings":
+                         [{"rule", "severity", "message", "count", "agents",
+                         "first", "last", "places"}], "omitted", "notes"};
+                         a place is {"file", "line", "seq"}
+      --help             this text
+
+FILE is $HIVELOG_FILE or hive.jsonl by default; - is standard input.
+Exit code 0: nothing of that level; 1: something found; 2: bad use.
+
+Example: hivelog check --fail-on warning --off early-message hive.jsonl
+`
+
+type FailOn = Severity | 'none'
+
+export const command: Command = {
+  help,
+  async run(args) {
+    const { values, positionals } = parse('check', args, {
+      'fail-on': { type: 'string', default: 'error' },
+      after: { type: 'string' },
+      only: { type: 'string', multiple: true, default: [] },
+      off: { type: 'string', multiple: true, default: [] },
+      rule: { type: 'string', multiple: true, default: [] },
+      config: { type: 'string' },
+      'no-config': { type: 'boolean', default: false },
+      live: { type: 'boolean', default: false },
+      closed: { type: 'boolean', default: false },
+      'list-rules': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    })
+    const output = new Output()
+    if (values['list-rules']) {
+      for (const line of ruleLines()) await output.line(line)
+      await output.flush()
+      return 0
+    }
+    const file = oneFile('check', positionals)
+    const failOn = levelOf(values['fail-on'])
+    const settings = new Settings()
+    const config = values.config ?? (values['no-config'] ? undefined : configBeside(file))
+    if (config !== undefined) settings.apply(parseConfig(readConfig(config), config), config)
+    const only = ids('--only', values.only)
+    if (only.length > 0) settings.only(only)
+    for (const id of ids('--off', values.off)) settings.apply({ [id]: 'off' }, '--off')
+    if (values.after !== undefined) {
+      settings.apply(
+        { 'unanswered-escalation': { after: parseDuration('--after', values.after) } },
+        '--after',
+      )
+    }
+    for (const text of values.rule) settings.apply(ruleOf(text), '--rule')
+    const options: CheckOptions = { closed: values.closed }
+    if (values.live) options.now = Date.now()
+    const report = await checkWith(file, settings, options)
+    const ok = !SEVERITIES.some((severity) => report.counts[severity] > 0 && isAtLeast(severity, failOn))
+    if (values.json) {
+      const { file: _, ...rest } = report
+      const used = config === undefined ? {} : { config }
+      await output.line(JSON.stringify({ file, ok, failOn, ...used, ...rest }))
+    } else {
+      for (const line of reportLines(report, config)) await output.line(line)
+    }
+    await output.flush()
+    return ok ? 0 : 1
+  },
+}
+
+function levelOf(value: string): FailOn {
+  if (value === 'none' || SEVERITIES.includes(value as Severity)) return value as FailOn
+  throw new UsageError(`--fail-on needs error, warning, info or none, not '${value}'`)
+}
+
+function isAtLeast(severity: Severity, level: FailOn): boolean {
+  return level !== 'none' && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(level)
+}
+
+function configBeside(file: string): string | undefined {
+  const config = join(file === '-' ? '.' : dirname(file), CONFIG_NAME)
+  return existsSync(config) ? config : undefined
+}
+
+function readConfig(config: string): string {
+  try {
+    return readFileSync(config, 'utf8')
+  } catch (error) {
+    throw new UsageError(`cannot read the config ${config}: ${(error as Error).message}`)
+  }
+}
+
+function ids(option: string, values: readonly string[]): CheckRule[] {
+  return values
+    .flatMap((value) => value.split(','))
+    .map((id) => {
+      if (isRule(id)) return id
+      throw new UsageError(`${option}: there is no rule '${id}'; the rules are ${RULE_IDS.join(', ')}`)
+    })
+}
+
+/** `retry-storm=off`, `retry-storm.max=20` */
+function ruleOf(text: string): Record<string, unknown> {
+  const match = /^([^=.]+)(?:\.([^=]+))?=(.*)$/.exec(text)
+  if (match === null) {
+    throw new UsageError(`--rule needs ID=off, ID=error|warning|info or ID.OPTION=VALUE, not '${text}'`)
+  }
+  const [, id = '', option, value = ''] = match
+  if (option === undefined) return { [id]: value }
+  const options: Readonly<Record<string, RuleOption>> = isRule(id) ? CHECK_RULES[id].options : {}
+  const type = Object.hasOwn(options, option) ? options[option]?.type : undefined
+  if (type === 'names') return { [id]: { [option]: value.split(',') } }
+  return { [id]: { [option]: /^\d+(?:\.\d+)?$/.test(value) ? Number(value) : value } }
+}
+
+function ruleLines(): string[] {
+  const longest = Math.max(...RULE_IDS.map((id) => id.length))
+  return RULE_IDS.flatMap((id) => {
+    const { severity, about, options } = CHECK_RULES[id]
+    const tuned = Object.entries<RuleOption>(options).map(([name, option]) => {
+      const { type, default: value } = option
+      const shown = type === 'duration' ? duration(value as number) : JSON.stringify(value)
+      return `    ${name}=${shown
+        .replace(/\.0 /, '')
+        .replace(/ 0 \w+$/, '')
+        .replace(/ (?=[a-z])/g, '')}  ${option.about}`
+    })
+    return [`${id.padEnd(longest)}  ${severity}`, ...wrap(about, 78).map((line) => `  ${line}`), ...tuned]
+  })
+}
+
+const STYLES: Record<Severity, Style> = { error: 'red', warning: 'yellow', info: 'blue' }
+/** Width of the longest level and the gap after it. */
+const INDENT = 9
+/** Findings of one rule that people are shown. */
+const MAX_SHOWN = 20
+
+function reportLines(report: CheckReport, config: string | undefined): string[] {
+  const { color, width } = look()
+  const { file, counts, findings, events } = report
+  const lines: string[] = []
+  const shown = new Map<CheckRule, number>()
+  for (const finding of findings) {
+    const count = (shown.get(finding.rule) ?? 0) + 1
+    shown.set(finding.rule, count)
+    if (count <= MAX_SHOWN) lines.push(...findingLines(finding, file, width, color))
+  }
+  for (const [rule, count] of shown) {
+    if (count > MAX_SHOWN) lines.push(`… and ${grouped(count - MAX_SHOWN)} more ${rule}; see --json`)
+  }
+  const notes = config === undefined ? report.notes : [...report.notes, `rules as ${config} has them`]
+  for (const note of notes)
+    lines.push(
+      ...wrap(`note: ${clean(note)}`, width - 6).map((line, i) => (i === 0 ? line : `      ${line}`)),
+    )
+  const found = SEVERITIES.filter((severity) => counts[severity] > 0)
+  const inEvents = counted(events, 'event')
+  if (found.length === 0) {
+    lines.push(paint(`ok: ${clean(file)}: ${inEvents}, nothing found`, 'green', color))
+    return lines
+  }
+  const sums = found.map((severity) =>
+    severity === 'info' ? `${grouped(counts.info)} info` : counted(counts[severity], severity),
+  )
+  lines.push(paint(`${sums.join(', ')} in ${inEvents}`, STYLES[found[0] as Severity], color))
+  return lines
+}
+
+function findingLines(finding: CheckFinding, file: string, width: number, color: boolean): string[] {
+  const { rule, severity, message } = finding
+  const [first = '', ...rest] = wrap(
+    `${rule}  ${clean(whereOf(finding, file))}  ${clean(message)}`,
+    width - INDENT,
+  )
+  return [
+    `${paint(severity, STYLES[severity], color)}${' '.repeat(INDENT - severity.length)}${first}`,
+    ...rest.map((line) => ' '.repeat(INDENT) + line),
+  ]
+}
+
+/** `line 12`, `line 12–15`; with the segment's name where it is not the live file. */
+function whereOf({ first, last }: CheckFinding, file: string): string {
+  if (first.file !== last.file && first.seq !== undefined && last.seq !== undefined) {
+    return `seq ${grouped(first.seq)}–${grouped(last.seq)}`
+  }
+  if (first.line === undefined)
+    return first.seq === undefined ? basename(first.file) : `seq ${grouped(first.seq)}`
+  const range = last.line === undefined || last.line === first.line ? '' : `–${grouped(last.line)}`
+  const segment = first.file === file ? '' : `${basename(first.file)} `
+  return `${segment}line ${grouped(first.line)}${range}`
+}
+
+/** Breaks text at its spaces, and words that are longer than a line. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line: string | undefined
+  for (let word of text.split(' ')) {
+    if (line !== undefined && columns(line) + 1 + columns(word) <= width) {
+      line = `${line} ${word}`
+      continue
+    }
+    if (line !== undefined) lines.push(line.trimEnd())
+    while (columns(word) > width && word.length > 1) {
+      const characters = [...word]
+      let end = Math.min(width, characters.length - 1)
+      while (end > 1 && columns(characters.slice(0, end).join('')) > width) end--
+      lines.push(characters.slice(0, end).join(''))
+      word = characters.slice(end).join('')
+    }
+    line = word
+  }
+  if (line !== undefined) lines.push(line.trimEnd())
+  return lines
+}

@@ -1,0 +1,122 @@
+/** `hivelog waits` */
+
+import type { MutualWait } from '../replay/waits/mutual.js'
+import { type WaitBy, type WaitPlace, type WaitReport, type WaitRow, waitReport } from '../replay/waits.js'
+import { type Command, oneFile, parse, UsageError } from './args.js'
+import { look, Output } from './output.js'
+import { table } from './table.js'
+import { clean, clock, counted, duration, fit, grouped } from './text.js'
+
+const help = `Usage: hivelog waits [--by WHAT] [--json] [FILE|-]
+
+What agents waited for, who held it, and how long that took in total. - is
+standard input.
+
+      --by WHAT    resource (default), agent (who waited), holder, or pair
+                   (who waited ← who held)
+      --json       one JSON object: {"file", "lines", "events", "malformed",
+                   "lost", "by", "total": ROW, "rows": [ROW], "others": ROW,
+                   "badDurations", "mutual": [{"agents", "resources",
+                   "times", "longestMs", "longestTs", "seqs"}]}; ROW is
+                   {"key", "waits", "totalMs", "p95Ms", "maxMs", "longest":
+                   {"ts", "ms", "file", "line", "seq", "agentId",
+                   "resource", "holder"}, "agents": [ID], "holders": [ID]};
+                   "total" and "others" are left out where there is nothing
+      --help       this text
+
+Longest total first. p95 is exact up to 512 waits of a group, else within 1 %.
+Past 1,000 groups, waits are counted under "(others)". Two agents that waited
+for each other at the same time, for different things, are named: that is what
+a deadlock looks like. Circles of three and more are not looked for.
+
+FILE is $HIVELOG_FILE or hive.jsonl by default.
+Exit code 0, also where agents waited for each other; 2: bad use.
+
+Example: hivelog waits --by pair hive.jsonl
+`
+
+const BY: readonly string[] = ['resource', 'agent', 'holder', 'pair'] satisfies WaitBy[]
+const MAX_MUTUAL = 10
+
+export const command: Command = {
+  help,
+  async run(args) {
+    const { values, positionals } = parse('waits', args, {
+      by: { type: 'string', default: 'resource' },
+      json: { type: 'boolean', default: false },
+    })
+    if (!BY.includes(values.by))
+      throw new UsageError(`--by needs one of ${BY.join(', ')}, not '${values.by}'`)
+    const report = await waitReport(oneFile('waits', positionals), { by: values.by as WaitBy })
+    const output = new Output()
+    if (values.json) await output.line(JSON.stringify(report))
+    else for (const line of reportLines(report)) await output.line(line)
+    await output.flush()
+    return 0
+  },
+}
+
+function* reportLines(report: WaitReport): Generator<string> {
+  const { by, rows, total, others, badDurations, malformed, lost, events, mutual } = report
+  const { width } = look()
+  if (total === undefined) {
+    yield `no waits are recorded in this log (${counted(events, 'event')} read)`
+  } else {
+    yield `${counted(total.waits, 'wait')}, ${duration(total.totalMs)} in total`
+    if (total.longest !== undefined) yield fit(`longest: ${longest(total.longest)}`, width)
+    const people = { resource: ['waited', 'held'], agent: ['held'], holder: ['waited'], pair: [] }[by]
+    const all = [...rows, ...(others === undefined ? [] : [others])]
+    yield* table(
+      [by, ...people, 'total', 'waits', 'p95', 'max', 'longest at'],
+      all.map((row) => cells(row, people)),
+      { width, textColumns: 1 + people.length },
+    )
+  }
+  yield* mutualLines(mutual, width)
+  if (others !== undefined)
+    yield `(others): past ${grouped(rows.length)} keys, ${counted(others.waits, 'wait')} are counted together`
+  if (badDurations > 0) {
+    yield `durations that are missing, no number, or negative: ${grouped(badDurations)}, not counted as time`
+  }
+  if (malformed > 0) yield `not read: ${counted(malformed, 'malformed line')}; see hivelog verify`
+  if (lost > 0) yield `lost, as the writer says (log.gap): ${counted(lost, 'event')}`
+}
+
+function cells(row: WaitRow, people: readonly string[]): string[] {
+  const { totalMs, waits, p95Ms, maxMs } = row
+  return [
+    row.key,
+    ...people.map((side) => names(side === 'held' ? row.holders : row.agents)),
+    duration(totalMs),
+    grouped(waits),
+    ...[p95Ms, maxMs].map((ms) => (ms === undefined ? '-' : duration(ms))),
+    row.longest === undefined ? '-' : `seq ${row.longest.seq}`,
+  ]
+}
+
+function names(ids: readonly string[]): string {
+  const shown = ids.slice(0, 2).join(', ')
+  return ids.length > 2 ? `${shown} +${ids.length - 2}` : shown || '?'
+}
+
+function longest({ ts, ms, agentId, resource, holder, seq, line }: WaitPlace): string {
+  const held = holder === undefined ? '' : `, held by ${clean(holder)}`
+  const place = line === undefined ? `seq ${seq}` : `line ${line}, seq ${seq}`
+  const what = `${clean(agentId ?? '?')} for ${clean(resource ?? '?')}${held}`
+  return `${duration(ms)} until ${clock(ts, true)} (${place}): ${what}`
+}
+
+function* mutualLines(mutual: readonly MutualWait[], width: number): Generator<string> {
+  if (mutual.length === 0) return
+  yield ''
+  yield 'waited for each other at the same time:'
+  for (const { agents, resources, times, longestMs, longestTs, seqs } of mutual.slice(0, MAX_MUTUAL)) {
+    const [a, b] = agents.map(clean)
+    const [first, second] = resources.map(clean)
+    const often = times > 1 ? `, ${grouped(times)} times` : ''
+    const when = `${duration(longestMs)} from ${clock(longestTs, true)} (seq ${seqs[0]} and ${seqs[1]})${often}`
+    yield fit(`  ${when}`, width)
+    yield fit(`    ${a} for ${first}, ${b} for ${second}`, width)
+  }
+  if (mutual.length > MAX_MUTUAL) yield `  … and ${grouped(mutual.length - MAX_MUTUAL)} more; see --json`
+}
