@@ -13,7 +13,13 @@ export {
   type KnownKind,
 } from './events/kinds.js'
 export type { RedactOptions } from './events/redact.js'
+export { type ExportOptions, type ExportReport, exportLog } from './export/export-log.js'
+export { type RebuildOptions, type RebuildReport, rebuildSpans } from './export/rebuild-spans.js'
+export { type CommitOptions, type CommitReport, commitLog } from './git/commit.js'
+export { CommitError, type CommitErrorCode } from './git/errors.js'
+export type { CommitBatch, CommitMessage } from './git/message.js'
 export type { Agent } from './hive/agent.js'
+export type { GitOptions } from './hive/git.js'
 export type { Hive } from './hive/hive.js'
 export type {
   ApproveInput,

@@ -21,6 +21,8 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
   calls: { summary: 'show which external APIs were called', load: () => import('./calls.js') },
   waits: { summary: 'show what agents waited for', load: () => import('./waits.js') },
   cost: { summary: 'show what model calls used and cost', load: () => import('./cost.js') },
+  export: { summary: 'send spans to a trace backend, or write a table', load: () => import('./export.js') },
+  commit: { summary: 'commit a log to its git repository', load: () => import('./commit.js') },
 }
 
 function usage(): string {

@@ -4,18 +4,14 @@ import { Redactor } from '../events/redact.js'
 import { Scrubber } from '../events/scrub.js'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
-import {
-  createProvider,
-  ensureDiagLogger,
-  HiveIdGenerator,
-  type ProviderOptions,
-  register,
-} from '../otel/provider.js'
+import { createProvider, ensureDiagLogger, type ProviderOptions, register } from '../otel/provider.js'
 import { newSessionId, type RecorderOptions } from '../otel/recorder.js'
 import { VERSION } from '../version.js'
 import { HiveCore } from './core.js'
 import { inheritedContext } from './environment.js'
+import { type GitOptions, scheduleCommits } from './git.js'
 import { Hive } from './hive.js'
+import { RecoveryIdGenerator, recover } from './recover.js'
 
 export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOptions {
   /**
@@ -34,6 +30,19 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
   maxSpanAgeMs?: number
   /** Milliseconds that `shutdown` waits for a trace backend. Default 5,000. */
   shutdownTimeoutMs?: number
+  /**
+   * Commits the log to the git repository that it lies in, every `everyMs` and at `shutdown`, beside recording and
+   * never in its way; a process that ends without `shutdown` makes no last commit. What goes wrong is told to the diag
+   * logger, once. Default: no commits.
+   */
+  git?: GitOptions
+  /**
+   * After a crash: end what the processes before left open in this log. Each agent without an exit gets an `exit` line
+   * with status `lost`, in its old session, and its open span is sent to the trace exporters with the ids that it had,
+   * ended at its last event. Done in the background, from the last 256 MiB of the log; one line to the diag logger
+   * says what was found. Default false.
+   */
+  recover?: boolean
 }
 
 /**
@@ -67,13 +76,23 @@ export function startRegistered(options: HiveOptions): { hive: Hive; setRoot(roo
     maxEventsPerSpan: positive(options.maxEventsPerSpan, 'OTEL_SPAN_EVENT_COUNT_LIMIT', 100),
     maxSpanAgeMs: options.maxSpanAgeMs ?? 300_000,
   })
+  const git = scheduleCommits(exporter, options.git)
+  const recovery =
+    options.recover === true && exporter !== undefined
+      ? recover({
+          recorder: exporter.recorder,
+          tracer: provider.getTracer('hivelog', VERSION),
+          idGenerator: own?.idGenerator,
+        })
+      : undefined
   const hive = new Hive({
     core,
     incoming: inheritedContext(),
     provider,
     async shutdown() {
+      await recovery?.finish(options.shutdownTimeoutMs ?? 5_000)
       await Promise.all([
-        exporter?.shutdown(),
+        exporter?.shutdown().finally(() => git?.finish()),
         own && endWithin(own.provider, options.shutdownTimeoutMs ?? 5_000),
       ])
       own?.registration.unregister()
@@ -89,7 +108,7 @@ function spanScrubber({ redact, maxFieldBytes }: HiveOptions): Scrubber {
 }
 
 function ownProvider(options: HiveOptions, exporter: JsonlSpanExporter | undefined) {
-  const idGenerator = new HiveIdGenerator()
+  const idGenerator = new RecoveryIdGenerator()
   const processors = exporter === undefined ? [] : [new HiveSpanProcessor({ exporter })]
   const provider = createProvider(options, idGenerator, processors)
   return { provider, idGenerator, registration: register(provider) }

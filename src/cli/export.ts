@@ -1,0 +1,295 @@
+/** `hivelog export` */
+import { statSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { DiagLogLevel, diag } from '@opentelemetry/api'
+import { exportCsv } from '../export/csv.js'
+import { type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
+import type { RebuildOptions } from '../export/rebuild-spans.js'
+import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
+import { Output } from './output.js'
+import { clean, counted } from './text.js'
+
+const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE|-]
+
+Rebuilds the spans of a log and sends them to a trace backend, with the trace
+and span ids that they had when they were live. In logs without ids these are
+derived from the content, the same each time. Agents without an exit end at
+their last event, with the status 'lost'. A backend that has a span already may
+show it twice: --trace, --session, --from and --to send only what is missing.
+
+      --otlp URL          OTLP/HTTP endpoint; a URL without a path gets
+                          /v1/traces. Default: what the environment says,
+                          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or
+                          OTEL_EXPORTER_OTLP_ENDPOINT; else port 4318 here
+      --header KEY=VALUE  a header of each request; may be repeated
+      --service-name S    service.name; default: $OTEL_SERVICE_NAME, else hive
+      --format FORMAT     otlp (default): send; otlp-json: write the OTLP file
+                          format, a request a line; csv: write a table, a row an
+                          event (other fields are JSON in the last column; texts
+                          that begin like a formula get an apostrophe before)
+  -o, --output FILE       where otlp-json and csv go; default: standard output.
+                          The file is made readable by its owner only
+      --force             write over the output file
+      --session ID        only spans (rows) of this session
+      --trace ID          only spans (rows) of this trace
+      --from SEQ          only spans with a line from this seq on, each whole
+      --to SEQ            only spans with a line up to this seq, each whole
+      --json              the summary as one JSON object: {"file", "to",
+                          "spans", "events", "traces", "unsent", "lost" (agents
+                          without exit), "late" (events after their span's end),
+                          "unlinked" (drained messages without a sender), "cut"
+                          (values), "evicted" (spans ended to bound memory),
+                          "malformed", "error"}; for csv {"file", "to", "rows",
+                          "malformed"}; on standard error when the data goes to
+                          standard output
+      --help              this text
+
+FILE is $HIVELOG_FILE or hive.jsonl by default.
+Exit code 0: all sent or written; 1: not all could be; 2: bad use.
+
+Example: hivelog export hive.jsonl --otlp http://localhost:4318
+`
+
+export const command: Command = {
+  help,
+  async run(args) {
+    const { values, positionals } = parse('export', args, {
+      otlp: { type: 'string' },
+      header: { type: 'string', multiple: true, default: [] },
+      'service-name': { type: 'string' },
+      format: { type: 'string', default: 'otlp' },
+      output: { type: 'string', short: 'o' },
+      force: { type: 'boolean', default: false },
+      session: { type: 'string' },
+      trace: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    })
+    const file = oneFile('export', positionals)
+    const { format, output, json } = values
+    if (format !== 'otlp' && format !== 'otlp-json' && format !== 'csv') {
+      throw new UsageError(`--format is otlp, otlp-json or csv, not '${format}'`)
+    }
+    if (format === 'otlp') {
+      if (output !== undefined) throw new UsageError('--output needs --format otlp-json or csv')
+      const headers = headersOf(values.header)
+      return sendSpans(file, { ...rebuildOptions(values), url: values.otlp, headers, json })
+    }
+    if (values.otlp !== undefined) throw new UsageError(`--otlp sends; it cannot go with --format ${format}`)
+    return writeFile(file, format, output, rebuildOptions(values), { force: values.force, json })
+  },
+}
+
+interface Values {
+  'service-name'?: string | undefined
+  session?: string | undefined
+  trace?: string | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+
+function rebuildOptions({ 'service-name': serviceName, session, trace, from, to }: Values): RebuildOptions {
+  if (trace !== undefined && !/^[0-9a-f]{32}$/i.test(trace)) {
+    throw new UsageError(`--trace needs 32 hex digits, not '${trace}'`)
+  }
+  return {
+    ...(serviceName !== undefined && { serviceName }),
+    ...(session !== undefined && { session }),
+    ...(trace !== undefined && { trace: trace.toLowerCase() }),
+    ...(from !== undefined && { from: wholeNumber('--from', from) }),
+    ...(to !== undefined && { to: wholeNumber('--to', to) }),
+  }
+}
+
+function headersOf(given: string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((header) => {
+      const at = header.indexOf('=')
+      if (at <= 0) throw new UsageError('--header needs KEY=VALUE')
+      return [header.slice(0, at), header.slice(at + 1)]
+    }),
+  )
+}
+
+interface Sending extends RebuildOptions {
+  url: string | undefined
+  headers: Record<string, string>
+  json: boolean
+}
+
+async function sendSpans(file: string, { url, headers, json, ...options }: Sending): Promise<number> {
+  const given = url === undefined ? undefined : endpoint(url)
+  const to = shown(given ?? fromEnvironment())
+  let isPartial = false
+  const say = (...words: unknown[]): void => {
+    const text = words.map(String).join(' ')
+    if (/partial success/i.test(text)) isPartial = true
+    process.stderr.write(`hivelog: ${clean(text.slice(0, 1000))}\n`)
+  }
+  const ignore = (): void => {}
+  diag.setLogger({ error: say, warn: say, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
+  const otlp = { ...(given !== undefined && { url: given }), headers }
+  const report = await exportLog(file, { ...options, otlp })
+  const { error, ...rest } = report
+  const output = new Output()
+  if (json) {
+    const why = error === undefined ? {} : { error: reasonOf(error) }
+    await output.line(JSON.stringify({ file, to, ...rest, ...why }))
+  } else {
+    await output.line(`sent ${summary(report)} to ${to}`)
+    for (const note of notes(report)) await output.line(note)
+  }
+  await output.flush()
+  if (error === undefined) return isPartial || isThinned(report) ? 1 : 0
+  const { spans, unsent } = report
+  process.stderr.write(
+    `hivelog: cannot send to ${to}: ${clean(reasonOf(error))}; ${counted(spans, 'span')} sent, ${counted(unsent, 'span')} not\n`,
+  )
+  return 1
+}
+
+async function writeFile(
+  file: string,
+  format: 'otlp-json' | 'csv',
+  to: string | undefined,
+  options: RebuildOptions,
+  { force, json }: { force: boolean; json: boolean },
+): Promise<number> {
+  const target = to === undefined || to === '-' ? undefined : await create(to, file, force)
+  const output = new Output()
+  const write = (line: string): Promise<void> =>
+    target === undefined ? output.line(line) : target.line(line)
+  const place = target === undefined ? '-' : (to as string)
+  const shownPlace = target === undefined ? 'standard output' : clean(place)
+  let text: string
+  const lines: string[] = []
+  let code = 0
+  try {
+    if (format === 'csv') {
+      const { rows, malformed } = await exportCsv(file, options, write)
+      text = JSON.stringify({ file, to: place, rows, malformed })
+      lines.push(`wrote ${counted(rows, 'row')} to ${shownPlace}`, ...notes({ malformed }))
+    } else {
+      const { error, ...report } = await exportOtlpJson(file, options, write)
+      if (error !== undefined) throw error
+      text = JSON.stringify({ file, to: place, ...report })
+      if (isThinned(report)) code = 1
+      lines.push(`wrote ${summary(report)} to ${shownPlace}`, ...notes(report))
+    }
+  } finally {
+    await output.flush()
+    await target?.close()
+  }
+  const said = `${json ? text : lines.join('\n')}\n`
+  if (target === undefined) process.stderr.write(said)
+  else process.stdout.write(said)
+  return code
+}
+
+const PIECE = 256 * 1024
+
+/** A file that is written in large pieces. */
+class Target {
+  #handle: FileHandle
+  #pending: string[] = []
+  #size = 0
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  async line(text: string): Promise<void> {
+    this.#pending.push(text, '\n')
+    this.#size += text.length
+    if (this.#size >= PIECE) await this.#flush()
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#flush()
+    } finally {
+      await this.#handle.close()
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const text = this.#pending.join('')
+    this.#pending = []
+    this.#size = 0
+    await this.#handle.appendFile(text)
+  }
+}
+
+/** Makes the output file, for its owner only. */
+async function create(to: string, log: string, force: boolean): Promise<Target> {
+  if (isSame(to, log)) throw new UsageError(`${to} is the log itself; name another output file`)
+  try {
+    return new Target(await open(to, force ? 'w' : 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+      throw new UsageError(`${to} is there already; --force writes over it`)
+    }
+    throw new UsageError(`cannot write ${to}: ${(error as Error).message}`)
+  }
+}
+
+function isSame(a: string, b: string): boolean {
+  const [x, y] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }))
+  return x !== undefined && y !== undefined && x.ino === y.ino && x.dev === y.dev
+}
+
+/** Whether events are missing that a hive would have had on its spans. */
+const isThinned = ({ evicted, late }: Pick<ExportReport, 'evicted' | 'late'>): boolean =>
+  evicted > 0 && late > 0
+
+function summary({ spans, events, traces }: Pick<ExportReport, 'spans' | 'events' | 'traces'>): string {
+  return `${counted(spans, 'span')} (${counted(events, 'event')}) of ${counted(traces, 'trace')}`
+}
+
+function notes(report: Partial<ExportReport>): string[] {
+  const { lost = 0, malformed = 0, late = 0, unlinked = 0, evicted = 0, cut = 0 } = report
+  const lines: [number, string][] = [
+    [lost, `${counted(lost, 'agent')} without exit: ended at the last event, as lost`],
+    [malformed, `${counted(malformed, 'malformed line')} skipped; see hivelog verify`],
+    [late, `${counted(late, 'event')} left out: their span had ended`],
+    [unlinked, `${counted(unlinked, 'drained message')} without a link: no sender in the log, or long ago`],
+    [evicted, `${counted(evicted, 'span')} ended early: too many were open to be held in memory`],
+    [cut, `${counted(cut, 'value')} cut: too long for a backend`],
+  ]
+  return lines.filter(([count]) => count > 0).map(([, text]) => `note: ${text}`)
+}
+
+/** @throws {UsageError} */
+function endpoint(url: string): string {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new UsageError(`--otlp needs a URL like http://localhost:4318, not '${url}'`)
+  }
+  const parsed = new URL(url)
+  if (parsed.pathname === '/') parsed.pathname = '/v1/traces'
+  return parsed.href
+}
+
+/** Where the exporter sends to when it is not told. */
+function fromEnvironment(): string {
+  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, OTEL_EXPORTER_OTLP_ENDPOINT: base } = process.env
+  return traces || `${(base || 'http://localhost:4318').replace(/\/$/, '')}/v1/traces`
+}
+
+/** A URL without what should not be shown. */
+function shown(url: string): string {
+  if (!URL.canParse(url)) return clean(url)
+  const parsed = new URL(url)
+  parsed.username = ''
+  parsed.password = ''
+  parsed.search = ''
+  return clean(parsed.href)
+}
+
+function reasonOf(error: Error): string {
+  const { code, data } = error as { code?: unknown; data?: unknown }
+  const inner = error instanceof AggregateError ? (error.errors[0] as Error | undefined)?.message : undefined
+  const what = error.message || inner || String(code ?? error.name)
+  const body = typeof data === 'string' && data !== '' ? `: ${data.slice(0, 200)}` : ''
+  return `${typeof code === 'number' ? `${code} ` : ''}${what}${body}`
+}

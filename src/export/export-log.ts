@@ -1,0 +1,115 @@
+/** Sends the spans of a log to a trace backend, request by request. */
+import type { ExportResult } from '@opentelemetry/core'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import type { OtlpOptions } from '../otel/provider.js'
+import { Chunks } from './chunks.js'
+import type { RebuiltSpan } from './open-span.js'
+import { type RebuildOptions, type RebuildReport, spanBatches } from './rebuild-spans.js'
+
+export interface ExportOptions extends RebuildOptions {
+  /** Where to. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
+  otlp?: OtlpOptions
+  /** An exporter to use instead; it is shut down in the end. */
+  exporter?: SpanExporter
+}
+
+export interface ExportReport extends RebuildReport {
+  /** Spans that were sent. */
+  spans: number
+  /** Events on them. */
+  events: number
+  /** Traces that they are of; counted up to 100,000. */
+  traces: number
+  /** Values that were cut, on spans that were sent. */
+  cut: number
+  /** Spans that were not sent: those of the request that failed, and all that came later. */
+  unsent: number
+  /** Why the first request failed that did. */
+  error?: Error
+}
+
+const MAX_TRACES = 100_000
+
+/**
+ * Rebuilds the spans of the log `file` (see `rebuildSpans`) and sends them over OTLP, one request at a time. A
+ * request that fails, when the exporter has tried again as often as it does, ends the sending: the report says how
+ * much was sent, and what the error was.
+ *
+ * @throws when the file is missing, a directory, or must not be read
+ */
+export async function exportLog(file: string, options: ExportOptions = {}): Promise<ExportReport> {
+  const exporter = options.exporter ?? new OTLPTraceExporter({ ...options.otlp })
+  try {
+    return await writeSpans(file, options, (spans) => send(exporter, spans))
+  } finally {
+    await exporter.shutdown()
+  }
+}
+
+/**
+ * Writes the spans of the log `file` in the OTLP file format: JSON lines, each an export request.
+ * @param write takes a line without its newline
+ */
+export function exportOtlpJson(
+  file: string,
+  options: RebuildOptions,
+  write: (line: string) => Promise<void>,
+): Promise<ExportReport> {
+  return writeSpans(file, options, async (spans) => {
+    const bytes = JsonTraceSerializer.serializeRequest(spans)
+    if (bytes === undefined) throw new Error('spans could not be written as JSON')
+    await write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+  })
+}
+
+/** Gives all spans to `write`, in chunks; after one that it rejects, counts the others only. */
+async function writeSpans(
+  file: string,
+  options: RebuildOptions,
+  write: (spans: RebuiltSpan[]) => Promise<void>,
+): Promise<ExportReport> {
+  const traces = new Set<string>()
+  const sent = { spans: 0, events: 0, cut: 0, unsent: 0 }
+  const chunks = new Chunks()
+  let error: Error | undefined
+  const put = async (spans: RebuiltSpan[]): Promise<void> => {
+    if (error === undefined && spans.length > 0) {
+      try {
+        await write(spans)
+      } catch (reason) {
+        error = reason instanceof Error ? reason : new Error(String(reason))
+      }
+    }
+    if (error !== undefined) {
+      sent.unsent += spans.length
+      return
+    }
+    for (const span of spans) {
+      sent.spans++
+      sent.events += span.events.length
+      sent.cut += span.cut
+      if (traces.size < MAX_TRACES) traces.add(span.spanContext().traceId)
+    }
+  }
+  const batches = spanBatches(file, options)
+  let next = await batches.next()
+  for (; !next.done; next = await batches.next()) {
+    for (const span of next.value) {
+      const full = chunks.add(span)
+      if (full !== undefined) await put(full)
+    }
+  }
+  await put(chunks.rest())
+  return { ...sent, traces: traces.size, ...next.value, ...(error !== undefined && { error }) }
+}
+
+function send(exporter: SpanExporter, spans: ReadableSpan[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    exporter.export(spans, ({ code, error }: ExportResult) => {
+      if (code === 0) resolve()
+      else reject(error ?? new Error('the backend did not take the spans'))
+    })
+  })
+}

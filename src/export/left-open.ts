@@ -1,0 +1,82 @@
+/** What earlier processes left open in a log: agents without an exit, and the spans that they were on. */
+import { statSync } from 'node:fs'
+import type { SpanContext } from '@opentelemetry/api'
+import { archivedSegments } from '../file/segments.js'
+import { isMalformed } from '../reader/items.js'
+import { logBatches, type ReadOptions } from '../reader/read.js'
+import type { Life } from './life.js'
+import type { RebuiltSpan } from './open-span.js'
+import { SpanRebuilder, type Writer } from './rebuild.js'
+import { fileResource } from './rebuild-spans.js'
+
+/** Bytes of segments that are read at most, from the newest back; and of the live one, if that alone is more. */
+const MAX_BYTES = 256 * 1024 * 1024
+const MAX_LIVE_BYTES = 1024 * 1024 * 1024
+/** How much a compressed segment may grow. */
+const GZIP_RATIO = 10
+
+export interface LeftOpen {
+  /** Of agents and of the session of the process before, in the order in which they began. */
+  lives: Life[]
+  /** The span that each was on, ended at its last event. */
+  spans: RebuiltSpan[]
+  /** The process that wrote a life's beginning. */
+  writerOf(life: Life): Writer | undefined
+}
+
+/**
+ * Reads the log up to line `upTo`, the last `log.open` of which is this process's own, and gives what processes
+ * before it left open. `too large` when the live segment alone is over 1 GiB; `aborted` when `signal` was.
+ */
+export async function readLeftOpen(
+  file: string,
+  upTo: number,
+  signal: AbortSignal,
+): Promise<LeftOpen | 'too large' | 'aborted'> {
+  const range = segmentsToRead(file)
+  if (range === undefined) return 'too large'
+  let ended: Map<SpanContext, RebuiltSpan> | undefined
+  const rebuilder = new SpanRebuilder({
+    resource: fileResource(),
+    take: (span) => ended?.set(span.spanContext(), span),
+  })
+  const writers = new Map<number, Writer>()
+  for await (const items of logBatches(file, { ...range, to: upTo })) {
+    if (signal.aborted) return 'aborted'
+    for (const item of items) {
+      if (isMalformed(item)) continue
+      rebuilder.add(item)
+      if (item.event.kind === 'log.open') writers.set(rebuilder.writer.ordinal, rebuilder.writer)
+    }
+  }
+  const lives = rebuilder.open.filter((life) => isLeftBy(life, rebuilder.writer.ordinal))
+  ended = new Map()
+  rebuilder.finish()
+  const spans = lives.map((life) => ended?.get(life.current.context)).filter((span) => span !== undefined)
+  return { lives, spans, writerOf: (life) => writers.get(life.writer) }
+}
+
+/**
+ * Which segments to read: those that are not too far back. `undefined` when there is more in the live one alone than
+ * can be read beside the application's work.
+ */
+function segmentsToRead(file: string): ReadOptions | undefined {
+  let bytes = statSync(file).size
+  if (bytes > MAX_LIVE_BYTES) return undefined
+  let options: ReadOptions = { segments: false }
+  for (const segment of archivedSegments(file).reverse()) {
+    bytes += statSync(segment.file).size * (segment.gzip ? GZIP_RATIO : 1)
+    if (bytes > MAX_BYTES) break
+    options = { from: segment.firstSeq as number }
+  }
+  return options
+}
+
+/**
+ * Whether a process before the last one left it open. A session has no exit that would tell that it was recovered
+ * already, so only that of the process just before counts.
+ */
+function isLeftBy(life: Life, last: number): boolean {
+  if (!life.isOwn || life.session === undefined) return false
+  return life.agentId === undefined ? life.writer === last - 1 : life.writer < last
+}

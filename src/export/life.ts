@@ -1,0 +1,221 @@
+/**
+ * One life of an agent (or what belongs to none, of a session), as spans: parts that follow one another, and spans
+ * of other code inside them.
+ *
+ * A line names the span that its event is on, and no more. One of an agent's events on a span that was not seen
+ * before is the next part of its life, or an event that instrumented code recorded on a span of its own. The lines
+ * that follow tell which: when another line comes on the part before, that one goes on, so the new span lies within
+ * it. So the last part is complete only when the one after it is.
+ */
+import type { SpanContext } from '@opentelemetry/api'
+import { ATTR } from '../otel/span-mapping.js'
+import type { LogEntry } from '../reader/items.js'
+import { fieldsOf } from './attributes.js'
+import { type OpenSpan, RebuiltSpan, type SpanShape, type SpanSource } from './open-span.js'
+import { type AgentShape, type Ending, modelCallShape, type WorkShape } from './shapes.js'
+
+/** `maxSpanAgeMs` of a hive by default: a younger part has no reason to end after a single event. */
+const MAX_SPAN_AGE_MS = 300_000
+/** Spans of other code that are kept open within a life. */
+const MAX_INNER = 16
+
+/** Who keeps the lives. */
+export interface LifeHost {
+  /** A span is in the making. */
+  opened(span: OpenSpan, life: Life): void
+  /** A span is complete. */
+  emit(open: OpenSpan, span: RebuiltSpan): void
+}
+
+export interface LifeInput {
+  /** Left out for what belongs to no agent. */
+  agentId?: string
+  session: string | undefined
+  /** Under which it is looked up. */
+  key: string
+  shape: AgentShape
+  parent?: SpanContext | undefined
+  source: SpanSource
+  /** Ordinal of the process that wrote its beginning. */
+  writer: number
+  /** Whether the ids of its spans are the log's own. */
+  isOwn: boolean
+}
+
+/** A span of other code, within a part. */
+interface Inner {
+  span: OpenSpan
+  parent: SpanContext
+}
+
+export class Life {
+  readonly agentId: string | undefined
+  readonly session: string | undefined
+  readonly key: string
+  readonly writer: number
+  readonly isOwn: boolean
+  readonly traceId: string
+  /** `checkpoint` of its last line, -1 before the first. */
+  checkpoint = -1
+  lastTs: number
+  lastSeq: number
+  isEnded = false
+  #host: LifeHost
+  #shape: AgentShape
+  #parent: SpanContext | undefined
+  #source: SpanSource
+  #previous: OpenSpan | undefined
+  #current: OpenSpan
+  #inner: Inner[] = []
+  #parts = 0
+  #before: SpanContext | undefined
+
+  constructor(host: LifeHost, input: LifeInput, first: OpenSpan) {
+    this.agentId = input.agentId
+    this.session = input.session
+    this.key = input.key
+    this.writer = input.writer
+    this.isOwn = input.isOwn
+    this.traceId = first.context.traceId
+    this.lastTs = first.lastTs
+    this.lastSeq = first.lastSeq
+    this.#host = host
+    this.#shape = input.shape
+    this.#parent = input.parent
+    this.#source = input.source
+    this.#current = first
+    host.opened(first, this)
+  }
+
+  /** The part that goes on at present, as far as is known. */
+  get current(): OpenSpan {
+    return this.#current
+  }
+
+  /** Number of the present part, from 1. */
+  get part(): number {
+    return this.#parts + 1
+  }
+
+  /** The part that was the present one at `ts`: what the agent began then has it for a parent. */
+  partAt(ts: number): SpanContext {
+    return (this.#isCall(ts) && this.#previous ? this.#previous : this.#current).context
+  }
+
+  /** Notes a line of the agent's. */
+  touch({ event, seq }: LogEntry): void {
+    if (event.ts > this.lastTs) this.lastTs = event.ts
+    this.lastSeq = seq
+    if (Number.isSafeInteger(event.checkpoint)) this.checkpoint = event.checkpoint as number
+  }
+
+  /** The open span that a line is on, which may tell that the life goes on in the part before the last one. */
+  on(spanId: string): OpenSpan {
+    if (this.#previous?.context.spanId === spanId) this.#goBack()
+    const inner = this.#inner.find(({ span }) => span.context.spanId === spanId)
+    return inner?.span ?? this.#current
+  }
+
+  /** A line of the agent's is on a span that was not seen before. */
+  enter(span: OpenSpan): void {
+    this.#settle(span.startTs)
+    this.#previous = this.#current
+    this.#current = span
+    this.#host.opened(span, this)
+  }
+
+  /** The next part begins, for sure. */
+  continueIn(span: OpenSpan): void {
+    this.enter(span)
+    this.#settle(span.startTs)
+  }
+
+  /** Whether the span may be one of other code, within the agent's. */
+  mayBeInner(span: OpenSpan): boolean {
+    return (
+      (span === this.#current && this.#previous !== undefined) ||
+      this.#inner.some((each) => each.span === span)
+    )
+  }
+
+  /** A line tells what a span within the life was, and when it ended. */
+  endInner(span: OpenSpan, shape: WorkShape, endTs: number): void {
+    span.call = undefined
+    if (span === this.#current) this.#goBack()
+    const at = this.#inner.findIndex((each) => each.span === span)
+    const [inner] = at === -1 ? [] : this.#inner.splice(at, 1)
+    if (inner === undefined) return
+    this.#emit(span, { ...shape, parent: inner.parent, startTs: endTs - shape.ms, endTs })
+  }
+
+  /** Decides what the last span is, as far as the lines up to `ts` tell. */
+  #settle(ts: number): void {
+    const previous = this.#previous
+    if (previous === undefined) return
+    if (this.#isCall(ts)) {
+      this.#goBack()
+      return
+    }
+    this.#emitPart(previous, this.#current.startTs, { attributes: { [ATTR.continued]: true } })
+    this.#previous = undefined
+  }
+
+  /** Ends the life. @param ending left out for a session's */
+  end(ending: Ending | undefined, endTs: number): void {
+    this.isEnded = true
+    this.#settle(this.#current.startTs)
+    for (const inner of this.#inner.splice(0)) this.#emitInner(inner)
+    this.#emitPart(this.#current, endTs, ending ?? { attributes: {} })
+  }
+
+  /** The last span lies within the part before it, which goes on. */
+  #goBack(): void {
+    const previous = this.#previous
+    if (previous === undefined) return
+    const inner = { span: this.#current, parent: previous.context }
+    this.#current = previous
+    this.#previous = undefined
+    if (inner.span.call === undefined) this.#inner.push(inner)
+    const over = inner.span.call !== undefined ? inner : this.#inner.length > MAX_INNER && this.#inner.shift()
+    if (over) this.#emitInner(over)
+  }
+
+  /** Whether the last span holds a model call that came too soon after the part before to be a part itself. */
+  #isCall(ts: number): boolean {
+    return this.#current.call !== undefined && ts - this.#current.startTs < MAX_SPAN_AGE_MS
+  }
+
+  #emitPart(span: OpenSpan, endTs: number, ending: Ending): void {
+    const part = ++this.#parts
+    if (this.#before !== undefined) span.links.unshift({ context: this.#before })
+    this.#before = span.context
+    const attributes = {
+      ...this.#shape.attributes,
+      ...(part > 1 && { [ATTR.part]: part }),
+      ...ending.attributes,
+    }
+    this.#emit(span, {
+      name: this.#shape.name,
+      parent: this.#parent,
+      attributes,
+      ...(ending.status && { status: ending.status }),
+      endTs,
+    })
+  }
+
+  #emitInner({ span, parent }: Inner): void {
+    if (span.call === undefined) {
+      const attributes = this.agentId === undefined ? {} : { [ATTR.agentId]: this.agentId }
+      this.#emit(span, { name: 'hive.events', parent, attributes, endTs: span.lastTs })
+      return
+    }
+    const endTs = span.call.ts
+    const shape = modelCallShape(fieldsOf(span.call).fields, this.session)
+    this.#emit(span, { ...shape, parent, startTs: endTs - shape.ms, endTs, events: [] })
+  }
+
+  #emit(span: OpenSpan, shape: SpanShape): void {
+    this.#host.emit(span, new RebuiltSpan(span, shape, this.#source))
+    span.release()
+  }
+}

@@ -1,0 +1,151 @@
+/** Lines that carry the ids of their spans, as hivelog writes them. */
+import type { SpanContext } from '@opentelemetry/api'
+import type { HiveEvent } from '../events/kinds.js'
+import { agentField } from '../otel/span-mapping.js'
+import type { LogEntry } from '../reader/items.js'
+import { fieldsOf } from './attributes.js'
+import type { Life } from './life.js'
+import type { Lives } from './lives.js'
+import { OpenSpan, RebuiltSpan } from './open-span.js'
+import type { Writer } from './rebuild.js'
+import type { Routes } from './routes.js'
+import { agentShape, endingOf, sessionShape, workShape } from './shapes.js'
+
+type Ids = { traceId: string; spanId: string }
+
+export class OwnLines {
+  /** Events of spans that were complete. */
+  late = 0
+  #lives: Lives
+  #routes: Routes
+
+  constructor(lives: Lives, routes: Routes) {
+    this.#lives = lives
+    this.#routes = routes
+  }
+
+  add(entry: LogEntry, ids: Ids, writer: Writer): void {
+    const { event } = entry
+    const known = this.#lives.withSpan(ids.traceId, ids.spanId)
+    if (known === undefined && this.#lives.hasEnded(ids.traceId, ids.spanId)) {
+      this.late++
+      return
+    }
+    if (event.kind === 'spawn' && known === undefined) this.#spawn(entry, ids, writer)
+    else if ((event.kind === 'tool' || event.kind === 'call') && this.#work(entry, ids, known, writer)) return
+    else this.#event(entry, ids, known, writer)
+  }
+
+  #spawn(entry: LogEntry, ids: Ids, writer: Writer): void {
+    const { event } = entry
+    const session = sessionOf(event)
+    const { fields } = fieldsOf(event)
+    const { parent } = fields
+    const above =
+      typeof parent === 'string' ? this.#lives.spanOf(keyOf(session, parent), event.ts) : undefined
+    this.#begin(entry, ids, writer, typeof fields.agentId === 'string' ? fields.agentId : '', above)
+  }
+
+  #begin(entry: LogEntry, ids: Ids, writer: Writer, agentId: string, above?: SpanContext): Life {
+    const session = sessionOf(entry.event)
+    const { fields } = fieldsOf(entry.event)
+    const shape = agentShape(entry.event.kind === 'spawn' ? fields : { agentId }, session)
+    const parent = above?.traceId === ids.traceId ? above : undefined
+    const { source, ordinal } = writer
+    const key = keyOf(session, agentId)
+    const life = this.#lives.begin(
+      { agentId, session, key, shape, parent, source, writer: ordinal, isOwn: true },
+      new OpenSpan(ids.traceId, ids.spanId, entry),
+    )
+    life.touch(entry)
+    this.#lives.held(0, 0)
+    return life
+  }
+
+  #event(entry: LogEntry, ids: Ids, known: Life | undefined, writer: Writer): void {
+    const { event } = entry
+    const life = known ?? this.#lifeOf(entry, ids, writer)
+    let span = this.#lives.withSpan(ids.traceId, ids.spanId) === life ? life.on(ids.spanId) : undefined
+    if (span === undefined) {
+      span = new OpenSpan(ids.traceId, ids.spanId, entry)
+      life.enter(span)
+    }
+    if (event.kind === 'exit' && life.agentId !== undefined) {
+      // One that a later process wrote, in the place of a dead one, says nothing of when.
+      const endTs = life.writer === writer.ordinal ? event.ts : life.lastTs
+      span.touch(entry)
+      span.call = undefined
+      this.#lives.end(life, endingOf(fieldsOf(event).fields), endTs)
+      return
+    }
+    life.touch(entry)
+    span.add(entry)
+    this.#routes.follow(event, span, life)
+    this.#lives.held(1, entry.bytes)
+  }
+
+  /** A tool or a call, which has its span to itself. `false` when the span is an agent's all the same. */
+  #work(entry: LogEntry, ids: Ids, known: Life | undefined, writer: Writer): boolean {
+    const { event } = entry
+    const session = sessionOf(event)
+    const shape = workShape(event.kind as 'tool' | 'call', fieldsOf(event).fields, session)
+    if (known !== undefined) {
+      const span = known.on(ids.spanId)
+      if (!known.mayBeInner(span)) return false
+      known.touch(entry)
+      span.touch(entry)
+      known.endInner(span, shape, event.ts)
+      return true
+    }
+    const agentId = agentOf(event)
+    const life =
+      agentId === undefined ? undefined : this.#livingOf(keyOf(session, agentId), entry, ids.traceId)
+    const open = new OpenSpan(ids.traceId, ids.spanId, entry)
+    const parent = life?.partAt(event.ts)
+    const times = { startTs: event.ts - shape.ms, endTs: event.ts }
+    life?.touch(entry)
+    this.#lives.emit(open, new RebuiltSpan(open, { ...shape, ...times, parent }, writer.source))
+    return true
+  }
+
+  /** Whose event it is that is on a span that was not seen before. */
+  #lifeOf(entry: LogEntry, ids: Ids, writer: Writer): Life {
+    const { event } = entry
+    const session = sessionOf(event)
+    if (event.kind === 'approval') {
+      const life = this.#routes.escalatedBy(event)
+      if (life?.traceId === ids.traceId) return life
+    }
+    const agentId = agentOf(event)
+    // What belongs to no agent is not counted.
+    if (agentId !== undefined && typeof event.checkpoint === 'number') {
+      const living = this.#livingOf(keyOf(session, agentId), entry, ids.traceId)
+      return living ?? this.#begin(entry, ids, writer, agentId)
+    }
+    const key = `${keyOf(session, '')}\n${ids.traceId}`
+    const living = this.#lives.of(key).at(-1)
+    if (living !== undefined) return living
+    const { source, ordinal } = writer
+    const input = { session, key, shape: sessionShape(session), source, writer: ordinal, isOwn: true }
+    return this.#lives.begin(input, new OpenSpan(ids.traceId, ids.spanId, entry))
+  }
+
+  /** Of the lives of one agent (there may be two at a time, by mistake) the one whose count goes on here. */
+  #livingOf(key: string, { event }: LogEntry, traceId: string): Life | undefined {
+    const lives = this.#lives.of(key).filter((life) => life.traceId === traceId)
+    if (lives.length < 2) return lives[0]
+    const fitting = lives.filter((life) => life.checkpoint + 1 === event.checkpoint)
+    return fitting.sort((a, b) => b.lastSeq - a.lastSeq)[0] ?? lives.at(-1)
+  }
+}
+
+const keyOf = (session: string | undefined, agentId: string): string => `${session ?? ''}\n${agentId}`
+
+const sessionOf = ({ session }: HiveEvent): string | undefined =>
+  typeof session === 'string' ? session : undefined
+
+function agentOf(event: HiveEvent): string | undefined {
+  const field = agentField(event.kind)
+  const id = field === undefined ? undefined : (event as Record<string, unknown>)[field]
+  return typeof id === 'string' ? id : undefined
+}

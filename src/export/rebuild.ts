@@ -1,0 +1,162 @@
+/**
+ * Rebuilds the spans of a hive from the lines of its log: the same trace and span ids, names, parents, times,
+ * events, links and status as when they were live. Pure: entries in, spans out, each as soon as it is complete.
+ *
+ * What lines do not tell, and so is not rebuilt or may differ:
+ * - resource attributes other than `host.name` and `process.pid`, and the class of an error that ended an agent
+ *   (`error.type` is `error`);
+ * - spans of instrumented code that stand for no event, and of those that do (`execute_tool`, `chat`, HTTP calls)
+ *   the attributes and the parent that are not hivelog's: the agent's span is their parent here;
+ * - parents outside the log: a span of the application around `hive.spawn`, or of the process that `TRACEPARENT` named;
+ * - when an idle agent's span was continued without an event: the next part begins with its first event here, and
+ *   what an agent spawned or called in between is under the part before;
+ * - when a session's span ended: here with the last seal, at its last event where a crash left none; and parts of a span that held links only (more than 100
+ *   senders of one drain): their links are on the part of the drain;
+ * - whether a drain was given messages or only their ids: it links to the senders of all that the log has.
+ *
+ * Memory is bounded by what is open at a time (`Lives`), and by the messages that are remembered for links: the last 50,000
+ * at least.
+ */
+import { diag } from '@opentelemetry/api'
+import type { InstrumentationScope } from '@opentelemetry/core'
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import { type HiveEvent, isKind } from '../events/kinds.js'
+import type { LogEntry } from '../reader/items.js'
+import { VERSION } from '../version.js'
+import { ForeignLines } from './foreign-lines.js'
+import { identityOf, idsOf } from './ids.js'
+import type { Life } from './life.js'
+import { Lives } from './lives.js'
+import type { RebuiltSpan, SpanSource } from './open-span.js'
+import { OwnLines } from './own-lines.js'
+import { Routes } from './routes.js'
+
+export interface RebuilderOptions {
+  /** What all spans come from; `host.name` and `process.pid` are added from the log. */
+  resource: Resource
+  /** Events on one span of a log without ids before a continuation span begins. Default 100. */
+  maxEventsPerSpan?: number
+  /** Is given each span when it is complete. */
+  take(span: RebuiltSpan): void
+}
+
+/** A process that wrote lines. */
+export interface Writer {
+  /** Ordinal in what is read, from 0 for the lines before the first `log.open`. */
+  ordinal: number
+  pid: number | undefined
+  host: string | undefined
+  source: SpanSource
+}
+
+export class SpanRebuilder {
+  #lives: Lives
+  #routes = new Routes()
+  #own: OwnLines
+  #foreign: ForeignLines
+  #resource: Resource
+  #writer: Writer
+  #identity: string | undefined
+  /** Time of the last line if that is a seal, as the last one of a process that has ended well is. */
+  #sealedAt: number | undefined
+
+  constructor({ resource, maxEventsPerSpan = 100, take }: RebuilderOptions) {
+    this.#resource = resource
+    this.#lives = new Lives(take)
+    this.#own = new OwnLines(this.#lives, this.#routes)
+    this.#foreign = new ForeignLines(this.#lives, this.#routes, maxEventsPerSpan)
+    this.#writer = {
+      ordinal: 0,
+      pid: undefined,
+      host: undefined,
+      source: { resource, scope: scopeOf(undefined) },
+    }
+  }
+
+  /** Agents whose exit no line told. */
+  get lost(): number {
+    return this.#lives.lost
+  }
+
+  /** Lives that were ended to bound memory. */
+  get evicted(): number {
+    return this.#lives.evicted
+  }
+
+  /** Events that came when their span was complete; they are on no span. */
+  get late(): number {
+    return this.#own.late
+  }
+
+  /** Drained messages without a link: the log does not have them, or they are too long ago. */
+  get unlinked(): number {
+    return this.#routes.unlinked
+  }
+
+  /** The process that wrote the last line. */
+  get writer(): Writer {
+    return this.#writer
+  }
+
+  /** The lives that no line has ended so far. */
+  get open(): Life[] {
+    return [...this.#lives]
+  }
+
+  add(entry: LogEntry): void {
+    const { event } = entry
+    this.#identity ??= identityOf(event)
+    if (event.kind === 'log.open') this.#opened(event)
+    this.#sealedAt = event.kind === 'log.seal' ? event.ts : undefined
+    if (event.kind.startsWith('log.')) return
+    const ids = idsOf(event)
+    try {
+      if (ids === undefined) this.#foreign.add(entry, this.#identity, this.#writer)
+      else this.#own.add(entry, ids, this.#writer)
+    } catch (error) {
+      diag.error(`hivelog: line with seq ${entry.seq} cannot be put on a span`, error)
+    }
+  }
+
+  /** Ends what is open: the log ends here. */
+  finish(): void {
+    this.#endSession()
+    for (const life of this.open) this.#lives.lose(life)
+  }
+
+  /** Another process goes on with the log, unless it is the same one that begins a new segment. */
+  #opened(event: HiveEvent): void {
+    const { pid, host, writer, prev } = event as Record<string, unknown>
+    const before = this.#writer
+    if (prev !== undefined && pid === before.pid && host === before.host) return
+    this.#endSession()
+    const attributes = {
+      ...(typeof host === 'string' && { 'host.name': host }),
+      ...(Number.isSafeInteger(pid) && { 'process.pid': pid as number }),
+    }
+    this.#writer = {
+      ordinal: before.ordinal + 1,
+      pid: typeof pid === 'number' ? pid : undefined,
+      host: typeof host === 'string' ? host : undefined,
+      source: {
+        resource: this.#resource.merge(resourceFromAttributes(attributes)),
+        scope: scopeOf(isKind(event, 'log.open') ? writer : undefined),
+      },
+    }
+  }
+
+  /** A process that has closed the log has ended the span of its session. */
+  #endSession(): void {
+    if (this.#sealedAt === undefined) return
+    for (const life of this.open) {
+      const isOfWriter = life.isOwn && life.agentId === undefined && life.writer === this.#writer.ordinal
+      if (isOfWriter) this.#lives.end(life, undefined, Math.max(life.lastTs, this.#sealedAt))
+    }
+  }
+}
+
+/** The instrumentation scope of the spans, with the version that wrote them. */
+function scopeOf(writer: unknown): InstrumentationScope {
+  const match = typeof writer === 'string' ? /^hivelog\/(\S{1,64})$/.exec(writer) : null
+  return { name: 'hivelog', version: match?.[1] ?? VERSION }
+}
