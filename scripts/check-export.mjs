@@ -28,7 +28,7 @@ function backends() {
   })
   if (run.status === 3) {
     console.log('skipped: there is no Go to build the backends with')
-    console.log('export-to-jaeger: 0 passed, 0 failed')
+    console.log('export-to-jaeger: 0 passed, 0 failed, 1 skipped')
     process.exit(0)
   }
   if (run.status !== 0) {

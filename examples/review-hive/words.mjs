@@ -25,7 +25,10 @@ verify         ${report.ok ? 'ok' : 'failed'}: ${report.lines} lines, seq 1 to $
 Look into it:
   npx hivelog tail -n 20 ${log}
   npx hivelog tail --kind escalate --kind approval ${log}
-  jq -r 'select(.kind == "wait") | [.agentId, .ms, .holder] | @tsv' ${log}
+  npx hivelog replay --speed 4 ${log}
+  npx hivelog audit ${log}
+  npx hivelog waits ${log}
+  npx hivelog check ${log}
   grep redacted ${log}
 ${traceWords(traceId)}`)
 }

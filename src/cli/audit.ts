@@ -45,7 +45,7 @@ Wrong is: an approval that answers nothing or stands before its question; a
 decision repeated or contradicted; one that is neither true nor false (only
 true approves); one by the agent that asked; an id that is used twice, or
 missing. "sealed" means that a later seal vouches for the line; hivelog verify
-checks the seals. At most 50,000 escalations are listed, the rest counted.
+checks the seals. At most 30,000 escalations are listed, the rest counted.
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
 Exit code 0: fine, pending or not; 1: something wrong in what is shown, or no

@@ -239,6 +239,16 @@ function styleOf(id: string): Style {
   return NAME_STYLES[hash % NAME_STYLES.length] as Style
 }
 
+let today = { from: 0, to: 0 }
+
 function isToday(ts: number): boolean {
-  return new Date(ts).toDateString() === new Date().toDateString()
+  const now = Date.now()
+  if (now >= today.to || now < today.from) {
+    const from = new Date(now).setHours(0, 0, 0, 0)
+    // A day of 23 or 25 hours.
+    const to = new Date(from)
+    to.setDate(to.getDate() + 1)
+    today = { from, to: to.getTime() }
+  }
+  return ts >= today.from && ts < today.to
 }

@@ -19,9 +19,16 @@ export function clean(text: string): string {
   })
 }
 
-const PLAIN = /^[\x20-\x7e]*$/
+/**
+ * Text of which every character takes one column and combines with none: nearly all there is in a log, and in what
+ * we write around it (arrows, dots, lines). Whatever else may come is measured grapheme by grapheme.
+ */
+const PLAIN =
+  /^[\x20-\x7e\xa0-\xac\xae-\u02ff\u0370-\u0482\u2010-\u2027\u2030-\u205e\u2190-\u22ff\u2500-\u25fc]*$/
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Extended_Pictographic}\ufe0f/u
+/** Longer text is not looked at as a whole: what fits is found from its start. */
+const MAX_PLAIN = 10_000
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
 /** Columns that the text takes on a terminal. */
@@ -36,6 +43,7 @@ export function columns(text: string): number {
 export function fit(text: string, width: number): string {
   if (text.length <= width && PLAIN.test(text)) return text
   if (width <= 0) return ''
+  if (text.length < MAX_PLAIN && PLAIN.test(text)) return `${text.slice(0, width - 1)}…`
   let used = 0
   let kept = ''
   for (const { segment, index } of segmenter.segment(text)) {
@@ -89,9 +97,11 @@ export function paint(text: string, style: Style, color: boolean): string {
   return color && style !== 'plain' && text !== '' ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text
 }
 
+const inGroups = new Intl.NumberFormat('en-US')
+
 /** `1,234,567` */
 export function grouped(value: number): string {
-  return value.toLocaleString('en-US')
+  return inGroups.format(value)
 }
 
 /** `1 line`, `1,200 lines` */

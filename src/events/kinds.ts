@@ -55,6 +55,7 @@ export interface KindFields {
     agentId: string
     model?: string
     provider?: string
+    /** All of the input, what was read from and written to a cache included, as OpenTelemetry's conventions have it. */
     inputTokens: number
     outputTokens: number
     cacheReadTokens?: number

@@ -6,8 +6,8 @@ import type { OpenSpan, RebuiltSpan } from './open-span.js'
 import { type Ending, LOST } from './shapes.js'
 
 /** How much is held of spans that are not complete. Beyond it the lives that were silent longest are ended. */
-const MAX_EVENTS = 80_000
-const MAX_BYTES = 32 * 1024 * 1024
+const MAX_EVENTS = 60_000
+const MAX_BYTES = 24 * 1024 * 1024
 const MAX_LIVES = 10_000
 /** Spans that are remembered after their end, at least. */
 const MAX_ENDED = 20_000

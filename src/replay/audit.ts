@@ -15,7 +15,7 @@ import type {
 import { jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
 import { tallyLogs } from './reading.js'
 
-const LIMIT = 50_000
+const LIMIT = 30_000
 const MAX_CONTEXT = 100
 /** Past so many escalations and orphans, texts are kept shorter. */
 const LONG_TEXTS = 5000

@@ -22,11 +22,10 @@ export class AgentNames {
     else this.#agents.set(agentId, asker(agentId, known?.name, known?.parent, role))
   }
 
-  /** A copy, which stays as it is when the agent gets another name. */
+  /** Stays as it is when the agent gets another name: that is another object. */
   of(id: unknown): AuditAsker {
     const agentId = keyOf(id)
-    if (agentId === undefined) return {}
-    return { ...(this.#agents.get(agentId) ?? { agentId }) }
+    return agentId === undefined ? {} : (this.#agents.get(agentId) ?? { agentId })
   }
 }
 

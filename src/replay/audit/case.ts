@@ -13,7 +13,7 @@ export class OpenCase {
   readonly record: AuditCase
   /** Whether its whole subject has the text that is looked for. */
   readonly matches: boolean
-  readonly #seen = new Set<AuditOutcome>()
+  #seen: AuditOutcome[] | undefined
   #first: AuditDecision | undefined
   #firstClear: AuditDecision | undefined
 
@@ -65,8 +65,10 @@ export class OpenCase {
   /** What contradicts is always listed, as is what comes first; only repetition is cut. */
   #list(decision: AuditDecision, budget: Budget): boolean {
     const { decisions } = this.record
-    const isNew = !this.#seen.has(decision.outcome)
-    this.#seen.add(decision.outcome)
+    // Most cases have one decision, and there may be very many cases.
+    this.#seen ??= []
+    const isNew = !this.#seen.includes(decision.outcome)
+    if (isNew) this.#seen = [...this.#seen, decision.outcome]
     if (decisions.length >= ALWAYS_LISTED && !isNew && --budget.left < 0) return false
     decisions.push(decision)
     return true

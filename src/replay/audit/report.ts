@@ -149,6 +149,6 @@ export interface AuditOptions {
   asOf?: number
   /** With `id`: how many of the asking agent's last events before the escalation to give. Default 0, at most 100. */
   context?: number
-  /** Escalations, and as many decisions beyond the first two of each, that are kept. Default 50,000. */
+  /** Escalations, and as many decisions beyond the first two of each, that are kept. Default 30,000. */
   limit?: number
 }
