@@ -1,7 +1,8 @@
 /** The file of a cursor: its name, its content, its permissions, and what is said when it cannot be used. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeCursor } from '../src/reader/cursor.js'
@@ -112,15 +113,33 @@ test('a file in place of its folder', async (t) => {
   )
 })
 
-test('no permission', { skip: process.getuid?.() === 0 }, async (t) => {
+test('no permission', (t) => {
   const { file, path } = logWith(t)
-  await follow(file)
-  chmodSync(path, 0)
-  await assert.rejects(follow(file), /cannot read the cursor file .*ui\.json: no permission/)
-  rmSync(path)
-  chmodSync(`${file}.cursors`, 0o500)
-  await assert.rejects(follow(file), /cannot write the cursor file .*ui\.json: no permission/)
-  chmodSync(`${file}.cursors`, 0o700)
+  const folder = `${file}.cursors`
+  chmodSync(dirname(file), 0o777)
+  chmodSync(file, 0o644)
+  // Root may do everything, so the child becomes nobody.
+  const script = `const { followLog } = await import('${new URL('../src/reader/follow.js', import.meta.url)}')
+    const { chmodSync, rmSync } = await import('node:fs')
+    if (process.getuid?.() === 0) process.setuid(65534)
+    const follow = async () => {
+      const options = { cursor: 'ui', stopAtEnd: true }
+      try { for await (const _ of followLog(${JSON.stringify(file)}, options)); console.log('read') }
+      catch (error) { console.log(error.message) }
+    }
+    await follow()
+    chmodSync(${JSON.stringify(path)}, 0)
+    await follow()
+    rmSync(${JSON.stringify(path)})
+    chmodSync(${JSON.stringify(folder)}, 0o500)
+    await follow()
+    chmodSync(${JSON.stringify(folder)}, 0o700)`
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  assert.equal(run.stderr, '')
+  const [first, second = '', third = ''] = run.stdout.split('\n')
+  assert.equal(first, 'read')
+  assert.match(second, /^cannot read the cursor file .*ui\.json: no permission/)
+  assert.match(third, /^cannot write the cursor file .*ui\.json: no permission/)
 })
 
 test('drafts that a crash left are taken away by the next save of that name, and only those', async (t) => {
