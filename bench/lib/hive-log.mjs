@@ -4,6 +4,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 
 const FIRST_TS = 1_787_386_181_194
 const LINES_A_WRITE = 5_000
+const EVENTS_A_SPAN = 100
 
 function random(seed) {
   let state = seed
@@ -28,15 +29,21 @@ export function writeHiveLog(file, events, agents = 200) {
     if (lines.length > 0) writeSync(fd, `${lines.join('\n')}\n`)
     lines = []
   }
-  const line = (kind, fields, agent) => {
+  const line = (kind, fields, agent, of = agent) => {
     seq++
     ts += upTo(20)
     const event = { ts, kind, ...fields, seq, session: 'sess_8f4d2e9c01020304' }
     if (agent !== undefined) event.checkpoint = checkpoints[agent]++
     event.trace = '0af7651916cd43dd8448eb211c80319c'
-    event.span = `b7ad6b716920${String(agent ?? 9999).padStart(4, '0')}`
+    // Tools and calls have spans of their own.
+    event.span = kind === 'tool' || kind === 'call' ? `c7${String(seq).padStart(14, '0')}` : spanOf(of)
     lines.push(JSON.stringify(event))
     if (lines.length === LINES_A_WRITE) flush()
+  }
+  /** A long life is told in spans of 100 events. */
+  const spanOf = (agent) => {
+    const part = agent === undefined ? 0 : Math.trunc((checkpoints[agent] - 1) / EVENTS_A_SPAN)
+    return `b7${String(agent ?? 9999).padStart(5, '0')}${String(part).padStart(9, '0')}`
   }
   const id = (agent) => `agent-${agent}`
   line('log.open', { format: 1, segment: 1, writer: 'hivelog/0', pid: 4242, host: 'h' })
@@ -70,10 +77,11 @@ export function writeHiveLog(file, events, agents = 200) {
       const target = { host: 'api.example.com', method: 'POST', path: '/v1/messages' }
       line('call', { agentId, ...target, status, ms: upTo(3_000) }, agent)
     } else if (choice < 0.985) {
-      pending.push(`esc_${seq}`)
+      pending.push({ id: `esc_${seq}`, agent })
       line('escalate', { from: agentId, to: 'human', subject: `Drop table ${seq}?`, id: `esc_${seq}` }, agent)
     } else if (pending.length > 3) {
-      line('approval', { id: pending.shift(), approve: next() > 0.3, by: 'ana' })
+      const { id, agent: asker } = pending.shift()
+      line('approval', { id, approve: next() > 0.3, by: 'ana' }, undefined, asker)
     }
   }
   flush()

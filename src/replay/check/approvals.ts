@@ -7,7 +7,7 @@ import { Recent } from './recent.js'
 import { counted, lasting, named, placed, quoted } from './words.js'
 
 const MAX_OPEN = 50_000
-const MAX_ANSWERED = 50_000
+const MAX_ANSWERED = 20_000
 
 interface Escalated {
   id: string
