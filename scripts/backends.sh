@@ -1,30 +1,49 @@
 #!/usr/bin/env bash
-# Builds the real backends from source, once, and prints where they are: for tests, and for people without Docker.
+# Gets the real backends, once, and prints where they are: for tests, and for people without Docker.
 #
-#   scripts/backends.sh            prints jaeger=/path and otelcol=/path
-#   scripts/backends.sh jaeger     builds and prints only that one's path; the same with otelcol
+#   scripts/backends.sh            prints jaeger=PATH, otelcol=PATH and kafka=DIR, a line each
+#   scripts/backends.sh jaeger     only that one's path; the same with otelcol and kafka
 #
-# Versions: scripts/backends.env. Cache: ${HIVELOG_CACHE:-$HOME/.cache/hivelog}, outside the repository.
-# Needs Go; the first run takes some minutes, the next one none. Exit: 0 done, 2 bad use, 3 no Go, else the build's own.
+# Versions: scripts/backends.env. Cache: ${HIVELOG_CACHE:-$HOME/.cache/hivelog}, outside the repository. The first run
+# takes some minutes and the network, the next one neither.
+#
+# Jaeger and the collector are built from source, with Go. Kafka is its published jars, fetched with Maven; it needs
+# Java 17 to run, so without Java it is not offered, cached or not. What lacks its tool gets no line, the others do:
+# a caller skips what is not there. What is missing is said in one line on standard error.
+# Exit: 0 everything asked for is printed, 2 bad use, 3 a tool is missing, else that of a build that failed.
+#
+# To run Kafka, one node on loopback (format a data folder once; SIGTERM stops it):
+#
+#   kafka=$(scripts/backends.sh kafka)
+#   export KAFKA_DATA_DIR=/tmp/kafka KAFKA_PORT=9092 KAFKA_CONTROLLER_PORT=9093
+#   run() { java -Xmx256m -Dlog4j2.configurationFile=scripts/kafka/log4j2.properties -cp "$kafka/libs/*" "$@"; }
+#   id=$(run kafka.tools.StorageTool random-uuid)
+#   run kafka.tools.StorageTool format -t "$id" -c scripts/kafka/server.properties
+#   run kafka.Kafka scripts/kafka/server.properties
+#
+# It takes requests once it has said "Kafka Server started" on standard error.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/backends.env"
 cache=${HIVELOG_CACHE:-$HOME/.cache/hivelog}
+# Builds run in other folders.
+case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
 manifest=$root/collector-config/builder.yaml
+pom=$root/scripts/kafka/pom.xml
 
-# The name says everything that the binary was made from, so a stale one is never taken for a fresh one.
+# The name says everything that the thing was made from, so a stale one is never taken for a fresh one.
 jaeger=$cache/jaeger-$JAEGER_VERSION
 otelcol=$cache/otelcol-$OTELCOL_VERSION-$(cksum <"$manifest" | cut -d' ' -f1)
+kafka=$cache/kafka-$KAFKA_VERSION-$(cksum <"$pom" | cut -d' ' -f1)
 
 # No C compiler needed, no paths of this machine inside, no question to git.
 export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -trimpath -buildvcs=false"
 
-need_go() {
-  command -v go >/dev/null && return
-  echo "backends: Go is not installed and $1 is not in $cache: install Go 1.26 or newer, or use docker compose" >&2
-  exit 3
-}
+# What could not be had for want of a tool; said in one line at the end.
+go_for=
+java_for=
+maven_for=
 
 # Set while building, so that an interrupted build leaves nothing behind.
 work=
@@ -35,7 +54,7 @@ start_work() {
   work=$(mktemp -d "$cache/build.XXXXXX")
 }
 
-# Renaming last makes two builds at once harmless: each puts a whole binary in place.
+# Renaming last makes two builds at once harmless: each puts a whole one in place.
 finish_work() {
   chmod 755 "$1"
   mv -f "$1" "$2"
@@ -45,7 +64,10 @@ finish_work() {
 
 build_jaeger() {
   [ -x "$jaeger" ] && return
-  need_go "Jaeger $JAEGER_VERSION"
+  if ! command -v go >/dev/null; then
+    go_for="Jaeger $JAEGER_VERSION"
+    return
+  fi
   echo "backends: building Jaeger $JAEGER_VERSION" >&2
   start_work
   local module=github.com/jaegertracing/jaeger
@@ -61,29 +83,58 @@ build_jaeger() {
 
 build_otelcol() {
   [ -x "$otelcol" ] && return
-  need_go "the collector $OTELCOL_VERSION"
+  if ! command -v go >/dev/null; then
+    go_for+="${go_for:+ and }the collector $OTELCOL_VERSION"
+    return
+  fi
   echo "backends: building the OpenTelemetry Collector $OTELCOL_VERSION" >&2
   start_work
   (cd "$work" && nice go run "go.opentelemetry.io/collector/cmd/builder@v$OTELCOL_VERSION" --config "$manifest") >&2
   finish_work "$work/otelcol/otelcol" "$otelcol"
 }
 
+build_kafka() {
+  # A java may be there that only says where to get one: it has to name a version.
+  if ! [[ $(java -version 2>&1) =~ version\ \"([0-9]+) ]] || [ "${BASH_REMATCH[1]}" -lt 17 ]; then
+    java_for="Kafka $KAFKA_VERSION"
+    kafka=
+    return
+  fi
+  [ -d "$kafka" ] && return
+  if ! command -v mvn >/dev/null; then
+    maven_for="Kafka $KAFKA_VERSION"
+    return
+  fi
+  echo "backends: fetching Kafka $KAFKA_VERSION" >&2
+  start_work
+  mkdir "$work/kafka"
+  (cd "$work" && mvn --quiet --batch-mode --strict-checksums --file "$pom" dependency:copy-dependencies \
+    "-Dkafka.version=$KAFKA_VERSION" "-DoutputDirectory=$work/kafka/libs") >&2
+  finish_work "$work/kafka" "$kafka"
+  # Renamed onto a folder that another build put there meanwhile, ours is now inside that one.
+  rm -rf "$kafka/kafka"
+}
+
 case "$#:${1:-}" in
-  0:)
-    build_jaeger
-    build_otelcol
-    printf 'jaeger=%s\notelcol=%s\n' "$jaeger" "$otelcol"
-    ;;
-  1:jaeger)
-    build_jaeger
-    echo "$jaeger"
-    ;;
-  1:otelcol)
-    build_otelcol
-    echo "$otelcol"
-    ;;
+  0:) names='jaeger otelcol kafka' ;;
+  1:jaeger | 1:otelcol | 1:kafka) names=$1 ;;
   *)
-    echo "usage: scripts/backends.sh [jaeger | otelcol]" >&2
+    echo "usage: scripts/backends.sh [jaeger | otelcol | kafka]" >&2
     exit 2
     ;;
 esac
+
+for name in $names; do
+  "build_$name"
+  path=${!name}
+  [ -e "$path" ] || continue
+  if [ $# -eq 0 ]; then echo "$name=$path"; else echo "$path"; fi
+done
+
+missing=${go_for:+"; Go is not installed (1.26 or newer, to build $go_for)"}
+missing+=${java_for:+"; Java is not installed (17 or newer, to run $java_for)"}
+missing+=${maven_for:+"; Maven is not installed (to fetch $maven_for)"}
+if [ -n "$missing" ]; then
+  echo "backends: ${missing#; }: install it, or use docker compose" >&2
+  exit 3
+fi

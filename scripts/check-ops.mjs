@@ -1,12 +1,13 @@
 // Asserts what must hold across docker-compose.yml, collector-config/ and scripts/backends.env: images pinned to the
 // versions that scripts/backends.sh builds, nothing reachable from outside this machine, each published port one that
-// the mounted config listens on.
+// the mounted config listens on, limits and health checks everywhere, no component that the collector is built without.
+// scripts/check-configs.mjs does the rest with the real programs, the Compose schema among it.
 //
 //   node scripts/check-ops.mjs [root]     one line a problem; exit 0 none, 1 some
 //
 // The compose file is read as text: it is ours, and a YAML parser would be a dependency for one check.
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -31,7 +32,8 @@ function pins(file) {
   return found
 }
 
-// One entry a service: its image, the entries under ports, the config files that it mounts.
+// One entry a service: its image, the entries under ports, the config files that it mounts, its environment, and the
+// names of all its keys.
 function services(file) {
   const found = {}
   let section
@@ -44,42 +46,72 @@ function services(file) {
     if (indent === 0) section = word
     if (section !== 'services:') continue
     if (indent === 2) {
-      service = { where, ports: [], configs: [] }
+      service = { where, ports: [], configs: [], env: new Map(), keys: new Set() }
       found[word.slice(0, -1)] = service
     }
-    if (indent === 4) key = word.split(':')[0]
+    if (indent === 4) {
+      key = word.split(':')[0]
+      service.keys.add(key)
+    }
     if (word.startsWith('image: ')) service.image = { name: word.slice('image: '.length), where }
     if (key === 'ports' && (word.startsWith('- ') || /\[/.test(word))) {
       service.ports.push({ text: word.replace(/^- /, ''), where })
     }
+    const [, name, value] = /^(\w+): "?(.*?)"?$/.exec(word) ?? []
+    if (key === 'environment' && indent === 6 && name) service.env.set(name, value)
     const mount = /^- \.\/(collector-config\/[\w.-]+):/.exec(word)
     if (mount) service.configs.push(mount[1])
   }
   return found
 }
 
+// A config as the collector reads it in that service: each ${env:NAME:-default} replaced.
+function resolved(file, env) {
+  const text = lines(file)
+    .map(({ text }) => text)
+    .join('\n')
+  return text.replace(
+    /\$\{env:(\w+)(?::-([^}]*))?\}/g,
+    (_, name, otherwise) => env.get(name) ?? otherwise ?? '',
+  )
+}
+
 const versions = pins('scripts/backends.env')
+const jaeger = `jaegertracing/jaeger:${versions.JAEGER_VERSION}`
+const otelcol = `otel/opentelemetry-collector-contrib:${versions.OTELCOL_VERSION}`
 const images = {
-  jaeger: `jaegertracing/jaeger:${versions.JAEGER_VERSION}`,
-  collector: `otel/opentelemetry-collector-contrib:${versions.OTELCOL_VERSION}`,
+  jaeger,
+  collector: otelcol,
+  'gateway-1': otelcol,
+  'gateway-2': otelcol,
+  kafka: `apache/kafka:${versions.KAFKA_VERSION}`,
+  'kafka-to-jaeger': otelcol,
+  'jaeger-scale': jaeger,
+  // Not built from source here, so no line of backends.env: any exact version.
+  cassandra: /^cassandra:\d+\.\d+\.\d+$/,
+}
+
+function fits(image, wanted) {
+  return wanted instanceof RegExp ? wanted.test(image) : image === wanted
 }
 
 const composed = services('docker-compose.yml')
 for (const name of new Set([...Object.keys(images), ...Object.keys(composed)])) {
-  const { image, ports, configs } = composed[name] ?? { ports: [], configs: [] }
-  if (!image || image.name !== images[name]) {
+  const none = { ports: [], configs: [], env: new Map(), keys: new Set() }
+  const { where: at, image, ports, configs, env, keys } = composed[name] ?? none
+  if (!image || !fits(image.name, images[name])) {
     const has = image
       ? `${image.where}: image '${image.name}'`
       : `docker-compose.yml: service '${name}' without image`
     problems.push(`${has}: expected '${images[name] ?? 'no such service'}', from scripts/backends.env`)
   }
-  const config = configs
-    .map((file) =>
-      lines(file)
-        .map(({ text }) => text)
-        .join('\n'),
-    )
-    .join('\n')
+  // The collector's image has no shell and no client to ask with.
+  const needed = ['mem_limit', 'restart', 'stop_grace_period', 'cap_drop', 'security_opt']
+  if (images[name] !== otelcol) needed.push('healthcheck')
+  if (at) {
+    for (const key of needed) if (!keys.has(key)) problems.push(`${at}: service '${name}' without ${key}`)
+  }
+  const config = configs.map((file) => resolved(file, env)).join('\n')
   for (const { text, where } of ports) {
     const [, port] = /^127\.0\.0\.1:(\d+):\1$/.exec(text) ?? []
     if (!port) problems.push(`${where}: port '${text}' is not 127.0.0.1:<n>:<n>`)
@@ -87,6 +119,57 @@ for (const name of new Set([...Object.keys(images), ...Object.keys(composed)])) 
       problems.push(
         `${where}: nothing in ${configs.map((file) => basename(file)).join(', ')} listens on ${port}`,
       )
+    }
+  }
+  for (const file of configs) {
+    for (const variable of env.keys()) {
+      const isOurs = /^(COLLECTOR|JAEGER|KAFKA|CASSANDRA|GATEWAY|TAIL)_/.test(variable)
+      const read = new RegExp(`\\{env:${variable}[:}]`)
+      if (isOurs && !read.test(readFileSync(join(root, file), 'utf8'))) {
+        problems.push(`${at}: ${variable} is set, and ${basename(file)} does not read it`)
+      }
+    }
+  }
+}
+
+// Two services cannot have one port of the machine.
+const taken = new Map()
+for (const [name, { ports }] of Object.entries(composed)) {
+  for (const { text, where } of ports) {
+    if (taken.has(text)) problems.push(`${where}: port '${text}' is ${taken.get(text)}'s`)
+    else taken.set(text, name)
+  }
+}
+
+// The components that a config names: the keys, two spaces in, of its sections.
+function components(file) {
+  const found = []
+  let section
+  for (const { text, where } of lines(file)) {
+    const [, indent, name] = /^( *)([\w/]+):/.exec(text) ?? []
+    if (indent === '') section = name
+    if (indent === '  ' && /^(receivers|processors|exporters|extensions|connectors)$/.test(section ?? '')) {
+      found.push({ section, type: name.split('/')[0], where })
+    }
+  }
+  return found
+}
+
+// What the builder's manifest puts in: the last word of each module, such as kafkaexporter or filestorage.
+const built = new Set()
+for (const { text } of lines('collector-config/builder.yaml')) {
+  const [, module] = /gomod: \S+\/(\w+) v/.exec(text) ?? []
+  if (module) built.add(module)
+}
+// Components whose names are other than their modules'.
+const modules = { otlp_grpc: 'otlp', health_check: 'healthcheck' }
+for (const file of readdirSync(join(root, 'collector-config'))) {
+  // Jaeger's own configurations name Jaeger's components, which it has.
+  if (!file.endsWith('.yaml') || file === 'builder.yaml' || file.startsWith('jaeger')) continue
+  for (const { section, type, where } of components(`collector-config/${file}`)) {
+    const name = modules[type] ?? type.replaceAll('_', '')
+    if (!built.has(`${name}${section.slice(0, -1)}`) && !built.has(name)) {
+      problems.push(`${where}: ${section} has '${type}', which builder.yaml does not build`)
     }
   }
 }
@@ -105,7 +188,7 @@ if (spawnSync('docker', ['compose', 'version']).status === 0) {
     '--file',
     join(root, 'docker-compose.yml'),
     '--profile',
-    'collector',
+    '*',
     'config',
     '--quiet',
   ]
@@ -115,4 +198,4 @@ if (spawnSync('docker', ['compose', 'version']).status === 0) {
 
 for (const problem of problems) console.error(problem)
 if (problems.length > 0) process.exitCode = 1
-else console.log(`ops: ${Object.values(images).join(', ')}: pinned, consistent, loopback only`)
+else console.log(`ops: ${Object.keys(composed).length} services: pinned, consistent, loopback only`)

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -61,6 +62,69 @@ const faults: { name: string; file: string; from: string | RegExp; to: string; s
     says: /network_mode/,
   },
   {
+    name: 'a Kafka of another version',
+    file: compose,
+    from: /(apache\/kafka:)\S+/,
+    to: '$10.1.2',
+    says: /image 'apache\/kafka:0\.1\.2': expected 'apache\/kafka:/,
+  },
+  {
+    name: 'a Cassandra without an exact version',
+    file: compose,
+    from: /(cassandra:)\d\S+/,
+    to: '$15',
+    says: /image 'cassandra:5': expected/,
+  },
+  {
+    name: 'a service that is no part of the plan',
+    file: compose,
+    from: '\nvolumes:\n',
+    to: '\n  zipkin:\n    image: openzipkin/zipkin:3.4.0\n\nvolumes:\n',
+    says: /'openzipkin\/zipkin:3\.4\.0': expected 'no such service'/,
+  },
+  {
+    name: 'no memory limit',
+    file: compose,
+    from: / {4}mem_limit: 2560m\n/,
+    to: '',
+    says: /service 'cassandra' without mem_limit/,
+  },
+  {
+    name: 'no health check',
+    file: compose,
+    from: / {4}healthcheck:\n( {6}.*\n)+/,
+    to: '',
+    says: /service 'jaeger' without healthcheck/,
+  },
+  {
+    name: 'one port for two services',
+    file: compose,
+    from: /4347/g,
+    to: '4337',
+    says: /port '127\.0\.0\.1:4337:4337' is gateway-1's/,
+  },
+  {
+    name: 'a port that the environment moved',
+    file: compose,
+    from: 'JAEGER_QUERY_PORT: 16696',
+    to: 'JAEGER_QUERY_PORT: 16697',
+    says: /nothing in jaeger-scale\.yaml listens on 16696/,
+  },
+  {
+    name: 'a setting that nothing reads',
+    file: compose,
+    from: 'KAFKA_BROKERS',
+    to: 'KAFKA_BROKER',
+    says: /KAFKA_BROKER is set, and kafka\.yaml does not read it/,
+  },
+  {
+    name: 'a component that is not built',
+    file: 'collector-config/builder.yaml',
+    from: /.*\/kafkareceiver v.*\n/,
+    to: '',
+    says: /kafka-to-jaeger\.yaml:\d+: receivers has 'kafka', which builder\.yaml does not build/,
+  },
+  {
     name: 'a component of another version',
     file: 'collector-config/builder.yaml',
     from: /(otlpreceiver v)\S+/,
@@ -91,6 +155,91 @@ for (const { name, file, from, to, says } of faults) {
     assert.equal(run.status, 1)
   })
 }
+
+const configs = readdirSync(join(root, 'collector-config'))
+  .filter((file) => file.endsWith('.yaml') && file !== 'builder.yaml')
+  .map((file) => ({ file, text: readFileSync(join(root, 'collector-config', file), 'utf8') }))
+
+for (const { file, text } of configs) {
+  test(`${file} gives a reason for each option`, () => {
+    let options = 0
+    for (const [at, line] of text.split('\n').entries()) {
+      if (/^\s*#/.test(line)) options = 0
+      // Three under one comment at most, such as a policy's name, type and value.
+      else if (/^\s*(- )?[\w/]+: \S/.test(line)) options++
+      assert.ok(options <= 3, `${file}:${at + 1}: ${line.trim()}`)
+    }
+  })
+
+  test(`${file} listens where the environment says, on loopback by default`, () => {
+    for (const line of text.split('\n')) {
+      const [, key, value = ''] = /^\s*(endpoint|host): (.*)$/.exec(line) ?? []
+      if (key === undefined) continue
+      assert.match(value, /^\$\{env:\w+:-127\.0\.0\.1(:\d+)?\}/, line)
+    }
+  })
+}
+
+// Those that stand in front of something that can be away.
+for (const name of ['local', 'agent', 'gateway', 'kafka', 'tail-sampling']) {
+  test(`${name}.yaml keeps on disk what it has accepted, and never gives up`, () => {
+    const text = configs.find(({ file }) => file === `${name}.yaml`)?.text ?? ''
+    assert.match(text, /^ +storage: file_storage$/m)
+    assert.match(text, /^ +fsync: true$/m)
+    assert.match(text, /^ +max_elapsed_time: 0$/m)
+    assert.match(text, /^ +processors: \[memory_limiter/m)
+    assert.doesNotMatch(text, /^ +batch:$\n^ +(timeout|send_batch)/m)
+  })
+}
+
+test('a consumer of Kafka commits what the storage has, and nothing else', () => {
+  const text = configs.find(({ file }) => file === 'kafka-to-jaeger.yaml')?.text ?? ''
+  assert.match(text, /^ {6}after: true$/m)
+  assert.match(text, /^ {6}on_error: false$/m)
+  assert.match(text, /^ +sending_queue:\n(?: +#.*\n)+ +enabled: false$/m)
+  assert.doesNotMatch(text, /storage: file_storage/)
+})
+
+test('the sampler remembers what it keeps, and not what it has let go', () => {
+  const text = configs.find(({ file }) => file === 'tail-sampling.yaml')?.text ?? ''
+  assert.match(text, /^ +sampling_strategy: span-ingest$/m)
+  assert.match(text, /^ +sampled_cache_size: [1-9]\d*$/m)
+  assert.match(text, /^ +non_sampled_cache_size: 0$/m)
+  assert.match(text, /^ {6}block_on_overflow: true$/m)
+})
+
+test('no hop sends more at once than the next one takes', () => {
+  const text = (name: string) => configs.find(({ file }) => file === `${name}.yaml`)?.text ?? ''
+  const number = (name: string, option: string) =>
+    Number(new RegExp(`^ +${option}: (\\d+)$`, 'm').exec(text(name))?.[1])
+  const MIB = 2 ** 20
+  for (const receiver of ['local', 'agent', 'gateway', 'kafka', 'tail-sampling', 'jaeger', 'jaeger-scale']) {
+    const mib = number(receiver, 'max_recv_msg_size_mib')
+    assert.equal(number(receiver, 'max_request_body_size'), mib * MIB, receiver)
+  }
+  for (const next of ['gateway', 'kafka', 'tail-sampling']) {
+    assert.ok(lastSize('agent') <= number(next, 'max_recv_msg_size_mib') * MIB, next)
+    assert.ok(
+      lastSize(next) >= number('agent', 'max_recv_msg_size_mib') * MIB,
+      `a span that the agent took, in ${next}`,
+    )
+  }
+  for (const before of ['gateway', 'tail-sampling']) {
+    assert.ok(lastSize(before) <= number('jaeger', 'max_recv_msg_size_mib') * MIB, before)
+  }
+  assert.ok(lastSize('kafka') < number('kafka', 'max_message_bytes'))
+  const broker = readFileSync(join(root, 'scripts/kafka/server.properties'), 'utf8')
+  assert.match(broker, new RegExp(`^message\\.max\\.bytes=${number('kafka', 'max_message_bytes')}$`, 'm'))
+  assert.match(
+    readFileSync(join(root, compose), 'utf8'),
+    new RegExp(`KAFKA_MESSAGE_MAX_BYTES: ${number('kafka', 'max_message_bytes')}`),
+  )
+
+  // The batch's; file_storage has a max_size too, further up.
+  function lastSize(name: string): number {
+    return Number([...text(name).matchAll(/^ {8}max_size: (\d+)$/gm)].at(-1)?.[1])
+  }
+})
 
 // A PATH with what the script needs, and without Go wherever that is installed.
 function pathWithoutGo(): string {
