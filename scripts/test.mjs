@@ -1,5 +1,5 @@
 // Runs the compiled test files of .build/ with Node's test runner, a process each: all of them, or those whose
-// path contains one of the arguments.
+// path contains one of the arguments. Those of test/backends need real programs: scripts/test-backends.mjs runs them.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const wanted = process.argv.slice(2)
 const files = readdirSync(join(root, '.build/test'), { recursive: true })
-  .filter((name) => name.endsWith('.test.js'))
+  .filter((name) => name.endsWith('.test.js') && !name.startsWith('backends'))
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
   .map((name) => join('.build/test', name))
   .sort()

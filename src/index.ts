@@ -15,6 +15,7 @@ export {
 export type { RedactOptions } from './events/redact.js'
 export { type ExportOptions, type ExportReport, exportLog } from './export/export-log.js'
 export { type RebuildOptions, type RebuildReport, rebuildSpans } from './export/rebuild-spans.js'
+export type { QueryOptions } from './export/stored-spans.js'
 export { type CommitOptions, type CommitReport, commitLog } from './git/commit.js'
 export { CommitError, type CommitErrorCode } from './git/errors.js'
 export type { CommitBatch, CommitMessage } from './git/message.js'

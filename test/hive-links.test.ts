@@ -7,7 +7,8 @@ import { captureDiag, eventsOf, oneEvent, tempHive, tempReceiver } from './fixtu
 test('a drain links to the span of each sender once, and names the messages', async (t) => {
   const receiver = await tempReceiver(t)
   const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
-  const [a, b, reader] = ['a', 'b', 'reader'].map((agentId) => hive.spawn({ agentId }))
+  const lead = hive.spawn({ agentId: 'lead' })
+  const [a, b, reader] = ['a', 'b', 'reader'].map((agentId) => lead.spawn({ agentId }))
   assert.ok(a && b && reader)
   const note = { to: 'reader', act: 'inform', subject: 's' }
   const sent = [a.message(note), a.message(note), b.message(note)]
@@ -35,7 +36,7 @@ test('a message that came as JSON from another process links by its traceparent'
   ) as SentMessage
   assert.match(sent.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
   const elsewhere = { id: 'far', traceparent: `00-${'0c'.repeat(16)}-${'0d'.repeat(8)}-01` }
-  hive.spawn({ agentId: 'reader' }).drain([sent, elsewhere])
+  sender.spawn({ agentId: 'reader' }).drain([sent, elsewhere])
   await hive.shutdown()
 
   const { traceId, spanId } = receiver.one('invoke_agent sender')
@@ -64,8 +65,8 @@ test('more senders than a span may have links go on continuation spans, and none
   const count = 250
   const senders = Array.from({ length: count }, (_, i) => hive.spawn({ agentId: `sender-${i}` }))
   const sent = senders.map((sender) => sender.message({ to: 'reader', act: 'inform', subject: 's' }))
-  const reader = hive.spawn({ agentId: 'reader' })
-  reader.drain(sent)
+  const reader = senders[0]?.spawn({ agentId: 'reader' })
+  reader?.drain(sent)
   await hive.shutdown()
 
   const parts = receiver.named('invoke_agent reader')
@@ -92,4 +93,24 @@ test('the links of a drain are on the part of the span that holds its event', as
   const part = receiver.named('invoke_agent reader').find(({ spanId }) => spanId === span)
   const sender = receiver.one('invoke_agent sender')
   assert.ok(part?.links.some(({ spanId }) => spanId === sender.spanId))
+})
+
+test('links that fit on one part are on the part of their drain, however many were before', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
+  const lead = hive.spawn({ agentId: 'lead' })
+  const senders = Array.from({ length: 130 }, (_, i) => lead.spawn({ agentId: `sender-${i}` }))
+  const sent = senders.map((sender) => sender.message({ to: 'reader', act: 'inform', subject: 's' }))
+  const reader = lead.spawn({ agentId: 'reader' })
+  reader.drain(sent.slice(0, 70))
+  reader.drain(sent.slice(70))
+  await hive.shutdown()
+
+  const drains = eventsOf(file).filter(({ kind }) => kind === 'drain')
+  const parts = drains.map(({ span }) => receiver.spans.find(({ spanId }) => spanId === span))
+  // The second part also links to the first.
+  assert.deepEqual(
+    parts.map((part) => part?.links.length),
+    [70, 61],
+  )
 })

@@ -81,6 +81,19 @@ test('an old span that holds no event is not continued', async (t) => {
   assert.deepEqual(receiver.named('invoke_agent idle').map(partOf), [undefined])
 })
 
+test('a span that is full and not old waits for its next event', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const { hive } = tempHive(t, { maxEventsPerSpan: 2 })
+  const agent = hive.spawn({ agentId: 'a' })
+  agent.wait(wait)
+  agent.wait(wait)
+  const first = agent.spanContext.spanId
+  t.mock.timers.tick(60_000)
+  assert.equal(agent.spanContext.spanId, first)
+  agent.wait(wait)
+  assert.notEqual(agent.spanContext.spanId, first)
+})
+
 test('an event finds an old span continued, before any timer comes', async (t) => {
   const { hive, file } = tempHive(t, { maxSpanAgeMs: 1 })
   const agent = hive.spawn({ agentId: 'a' })

@@ -1,21 +1,23 @@
 /** `hivelog export` */
-import { statSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { exportCsv } from '../export/csv.js'
-import { type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
+import { type ExportOptions, type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
 import type { RebuildOptions } from '../export/rebuild-spans.js'
 import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
 import { Output } from './output.js'
+import { createOutputFile } from './output-file.js'
 import { clean, counted } from './text.js'
 
-const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE|-]
+const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE...|-]
 
 Rebuilds the spans of a log and sends them to a trace backend, with the trace
 and span ids that they had when they were live. In logs without ids these are
 derived from the content, the same each time. Agents without an exit end at
 their last event, with the status 'lost'. A backend that has a span already may
-show it twice: --trace, --session, --from and --to send only what is missing.
+show it twice, or keep the one from the file, which tells less: --missing-in
+sends only what a Jaeger lacks. Processes that agents went on in have logs of
+their own, in FILE.agents/: name them after FILE, and their spans are under
+those agents, and link to the messages from there.
 
       --otlp URL          OTLP/HTTP endpoint; a URL without a path gets
                           /v1/traces. Default: what the environment says,
@@ -23,6 +25,11 @@ show it twice: --trace, --session, --from and --to send only what is missing.
                           OTEL_EXPORTER_OTLP_ENDPOINT; else port 4318 here
       --header KEY=VALUE  a header of each request; may be repeated
       --service-name S    service.name; default: $OTEL_SERVICE_NAME, else hive
+      --missing-in URL    Jaeger's URL, that of its UI: spans that it has are
+                          not sent. To fill the gap that an outage left; wait
+                          until the queues of collectors are empty
+      --query-header KEY=VALUE
+                          a header of each question to it; may be repeated
       --format FORMAT     otlp (default): send; otlp-json: write the OTLP file
                           format, a request a line; csv: write a table, a row an
                           event (other fields are JSON in the last column; texts
@@ -34,12 +41,14 @@ show it twice: --trace, --session, --from and --to send only what is missing.
       --trace ID          only spans (rows) of this trace
       --from SEQ          only spans with a line from this seq on, each whole
       --to SEQ            only spans with a line up to this seq, each whole
-      --json              the summary as one JSON object: {"file", "to",
+      --json              the summary as one JSON object: {"file" (or
+                          "files", when there are several), "to",
                           "spans", "events", "traces", "unsent", "lost" (agents
                           without exit), "late" (events after their span's end),
                           "unlinked" (drained messages without a sender), "cut"
                           (values), "evicted" (spans ended to bound memory),
-                          "malformed", "error"}; for csv {"file", "to", "rows",
+                          "malformed", "present" (with --missing-in: spans left
+                          out), "error"}; for csv {"file", "to", "rows",
                           "malformed"}; on standard error when the data goes to
                           standard output
       --help              this text
@@ -56,6 +65,8 @@ export const command: Command = {
     const { values, positionals } = parse('export', args, {
       otlp: { type: 'string' },
       header: { type: 'string', multiple: true, default: [] },
+      'missing-in': { type: 'string' },
+      'query-header': { type: 'string', multiple: true, default: [] },
       'service-name': { type: 'string' },
       format: { type: 'string', default: 'otlp' },
       output: { type: 'string', short: 'o' },
@@ -66,18 +77,20 @@ export const command: Command = {
       to: { type: 'string' },
       json: { type: 'boolean', default: false },
     })
-    const file = oneFile('export', positionals)
+    const files = positionals.length > 1 ? positionals : [oneFile('export', positionals)]
     const { format, output, json } = values
     if (format !== 'otlp' && format !== 'otlp-json' && format !== 'csv') {
       throw new UsageError(`--format is otlp, otlp-json or csv, not '${format}'`)
     }
     if (format === 'otlp') {
       if (output !== undefined) throw new UsageError('--output needs --format otlp-json or csv')
-      const headers = headersOf(values.header)
-      return sendSpans(file, { ...rebuildOptions(values), url: values.otlp, headers, json })
+      const headers = headersOf('--header', values.header)
+      const query = queryOptions(values['missing-in'], values['query-header'])
+      return sendSpans(files, { ...rebuildOptions(values), ...query, url: values.otlp, headers, json })
     }
+    if (values['missing-in'] !== undefined) throw new UsageError('--missing-in needs --format otlp')
     if (values.otlp !== undefined) throw new UsageError(`--otlp sends; it cannot go with --format ${format}`)
-    return writeFile(file, format, output, rebuildOptions(values), { force: values.force, json })
+    return writeFile(files, format, output, rebuildOptions(values), { force: values.force, json })
   },
 }
 
@@ -102,23 +115,33 @@ function rebuildOptions({ 'service-name': serviceName, session, trace, from, to 
   }
 }
 
-function headersOf(given: string[]): Record<string, string> {
+function queryOptions(url: string | undefined, headers: string[]): Pick<ExportOptions, 'missingIn'> {
+  if (url === undefined) {
+    if (headers.length > 0) throw new UsageError('--query-header needs --missing-in')
+    return {}
+  }
+  if (!isWebAddress(url))
+    throw new UsageError(`--missing-in needs a URL like http://localhost:16686, not '${url}'`)
+  return { missingIn: { url, headers: headersOf('--query-header', headers) } }
+}
+
+function headersOf(option: string, given: string[]): Record<string, string> {
   return Object.fromEntries(
     given.map((header) => {
       const at = header.indexOf('=')
-      if (at <= 0) throw new UsageError('--header needs KEY=VALUE')
+      if (at <= 0) throw new UsageError(`${option} needs KEY=VALUE`)
       return [header.slice(0, at), header.slice(at + 1)]
     }),
   )
 }
 
-interface Sending extends RebuildOptions {
+interface Sending extends RebuildOptions, Pick<ExportOptions, 'missingIn'> {
   url: string | undefined
   headers: Record<string, string>
   json: boolean
 }
 
-async function sendSpans(file: string, { url, headers, json, ...options }: Sending): Promise<number> {
+async function sendSpans(files: string[], { url, headers, json, ...options }: Sending): Promise<number> {
   const given = url === undefined ? undefined : endpoint(url)
   const to = shown(given ?? fromEnvironment())
   let isPartial = false
@@ -130,12 +153,12 @@ async function sendSpans(file: string, { url, headers, json, ...options }: Sendi
   const ignore = (): void => {}
   diag.setLogger({ error: say, warn: say, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
   const otlp = { ...(given !== undefined && { url: given }), headers }
-  const report = await exportLog(file, { ...options, otlp })
+  const report = await exportLog(files, { ...options, otlp })
   const { error, ...rest } = report
   const output = new Output()
   if (json) {
     const why = error === undefined ? {} : { error: reasonOf(error) }
-    await output.line(JSON.stringify({ file, to, ...rest, ...why }))
+    await output.line(JSON.stringify({ ...named(files), to, ...rest, ...why }))
   } else {
     await output.line(`sent ${summary(report)} to ${to}`)
     for (const note of notes(report)) await output.line(note)
@@ -149,14 +172,19 @@ async function sendSpans(file: string, { url, headers, json, ...options }: Sendi
   return 1
 }
 
+/** What was read, as the summary tells it. */
+const named = (files: string[]): object => (files.length > 1 ? { files } : { file: files[0] })
+
 async function writeFile(
-  file: string,
+  files: string[],
   format: 'otlp-json' | 'csv',
   to: string | undefined,
   options: RebuildOptions,
   { force, json }: { force: boolean; json: boolean },
 ): Promise<number> {
-  const target = to === undefined || to === '-' ? undefined : await create(to, file, force)
+  const [file = '', ...others] = files
+  if (format === 'csv' && others.length > 0) throw new UsageError('--format csv takes one FILE')
+  const target = to === undefined || to === '-' ? undefined : await createOutputFile(to, files, force)
   const output = new Output()
   const write = (line: string): Promise<void> =>
     target === undefined ? output.line(line) : target.line(line)
@@ -171,9 +199,9 @@ async function writeFile(
       text = JSON.stringify({ file, to: place, rows, malformed })
       lines.push(`wrote ${counted(rows, 'row')} to ${shownPlace}`, ...notes({ malformed }))
     } else {
-      const { error, ...report } = await exportOtlpJson(file, options, write)
+      const { error, ...report } = await exportOtlpJson(files, options, write)
       if (error !== undefined) throw error
-      text = JSON.stringify({ file, to: place, ...report })
+      text = JSON.stringify({ ...named(files), to: place, ...report })
       if (isThinned(report)) code = 1
       lines.push(`wrote ${summary(report)} to ${shownPlace}`, ...notes(report))
     }
@@ -187,58 +215,6 @@ async function writeFile(
   return code
 }
 
-const PIECE = 256 * 1024
-
-/** A file that is written in large pieces. */
-class Target {
-  #handle: FileHandle
-  #pending: string[] = []
-  #size = 0
-
-  constructor(handle: FileHandle) {
-    this.#handle = handle
-  }
-
-  async line(text: string): Promise<void> {
-    this.#pending.push(text, '\n')
-    this.#size += text.length
-    if (this.#size >= PIECE) await this.#flush()
-  }
-
-  async close(): Promise<void> {
-    try {
-      await this.#flush()
-    } finally {
-      await this.#handle.close()
-    }
-  }
-
-  async #flush(): Promise<void> {
-    const text = this.#pending.join('')
-    this.#pending = []
-    this.#size = 0
-    await this.#handle.appendFile(text)
-  }
-}
-
-/** Makes the output file, for its owner only. */
-async function create(to: string, log: string, force: boolean): Promise<Target> {
-  if (isSame(to, log)) throw new UsageError(`${to} is the log itself; name another output file`)
-  try {
-    return new Target(await open(to, force ? 'w' : 'wx', 0o600))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
-      throw new UsageError(`${to} is there already; --force writes over it`)
-    }
-    throw new UsageError(`cannot write ${to}: ${(error as Error).message}`)
-  }
-}
-
-function isSame(a: string, b: string): boolean {
-  const [x, y] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }))
-  return x !== undefined && y !== undefined && x.ino === y.ino && x.dev === y.dev
-}
-
 /** Whether events are missing that a hive would have had on its spans. */
 const isThinned = ({ evicted, late }: Pick<ExportReport, 'evicted' | 'late'>): boolean =>
   evicted > 0 && late > 0
@@ -248,8 +224,9 @@ function summary({ spans, events, traces }: Pick<ExportReport, 'spans' | 'events
 }
 
 function notes(report: Partial<ExportReport>): string[] {
-  const { lost = 0, malformed = 0, late = 0, unlinked = 0, evicted = 0, cut = 0 } = report
+  const { lost = 0, malformed = 0, late = 0, unlinked = 0, evicted = 0, cut = 0, present = 0 } = report
   const lines: [number, string][] = [
+    [present, `${counted(present, 'span')} left out: the backend has them`],
     [lost, `${counted(lost, 'agent')} without exit: ended at the last event, as lost`],
     [malformed, `${counted(malformed, 'malformed line')} skipped; see hivelog verify`],
     [late, `${counted(late, 'event')} left out: their span had ended`],
@@ -260,9 +237,11 @@ function notes(report: Partial<ExportReport>): string[] {
   return lines.filter(([count]) => count > 0).map(([, text]) => `note: ${text}`)
 }
 
+const isWebAddress = (url: string): boolean => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
+
 /** @throws {UsageError} */
 function endpoint(url: string): string {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+  if (!isWebAddress(url)) {
     throw new UsageError(`--otlp needs a URL like http://localhost:4318, not '${url}'`)
   }
   const parsed = new URL(url)

@@ -4,15 +4,22 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import type { OtlpOptions } from '../otel/provider.js'
+import { AbsentSpans } from './absent-spans.js'
 import { Chunks } from './chunks.js'
 import type { RebuiltSpan } from './open-span.js'
 import { type RebuildOptions, type RebuildReport, spanBatches } from './rebuild-spans.js'
+import type { QueryOptions } from './stored-spans.js'
 
 export interface ExportOptions extends RebuildOptions {
   /** Where to. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
   otlp?: OtlpOptions
   /** An exporter to use instead; it is shut down in the end. */
   exporter?: SpanExporter
+  /**
+   * The query API of the Jaeger that gets the spans: those that it has already are not sent. What is on the way to
+   * it, in the queue of a collector say, it does not have. Default: all are sent.
+   */
+  missingIn?: QueryOptions
 }
 
 export interface ExportReport extends RebuildReport {
@@ -24,6 +31,8 @@ export interface ExportReport extends RebuildReport {
   traces: number
   /** Values that were cut, on spans that were sent. */
   cut: number
+  /** Spans that were left out because the backend had them; there when `missingIn` is given. */
+  present?: number
   /** Spans that were not sent: those of the request that failed, and all that came later. */
   unsent: number
   /** Why the first request failed that did. */
@@ -33,16 +42,21 @@ export interface ExportReport extends RebuildReport {
 const MAX_TRACES = 100_000
 
 /**
- * Rebuilds the spans of the log `file` (see `rebuildSpans`) and sends them over OTLP, one request at a time. A
- * request that fails, when the exporter has tried again as often as it does, ends the sending: the report says how
- * much was sent, and what the error was.
+ * Rebuilds the spans of the log `file`, or of several of one hive (see `rebuildSpans`), and sends them over OTLP, one
+ * request at a time. A request that fails, when the exporter has tried again as often as it does, ends the sending:
+ * the report says how much was sent, and what the error was.
  *
  * @throws when the file is missing, a directory, or must not be read
  */
-export async function exportLog(file: string, options: ExportOptions = {}): Promise<ExportReport> {
+export async function exportLog(
+  file: string | readonly string[],
+  options: ExportOptions = {},
+): Promise<ExportReport> {
   const exporter = options.exporter ?? new OTLPTraceExporter({ ...options.otlp })
+  const { missingIn } = options
+  const absent = missingIn === undefined ? undefined : new AbsentSpans(missingIn)
   try {
-    return await writeSpans(file, options, (spans) => send(exporter, spans))
+    return await writeSpans(file, options, (spans) => send(exporter, spans), absent)
   } finally {
     await exporter.shutdown()
   }
@@ -53,7 +67,7 @@ export async function exportLog(file: string, options: ExportOptions = {}): Prom
  * @param write takes a line without its newline
  */
 export function exportOtlpJson(
-  file: string,
+  file: string | readonly string[],
   options: RebuildOptions,
   write: (line: string) => Promise<void>,
 ): Promise<ExportReport> {
@@ -66,18 +80,21 @@ export function exportOtlpJson(
 
 /** Gives all spans to `write`, in chunks; after one that it rejects, counts the others only. */
 async function writeSpans(
-  file: string,
+  file: string | readonly string[],
   options: RebuildOptions,
   write: (spans: RebuiltSpan[]) => Promise<void>,
+  absent?: AbsentSpans,
 ): Promise<ExportReport> {
   const traces = new Set<string>()
   const sent = { spans: 0, events: 0, cut: 0, unsent: 0 }
   const chunks = new Chunks()
   let error: Error | undefined
-  const put = async (spans: RebuiltSpan[]): Promise<void> => {
-    if (error === undefined && spans.length > 0) {
+  const put = async (all: RebuiltSpan[]): Promise<void> => {
+    let spans = all
+    if (error === undefined) {
       try {
-        await write(spans)
+        if (absent !== undefined) spans = await absent.of(all)
+        if (spans.length > 0) await write(spans)
       } catch (reason) {
         error = reason instanceof Error ? reason : new Error(String(reason))
       }
@@ -102,7 +119,8 @@ async function writeSpans(
     }
   }
   await put(chunks.rest())
-  return { ...sent, traces: traces.size, ...next.value, ...(error !== undefined && { error }) }
+  const present = absent === undefined ? {} : { present: absent.present }
+  return { ...sent, ...present, traces: traces.size, ...next.value, ...(error !== undefined && { error }) }
 }
 
 function send(exporter: SpanExporter, spans: ReadableSpan[]): Promise<void> {

@@ -68,6 +68,8 @@ export class Life {
   #current: OpenSpan
   #inner: Inner[] = []
   #parts = 0
+  /** The first part, which is the parent of the others where there is no other one. */
+  #first: SpanContext | undefined
   #before: SpanContext | undefined
 
   constructor(host: LifeHost, input: LifeInput, first: OpenSpan) {
@@ -189,6 +191,8 @@ export class Life {
     const part = ++this.#parts
     if (this.#before !== undefined) span.links.unshift({ context: this.#before })
     this.#before = span.context
+    const parent = this.#parent ?? this.#first
+    this.#first ??= span.context
     const attributes = {
       ...this.#shape.attributes,
       ...(part > 1 && { [ATTR.part]: part }),
@@ -196,7 +200,7 @@ export class Life {
     }
     this.#emit(span, {
       name: this.#shape.name,
-      parent: this.#parent,
+      parent,
       attributes,
       ...(ending.status && { status: ending.status }),
       endTs,

@@ -23,6 +23,9 @@ export class Lives {
   #bySpan = new Map<string, Life>()
   #ended = new BoundedMap<true>(MAX_ENDED)
   #lastParts = new BoundedMap<SpanContext>(MAX_LIVES)
+  /** Of each agent the file that it was in first, and its last part there. */
+  #origins = new BoundedMap<{ file: number; context: SpanContext }>(MAX_LIVES)
+  #file = 0
   #events = 0
   #bytes = 0
 
@@ -55,6 +58,17 @@ export class Lives {
     return this.of(key).at(-1)?.partAt(ts) ?? this.#lastParts.get(key)
   }
 
+  /** The span that an agent was on in an earlier file; `undefined` if it was in none. */
+  originOf(key: string): SpanContext | undefined {
+    const origin = this.#origins.get(key)
+    return origin === undefined || origin.file === this.#file ? undefined : origin.context
+  }
+
+  /** What follows is from another file; all lives have ended. */
+  beginFile(): void {
+    this.#file++
+  }
+
   begin(input: LifeInput, first: OpenSpan): Life {
     const life = new Life(this, input, first)
     this.#all.add(life)
@@ -66,7 +80,11 @@ export class Lives {
 
   end(life: Life, ending: Ending | undefined, endTs: number): void {
     if (!this.#all.delete(life)) return
-    this.#lastParts.set(life.key, life.current.context)
+    const { context } = life.current
+    this.#lastParts.set(life.key, context)
+    if (life.isOwn && this.originOf(life.key) === undefined) {
+      this.#origins.set(life.key, { file: this.#file, context })
+    }
     const others = this.of(life.key).filter((each) => each !== life)
     if (others.length === 0) this.#byKey.delete(life.key)
     else this.#byKey.set(life.key, others)

@@ -18,10 +18,17 @@ export class OwnLines {
   late = 0
   #lives: Lives
   #routes: Routes
+  /** The span that the process of this file goes on under. */
+  #incoming: SpanContext | undefined
 
   constructor(lives: Lives, routes: Routes) {
     this.#lives = lives
     this.#routes = routes
+  }
+
+  /** What follows is from another file. */
+  beginFile(): void {
+    this.#incoming = undefined
   }
 
   add(entry: LogEntry, ids: Ids, writer: Writer): void {
@@ -41,9 +48,19 @@ export class OwnLines {
     const session = sessionOf(event)
     const { fields } = fieldsOf(event)
     const { parent } = fields
+    const agentId = typeof fields.agentId === 'string' ? fields.agentId : ''
     const above =
-      typeof parent === 'string' ? this.#lives.spanOf(keyOf(session, parent), event.ts) : undefined
-    this.#begin(entry, ids, writer, typeof fields.agentId === 'string' ? fields.agentId : '', above)
+      typeof parent === 'string'
+        ? this.#lives.spanOf(keyOf(session, parent), event.ts)
+        : this.#goesOnUnder(keyOf(session, agentId))
+    this.#begin(entry, ids, writer, agentId, above)
+  }
+
+  /** A process that an agent went on in has a log of its own, in which the agent is spawned once more. */
+  #goesOnUnder(key: string): SpanContext | undefined {
+    const origin = this.#lives.originOf(key)
+    this.#incoming ??= origin
+    return origin
   }
 
   #begin(entry: LogEntry, ids: Ids, writer: Writer, agentId: string, above?: SpanContext): Life {
@@ -126,7 +143,8 @@ export class OwnLines {
     const living = this.#lives.of(key).at(-1)
     if (living !== undefined) return living
     const { source, ordinal } = writer
-    const input = { session, key, shape: sessionShape(session), source, writer: ordinal, isOwn: true }
+    const parent = this.#incoming?.traceId === ids.traceId ? this.#incoming : undefined
+    const input = { session, key, shape: sessionShape(session), parent, source, writer: ordinal, isOwn: true }
     return this.#lives.begin(input, new OpenSpan(ids.traceId, ids.spanId, entry))
   }
 

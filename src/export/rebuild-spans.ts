@@ -3,6 +3,7 @@ import {
   defaultResource,
   detectResources,
   envDetector,
+  hostDetector,
   type Resource,
   resourceFromAttributes,
 } from '@opentelemetry/resources'
@@ -43,14 +44,15 @@ export interface RebuildReport {
 }
 
 /**
- * Rebuilds the spans of the log `file` (`-` is standard input): ids, names, parents, times, events, links and
+ * Rebuilds the spans of the log `file` (`-` is standard input; or of several, a hive's own first and then those in its
+ * `<log>.agents/`, which link to one another): ids, names, parents, times, events, links and
  * status as when they were live. In a log without ids they are derived from its content, the same each time. Spans
  * come as they end; those that nothing ends come last. Returns what was found beside them.
  *
  * @throws when the file is missing, a directory, or must not be read
  */
 export async function* rebuildSpans(
-  file: string,
+  file: string | readonly string[],
   options: RebuildOptions = {},
 ): AsyncGenerator<ReadableSpan, RebuildReport> {
   const batches = spanBatches(file, options)
@@ -63,26 +65,31 @@ export async function* rebuildSpans(
 
 /** The same, as many spans at a time as a chunk of the file completes. */
 export async function* spanBatches(
-  file: string,
+  file: string | readonly string[],
   options: RebuildOptions,
 ): AsyncGenerator<RebuiltSpan[], RebuildReport> {
   let spans: RebuiltSpan[] = []
   const isWanted = wanted(options)
+  const host = await thisHost()
   const rebuilder = new SpanRebuilder({
     resource: fileResource(options.serviceName),
+    ...(host !== undefined && { host }),
     ...(options.maxEventsPerSpan !== undefined && { maxEventsPerSpan: options.maxEventsPerSpan }),
     take: (span) => {
       if (isWanted(span)) spans.push(span)
     },
   })
   let malformed = 0
-  for await (const items of logBatches(file)) {
-    for (const item of items) {
-      if (isMalformed(item)) malformed++
-      else rebuilder.add(item)
+  for (const [i, each] of (typeof file === 'string' ? [file] : file).entries()) {
+    if (i > 0) rebuilder.beginFile()
+    for await (const items of logBatches(each)) {
+      for (const item of items) {
+        if (isMalformed(item)) malformed++
+        else rebuilder.add(item)
+      }
+      if (spans.length > 0) yield spans
+      spans = []
     }
-    if (spans.length > 0) yield spans
-    spans = []
   }
   rebuilder.finish()
   if (spans.length > 0) yield spans
@@ -104,4 +111,12 @@ export function fileResource(serviceName = process.env.OTEL_SERVICE_NAME): Resou
     .merge(resourceFromAttributes({ 'service.name': 'hive' }))
     .merge(detectResources({ detectors: [envDetector] }))
     .merge(resourceFromAttributes(serviceName ? { 'service.name': serviceName } : {}))
+}
+
+/** The host that this process runs on, as its hives tell it; `undefined` when it has no id. */
+async function thisHost(): Promise<{ name: string; id: string } | undefined> {
+  const host = detectResources({ detectors: [hostDetector] })
+  await host.waitForAsyncAttributes?.()
+  const { 'host.name': name, 'host.id': id } = host.attributes
+  return typeof name === 'string' && typeof id === 'string' ? { name, id } : undefined
 }

@@ -7,7 +7,8 @@
  *   (`error.type` is `error`);
  * - spans of instrumented code that stand for no event, and of those that do (`execute_tool`, `chat`, HTTP calls)
  *   the attributes and the parent that are not hivelog's: the agent's span is their parent here;
- * - parents outside the log: a span of the application around `hive.spawn`, or of the process that `TRACEPARENT` named;
+ * - parents outside what is read: a span of the application around `hive.spawn`, or of the process that `TRACEPARENT`
+ *   named, unless its log is read before; the parent is that agent's last part then, whichever it was live;
  * - when an idle agent's span was continued without an event: the next part begins with its first event here, and
  *   what an agent spawned or called in between is under the part before;
  * - when a session's span ended: here with the last seal, at its last event where a crash left none; and parts of a span that held links only (more than 100
@@ -34,6 +35,8 @@ import { Routes } from './routes.js'
 export interface RebuilderOptions {
   /** What all spans come from; `host.name` and `process.pid` are added from the log. */
   resource: Resource
+  /** This host: its id is added where the log names it, so that backends know the spans to be of the same one. */
+  host?: { name: string; id: string }
   /** Events on one span of a log without ids before a continuation span begins. Default 100. */
   maxEventsPerSpan?: number
   /** Is given each span when it is complete. */
@@ -55,22 +58,19 @@ export class SpanRebuilder {
   #own: OwnLines
   #foreign: ForeignLines
   #resource: Resource
+  #host: RebuilderOptions['host']
   #writer: Writer
   #identity: string | undefined
   /** Time of the last line if that is a seal, as the last one of a process that has ended well is. */
   #sealedAt: number | undefined
 
-  constructor({ resource, maxEventsPerSpan = 100, take }: RebuilderOptions) {
+  constructor({ resource, host, maxEventsPerSpan = 100, take }: RebuilderOptions) {
     this.#resource = resource
+    this.#host = host
     this.#lives = new Lives(take)
     this.#own = new OwnLines(this.#lives, this.#routes)
     this.#foreign = new ForeignLines(this.#lives, this.#routes, maxEventsPerSpan)
-    this.#writer = {
-      ordinal: 0,
-      pid: undefined,
-      host: undefined,
-      source: { resource, scope: scopeOf(undefined) },
-    }
+    this.#writer = this.#unknownWriter(0)
   }
 
   /** Agents whose exit no line told. */
@@ -118,10 +118,25 @@ export class SpanRebuilder {
     }
   }
 
+  /** What follows is another log of the same hive: of a process that one of its agents went on in. */
+  beginFile(): void {
+    this.finish()
+    this.#lives.beginFile()
+    this.#own.beginFile()
+    this.#identity = undefined
+    this.#sealedAt = undefined
+    this.#writer = this.#unknownWriter(this.#writer.ordinal + 1)
+  }
+
   /** Ends what is open: the log ends here. */
   finish(): void {
     this.#endSession()
     for (const life of this.open) this.#lives.lose(life)
+  }
+
+  #unknownWriter(ordinal: number): Writer {
+    const source = { resource: this.#resource, scope: scopeOf(undefined) }
+    return { ordinal, pid: undefined, host: undefined, source }
   }
 
   /** Another process goes on with the log, unless it is the same one that begins a new segment. */
@@ -132,6 +147,7 @@ export class SpanRebuilder {
     this.#endSession()
     const attributes = {
       ...(typeof host === 'string' && { 'host.name': host }),
+      ...(host !== undefined && host === this.#host?.name && { 'host.id': this.#host.id }),
       ...(Number.isSafeInteger(pid) && { 'process.pid': pid as number }),
     }
     this.#writer = {

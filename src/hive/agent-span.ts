@@ -1,12 +1,14 @@
 /**
  * The span of an agent's life, or rather the spans: a long life is told in parts. A part ends, and a continuation
  * with the same name and parent begins, when it holds as many events or links as a span may, or when it is old
- * and holds any, so that a backend sees an agent while it lives.
+ * and holds any, so that a backend sees an agent while it lives. Where there is no parent, the first part is that of
+ * the others.
  */
 import {
   type Attributes,
   type Context,
   type Link,
+  type Span,
   type SpanContext,
   SpanKind,
   type SpanStatus,
@@ -35,6 +37,8 @@ export class AgentSpan {
   #core: HiveCore
   #options: AgentSpanOptions
   #current!: SpanPart
+  /** The first part, if it has no parent. */
+  #root: Span | undefined
   #part = 0
   #startedAt = 0
   #events = 0
@@ -69,15 +73,24 @@ export class AgentSpan {
 
   /** Begins the next part if the current one is full or, at `now`, old and not empty. */
   roll(now: number): void {
-    const isFull = this.#events >= this.#core.maxEventsPerSpan
-    const isOld = this.#events > 0 && now - this.#startedAt >= this.#core.maxSpanAgeMs
-    if (isFull || isOld) this.#continue(now)
+    if (this.#events >= this.#core.maxEventsPerSpan) this.#continue(now)
+    else this.rollIfOld(now)
+  }
+
+  /** Begins the next part if the current one is, at `now`, old and not empty: one that is full waits for an event. */
+  rollIfOld(now: number): void {
+    if (this.#events > 0 && now - this.#startedAt >= this.#core.maxSpanAgeMs) this.#continue(now)
   }
 
   /** Links to the spans that messages came from, each once a part. */
   addLinks(contexts: SpanContext[], now: number): void {
     // Before the links, so that they are on the part that their event goes on.
     this.roll(now)
+    // Jaeger takes a span's first link for its parent if there is none, and so draws a root under those that it
+    // spawned, which is nowhere.
+    if (this.#current.span === this.#root) this.#continue(now)
+    const fresh = new Set(contexts.map(({ spanId }) => spanId).filter((spanId) => !this.#linked.has(spanId)))
+    if (this.#linked.size > 0 && this.#linked.size + fresh.size > MAX_LINKS) this.#continue(now)
     for (const context of contexts) {
       if (this.#linked.has(context.spanId)) continue
       if (this.#linked.size >= MAX_LINKS) this.#continue(now)
@@ -108,10 +121,9 @@ export class AgentSpan {
     const attributes = { ...this.#options.attributes, ...(this.#part > 1 && { [ATTR.part]: this.#part }) }
     const options = { kind: SpanKind.INTERNAL, attributes, links, startTime: now }
     const isRoot = trace.getSpanContext(parent) === undefined
-    // With a provider of the application's own, a part without a parent can stay in its trace only as a child.
-    const asChild = isRoot && this.#part > 1 && !this.#core.canJoinTrace
-    const under = asChild ? trace.setSpan(parent, this.#current.span) : parent
-    const span = this.#core.startSpan(name, options, under, isRoot)
+    const under = this.#root === undefined ? parent : trace.setSpan(parent, this.#root)
+    const span = this.#core.startSpan(name, options, under, isRoot && this.#root === undefined)
+    if (isRoot) this.#root ??= span
     const addEvent = interceptEvents(span, onEvent)
     this.#current = {
       span,

@@ -219,7 +219,7 @@ export class Agent {
 
   /** @internal Lets a backend see a long life: begins a new part of the span if this one is old. */
   rollIfOld(now: number): void {
-    if (!this.#ended) this.#span.roll(now)
+    if (!this.#ended) this.#span.rollIfOld(now)
   }
 
   /** An event that somebody else added to the agent's span. */

@@ -91,11 +91,6 @@ export class HiveCore {
     this.recorder?.addSource(this.settle)
   }
 
-  /** Whether a span without a parent can be put in a given trace. */
-  get canJoinTrace(): boolean {
-    return this.#idGenerator !== undefined
-  }
-
   /** An id that no other message or escalation has: 6 random characters of this hive, and a counter. */
   readonly newId = (): string => this.#idPrefix + (++this.#ids).toString(36)
 

@@ -185,6 +185,6 @@ export class Hive {
   #rollOld(): void {
     const now = Date.now()
     for (const agent of this.#agents.values()) agent.rollIfOld(now)
-    this.#sessionSpan?.roll(now)
+    this.#sessionSpan?.rollIfOld(now)
   }
 }

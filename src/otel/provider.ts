@@ -14,6 +14,7 @@ import {
   CompositePropagator,
   diagLogLevelFromString,
   getBooleanFromEnv,
+  getNumberFromEnv,
   getStringFromEnv,
   W3CBaggagePropagator,
   W3CTraceContextPropagator,
@@ -22,12 +23,12 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { createAlwaysRecordSampler } from '@opentelemetry/sdk-trace'
 import {
   BasicTracerProvider,
-  BatchSpanProcessor,
   RandomIdGenerator,
   type Sampler,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { type RedactOptions, Redactor } from '../events/redact.js'
+import { BoundedProcessor } from './bounded-processor.js'
 import { ChunkedExporter } from './chunked-exporter.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
 import { samplerFromEnv } from './sampler.js'
@@ -78,7 +79,9 @@ export function createProvider(
   const otlp = otlpOptions(options.otlp)
   if (otlp !== undefined) {
     const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
-    spanProcessors.push(new BatchSpanProcessor(new ChunkedExporter(exporter)))
+    const maxSpans = getNumberFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
+    const bounds = maxSpans === undefined ? {} : { maxSpans }
+    spanProcessors.push(new BoundedProcessor(new ChunkedExporter(exporter), bounds))
   }
   return new BasicTracerProvider({
     resource: hiveResource(options, new Redactor(options.redact)),
