@@ -60,7 +60,8 @@ function services(file) {
     const [, name, value] = /^(\w+): "?(.*?)"?$/.exec(word) ?? []
     if (key === 'environment' && indent === 6 && name) service.env.set(name, value)
     const mount = /^- \.\/(collector-config\/[\w.-]+):/.exec(word)
-    if (mount) service.configs.push(mount[1])
+    // The UI's configuration runs in a browser: it listens nowhere and reads no environment.
+    if (mount?.[1].endsWith('.yaml')) service.configs.push(mount[1])
   }
   return found
 }

@@ -49,19 +49,41 @@ export function wholeNumber(option: string, value: string): number {
   return Number(value)
 }
 
-/** Which items `--kind` and `--agent` let through; `undefined` for all. Malformed lines match no filter. */
+/** Ids as `hivelog` prints them: lower case. @throws {UsageError} unless each is `digits` hex digits */
+export function hexIds(option: string, ids: readonly string[] = [], digits: 16 | 32): string[] {
+  const hex = new RegExp(`^[\\da-f]{${digits}}$`, 'i')
+  const bad = ids.find((id) => !hex.test(id))
+  if (bad !== undefined) throw new UsageError(`${option} needs ${digits} hex digits, not '${bad}'`)
+  return ids.map((id) => id.toLowerCase())
+}
+
+/**
+ * Which items `--kind`, `--agent`, `--trace` and `--span` let through: those that match one value of each option that
+ * is given; `undefined` for all. Malformed lines match no filter.
+ * @throws {UsageError} on a trace or span id that is none
+ */
 export function itemFilter(
   kinds: readonly string[] = [],
   agents: readonly string[] = [],
+  ids: { trace?: readonly string[] | undefined; span?: readonly string[] | undefined } = {},
 ): ((item: LogItem) => boolean) | undefined {
-  if (kinds.length === 0 && agents.length === 0) return undefined
+  const traces = hexIds('--trace', ids.trace, 32)
+  const spans = hexIds('--span', ids.span, 16)
+  if (kinds.length + agents.length + traces.length + spans.length === 0) return undefined
   return (item) => {
     if (isMalformed(item)) return false
     return (
       (kinds.length === 0 || kinds.includes(item.event.kind)) &&
-      (agents.length === 0 || concerns(item.event, agents))
+      (agents.length === 0 || concerns(item.event, agents)) &&
+      (traces.length === 0 || isOneOf(item.event.trace, traces)) &&
+      (spans.length === 0 || isOneOf(item.event.span, spans))
     )
   }
+}
+
+/** The field can be anything in a log that another program wrote. */
+function isOneOf(id: unknown, ids: readonly string[]): boolean {
+  return typeof id === 'string' && ids.includes(id.toLowerCase())
 }
 
 function concerns(event: HiveEvent, agents: readonly string[]): boolean {

@@ -8,7 +8,8 @@ import { Output } from './output.js'
 import { itemPrinter } from './print-item.js'
 
 const help = `Usage: hivelog tail [-n N] [-f] [--cursor NAME [--from-oldest]]
-                    [--kind K]... [--agent A]... [--json] [FILE]
+                    [--kind K]... [--agent A]... [--trace ID]... [--span ID]...
+                    [--json] [FILE]
 
 Shows the last events of a log, also those of archived segments if need be.
 With --cursor it shows what is new to this consumer since its last run.
@@ -26,15 +27,17 @@ With --cursor it shows what is new to this consumer since its last run.
       --kind K       only events of this kind; can be given several times
       --agent A      only events of, from or to this agent; can be given
                      several times
+      --trace ID     only lines of this trace (32 hex digits), and
+      --span ID      only of this span (16); can be given several times
       --json         the lines as they are in the file; malformed ones are
                      told of on standard error
       --help         this text
 
 A cursor is kept in FILE.cursors/NAME.json, and moves once a line is written
-to standard output; it also passes lines that --kind and --agent leave out.
-After a crash some lines may be shown again, with the same seq; none is left
-out. Delete its file to begin anew. An unfinished last line waits for the next
-run.
+to standard output; it also passes lines that --kind, --agent, --trace and
+--span leave out. After a crash some lines may be shown again, with the same
+seq; none is left out. Delete its file to begin anew. An unfinished last line
+waits for the next run.
 
 FILE is $HIVELOG_FILE or hive.jsonl by default. Malformed lines are shown, and
 do not change the exit code. Exit code 0: fine; 2: bad use, or the log, the
@@ -53,6 +56,8 @@ export const command: Command = {
       'from-oldest': { type: 'boolean', default: false },
       kind: { type: 'string', multiple: true },
       agent: { type: 'string', multiple: true },
+      trace: { type: 'string', multiple: true },
+      span: { type: 'string', multiple: true },
       json: { type: 'boolean', default: false },
     })
     const file = oneFile('tail', positionals)
@@ -60,7 +65,7 @@ export const command: Command = {
     const last = values.lines === undefined ? undefined : wholeNumber('--lines', values.lines)
     if (values['from-oldest'] && values.cursor === undefined)
       throw new UsageError('--from-oldest is for a cursor: give --cursor NAME too')
-    const filter = itemFilter(values.kind, values.agent)
+    const filter = itemFilter(values.kind, values.agent, values)
     const output = new Output()
     const print = itemPrinter(output, values.json)
     const options = { text: values.json, ...(filter === undefined ? {} : { filter }) }

@@ -5,7 +5,7 @@
 import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api'
 import { type Fields, setField } from '../events/fields.js'
 import { ENVELOPE_FIELDS, type HiveEvent } from '../events/kinds.js'
-import { toAttributes, toHrTime } from '../otel/span-mapping.js'
+import { endTime, toAttributes, toHrTime } from '../otel/span-mapping.js'
 
 /** Characters of one text; what `hivelog` itself writes is shorter (8 KiB), and Jaeger refuses 65,000 bytes. */
 const MAX_TEXT = 16_384
@@ -17,7 +17,12 @@ const MAX_FIELDS = 128
 const MAX_MS = 9_223_372_036_853
 
 /** A time of the log as OTLP can say it. */
-export const toTime = (ms: number): HrTime => toHrTime(Math.min(Math.max(ms, 0), MAX_MS))
+export const toTime = (ms: number): HrTime => toHrTime(sayableMs(ms))
+
+/** When a span ends, as OTLP can say it; a clock that was set back makes no span of negative length. */
+export const toEndTime = (start: number, end: number): HrTime => endTime(sayableMs(start), sayableMs(end))
+
+const sayableMs = (ms: number): number => Math.min(Math.max(ms, 0), MAX_MS)
 
 export interface ReadAttributes {
   attributes: Attributes

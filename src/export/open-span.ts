@@ -12,7 +12,7 @@ import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { LogEntry } from '../reader/items.js'
-import { attributesOf, toTime } from './attributes.js'
+import { attributesOf, toEndTime, toTime } from './attributes.js'
 import { contextOf } from './ids.js'
 
 /** Where spans come from, as the `log.open` line before them tells. */
@@ -142,8 +142,7 @@ export class RebuiltSpan implements ReadableSpan {
     this.kind = shape.kind ?? SpanKind.INTERNAL
     if (shape.parent !== undefined) this.parentSpanContext = shape.parent
     this.startTime = toTime(startTs)
-    // A clock that was set back makes no span of negative length.
-    this.endTime = toTime(Math.max(startTs, shape.endTs))
+    this.endTime = toEndTime(startTs, shape.endTs)
     this.duration = difference(this.startTime, this.endTime)
     this.status = shape.status ?? { code: SpanStatusCode.UNSET }
     this.attributes = shape.attributes

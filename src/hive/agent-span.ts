@@ -16,7 +16,7 @@ import {
 } from '@opentelemetry/api'
 import { type SpanEvent, tell } from '../otel/owned.js'
 import { interceptEvents, type PlainEvent } from '../otel/plain-events.js'
-import { ATTR } from '../otel/span-mapping.js'
+import { ATTR, endTime } from '../otel/span-mapping.js'
 import type { HiveCore, SpanPart } from './core.js'
 
 /** Links that a span may hold; the SDK drops the oldest beyond 128. */
@@ -40,7 +40,6 @@ export class AgentSpan {
   /** The first part, if it has no parent. */
   #root: Span | undefined
   #part = 0
-  #startedAt = 0
   #events = 0
   #linked = new Set<string>()
 
@@ -79,7 +78,7 @@ export class AgentSpan {
 
   /** Begins the next part if the current one is, at `now`, old and not empty: one that is full waits for an event. */
   rollIfOld(now: number): void {
-    if (this.#events > 0 && now - this.#startedAt >= this.#core.maxSpanAgeMs) this.#continue(now)
+    if (this.#events > 0 && now - this.#current.startTs >= this.#core.maxSpanAgeMs) this.#continue(now)
   }
 
   /** Links to the spans that messages came from, each once a part. */
@@ -105,7 +104,7 @@ export class AgentSpan {
     span.setAttributes(attributes)
     if (status !== undefined) span.setStatus(status)
     if (event !== undefined) tell(span, event)
-    span.end(now)
+    span.end(endTime(this.#current.startTs, now))
   }
 
   #continue(now: number): void {
@@ -130,8 +129,8 @@ export class AgentSpan {
       addEvent,
       recording: span.isRecording(),
       tail: this.#core.tailOf(span.spanContext()),
+      startTs: now,
     }
-    this.#startedAt = now
     this.#events = 0
     this.#linked.clear()
   }

@@ -17,7 +17,7 @@ import { markOwned } from '../otel/owned.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import type { HiveIdGenerator } from '../otel/provider.js'
 import type { Life, Recorder } from '../otel/recorder.js'
-import { prefix, toAttributes, toFields, toHrTime, withAgent } from '../otel/span-mapping.js'
+import { endTime, prefix, toAttributes, toFields, toHrTime, withAgent } from '../otel/span-mapping.js'
 
 export interface CoreOptions {
   tracer: Tracer
@@ -41,6 +41,8 @@ export interface SpanPart {
   readonly addEvent: Span['addEvent']
   readonly recording: boolean
   readonly tail: Tail
+  /** Epoch milliseconds. */
+  readonly startTs: number
 }
 
 /** An event that is recorded and not yet encoded, or the end of a part. */
@@ -192,7 +194,7 @@ export class HiveCore {
     this.#held = []
     for (const each of held) {
       try {
-        if (each.kind === END_OF_PART) each.part.span.end(each.ts)
+        if (each.kind === END_OF_PART) each.part.span.end(endTime(each.part.startTs, each.ts))
         else this.#process(each)
       } catch (error) {
         this.#refuse(each.kind, error)

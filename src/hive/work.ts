@@ -3,7 +3,7 @@ import { type Attributes, type Context, SpanKind, type SpanStatus, SpanStatusCod
 import type { Fields } from '../events/fields.js'
 import { describe } from '../events/quote.js'
 import { tell } from '../otel/owned.js'
-import { ATTR } from '../otel/span-mapping.js'
+import { ATTR, endTime } from '../otel/span-mapping.js'
 import type { HiveCore } from './core.js'
 
 export interface Work {
@@ -66,7 +66,7 @@ export function recordWork(
     span.setStatus(errorStatus(fields.error))
   }
   tell(span, { kind, fields })
-  span.end(now)
+  span.end(endTime(now - ms, now))
   core.recordLine(core.tailOf(span.spanContext()), now, kind, fields, checkpoint)
 }
 

@@ -65,6 +65,16 @@ export function toHrTime(ms: number): HrTime {
   return [seconds, (ms - seconds * 1000) * 1_000_000]
 }
 
+/**
+ * When a span ends, epoch milliseconds given. One that has no length, to the millisecond, gets a microsecond: Jaeger
+ * takes a span without any for a mistake, and warns of it.
+ */
+export function endTime(start: number, end: number): HrTime {
+  if (end > start) return toHrTime(end)
+  const [seconds, nanos] = toHrTime(start)
+  return [seconds, nanos + 1_000]
+}
+
 /** The attributes of the span event for an event of `kind`. */
 export function toAttributes(kind: string, fields: Fields): Attributes {
   return (kind === 'message' ? plainMessage(fields) : undefined) ?? attributesOf(kind, fields)

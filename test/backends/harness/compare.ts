@@ -75,10 +75,10 @@ class Comparer {
     return equal
   }
 
-  /** Jaeger warns of spans without a length, and must have nothing else to say. */
+  /** Jaeger has nothing to warn of. */
   #warnings(): void {
-    for (const { name, startNanos, endNanos, warnings } of this.#spans) {
-      if (endNanos - startNanos > 1n) for (const warning of warnings) this.#problem(`${name}: ${warning}`)
+    for (const { name, warnings } of this.#spans) {
+      for (const warning of warnings) this.#problem(`${name}: ${warning}`)
     }
   }
 
@@ -260,7 +260,7 @@ const isFailure = ({ exit }: WantedLife): boolean => exit?.status === 'error' ||
 
 const nanosOf = (ms = 0): bigint => BigInt(ms) * 1_000_000n
 
-/** Jaeger tells a span without a length as one of a nanosecond. */
+/** A span that had no length has a microsecond. */
 function endsAt({ startNanos, endNanos }: StoredSpan, ms: number): boolean {
-  return endNanos === nanosOf(ms) || (endNanos === startNanos + 1n && startNanos === nanosOf(ms))
+  return endNanos === nanosOf(ms) || (endNanos === startNanos + 1_000n && startNanos === nanosOf(ms))
 }
