@@ -247,6 +247,8 @@ async function measureKafka(bodies, sink) {
     [producer, broker, consumer],
     async () => (await metric(sink.metrics, SUNK)) - start_,
   )
+  const disk = spawnSync('du', ['-sm', env.KAFKA_DATA_DIR], { encoding: 'utf8' }).stdout.split('\t')[0]
+  console.error(`scale: Kafka's log: ${disk} MB`)
   for (const program of [producer, consumer, broker]) await program.stop()
 }
 
