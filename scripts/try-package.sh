@@ -24,7 +24,7 @@ check() { # NAME COMMAND...
 tarball="$work/$(cd "$root" && npm pack --silent --pack-destination "$work" 2>/dev/null | tail -n 1)"
 [ -f "$tarball" ] || { echo "try-package: npm pack made no tarball"; exit 1; }
 
-no_strays() { ! tar -tzf "$tarball" | grep -Ev '^package/(dist/|collector-config/|docker-compose.yml|package.json|README.md|LICENSE|CHANGELOG.md)'; }
+no_strays() { ! tar -tzf "$tarball" | grep -Ev '^package/(dist/|collector-config/|docs/[a-z]+\.md|docker-compose.yml|package.json|README.md|LICENSE|CHANGELOG.md)'; }
 check 'the tarball holds only what users need' no_strays
 check 'package.json is sound (publint)' npx --prefix "$root" publint run "$tarball" --strict
 # CommonJS gets the ES module by require(), which Node 20.19 and newer can.
@@ -42,11 +42,12 @@ import { startHive, verifyLog } from 'hivelog'
 const hive = startHive({ file: 'esm.jsonl', serviceName: 'try' })
 const lead = hive.spawn({ agentId: 'lead', isGod: true })
 lead.message({ to: 'human', act: 'inform', subject: 'hello' })
+lead.usage({ model: 'claude-sonnet-4-5', inputTokens: 1000, outputTokens: 100 })
 lead.end()
 await hive.shutdown()
 const lines = readFileSync('esm.jsonl', 'utf8').trimEnd().split('\n').map(JSON.parse)
 const kinds = lines.map((line) => line.kind).join()
-if (kinds !== 'log.open,spawn,message,exit,log.seal') throw new Error(kinds)
+if (kinds !== 'log.open,spawn,message,usage,exit,log.seal') throw new Error(kinds)
 if (!(await verifyLog('esm.jsonl')).ok) throw new Error('verify')
 JS
 check 'ESM import' node use.mjs
@@ -70,6 +71,13 @@ register() {
 check 'node --import hivelog/register' register
 check 'hivelog verify' npx hivelog verify esm.jsonl
 check 'hivelog tail' npx hivelog tail -n 2 esm.jsonl
+for command in cat state stats audit calls waits check 'replay --speed 0' 'export --format csv' \
+  'export --format otlp-json' 'diff esm.jsonl'; do
+  # shellcheck disable=SC2086
+  check "hivelog $command" npx hivelog $command esm.jsonl
+done
+priced() { npx hivelog cost esm.jsonl | grep 'computed: .* by @pydantic/genai-prices'; }
+check 'hivelog cost, by list prices' priced
 
 cat > use.ts <<'TS'
 import { type HiveEvent, isKind, startHive } from 'hivelog'
