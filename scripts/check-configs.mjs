@@ -9,10 +9,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePorts, until } from './lib/programs.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const { jaeger, otelcol, kafka } = process.argv.length > 2 ? fromArguments() : fromBackends()
@@ -56,38 +56,9 @@ async function check(name, needs, run) {
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms))
 
-async function until(what, probe, ms = 60_000) {
-  const end = Date.now() + ms
-  let last
-  while (Date.now() < end) {
-    try {
-      const value = await probe()
-      if (value) return value
-    } catch (error) {
-      last = error
-    }
-    await sleep(100)
-  }
-  throw new Error(`${what}: not within ${ms} ms${last ? `: ${last.message}` : ''}`)
-}
-
 function equal(found, wanted, what) {
   const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)]
   if (a !== b) throw new Error(`${what}: ${a}, not ${b}`)
-}
-
-/** Ports that nobody listens on; they are held until all are known, so that they differ. */
-async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise((done) => server.listen(0, '127.0.0.1', done))
-      return server
-    }),
-  )
-  const ports = servers.map((server) => server.address().port)
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-  return ports
 }
 
 function start(command, args, env) {

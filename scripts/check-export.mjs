@@ -5,11 +5,11 @@
 // Closes with `export-to-jaeger: N passed, N failed`.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { freePorts, until } from './lib/programs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
@@ -49,20 +49,6 @@ async function check(name, run) {
   }
 }
 
-/** Ports that nobody listens on; they are held until all are known, so that they differ. */
-async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise((done) => server.listen(0, '127.0.0.1', done))
-      return server
-    }),
-  )
-  const ports = servers.map((server) => server.address().port)
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-  return ports
-}
-
 /** Starts a backend with its configuration moved to free ports. Returns the new port of each old one. */
 async function start(name, command, config, oldPorts, env) {
   const ports = await freePorts(oldPorts.length)
@@ -83,21 +69,6 @@ async function start(name, command, config, oldPorts, env) {
   }
   children.push(child)
   return { at, child }
-}
-
-async function until(what, probe, ms = 60_000) {
-  const end = Date.now() + ms
-  let last
-  while (Date.now() < end) {
-    try {
-      const value = await probe()
-      if (value) return value
-    } catch (error) {
-      last = error
-    }
-    await new Promise((done) => setTimeout(done, 200))
-  }
-  throw new Error(`${what} did not happen within ${ms} ms${last ? `: ${last.message}` : ''}`)
 }
 
 const JAEGER_PORTS = [13133, 16686, 16685, 4317, 4318, 8888]

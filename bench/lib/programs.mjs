@@ -2,35 +2,15 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { setTimeout as pause } from 'node:timers/promises'
+import { until } from '../../scripts/lib/programs.mjs'
+
+export { freePorts, until } from '../../scripts/lib/programs.mjs'
 
 const TICKS_A_SECOND = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout) || 100
 const running = new Set()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
-
-/** Ports that nobody listens on; they are held until all are known, so that they differ. */
-export async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  const ports = servers.map((server) => server.address().port)
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-  return ports
-}
-
-export async function until(what, probe, ms = 60_000) {
-  for (const end = Date.now() + ms; Date.now() < end; await pause(100)) {
-    if (await probe().catch(() => false)) return
-  }
-  throw new Error(`${what}: not within ${ms / 1000} s`)
-}
 
 export const answers = async (url) => (await fetch(url)).ok
 

@@ -11,12 +11,12 @@
  *   named, unless its log is read before; the parent is that agent's last part then, whichever it was live;
  * - when an idle agent's span was continued without an event: the next part begins with its first event here, and
  *   what an agent spawned or called in between is under the part before;
- * - when a session's span ended: here with the last seal, at its last event where a crash left none; and parts of a span that held links only (more than 100
- *   senders of one drain): their links are on the part of the drain;
+ * - when a session's span ended: here with the last seal, at its last event where a crash left none;
+ * - parts of a span that held links only (more than 100 senders of one drain): their links are on the drain's part;
  * - whether a drain was given messages or only their ids: it links to the senders of all that the log has.
  *
- * Memory is bounded by what is open at a time (`Lives`), and by the messages that are remembered for links: the last 50,000
- * at least.
+ * Memory is bounded by what is open at a time (`Lives`), and by the messages that are remembered for links: the last
+ * 50,000 at least.
  */
 import { diag } from '@opentelemetry/api'
 import type { InstrumentationScope } from '@opentelemetry/core'

@@ -1,6 +1,6 @@
 /** Has a hive's log committed now and then, beside its recording and never in its way. */
 import { diag } from '@opentelemetry/api'
-import { type CommitOptions, type CommitReport, LogCommitter } from '../git/commit.js'
+import type { CommitOptions, CommitReport, LogCommitter } from '../git/commit.js'
 import { CommitError } from '../git/errors.js'
 
 /**
@@ -53,7 +53,8 @@ export function scheduleCommits(
 export class GitSchedule {
   #log: Committed
   #shutdownMs: number
-  #committer: LogCommitter
+  #options: GitOptions
+  #committer: LogCommitter | undefined
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #stop = new AbortController()
@@ -62,7 +63,7 @@ export class GitSchedule {
   constructor(log: Committed, options: GitOptions) {
     this.#log = log
     this.#shutdownMs = positive(options.shutdownTimeoutMs, SHUTDOWN_MS)
-    this.#committer = new LogCommitter(log.file, options, true)
+    this.#options = options
     const everyMs = positive(options.everyMs, EVERY_MS)
     if (everyMs <= LONGEST_TIMER_MS) this.#timer = setInterval(() => this.#tick(), everyMs).unref()
   }
@@ -105,6 +106,7 @@ export class GitSchedule {
 
   async #commit(): Promise<void> {
     try {
+      this.#committer ??= await this.#load()
       this.#succeeded(await this.#committer.commit(this.#stop.signal))
     } catch (error) {
       const { message } = error as Error
@@ -112,6 +114,12 @@ export class GitSchedule {
       if (this.#stop.signal.aborted) return
       this.#tellOnce(code, `${this.#log.file} is not committed: ${message}`)
     }
+  }
+
+  /** Not before it is needed: most hives commit nothing. */
+  async #load(): Promise<LogCommitter> {
+    const { LogCommitter } = await import('../git/commit.js')
+    return new LogCommitter(this.#log.file, this.#options, true)
   }
 
   #succeeded({ notes, commit }: CommitReport): void {

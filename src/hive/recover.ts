@@ -10,7 +10,6 @@
  */
 import { diag, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api'
 import { RandomIdGenerator } from '@opentelemetry/sdk-trace-base'
-import { readLeftOpen } from '../export/left-open.js'
 import type { Life } from '../export/life.js'
 import type { RebuiltSpan } from '../export/open-span.js'
 import { markOwned } from '../otel/owned.js'
@@ -66,6 +65,8 @@ export function recover(input: RecoveryInput): Recovery {
 
 async function recoverUpTo(upTo: number, input: RecoveryInput, signal: AbortSignal): Promise<void> {
   const { file } = input.recorder.journal
+  // Few starts need it, and it is a good part of what there is to load.
+  const { readLeftOpen } = await import('../export/left-open.js')
   const left = await readLeftOpen(file, upTo, signal)
   if (left === 'too large') {
     diag.warn(`hivelog: ${file} is too large to recover what was left open; hivelog export sends its spans`)

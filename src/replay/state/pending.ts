@@ -1,9 +1,8 @@
 /** What was escalated to the human and is not answered yet. */
+import type { Fields } from '../../events/fields.js'
 import { idOf, textOf } from '../bounded.js'
 import type { OnChange } from './changes.js'
 import { MAX_PENDING, type PendingEscalation } from './state.js'
-
-type Fields = Record<string, unknown>
 
 export class Pending {
   /** How many of the oldest are no longer listed. */

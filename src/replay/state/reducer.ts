@@ -1,4 +1,5 @@
 /** Events to state: applies one event after the other. Knows no files and no clock, and trusts no field's type. */
+import type { Fields } from '../../events/fields.js'
 import { type HiveEvent, isKind } from '../../events/kinds.js'
 import { amountOf, idOf, textOf } from '../bounded.js'
 import type { OnChange, StateChange } from './changes.js'
@@ -7,8 +8,6 @@ import { Roster } from './roster.js'
 import { Routing } from './routing.js'
 import { type AgentState, type AgentStatus, emptyState, type HiveState, noUsage } from './state.js'
 import { addUsage } from './usage-totals.js'
-
-type Fields = Record<string, unknown>
 
 /** The statuses that an `exit` can name. */
 const EXITS: ReadonlySet<unknown> = new Set(['ok', 'error', 'killed', 'lost'])

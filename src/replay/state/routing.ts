@@ -1,11 +1,10 @@
 /** Who gets a message, and when it is taken out of the inbox again. */
+import type { Fields } from '../../events/fields.js'
 import { amountOf, idOf, textOf } from '../bounded.js'
 import type { OnChange } from './changes.js'
 import { Inboxes } from './inboxes.js'
 import type { Roster } from './roster.js'
 import { type InboxState, MAX_STRANGERS, type WaitingMessage } from './state.js'
-
-type Fields = Record<string, unknown>
 
 export class Routing {
   /** Messages to names that never spawned, beyond as many of them as are listed. */
