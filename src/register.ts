@@ -7,7 +7,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { diag } from '@opentelemetry/api'
 import { onExit } from 'signal-exit'
-import { describe } from './events/quote.js'
+import { describe } from './format/quote.js'
 import type { Agent } from './hive/agent.js'
 import type { Hive } from './hive/hive.js'
 import { startRegistered } from './hive/start-hive.js'

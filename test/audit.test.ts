@@ -3,10 +3,10 @@ import { appendFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { AuditOptions, AuditProblemKind } from '../src/analyse/audit/report.js'
+import { Audit } from '../src/analyse/audit.js'
 import { auditTrail, type HiveEvent } from '../src/index.js'
-import type { LogEntry } from '../src/reader/items.js'
-import type { AuditOptions, AuditProblemKind } from '../src/replay/audit/report.js'
-import { Audit } from '../src/replay/audit.js'
+import type { LogEntry } from '../src/read/items.js'
 import { FIRST_TS, FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 const ask = (id: unknown, subject = 'Drop the users table?', from = 'coder'): object => ({

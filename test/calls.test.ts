@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { type CallOptions, Calls } from '../src/analyse/calls.js'
+import { Durations, RELATIVE_ERROR } from '../src/analyse/quantiles.js'
 import { callReport, type HiveEvent } from '../src/index.js'
-import { type CallOptions, Calls } from '../src/replay/calls.js'
-import { Durations, RELATIVE_ERROR } from '../src/replay/quantiles.js'
 import { FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 function calls(events: object[], options: CallOptions = {}, kind = 'call') {

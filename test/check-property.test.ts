@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { LogItem } from '../src/reader/items.js'
-import { Checker, type CheckReport } from '../src/replay/check/checker.js'
-import { Settings } from '../src/replay/check/settings.js'
+import { Checker, type CheckReport } from '../src/analyse/check/checker.js'
+import { Settings } from '../src/analyse/check/settings.js'
+import type { LogItem } from '../src/read/items.js'
 import { FIRST_TS } from './fixtures/reader-log.js'
 
 const MAX_FINDINGS = 5

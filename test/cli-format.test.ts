@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import { formatEvent } from '../src/cli/format-event.js'
 import { clean, columns, duration, fit } from '../src/cli/text.js'
-import { FIELD_ORDER, type HiveEvent } from '../src/events/kinds.js'
+import { FIELD_ORDER, type HiveEvent } from '../src/format/kinds.js'
 import { hivelog } from './fixtures/reader-cli.js'
 import { LogWriter, scratch } from './fixtures/reader-log.js'
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { calcPrice, findProvider, type Provider } from '@pydantic/genai-prices'
 import fc from 'fast-check'
-import { Catalogue } from '../src/replay/cost/catalogue.js'
-import { type CallTokens, isCacheApart, OwnPrices, priceOf } from '../src/replay/cost/prices.js'
+import { Catalogue } from '../src/analyse/cost/catalogue.js'
+import { type CallTokens, isCacheApart, OwnPrices, priceOf } from '../src/analyse/cost/prices.js'
 
 const NOW = Date.UTC(2026, 7, 22, 9, 30)
 const catalogue = await Catalogue.load()

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { COST_KEYS, Cost } from '../src/analyse/cost.js'
 import { type CostBy, costReport } from '../src/index.js'
-import { COST_KEYS, Cost } from '../src/replay/cost.js'
 import { FIRST_TS, FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 type Fields = Record<string, unknown>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeLine, ownSeq } from '../src/events/decode.js'
+import { decodeLine, ownSeq } from '../src/format/decode.js'
 
 const reasonOf = (line: string | Buffer): string => {
   const decoded = decodeLine(line)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Aligner } from '../src/replay/diff/align.js'
-import { risingChain } from '../src/replay/diff/anchors.js'
+import { Aligner } from '../src/analyse/diff/align.js'
+import { risingChain } from '../src/analyse/diff/anchors.js'
 
 interface Aligned {
   commonA: number[]

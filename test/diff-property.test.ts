@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { LogDiff } from '../src/replay/diff/report.js'
-import { diffLogs } from '../src/replay/diff.js'
+import type { LogDiff } from '../src/analyse/diff/report.js'
+import { diffLogs } from '../src/analyse/diff.js'
 import { scratch } from './fixtures/reader-log.js'
 
 /** What happens in a run, before it has times, ids and numbers. `of` is an earlier step that it answers or takes. */

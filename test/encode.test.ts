@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeLine } from '../src/events/decode.js'
-import { encodeLine, encodeTail, partFields } from '../src/events/encode.js'
-import { type Fields, readField, readFields, setField } from '../src/events/fields.js'
-import { ENVELOPE_FIELDS, type Envelope, FIELD_ORDER, type KnownKind } from '../src/events/kinds.js'
-import { LineBytes } from '../src/events/line-bytes.js'
-import { quote, toPlain } from '../src/events/quote.js'
+import { decodeLine } from '../src/format/decode.js'
+import { encodeLine, encodeTail, partFields } from '../src/format/encode.js'
+import { type Fields, readField, readFields, setField } from '../src/format/fields.js'
+import { ENVELOPE_FIELDS, type Envelope, FIELD_ORDER, type KnownKind } from '../src/format/kinds.js'
+import { LineBytes } from '../src/format/line-bytes.js'
+import { quote, toPlain } from '../src/format/quote.js'
 
 const NUM_RUNS = 2_000
 /** UTF-16 units of any value, so halves of surrogate pairs too. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { encodeTail } from '../src/events/encode.js'
+import { encodeTail } from '../src/format/encode.js'
 import { Journal, type JournalOptions } from '../src/journal/journal.js'
 import { append, checkLog, ofKind, pause, startChild, tempFolder, turn } from './fixtures/journal-kit.js'
 

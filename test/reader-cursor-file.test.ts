@@ -5,8 +5,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writ
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeCursor } from '../src/reader/cursor.js'
-import { followLog } from '../src/reader/follow.js'
+import { decodeCursor } from '../src/read/cursor.js'
+import { followLog } from '../src/read/follow.js'
 import { collect, LogWriter, scratch } from './fixtures/reader-log.js'
 
 const follow = (file: string, name = 'ui') => collect(followLog(file, { cursor: name, stopAtEnd: true }))
@@ -119,7 +119,7 @@ test('no permission', (t) => {
   chmodSync(dirname(file), 0o777)
   chmodSync(file, 0o644)
   // Root may do everything, so the child becomes nobody.
-  const script = `const { followLog } = await import('${new URL('../src/reader/follow.js', import.meta.url)}')
+  const script = `const { followLog } = await import('${new URL('../src/read/follow.js', import.meta.url)}')
     const { chmodSync, rmSync } = await import('node:fs')
     if (process.getuid?.() === 0) process.setuid(65534)
     const follow = async () => {

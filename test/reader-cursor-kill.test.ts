@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { isMalformed, type LogEntry } from '../src/reader/items.js'
-import { readLog } from '../src/reader/read.js'
+import { isMalformed, type LogEntry } from '../src/read/items.js'
+import { readLog } from '../src/read/read.js'
 import { LogWriter, scratch } from './fixtures/reader-log.js'
 
 const CHILD = fileURLToPath(new URL('./fixtures/cursor-child.js', import.meta.url))

@@ -4,7 +4,7 @@ import { appendFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFi
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CursorLostError, followLog } from '../src/index.js'
-import { isMalformed } from '../src/reader/items.js'
+import { isMalformed } from '../src/read/items.js'
 import { collect, editLine, FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 const range = (from: number, to: number): number[] =>

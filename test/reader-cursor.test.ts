@@ -14,9 +14,9 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import type { CursorOptions } from '../src/reader/cursor.js'
-import { type FollowOptions, followLog } from '../src/reader/follow.js'
-import { isMalformed, type LogItem } from '../src/reader/items.js'
+import type { CursorOptions } from '../src/read/cursor.js'
+import { type FollowOptions, followLog } from '../src/read/follow.js'
+import { isMalformed, type LogItem } from '../src/read/items.js'
 import { collect, FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 const WAIT = { timeout: 60_000 }

@@ -5,8 +5,8 @@ import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileS
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { type FollowOptions, followLog } from '../src/reader/follow.js'
-import { isMalformed, type LogItem } from '../src/reader/items.js'
+import { type FollowOptions, followLog } from '../src/read/follow.js'
+import { isMalformed, type LogItem } from '../src/read/items.js'
 import { LogWriter, scratch } from './fixtures/reader-log.js'
 
 const WAIT = { timeout: 60_000 }

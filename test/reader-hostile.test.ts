@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { isMalformed, type LogItem } from '../src/reader/items.js'
-import { readLog } from '../src/reader/read.js'
-import { tailLog } from '../src/reader/tail.js'
+import { isMalformed, type LogItem } from '../src/read/items.js'
+import { readLog } from '../src/read/read.js'
+import { tailLog } from '../src/read/tail.js'
 import { collect, scratch } from './fixtures/reader-log.js'
 
 const GOOD = '{"ts":1,"kind":"x"}'
@@ -82,7 +82,7 @@ test('a line over the bound is skipped and counted, forward and backward', async
 test('a line far over the bound is not held in memory', (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   writeFileSync(file, `${GOOD}\n`)
-  const url = new URL('../src/reader/', import.meta.url)
+  const url = new URL('../src/read/', import.meta.url)
   const script = `import { truncateSync, appendFileSync } from 'node:fs'
     const { readLog } = await import('${url}read.js')
     const { tailLog } = await import('${url}tail.js')
@@ -111,7 +111,7 @@ test('a file that must not be read is refused with one clear line', (t) => {
   chmodSync(folder, 0o755)
   chmodSync(file, 0)
   // Root may read everything, so the child becomes nobody.
-  const script = `const { readLog } = await import('${new URL('../src/reader/read.js', import.meta.url)}')
+  const script = `const { readLog } = await import('${new URL('../src/read/read.js', import.meta.url)}')
     if (process.getuid?.() === 0) process.setuid(65534)
     try { for await (const item of readLog(${JSON.stringify(file)})) console.log(item) }
     catch (error) { console.log(error.message) }`

@@ -4,9 +4,9 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isMalformed, type LogItem } from '../src/reader/items.js'
-import { LineSplitter } from '../src/reader/lines.js'
-import { readLog } from '../src/reader/read.js'
+import { isMalformed, type LogItem } from '../src/read/items.js'
+import { LineSplitter } from '../src/read/lines.js'
+import { readLog } from '../src/read/read.js'
 import { collect, FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 const seqs = (items: LogItem[]): (number | string)[] =>
@@ -131,7 +131,7 @@ test('damaged compressed data ends that segment with a malformed line, and the n
 })
 
 test('- reads standard input', () => {
-  const url = new URL('../src/reader/read.js', import.meta.url)
+  const url = new URL('../src/read/read.js', import.meta.url)
   const script = `const { readLog } = await import('${url}')
     for await (const item of readLog('-')) console.log(item.seq, item.event?.kind ?? item.reason)`
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {

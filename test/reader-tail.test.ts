@@ -4,10 +4,10 @@ import { appendFileSync, closeSync, openSync, rmSync, truncateSync, writeFileSyn
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { linesBackward } from '../src/file/backward.js'
-import { isMalformed, type LogEntry, type LogItem } from '../src/reader/items.js'
-import { readLog } from '../src/reader/read.js'
-import { tailLog } from '../src/reader/tail.js'
+import { linesBackward } from '../src/disk/backward.js'
+import { isMalformed, type LogEntry, type LogItem } from '../src/read/items.js'
+import { readLog } from '../src/read/read.js'
+import { tailLog } from '../src/read/tail.js'
 import { collect, FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 const seqs = (items: LogItem[]): (number | string)[] =>
@@ -101,8 +101,8 @@ test('reads only the end of a big file', { skip: process.platform !== 'linux' },
   appendFileSync(file, '\n')
   log.messages(100)
   const script = `import { readFileSync } from 'node:fs'
-    const { tailLog } = await import('${new URL('../src/reader/tail.js', import.meta.url)}')
-    const { followLog } = await import('${new URL('../src/reader/follow.js', import.meta.url)}')
+    const { tailLog } = await import('${new URL('../src/read/tail.js', import.meta.url)}')
+    const { followLog } = await import('${new URL('../src/read/follow.js', import.meta.url)}')
     const readSoFar = () => Number(/rchar: (\\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))[1])
     const before = readSoFar()
     const seqs = []

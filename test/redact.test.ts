@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Redactor, SECRET_KEY_MASK } from '../src/events/redact.js'
+import { Redactor, SECRET_KEY_MASK } from '../src/redact/redact.js'
 import { LOOK_ALIKES, SECRETS } from './fixtures/secrets.js'
 
 const redactor = new Redactor()

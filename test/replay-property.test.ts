@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { replay } from '../src/analyse/replay.js'
 import type { Agent, Hive, HiveState, SentMessage } from '../src/index.js'
 import { isMalformed, readLog, startHive } from '../src/index.js'
-import { replay } from '../src/replay/replay.js'
 import { captureDiag, tempFolder } from './fixtures/hive-support.js'
 
 /** What is compared: all that the writer can know of itself. */

@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeLine } from '../src/events/decode.js'
-import type { HiveEvent } from '../src/events/kinds.js'
-import type { StateChange } from '../src/replay/state/changes.js'
-import { StateReducer } from '../src/replay/state/reducer.js'
+import type { StateChange } from '../src/analyse/state/changes.js'
+import { StateReducer } from '../src/analyse/state/reducer.js'
 import {
   emptyState,
   type HiveState,
   MAX_ENDED_AGENTS,
   MAX_LISTED_MESSAGES,
   MAX_PENDING,
-} from '../src/replay/state/state.js'
+} from '../src/analyse/state/state.js'
+import { decodeLine } from '../src/format/decode.js'
+import type { HiveEvent } from '../src/format/kinds.js'
 
 type Given = [kind: string, fields?: object]
 

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
-import { verifyLog } from '../src/reader/verify.js'
+import { verifyLog } from '../src/verify/verify.js'
 import { editLine, LogWriter, scratch } from './fixtures/reader-log.js'
 
 /** The log under test; lines (and seqs) of its segments: 1-22 (seals at 11 and 22), 23-44 (33, 44), 45-66 (55, 66). */

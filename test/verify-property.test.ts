@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isMalformed, type LogEntry } from '../src/reader/items.js'
-import { readLog } from '../src/reader/read.js'
-import { verifyLog } from '../src/reader/verify.js'
+import { isMalformed, type LogEntry } from '../src/read/items.js'
+import { readLog } from '../src/read/read.js'
+import { verifyLog } from '../src/verify/verify.js'
 import { collect, LogWriter, scratch } from './fixtures/reader-log.js'
 
 const step = fc.oneof(

@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { verifyLog } from '../src/reader/verify.js'
+import { verifyLog } from '../src/verify/verify.js'
 import { FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 test('a whole log is fine, and the report says what is in it', async (t) => {

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { type WaitOptions, Waits } from '../src/analyse/waits.js'
 import { type HiveEvent, waitReport } from '../src/index.js'
-import { type WaitOptions, Waits } from '../src/replay/waits.js'
 import { FIRST_TS, FOREIGN, LogWriter, scratch } from './fixtures/reader-log.js'
 
 function waits(events: object[], options: WaitOptions = {}) {

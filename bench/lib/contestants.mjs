@@ -9,10 +9,10 @@ import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import pino from 'pino'
 import SonicBoom from 'sonic-boom'
-import { encodeTail } from '../../dist/events/encode.js'
-import { Redactor } from '../../dist/events/redact.js'
-import { Scrubber } from '../../dist/events/scrub.js'
+import { encodeTail } from '../../dist/format/encode.js'
 import { Journal } from '../../dist/journal/journal.js'
+import { Redactor } from '../../dist/redact/redact.js'
+import { Scrubber } from '../../dist/redact/scrub.js'
 import { fieldsOf, objectOf, SESSION, SPAN, TRACE, untimedObjectOf } from './event.mjs'
 
 const nothing = () => {}

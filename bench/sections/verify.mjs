@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { openJournal } from '../lib/contestants.mjs'
 import { inRounds, median, ratio } from '../lib/stats.mjs'
 
-const VERIFY = new URL('../../dist/reader/verify.js', import.meta.url)
+const VERIFY = new URL('../../dist/verify/verify.js', import.meta.url)
 const TITLE = 'F. Verifying'
 const MB = 1e6
 
@@ -40,7 +40,7 @@ function hashAll(files) {
 
 export default async function verify({ dir, quick }) {
   if (!existsSync(VERIFY))
-    return { title: TITLE, note: 'SKIPPED: dist/reader/verify.js is not there.', targets: [] }
+    return { title: TITLE, note: 'SKIPPED: dist/verify/verify.js is not there.', targets: [] }
   const { verifyLog } = await import(VERIFY)
   const rounds = quick ? 2 : 3
   const file = join(dir, 'verify.jsonl')

@@ -1,7 +1,7 @@
 /** Command line arguments, on top of `node:util`'s parser: same wording of errors for every command. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import type { HiveEvent } from '../events/kinds.js'
-import { isMalformed, type LogItem } from '../reader/items.js'
+import type { HiveEvent } from '../format/kinds.js'
+import { isMalformed, type LogItem } from '../read/items.js'
 
 /** Bad use of the command line: one line for standard error, exit code 2. */
 export class UsageError extends Error {}

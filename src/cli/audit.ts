@@ -7,8 +7,8 @@ import type {
   AuditPlace,
   AuditStatus,
   AuditTrail,
-} from '../replay/audit/report.js'
-import { auditTrail } from '../replay/audit.js'
+} from '../analyse/audit/report.js'
+import { auditTrail } from '../analyse/audit.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { formatEvent } from './format-event.js'
 import { look, Output } from './output.js'

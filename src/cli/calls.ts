@@ -1,5 +1,5 @@
 /** `hivelog calls` */
-import { type CallBy, type CallReport, type CallRow, callReport } from '../replay/calls.js'
+import { type CallBy, type CallReport, type CallRow, callReport } from '../analyse/calls.js'
 import { type Command, oneFile, parse, UsageError } from './args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'

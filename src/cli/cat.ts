@@ -1,5 +1,5 @@
 /** `hivelog cat` */
-import { readLog } from '../reader/read.js'
+import { readLog } from '../read/read.js'
 import { type Command, defaultFile, itemFilter, parse } from './args.js'
 import { Output } from './output.js'
 import { itemPrinter } from './print-item.js'

@@ -1,8 +1,8 @@
 /** `hivelog check` */
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { CheckReport } from '../replay/check/checker.js'
-import type { CheckFinding } from '../replay/check/findings.js'
+import type { CheckReport } from '../analyse/check/checker.js'
+import type { CheckFinding } from '../analyse/check/findings.js'
 import {
   CHECK_RULES,
   type CheckRule,
@@ -11,9 +11,9 @@ import {
   type RuleOption,
   SEVERITIES,
   type Severity,
-} from '../replay/check/rules.js'
-import { parseConfig, Settings } from '../replay/check/settings.js'
-import { type CheckOptions, checkWith } from '../replay/check.js'
+} from '../analyse/check/rules.js'
+import { parseConfig, Settings } from '../analyse/check/settings.js'
+import { type CheckOptions, checkWith } from '../analyse/check.js'
 import { type Command, oneFile, parse, UsageError } from './args.js'
 import { look, Output } from './output.js'
 import { clean, columns, counted, duration, grouped, paint, type Style } from './text.js'

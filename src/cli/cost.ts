@@ -1,8 +1,8 @@
 /** `hivelog cost` */
 import { readFileSync } from 'node:fs'
-import { type ModelPrices, OwnPrices } from '../replay/cost/prices.js'
-import type { CostSums } from '../replay/cost/sums.js'
-import { COST_KEYS, type CostBy, type CostReport, costReport } from '../replay/cost.js'
+import { type ModelPrices, OwnPrices } from '../analyse/cost/prices.js'
+import type { CostSums } from '../analyse/cost/sums.js'
+import { COST_KEYS, type CostBy, type CostReport, costReport } from '../analyse/cost.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'

@@ -1,7 +1,7 @@
 /** `hivelog diff` */
 import { basename } from 'node:path'
-import type { AgentDiff, DiffRow, DiffSide, EventPlace, LogDiff } from '../replay/diff/report.js'
-import { diffLogs } from '../replay/diff.js'
+import type { AgentDiff, DiffRow, DiffSide, EventPlace, LogDiff } from '../analyse/diff/report.js'
+import { diffLogs } from '../analyse/diff.js'
 import { type Command, parse, UsageError, wholeNumber } from './args.js'
 import { formatEvent } from './format-event.js'
 import { look, Output } from './output.js'

@@ -1,7 +1,7 @@
 /** One event as one line for people. Everything in it comes from a log that may be hostile, so all is cleaned. */
 import { basename } from 'node:path'
-import { ENVELOPE_FIELDS, type HiveEvent, isKind } from '../events/kinds.js'
-import type { MalformedLine } from '../reader/items.js'
+import { ENVELOPE_FIELDS, type HiveEvent, isKind } from '../format/kinds.js'
+import type { MalformedLine } from '../read/items.js'
 import {
   byteSize,
   clean,

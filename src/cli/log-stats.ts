@@ -1,8 +1,8 @@
 /** Counts what is in a log, in one pass. */
 import { statSync } from 'node:fs'
-import { type HiveEvent, isKind } from '../events/kinds.js'
-import { isMalformed } from '../reader/items.js'
-import { readLog } from '../reader/read.js'
+import { type HiveEvent, isKind } from '../format/kinds.js'
+import { isMalformed } from '../read/items.js'
+import { readLog } from '../read/read.js'
 
 export interface AgentStats {
   events: number

@@ -1,5 +1,5 @@
 /** Prints one item of a log: the line as it is, or a line for people. */
-import { isMalformed, type LogItem } from '../reader/items.js'
+import { isMalformed, type LogItem } from '../read/items.js'
 import { formatEvent, formatMalformed } from './format-event.js'
 import { look, type Output } from './output.js'
 import { clean } from './text.js'

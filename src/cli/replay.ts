@@ -1,9 +1,9 @@
 /** `hivelog replay` */
 import { setTimeout as pause } from 'node:timers/promises'
-import { isMalformed, type LogItem } from '../reader/items.js'
-import { type Step, visitLog } from '../replay/replay.js'
-import type { Target } from '../replay/side-index/walk.js'
-import type { StateChange } from '../replay/state/changes.js'
+import { type Step, visitLog } from '../analyse/replay.js'
+import type { Target } from '../analyse/side-index/walk.js'
+import type { StateChange } from '../analyse/state/changes.js'
+import { isMalformed, type LogItem } from '../read/items.js'
 import { type Command, itemFilter, oneFile, parse, UsageError } from './args.js'
 import { formatEvent, formatMalformed } from './format-event.js'
 import { Keys } from './keys.js'

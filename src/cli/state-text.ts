@@ -1,5 +1,5 @@
 /** A hive's state as lines for people. */
-import type { AgentState, HiveState, UsageTotals } from '../replay/state/state.js'
+import type { AgentState, HiveState, UsageTotals } from '../analyse/state/state.js'
 import { table } from './table.js'
 import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, paint } from './text.js'
 

@@ -1,5 +1,5 @@
 /** `hivelog state` */
-import { replay } from '../replay/replay.js'
+import { replay } from '../analyse/replay.js'
 import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
 import { look, Output } from './output.js'
 import { Progress } from './progress.js'

@@ -1,8 +1,8 @@
 /** `hivelog tail` */
-import type { CursorOptions } from '../reader/cursor.js'
-import { CursorLostError, offer } from '../reader/cursor-lost.js'
-import { type FollowOptions, followLog } from '../reader/follow.js'
-import { tailLog } from '../reader/tail.js'
+import type { CursorOptions } from '../read/cursor.js'
+import { CursorLostError, offer } from '../read/cursor-lost.js'
+import { type FollowOptions, followLog } from '../read/follow.js'
+import { tailLog } from '../read/tail.js'
 import { type Command, itemFilter, oneFile, parse, UsageError, wholeNumber } from './args.js'
 import { Output } from './output.js'
 import { itemPrinter } from './print-item.js'

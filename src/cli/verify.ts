@@ -1,7 +1,7 @@
 /** `hivelog verify` */
 import { readFileSync } from 'node:fs'
-import { verifyLog } from '../reader/verify.js'
-import type { VerifyFinding, VerifyReport } from '../reader/verify-report.js'
+import type { VerifyFinding, VerifyReport } from '../verify/report.js'
+import { verifyLog } from '../verify/verify.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { look, Output } from './output.js'
 import { byteSize, clean, counted, paint } from './text.js'

@@ -1,7 +1,7 @@
 /** `hivelog waits` */
 
-import type { MutualWait } from '../replay/waits/mutual.js'
-import { type WaitBy, type WaitPlace, type WaitReport, type WaitRow, waitReport } from '../replay/waits.js'
+import type { MutualWait } from '../analyse/waits/mutual.js'
+import { type WaitBy, type WaitPlace, type WaitReport, type WaitRow, waitReport } from '../analyse/waits.js'
 import { type Command, oneFile, parse, UsageError } from './args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'

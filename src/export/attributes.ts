@@ -3,8 +3,8 @@
  * another writer may hold what no backend takes, and one such value would have a whole request refused.
  */
 import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api'
-import { type Fields, setField } from '../events/fields.js'
-import { ENVELOPE_FIELDS, type HiveEvent } from '../events/kinds.js'
+import { type Fields, setField } from '../format/fields.js'
+import { ENVELOPE_FIELDS, type HiveEvent } from '../format/kinds.js'
 import { endTime, toAttributes, toHrTime } from '../otel/span-mapping.js'
 
 /** Characters of one text; what `hivelog` itself writes is shorter (8 KiB), and Jaeger refuses 65,000 bytes. */

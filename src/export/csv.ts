@@ -2,9 +2,9 @@
  * A log as a table: one row an event, fixed columns, whatever else an event has as JSON in the last. Quoted as
  * RFC 4180 says, lines end in CR LF. A text that a spreadsheet would take for a formula has an apostrophe before it.
  */
-import { ENVELOPE_FIELDS, type HiveEvent } from '../events/kinds.js'
-import { isMalformed, type LogEntry } from '../reader/items.js'
-import { logBatches } from '../reader/read.js'
+import { ENVELOPE_FIELDS, type HiveEvent } from '../format/kinds.js'
+import { isMalformed, type LogEntry } from '../read/items.js'
+import { logBatches } from '../read/read.js'
 import type { RebuildOptions } from './rebuild-spans.js'
 
 const COLUMNS = [

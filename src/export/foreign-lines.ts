@@ -5,7 +5,7 @@
  * `app-start`, has a trace of its own. What belongs to no living agent (a scheduler's message, a human's) is on a
  * `hive.session` span.
  */
-import type { LogEntry } from '../reader/items.js'
+import type { LogEntry } from '../read/items.js'
 import { fieldsOf } from './attributes.js'
 import { derivedSpanId, derivedTraceId } from './ids.js'
 import type { Life } from './life.js'

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { type SpanContext, TraceFlags } from '@opentelemetry/api'
-import type { HiveEvent } from '../events/kinds.js'
+import type { HiveEvent } from '../format/kinds.js'
 
 const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/
 const SPAN_ID = /^(?!0{16})[0-9a-f]{16}$/

@@ -1,9 +1,9 @@
 /** What earlier processes left open in a log: agents without an exit, and the spans that they were on. */
 import { statSync } from 'node:fs'
 import type { SpanContext } from '@opentelemetry/api'
-import { archivedSegments } from '../file/segments.js'
-import { isMalformed } from '../reader/items.js'
-import { logBatches, type ReadOptions } from '../reader/read.js'
+import { archivedSegments } from '../disk/segments.js'
+import { isMalformed } from '../read/items.js'
+import { logBatches, type ReadOptions } from '../read/read.js'
 import type { Life } from './life.js'
 import type { RebuiltSpan } from './open-span.js'
 import { SpanRebuilder, type Writer } from './rebuild.js'

@@ -9,7 +9,7 @@
  */
 import type { SpanContext } from '@opentelemetry/api'
 import { ATTR } from '../otel/span-mapping.js'
-import type { LogEntry } from '../reader/items.js'
+import type { LogEntry } from '../read/items.js'
 import { fieldsOf } from './attributes.js'
 import { type OpenSpan, RebuiltSpan, type SpanShape, type SpanSource } from './open-span.js'
 import { type AgentShape, type Ending, modelCallShape, type WorkShape } from './shapes.js'

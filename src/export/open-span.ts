@@ -11,7 +11,7 @@ import {
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import type { LogEntry } from '../reader/items.js'
+import type { LogEntry } from '../read/items.js'
 import { attributesOf, toEndTime, toTime } from './attributes.js'
 import { contextOf } from './ids.js'
 

@@ -9,8 +9,8 @@ import {
 } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { ATTR } from '../otel/span-mapping.js'
-import { isMalformed } from '../reader/items.js'
-import { logBatches } from '../reader/read.js'
+import { isMalformed } from '../read/items.js'
+import { logBatches } from '../read/read.js'
 import type { RebuiltSpan } from './open-span.js'
 import { SpanRebuilder } from './rebuild.js'
 

@@ -1,6 +1,6 @@
 /** What leads from one span to another: messages, whose drains link to their senders, and escalations. */
 import type { SpanContext } from '@opentelemetry/api'
-import type { HiveEvent } from '../events/kinds.js'
+import type { HiveEvent } from '../format/kinds.js'
 import { BoundedMap } from './bounded-map.js'
 import type { Life } from './life.js'
 import type { OpenSpan } from './open-span.js'

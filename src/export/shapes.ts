@@ -3,8 +3,8 @@
  * attributes, status. Fields may be of any type here.
  */
 import { type Attributes, SpanKind, type SpanStatus, SpanStatusCode } from '@opentelemetry/api'
-import { type Fields, readField } from '../events/fields.js'
-import { describe } from '../events/quote.js'
+import { type Fields, readField } from '../format/fields.js'
+import { describe } from '../format/quote.js'
 import { ATTR, toAttributes } from '../otel/span-mapping.js'
 import { sayable, shortText } from './attributes.js'
 

@@ -1,7 +1,7 @@
 /** Which lines of the log a commit adds: from the newest that HEAD holds to the newest on disk. */
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { archivedSegments } from '../file/segments.js'
+import { archivedSegments } from '../disk/segments.js'
 import type { LogBlob } from './blobs.js'
 import { firstSeqOf, lineNumberAt, wholeLinesEnd } from './log-lines.js'
 import { FILE_TRAILER, oneLine, SEQ_TRAILER } from './message.js'

@@ -9,15 +9,15 @@ import {
   type SpanOptions,
   type Tracer,
 } from '@opentelemetry/api'
-import { encodeTail, type Tail } from '../events/encode.js'
-import type { Fields } from '../events/fields.js'
-import { describe } from '../events/quote.js'
-import { KIND_RULE, type Scrubber } from '../events/scrub.js'
+import { encodeTail, type Tail } from '../format/encode.js'
+import type { Fields } from '../format/fields.js'
+import { describe } from '../format/quote.js'
 import { markOwned } from '../otel/owned.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import type { HiveIdGenerator } from '../otel/provider.js'
 import type { Life, Recorder } from '../otel/recorder.js'
 import { endTime, prefix, toAttributes, toFields, toHrTime, withAgent } from '../otel/span-mapping.js'
+import { KIND_RULE, type Scrubber } from '../redact/scrub.js'
 
 export interface CoreOptions {
   tracer: Tracer

@@ -1,8 +1,8 @@
 /** The fields of events, from what the calls are given; plain JavaScript may pass anything. */
 import type { Attributes } from '@opentelemetry/api'
-import { type Fields, readFields } from '../events/fields.js'
-import { FIELD_ORDER } from '../events/kinds.js'
-import { describe } from '../events/quote.js'
+import { type Fields, readFields } from '../format/fields.js'
+import { FIELD_ORDER } from '../format/kinds.js'
+import { describe } from '../format/quote.js'
 import { ATTR } from '../otel/span-mapping.js'
 import type { MessageInput } from './inputs.js'
 

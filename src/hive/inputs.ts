@@ -1,5 +1,5 @@
 /** What the calls of `Hive` and `Agent` take and give. */
-import type { Act, ExitStatus, KindFields, KnownKind } from '../events/kinds.js'
+import type { Act, ExitStatus, KindFields, KnownKind } from '../format/kinds.js'
 
 export interface SpawnInput {
   agentId: string

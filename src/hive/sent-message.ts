@@ -1,7 +1,7 @@
 /** A message on its way: its id, and the span it came from. */
 import { isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
-import { readField } from '../events/fields.js'
+import { readField } from '../format/fields.js'
 import type { DrainedMessage, SentMessage } from './inputs.js'
 
 export class Sent implements SentMessage {

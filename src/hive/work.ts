@@ -1,7 +1,7 @@
 /** Work that takes time and is over when it is recorded, tools and external calls: a child span, and a line at its end. */
 import { type Attributes, type Context, SpanKind, type SpanStatus, SpanStatusCode } from '@opentelemetry/api'
-import type { Fields } from '../events/fields.js'
-import { describe } from '../events/quote.js'
+import type { Fields } from '../format/fields.js'
+import { describe } from '../format/quote.js'
 import { tell } from '../otel/owned.js'
 import { ATTR, endTime } from '../otel/span-mapping.js'
 import type { HiveCore } from './core.js'

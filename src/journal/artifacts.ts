@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { ArtifactRef } from '../events/kinds.js'
+import type { ArtifactRef } from '../format/kinds.js'
 
 /** How much may wait in memory to be written before the caller writes it himself. */
 const MAX_PENDING_BYTES = 8 * 1024 * 1024

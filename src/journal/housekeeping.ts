@@ -4,8 +4,8 @@
  */
 import { hostname } from 'node:os'
 import { diag } from '@opentelemetry/api'
-import type { Fields } from '../events/encode.js'
-import { FORMAT_VERSION } from '../events/kinds.js'
+import type { Fields } from '../format/encode.js'
+import { FORMAT_VERSION } from '../format/kinds.js'
 import { VERSION } from '../version.js'
 import { Compressor } from './compress.js'
 import { plainArchives, type SegmentChain, syncFolder } from './segment-chain.js'

@@ -12,7 +12,7 @@
  * in memory; beyond that events are lost, counted, and reported in a `log.gap` line as soon as one can be written.
  */
 import { diag } from '@opentelemetry/api'
-import { encodeLine, encodeTail, type Fields, type Tail } from '../events/encode.js'
+import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
 import { ArtifactStore } from './artifacts.js'
 import { NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'

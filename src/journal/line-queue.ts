@@ -2,7 +2,7 @@
  * Lines that are recorded and not yet written, as bytes ready for the file, in chunks small enough to stay in the
  * processor's cache from the encoding through the hash and the kernel.
  */
-import { LineBytes } from '../events/line-bytes.js'
+import { LineBytes } from '../format/line-bytes.js'
 
 const CHUNK_BYTES = 64 * 1024
 /** A chunk overshoots by at most one line; a longer one gets a buffer of its own. */

@@ -4,9 +4,9 @@
  * accounts for it in a `log.torn` line.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { decodeLine, ownSeq } from '../events/decode.js'
-import type { HiveEvent } from '../events/kinds.js'
-import { linesBackward } from '../file/backward.js'
+import { linesBackward } from '../disk/backward.js'
+import { decodeLine, ownSeq } from '../format/decode.js'
+import type { HiveEvent } from '../format/kinds.js'
 import { LogOpenError } from './errors.js'
 
 export interface FileState {

@@ -1,6 +1,6 @@
 /** Seals: lines that vouch for every byte before them, signed when there is a key. */
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto'
-import type { Fields } from '../events/encode.js'
+import type { Fields } from '../format/encode.js'
 import { LogOpenError } from './errors.js'
 
 export interface SealOptions {

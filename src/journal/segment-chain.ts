@@ -17,8 +17,8 @@ import {
   statSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { Fields } from '../events/encode.js'
-import { archivedSegments, archiveName } from '../file/segments.js'
+import { archivedSegments, archiveName } from '../disk/segments.js'
+import type { Fields } from '../format/encode.js'
 import { type Archive, readArchive } from './archive.js'
 import { LogOpenError } from './errors.js'
 import { readState } from './recovery.js'

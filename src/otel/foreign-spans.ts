@@ -4,8 +4,8 @@
  */
 import { type Attributes, type AttributeValue, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import type { Fields } from '../events/fields.js'
-import type { ExitStatus } from '../events/kinds.js'
+import type { Fields } from '../format/fields.js'
+import type { ExitStatus } from '../format/kinds.js'
 import { type SpanEvent, toldOf } from './owned.js'
 import { ATTR, hrToMillis, toFields } from './span-mapping.js'
 

@@ -1,6 +1,6 @@
 import { type Context, diag, type SpanContext, trace } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
-import type { Fields } from '../events/fields.js'
+import type { Fields } from '../format/fields.js'
 import {
   agentOf,
   endMs,

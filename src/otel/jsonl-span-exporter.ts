@@ -1,7 +1,7 @@
 import { diag } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
-import type { Fields } from '../events/fields.js'
+import type { Fields } from '../format/fields.js'
 import {
   type AgentRef,
   agentOf,

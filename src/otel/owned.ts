@@ -1,6 +1,6 @@
 /** What a `Hive` lets the span processor and the span exporter know about the spans that it starts itself. */
 import { type Context, createContextKey } from '@opentelemetry/api'
-import type { Fields } from '../events/fields.js'
+import type { Fields } from '../format/fields.js'
 import type { Recorder } from './recorder.js'
 
 const OWNER = createContextKey('hivelog owner of the span')

@@ -27,7 +27,7 @@ import {
   type Sampler,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
-import { type RedactOptions, Redactor } from '../events/redact.js'
+import { type RedactOptions, Redactor } from '../redact/redact.js'
 import { BoundedProcessor } from './bounded-processor.js'
 import { ChunkedExporter } from './chunked-exporter.js'
 import { hiveResource, type ResourceOptions } from './resource.js'

@@ -4,13 +4,13 @@
  */
 import { randomBytes } from 'node:crypto'
 import { diag, type SpanContext } from '@opentelemetry/api'
-import { encodeTail, type Tail } from '../events/encode.js'
-import type { Fields } from '../events/fields.js'
-import { describe } from '../events/quote.js'
-import { type RedactOptions, Redactor } from '../events/redact.js'
-import { KIND_RULE, Scrubber } from '../events/scrub.js'
+import { encodeTail, type Tail } from '../format/encode.js'
+import type { Fields } from '../format/fields.js'
+import { describe } from '../format/quote.js'
 import { Journal, type JournalOptions } from '../journal/journal.js'
 import { canonicalPath } from '../journal/segment-chain.js'
+import { type RedactOptions, Redactor } from '../redact/redact.js'
+import { KIND_RULE, Scrubber } from '../redact/scrub.js'
 import { agentField, withAgent } from './span-mapping.js'
 
 export interface RecorderOptions extends Omit<JournalOptions, 'session' | 'calls' | 'file'> {

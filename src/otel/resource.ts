@@ -10,7 +10,7 @@ import {
   type ResourceDetector,
   resourceFromAttributes,
 } from '@opentelemetry/resources'
-import { type Redactor, SECRET_KEY_MASK } from '../events/redact.js'
+import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
 
 export interface ResourceOptions {
   /** `service.name`. Default: `OTEL_SERVICE_NAME`, else `hive`. */

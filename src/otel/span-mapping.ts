@@ -3,8 +3,8 @@
  * OpenTelemetry semantic conventions for generative AI where they have a name, `hive.<field>` elsewhere.
  */
 import type { Attributes, AttributeValue, HrTime, TimeInput } from '@opentelemetry/api'
-import { type Fields, setField } from '../events/fields.js'
-import { FIELD_ORDER, isKnownKind } from '../events/kinds.js'
+import { type Fields, setField } from '../format/fields.js'
+import { FIELD_ORDER, isKnownKind } from '../format/kinds.js'
 
 export const EVENT_PREFIX = 'hive.'
 

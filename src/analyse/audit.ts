@@ -1,0 +1,262 @@
+/** Who asked for what, who decided, and what in that is wrong: the audit of a hive, in one pass over its logs. */
+import type { Fields } from '../format/fields.js'
+import type { LogEntry } from '../read/items.js'
+import { AgentNames } from './audit/agents.js'
+import { OpenCase } from './audit/case.js'
+import { RecentEvents } from './audit/context.js'
+import type {
+  AuditCase,
+  AuditDecision,
+  AuditOptions,
+  AuditOutcome,
+  AuditPlace,
+  AuditTrail,
+} from './audit/report.js'
+import { jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
+import { tallyLogs } from './reading.js'
+
+const LIMIT = 30_000
+const MAX_CONTEXT = 100
+/** Past so many escalations and orphans, texts are kept shorter. */
+const LONG_TEXTS = 5000
+const SHORT_TEXT = 120
+
+/**
+ * Every escalation of a log with who asked, what, when, who decided, what, and how long that took; what is pending;
+ * and what is wrong: see `AuditProblemKind`. Each part names the line that it came from. Several files are read as
+ * one history, in the order given. Only `approve: true` approves.
+ * @param files path of a log, or several; `-` is standard input
+ * @throws when a file is missing, a directory, or must not be read; never because of a line
+ */
+export async function auditTrail(
+  files: string | readonly string[],
+  options: AuditOptions = {},
+): Promise<AuditTrail> {
+  const audit = new Audit(options)
+  const list = typeof files === 'string' ? [files] : [...files]
+  const tally = await tallyLogs(list, audit)
+  return { files: list, ...tally, ...audit.report() }
+}
+
+/** The reducer: takes the entries of a log in order, housekeeping too. */
+export class Audit {
+  readonly #options: AuditOptions
+  readonly #id: string | undefined
+  readonly #match: string | undefined
+  readonly #limit: number
+  readonly #budget: { left: number }
+  readonly #agents = new AgentNames()
+  readonly #recent: RecentEvents | undefined
+  readonly #cases: OpenCase[] = []
+  /** The latest escalation of each id. */
+  readonly #open = new Map<string, OpenCase>()
+  readonly #orphans = new Set<AuditDecision>()
+  readonly #orphansOf = new Map<string, AuditDecision[]>()
+  /** Of each segment, where its last seal stands: what comes before is sealed. */
+  readonly #seals = new Map<string, number>()
+  readonly #notListed = { escalations: 0, approvals: 0 }
+  #escalations = 0
+  #approvals = 0
+  #lastTs: number | undefined
+
+  constructor(options: AuditOptions = {}) {
+    const { id, match, context = 0, limit = LIMIT } = options
+    this.#options = options
+    this.#id = keyOf(id)
+    this.#match = match?.toLowerCase()
+    this.#limit = limit
+    this.#budget = { left: limit }
+    if (id !== undefined && context > 0) this.#recent = new RecentEvents(Math.min(context, MAX_CONTEXT))
+  }
+
+  add(entry: LogEntry): void {
+    const { event } = entry
+    this.#lastTs = event.ts
+    switch (event.kind) {
+      case 'escalate':
+        this.#escalate(entry)
+        break
+      case 'approval':
+        this.#approval(entry)
+        break
+      case 'spawn':
+      case 'rename':
+      case 'role':
+        this.#agents.add(event)
+        break
+      case 'log.seal':
+        this.#seal(entry)
+        break
+    }
+    this.#recent?.add(entry)
+  }
+
+  report(): Omit<AuditTrail, 'files' | 'lines' | 'events' | 'malformed' | 'lost'> {
+    const asOf = this.#options.asOf ?? this.#lastTs
+    const cases = this.#cases.filter((each) => this.#isWanted(each)).map(({ record }) => record)
+    const orphans = this.#wantedOrphans()
+    const counts = { pending: 0, approved: 0, rejected: 0, contradicted: 0, unclear: 0 }
+    for (const each of cases) {
+      counts[each.status]++
+      if (each.status === 'pending' && asOf !== undefined) each.waitingMs = Math.max(0, asOf - each.ts)
+      this.#markSealed([each, ...each.decisions, ...(each.before ?? [])])
+    }
+    this.#markSealed(orphans)
+    const problems = [...cases.flatMap((each) => each.problems), ...orphans.map(orphanProblem)]
+    return {
+      ok: problems.length === 0,
+      escalations: this.#escalations,
+      approvals: this.#approvals,
+      ...(asOf !== undefined && { asOf }),
+      counts,
+      cases,
+      orphans,
+      problems,
+      notListed: { ...this.#notListed },
+    }
+  }
+
+  #escalate(entry: LogEntry): void {
+    const { from, to, subject, id } = entry.event as Fields
+    this.#escalations++
+    const key = keyOf(id)
+    if (this.#id !== undefined && key !== this.#id) return
+    if (this.#cases.length >= this.#limit) {
+      this.#notListed.escalations++
+      return
+    }
+    const record: AuditCase = {
+      ...(key !== undefined && { id: key }),
+      status: 'pending',
+      ts: entry.event.ts,
+      asker: this.#agents.of(from),
+      ...optional('to', keyOf(to)),
+      ...optional('subject', this.#text(subject)),
+      place: placeOf(entry),
+      decisions: [],
+      problems: [],
+    }
+    const asker = record.asker.agentId
+    if (this.#recent !== undefined && asker !== undefined) {
+      record.before = this.#recent.of(asker).map((each) => ({ event: each.event, place: placeOf(each) }))
+    }
+    const opened = new OpenCase(record, this.#hasMatch(subject))
+    this.#cases.push(opened)
+    if (key === undefined) opened.nameless()
+    else this.#identify(opened, key)
+  }
+
+  #identify(opened: OpenCase, id: string): void {
+    const earlier = this.#open.get(id)
+    if (earlier !== undefined) {
+      earlier.shares(opened.record, false)
+      opened.shares(earlier.record, true)
+    }
+    this.#open.set(id, opened)
+    for (const decision of this.#orphansOf.get(id) ?? []) {
+      opened.early(decision)
+      this.#orphans.delete(decision)
+    }
+    this.#orphansOf.delete(id)
+  }
+
+  #approval(entry: LogEntry): void {
+    const { id, approve, by, note } = entry.event as Fields
+    this.#approvals++
+    const key = keyOf(id)
+    if (this.#id !== undefined && key !== this.#id) return
+    const outcome = outcomeOf(approve)
+    const decision: AuditDecision = {
+      ...optional('id', key),
+      ts: entry.event.ts,
+      outcome,
+      ...(outcome === 'unclear' && { value: jsonOf(approve) }),
+      ...optional('by', keyOf(by)),
+      ...optional('note', this.#text(note)),
+      place: placeOf(entry),
+    }
+    const opened = key === undefined ? undefined : this.#open.get(key)
+    if (opened !== undefined) opened.decide(decision, this.#budget)
+    else this.#orphan(decision)
+  }
+
+  #orphan(decision: AuditDecision): void {
+    // Once escalations are not kept, one of theirs may be what it answers.
+    if (this.#orphans.size >= this.#limit || this.#notListed.escalations > 0) {
+      this.#notListed.approvals++
+      return
+    }
+    this.#orphans.add(decision)
+    if (decision.id === undefined) return
+    const others = this.#orphansOf.get(decision.id)
+    if (others === undefined) this.#orphansOf.set(decision.id, [decision])
+    else others.push(decision)
+  }
+
+  /** A seal that says it covers another number of bytes than stand before it vouches for nothing here. */
+  #seal({ event, file, offset }: LogEntry): void {
+    const { sha256, bytes } = event as Fields
+    if (typeof sha256 === 'string' && bytes === offset) this.#seals.set(file, offset)
+  }
+
+  #markSealed(parts: readonly { place: AuditPlace }[]): void {
+    for (const { place } of parts) place.sealed = place.offset < (this.#seals.get(place.file) ?? 0)
+  }
+
+  #text(value: unknown): string | undefined {
+    const isCrowded = this.#cases.length + this.#orphans.size > LONG_TEXTS
+    return textOf(value, isCrowded ? SHORT_TEXT : MAX_TEXT)
+  }
+
+  #hasMatch(subject: unknown): boolean {
+    if (this.#match === undefined) return true
+    return typeof subject === 'string' && subject.toLowerCase().includes(this.#match)
+  }
+
+  #isWanted({ record, matches }: OpenCase): boolean {
+    const { agent, pending } = this.#options
+    const { agentId, name } = record.asker
+    const wanted = keyOf(agent)
+    if (!matches || (pending === true && record.status !== 'pending')) return false
+    if (agent !== undefined && wanted !== agentId && wanted !== name) return false
+    return record.decisions.some((decision) => this.#isBy(decision)) || this.#options.by === undefined
+  }
+
+  #wantedOrphans(): AuditDecision[] {
+    const { agent, pending } = this.#options
+    if (agent !== undefined || pending === true || this.#match !== undefined) return []
+    return [...this.#orphans].filter((decision) => this.#isBy(decision))
+  }
+
+  #isBy(decision: AuditDecision): boolean {
+    const { by } = this.#options
+    return by === undefined || decision.by === keyOf(by)
+  }
+}
+
+const outcomeOf = (approve: unknown): AuditOutcome =>
+  approve === true ? 'approved' : approve === false ? 'rejected' : 'unclear'
+
+function placeOf({ file, line, seq, offset }: LogEntry): AuditPlace {
+  return { file, ...(line !== undefined && { line }), seq, offset, sealed: false }
+}
+
+function orphanProblem({ id, outcome, place }: AuditDecision): AuditTrail['problems'][number] {
+  if (id === undefined) {
+    return {
+      kind: 'no-id',
+      message: `${outcome} at seq ${place.seq}, without an id: nothing is decided`,
+      place,
+    }
+  }
+  return {
+    kind: 'answers-nothing',
+    message: `${outcome} at seq ${place.seq}, but nobody has escalated that id in this log`,
+    place,
+  }
+}
+
+/** A field that is there or left out. */
+function optional<K extends string>(name: K, value: string | undefined): { [P in K]?: string } {
+  return (value === undefined ? {} : { [name]: value }) as { [P in K]?: string }
+}

@@ -1,0 +1,154 @@
+/** What an audit says: every escalation and what became of it, each part with the line that it came from. */
+import type { HiveEvent } from '../../format/kinds.js'
+import type { LogTally } from '../reading.js'
+
+/** The line that a statement came from. */
+export interface AuditPlace {
+  /** Path of the segment. */
+  file: string
+  /** Number of the line in its segment, from 1. */
+  line?: number
+  seq: number
+  /** Offset of the line's first byte in its segment (uncompressed). */
+  offset: number
+  /**
+   * Whether a `log.seal` line later in the same segment vouches for this line. That the seal itself is good is for
+   * `verifyLog` to say.
+   */
+  sealed: boolean
+}
+
+/** `unclear`: `approve` is neither true nor false. */
+export type AuditOutcome = 'approved' | 'rejected' | 'unclear'
+
+/** An `approval` line. */
+export interface AuditDecision {
+  /** The escalation's; left out where the line has none that can be used. */
+  id?: string
+  /** Epoch milliseconds. */
+  ts: number
+  outcome: AuditOutcome
+  /** Of an unclear outcome: what `approve` was, as JSON. */
+  value?: string
+  by?: string
+  note?: string
+  /** Milliseconds since the question; left out where the clock ran backwards, or nothing was asked. */
+  tookMs?: number
+  place: AuditPlace
+}
+
+/** Who asked, as far as the log had told by then. */
+export interface AuditAsker {
+  agentId?: string
+  /** Its name at that time. */
+  name?: string
+  /** The agent that spawned it. */
+  parent?: string
+  role?: string
+}
+
+/**
+ * What an audit finds wrong.
+ * - `answers-nothing`: an approval whose id nobody has escalated in this log
+ * - `before-question`: an approval that stands before its escalation; it does not count as an answer
+ * - `contradictory`: a decision against an earlier one
+ * - `repeated`: the same decision again
+ * - `unclear`: `approve` is neither true nor false
+ * - `self-approved`: who asked approved it
+ * - `id-reused`: two escalations of one id; a decision counts for the later one
+ * - `no-id`: an escalation that nothing can answer, or an approval that can answer nothing
+ */
+export type AuditProblemKind =
+  | 'answers-nothing'
+  | 'before-question'
+  | 'contradictory'
+  | 'repeated'
+  | 'unclear'
+  | 'self-approved'
+  | 'id-reused'
+  | 'no-id'
+
+export interface AuditProblem {
+  kind: AuditProblemKind
+  /** One sentence. */
+  message: string
+  /** The line that makes it wrong. */
+  place: AuditPlace
+}
+
+/** An event that came before an escalation. */
+export interface AuditContext {
+  /** Of a line of more than 4 KiB only the short fields. */
+  event: HiveEvent
+  place: AuditPlace
+}
+
+/** `contradicted`: there are decisions both for and against. */
+export type AuditStatus = 'pending' | 'contradicted' | AuditOutcome
+
+/** One escalation. */
+export interface AuditCase {
+  id?: string
+  status: AuditStatus
+  /** Epoch milliseconds of the question. */
+  ts: number
+  asker: AuditAsker
+  to?: string
+  /** At most 500 characters; past 5,000 escalations, 120. So is a note. */
+  subject?: string
+  place: AuditPlace
+  /** In the log's order, those before the question too. */
+  decisions: AuditDecision[]
+  /** Decisions that are counted but not listed. */
+  moreDecisions?: number
+  /** Milliseconds from the question to the first clear decision, or else to the first. */
+  tookMs?: number
+  /** Of a pending one: milliseconds from the question to `asOf`. */
+  waitingMs?: number
+  problems: AuditProblem[]
+  /** The asking agent's events just before, oldest first; only with the options `id` and `context`. */
+  before?: AuditContext[]
+}
+
+/** How many of the listed cases have each status. */
+export type AuditCounts = Record<AuditStatus, number>
+
+export interface AuditTrail extends LogTally {
+  files: string[]
+  /** Whether nothing is wrong in what is listed. A pending escalation is not wrong. */
+  ok: boolean
+  /** Escalations in the log, listed or not. */
+  escalations: number
+  /** Approvals in the log, listed or not. */
+  approvals: number
+  /** The time to which pending is measured, epoch milliseconds; left out where the log is empty. */
+  asOf?: number
+  counts: AuditCounts
+  /** In the log's order. */
+  cases: AuditCase[]
+  /** Approvals that answer nothing, in the log's order. */
+  orphans: AuditDecision[]
+  /** All that is wrong in what is listed. */
+  problems: AuditProblem[]
+  /** Past the limits of memory: counted only, and not judged. All 0 in a log of any usual size. */
+  notListed: { escalations: number; approvals: number }
+}
+
+export interface AuditOptions {
+  /** Only escalations and approvals of this id. */
+  id?: string
+  /** Only escalations whose subject contains this text, in upper or lower case. */
+  match?: string
+  /** Only escalations of the agent of this id or name. */
+  agent?: string
+  /** Only what this one decided. */
+  by?: string
+  /** Only what nobody has decided. Default false. */
+  pending?: boolean
+  /** The time to which pending is measured, epoch milliseconds. Default: the time of the log's last line. */
+  asOf?: number
+  /** With `id`: how many of the asking agent's last events before the escalation to give. Default 0, at most 100. */
+  context?: number
+  /** Escalations, and as many decisions beyond the first two of each, that are kept. Default 30,000. */
+  limit?: number
+}

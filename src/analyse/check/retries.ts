@@ -1,0 +1,89 @@
+/** Finds calls and tools that one agent repeats again and again. */
+import type { LogEntry } from '../../read/items.js'
+import { idOf } from '../bounded.js'
+import type { AnyEvent, Check } from './checker.js'
+import { type Findings, placeOf } from './findings.js'
+import { Recent } from './recent.js'
+import { type Passed, Storm, type StormLimits } from './storm.js'
+import { between, grouped, lasting, named } from './words.js'
+
+/** An agent and what it does. */
+const MAX_KEYS = 10_000
+const LONGEST_ERROR = 60
+
+interface Work {
+  agent: string
+  /** `called POST api.example.com/v1` */
+  did: string
+  storm: Storm
+}
+
+export class Retries implements Check {
+  readonly #findings: Findings
+  readonly #limits: StormLimits
+  readonly #works = new Recent<Work>(MAX_KEYS, (work) => this.#report(work, work.storm.end()))
+
+  constructor(findings: Findings) {
+    this.#findings = findings
+    const { settings } = findings
+    this.#limits = {
+      max: settings.number('retry-storm', 'max'),
+      successes: settings.number('retry-storm', 'successes'),
+      within: settings.number('retry-storm', 'within'),
+    }
+  }
+
+  add(event: AnyEvent, entry: LogEntry): void {
+    const agent = idOf(event.agentId)
+    if (agent === undefined) return
+    const did = event.kind === 'call' ? callOf(event) : toolOf(event)
+    if (did === undefined) return
+    const key = `${agent}\n${did}`
+    let work = this.#works.get(key)
+    if (work === undefined) {
+      work = { agent, did, storm: new Storm(this.#limits) }
+      this.#works.set(key, work)
+    }
+    const error = errorOf(event)
+    this.#report(work, work.storm.add(event.ts, placeOf(entry), error !== undefined, error))
+  }
+
+  end(): void {
+    for (const work of this.#works.values()) this.#report(work, work.storm.end())
+  }
+
+  #report({ agent, did }: Work, passed: Passed | undefined): void {
+    if (passed === undefined) return
+    const { group, failed, ms, lastError } = passed
+    const times = `${grouped(group.count)} times in ${lasting(ms)} (${between(group.first, group.last)})`
+    const last =
+      lastError === undefined || lastError === '' ? '' : `, at last with ${named(lastError, LONGEST_ERROR)}`
+    const failures =
+      failed === 0 ? 'none failed' : `${failed === group.count ? 'all' : grouped(failed)} failed${last}`
+    const message = `agent ${named(agent)} ${did} ${times}: ${failures}`
+    this.#findings.report('retry-storm', { message, group, agents: [agent] })
+  }
+}
+
+function callOf(event: AnyEvent): string | undefined {
+  const host = idOf(event.host)
+  if (host === undefined) return undefined
+  const method = idOf(event.method)
+  return `called ${method === undefined ? '' : `${method} `}${host}${idOf(event.path) ?? ''}`
+}
+
+function toolOf(event: AnyEvent): string | undefined {
+  const name = idOf(event.name)
+  return name === undefined ? undefined : `ran the tool ${name}`
+}
+
+/** Why the call or the tool failed, '' where that is not said; `undefined` if it did not fail. */
+function errorOf(event: AnyEvent): string | undefined {
+  const { error, status, ok } = event
+  const text = idOf(error)
+  if (event.kind === 'tool')
+    return ok === false || (ok !== true && text !== undefined) ? (text ?? '') : undefined
+  const code = typeof status === 'number' && status >= 400 ? `status ${status}` : undefined
+  if (text !== undefined) return code === undefined ? text : `${code}: ${text}`
+  return code ?? (error === undefined || error === null || error === false ? undefined : '')
+}

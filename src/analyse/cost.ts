@@ -1,0 +1,258 @@
+/** What a hive's model calls used and cost, from its `usage` events: by agent, model, task, decision, hour and more. */
+import { type HiveEvent, isKind } from '../format/kinds.js'
+import { isMalformed } from '../read/items.js'
+import { logBatches } from '../read/read.js'
+import { Catalogue } from './cost/catalogue.js'
+import { ModelCosts, type PricedModel, type UnpricedModel } from './cost/models.js'
+import {
+  type CallTokens,
+  isCacheApart,
+  type ModelPrices,
+  OwnPrices,
+  type PriceSource,
+} from './cost/prices.js'
+import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
+import { LocalTime, localZone } from './cost/time.js'
+
+export const COST_KEYS = ['agent', 'model', 'provider', 'task', 'decision', 'session', 'hour', 'day'] as const
+
+/** What costs are broken down by. Hours and days are those of local time. */
+export type CostBy = (typeof COST_KEYS)[number]
+
+export interface CostOptions {
+  /** Default `agent`. */
+  by?: CostBy
+  /**
+   * Prices of your own by model name as in the log, or by `provider/model`. They go before list prices, and a
+   * recorded `costUsd` goes before them.
+   */
+  prices?: Readonly<Record<string, ModelPrices>>
+}
+
+export interface CostRow extends CostSums {
+  /** The agent, model, …; an hour as `2026-08-22T14:00:00+02:00`, a day as `2026-08-22`; null where none is told. */
+  key: string | null
+  /** Begin of the hour or day, epoch milliseconds. */
+  ts?: number
+  /** Part of the whole, from 0 to 1: see `shareOf`. */
+  share: number
+}
+
+export interface CostReport {
+  by: CostBy
+  files: string[]
+  /** The greatest cost first, then the most tokens; hours and days in the order of time. */
+  rows: CostRow[]
+  /** Of an hour or day: the zone of local time, such as `Europe/Berlin`. */
+  zone?: string
+  /** All keys beyond the first 50,000 (or beyond 8 million characters of keys) together. */
+  others?: CostSums & { share: number }
+  total: CostSums
+  /** What shares are of: US dollars; tokens (input and output) where no dollars are known. */
+  shareOf: 'dollars' | 'tokens'
+  /** Calls whose event carries `costUsd`. */
+  recorded: { calls: number; costUsd: number }
+  /** Calls priced here; `source` names the package of list prices and its version, if it was asked. */
+  computed: { calls: number; costUsd: number; source?: string; models: PricedModel[] }
+  /** Calls of no known price, the most first; `others`: calls of models beyond the first 10,000. */
+  unpriced: { calls: number; models: UnpricedModel[]; others: number }
+  /** Priced calls with more cache tokens than input tokens: taken as recorded apart from each other. */
+  cacheApart: number
+  /** Values that are no number from 0, and were taken as absent: of `costUsd`, of token counts. */
+  ignored: { costs: number; tokens: number }
+  /** Events read, housekeeping left out. */
+  events: number
+  malformed: number
+  /** Events that `log.gap` lines say were lost. */
+  lost: number
+}
+
+const TOKEN_FIELDS = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens']
+
+const MAX_KEYS = 50_000
+const MAX_KEY_CHARACTERS = 8_000_000
+
+/**
+ * What model calls used and cost, over all segments of a log, or of several logs together (`-` is standard input).
+ *
+ * A call costs its `costUsd` where the event has one, else what its tokens cost at the time of the event by
+ * `options.prices` or by the list prices in the package `@pydantic/genai-prices`; a model that neither knows is
+ * listed in `unpriced`, and its calls add no dollars. `inputTokens` is meant as OpenTelemetry means
+ * `gen_ai.usage.input_tokens`: all input, with what was read from and written to the cache. Where an event has more
+ * cache tokens than that, its `inputTokens` is taken as without them.
+ * @throws {TypeError} on an unknown `by`, or prices that are none
+ * @throws when a file cannot be read, as `readLog`
+ */
+export async function costReport(
+  file: string | readonly string[],
+  options: CostOptions = {},
+): Promise<CostReport> {
+  const files = typeof file === 'string' ? [file] : [...file]
+  const cost = new Cost(options)
+  for (const name of files) {
+    for await (const items of logBatches(name)) {
+      for (const item of items) {
+        if (isMalformed(item)) cost.malformed++
+        else {
+          if (cost.wantsCatalogue(item.event)) cost.catalogue = await Catalogue.load()
+          cost.add(item.event)
+        }
+      }
+    }
+  }
+  return cost.report(files)
+}
+
+/** Adds up events. */
+export class Cost {
+  malformed = 0
+  /** List prices: set them before an event is added that wants them. */
+  catalogue: Catalogue | undefined
+  readonly #by: CostBy
+  readonly #own: OwnPrices
+  readonly #time: LocalTime | undefined
+  readonly #rows = new BoundedGroups(
+    () => ({ tally: new CostTally(), ts: undefined as number | undefined }),
+    MAX_KEYS,
+    MAX_KEY_CHARACTERS,
+  )
+  readonly #total = new CostTally()
+  readonly #recorded = new CostTally()
+  readonly #computed = new CostTally()
+  readonly #models: ModelCosts
+  readonly #ignored = { costs: 0, tokens: 0 }
+  #events = 0
+  #lost = 0
+  #cacheApart = 0
+
+  /** @throws {TypeError} on an unknown `by`, or prices that are none */
+  constructor({ by = 'agent', prices = {} }: CostOptions = {}) {
+    if (!COST_KEYS.includes(by)) throw new TypeError(`by must be one of ${COST_KEYS.join(', ')}`)
+    this.#by = by
+    this.#own = new OwnPrices(prices)
+    if (by === 'hour' || by === 'day') this.#time = new LocalTime(by)
+    const sources: PriceSource = {
+      find: (model, provider) => this.#own.find(model, provider) ?? this.catalogue?.find(model, provider),
+    }
+    this.#models = new ModelCosts(sources)
+  }
+
+  /** Whether list prices have to be at hand before this event is added. */
+  wantsCatalogue(event: HiveEvent): boolean {
+    if (this.catalogue !== undefined || event.kind !== 'usage') return false
+    const { model, provider, costUsd } = event as Record<string, unknown>
+    if (typeof model !== 'string' || isAmount(costUsd)) return false
+    return this.#own.find(model, typeof provider === 'string' ? provider : undefined) === undefined
+  }
+
+  add(event: HiveEvent): void {
+    if (event.kind.startsWith('log.')) {
+      if (isKind(event, 'log.gap') && isAmount(event.lost)) this.#lost += event.lost
+      return
+    }
+    this.#events++
+    if (event.kind === 'usage') this.#call(event)
+  }
+
+  /** @param files what the events are from */
+  report(files: string[] = []): CostReport {
+    const total = this.#total.sums()
+    const shareOf = total.costUsd > 0 ? 'dollars' : 'tokens'
+    const weight = (sums: CostSums): number =>
+      shareOf === 'dollars' ? sums.costUsd : sums.inputTokens + sums.outputTokens
+    const whole = weight(total)
+    const shared = <T extends CostSums>(sums: T): T & { share: number } => ({
+      ...sums,
+      share: whole > 0 ? Math.min(1, weight(sums) / whole) : 0,
+    })
+    const rows = [...this.#rows.groups].map(([key, { tally, ts }]): CostRow => {
+      const row = shared({ key, ...tally.sums() })
+      return ts === undefined ? row : { ...row, ts }
+    })
+    rows.sort(this.#time === undefined ? byCost : byTime)
+    const { others } = this.#rows
+    const { calls, costUsd } = this.#recorded.sums()
+    const computed = this.#computed.sums()
+    const source = this.catalogue === undefined ? {} : { source: this.catalogue.source }
+    return {
+      by: this.#by,
+      files,
+      ...(this.#time === undefined ? {} : { zone: localZone() }),
+      rows,
+      ...(others === undefined ? {} : { others: shared(others.tally.sums()) }),
+      total,
+      shareOf,
+      recorded: { calls, costUsd },
+      computed: {
+        calls: computed.calls,
+        costUsd: computed.costUsd,
+        ...source,
+        models: this.#models.priced(),
+      },
+      unpriced: { calls: total.unpricedCalls, models: this.#models.unpriced(), others: this.#models.beyond },
+      cacheApart: this.#cacheApart,
+      ignored: { ...this.#ignored },
+      events: this.#events,
+      malformed: this.malformed,
+      lost: this.#lost,
+    }
+  }
+
+  #call(event: HiveEvent): void {
+    const fields = event as Record<string, unknown>
+    const tokens: CallTokens = {
+      input: this.#tokens(fields.inputTokens),
+      output: this.#tokens(fields.outputTokens),
+      cacheRead: this.#tokens(fields.cacheReadTokens),
+      cacheWrite: this.#tokens(fields.cacheWriteTokens),
+    }
+    const ms = isAmount(fields.ms) ? fields.ms : 0
+    let costUsd: number | undefined
+    if (isAmount(fields.costUsd)) {
+      costUsd = fields.costUsd
+      this.#recorded.add(tokens, costUsd, ms)
+    } else {
+      if (fields.costUsd !== undefined && fields.costUsd !== null) this.#ignored.costs++
+      const told = TOKEN_FIELDS.some((field) => isAmount(fields[field])) ? tokens : undefined
+      costUsd = this.#models.price(fields.model, fields.provider, event.ts, told)
+      if (costUsd !== undefined) {
+        this.#computed.add(tokens, costUsd, ms)
+        if (isCacheApart(tokens)) this.#cacheApart++
+      }
+    }
+    this.#total.add(tokens, costUsd, ms)
+    const span = this.#time?.of(event.ts)
+    const row = this.#rows.of(this.#time === undefined ? this.#keyOf(fields) : (span?.key ?? null))
+    row.tally.add(tokens, costUsd, ms)
+    if (span !== undefined) row.ts = span.ts
+  }
+
+  /** A count of tokens; one that is none is ignored and counted. */
+  #tokens(value: unknown): number {
+    if (isAmount(value) && value <= Number.MAX_SAFE_INTEGER) return value
+    if (value !== undefined && value !== null) this.#ignored.tokens++
+    return 0
+  }
+
+  #keyOf(fields: Record<string, unknown>): string | null {
+    const value = fields[this.#by === 'agent' ? 'agentId' : this.#by]
+    return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : null
+  }
+}
+
+/** A finite number from 0. */
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY
+}
+
+function byCost(a: CostRow, b: CostRow): number {
+  const tokens = (row: CostRow): number => row.inputTokens + row.outputTokens
+  return (
+    b.costUsd - a.costUsd || tokens(b) - tokens(a) || b.calls - a.calls || compare(a.key ?? '', b.key ?? '')
+  )
+}
+
+const byTime = (a: CostRow, b: CostRow): number =>
+  (a.ts ?? Number.POSITIVE_INFINITY) - (b.ts ?? Number.POSITIVE_INFINITY) || 0
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,0 +1,89 @@
+/** Reads two logs for their comparison, side by side. */
+import { isMalformed, type LogEntry, type LogItem } from '../../read/items.js'
+import { logBatches } from '../../read/read.js'
+import { type Renames, Roster } from './agents.js'
+import {
+  type CanonicalEvent,
+  type CanonicalFields,
+  Canonicalizer,
+  type CanonicalOptions,
+} from './canonical.js'
+import { DiffSides, type SideName } from './sides.js'
+
+/** What is read of a log, and how. */
+export interface SideSource {
+  file: string
+  renames: Renames
+  /** Only this agent's events, by its name that is the same in both logs. */
+  agent: string | undefined
+  options: CanonicalOptions
+}
+
+/** Is told of each event that is compared. */
+export type OnCompared = (entry: LogEntry, event: CanonicalEvent, fields: CanonicalFields) => void
+
+/** Reads one log: its events that are compared, a chunk of the file at a time. */
+export class SideReader {
+  readonly roster = new Roster()
+  malformed = 0
+  readonly #agent: string | undefined
+  readonly #canonicalizer: Canonicalizer
+  readonly #batches: AsyncGenerator<LogItem[]>
+
+  constructor({ file, renames, agent, options }: SideSource) {
+    this.#agent = agent
+    this.#canonicalizer = new Canonicalizer(renames, (id) => this.roster.spawned.has(id), options)
+    this.#batches = logBatches(file)
+  }
+
+  get hasMissedIds(): boolean {
+    return this.#canonicalizer.ids.hasMissed
+  }
+
+  /** The next events, for their comparison; `undefined` at the end. @throws when the file cannot be read */
+  async next(onCompared?: OnCompared): Promise<CanonicalEvent[] | undefined> {
+    const { done, value } = await this.#batches.next()
+    if (done === true) return undefined
+    const compared: CanonicalEvent[] = []
+    for (const item of value) {
+      if (isMalformed(item)) {
+        this.malformed++
+      } else if (!item.event.kind.startsWith('log.')) {
+        this.roster.add(item.event)
+        const fields: CanonicalFields | undefined = onCompared === undefined ? undefined : []
+        const event = this.#canonicalizer.take(item.event, fields)
+        if (this.#agent !== undefined && event.agent !== this.#agent) continue
+        compared.push(event)
+        if (fields !== undefined) onCompared?.(item, event, fields)
+      }
+    }
+    return compared
+  }
+
+  async close(): Promise<void> {
+    await this.#batches.return(undefined)
+  }
+}
+
+export type Sources = Record<SideName, SideSource>
+export type Readers = Record<SideName, SideReader>
+
+/** @throws when a file cannot be read */
+export async function readBoth(
+  sources: Sources,
+  maxEvents: number,
+): Promise<{ sides: DiffSides; readers: Readers }> {
+  const readers = { a: new SideReader(sources.a), b: new SideReader(sources.b) }
+  const sides = new DiffSides(maxEvents)
+  try {
+    for (let side = sides.next; side !== undefined; side = sides.next) {
+      const events = await readers[side].next()
+      if (events === undefined) sides.end(side)
+      else sides.take(side, events)
+    }
+  } finally {
+    await readers.a.close()
+    await readers.b.close()
+  }
+  return { sides, readers }
+}

@@ -1,0 +1,45 @@
+/** Reads logs for a report: gives every event to a reducer, and tallies what was read and what could not be. */
+import { isMalformed, type LogEntry } from '../read/items.js'
+import { logBatches } from '../read/read.js'
+
+/** What a report was made from. */
+export interface LogTally {
+  lines: number
+  /** Without housekeeping (`log.*`). */
+  events: number
+  /** Lines that are no event; they are not in the report. */
+  malformed: number
+  /** Events that `log.gap` lines say were lost; they are not in the report. */
+  lost: number
+}
+
+/** Takes the entries of a log one by one, housekeeping too. */
+export interface EntryTaker {
+  add(entry: LogEntry): void
+}
+
+/** @throws when a file is missing, a directory, or must not be read; never because of a line */
+export async function tallyLogs(files: readonly string[], taker: EntryTaker): Promise<LogTally> {
+  const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
+  for (const file of files) {
+    for await (const items of logBatches(file)) {
+      tally.lines += items.length
+      for (const item of items) {
+        if (isMalformed(item)) {
+          tally.malformed++
+          continue
+        }
+        const { kind } = item.event
+        if (!kind.startsWith('log.')) tally.events++
+        else if (kind === 'log.gap') tally.lost += lossOf(item)
+        taker.add(item)
+      }
+    }
+  }
+  return tally
+}
+
+function lossOf({ event }: LogEntry): number {
+  const { lost } = event as Record<string, unknown>
+  return typeof lost === 'number' && lost > 0 && Number.isFinite(lost) ? lost : 0
+}

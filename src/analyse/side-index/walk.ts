@@ -1,0 +1,247 @@
+/**
+ * Walks a log to an event: from its start, or from the last place before it where the side index knows the state.
+ * What is walked anyway is added to the index, so that the next walk is short.
+ */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { archivedSegments } from '../../disk/segments.js'
+import { isMalformed, type LogItem } from '../../read/items.js'
+import { ItemReader } from '../../read/lines.js'
+import { itemsOf } from '../../read/read.js'
+import { CHUNK, cannotRead, firstSeqOf, openNext, type Source } from '../../read/sources.js'
+import type { OnChange } from '../state/changes.js'
+import { StateReducer } from '../state/reducer.js'
+import { emptyState } from '../state/state.js'
+import { Extension, keyOf, type Position, SPACING } from './extension.js'
+import { type Block, IndexFile } from './file.js'
+import { fits } from './fit.js'
+
+/** Before the first event that lies beyond either of these. */
+export interface Target {
+  /** Default: none. */
+  seq?: number
+  /** Epoch milliseconds. Default: none. */
+  time?: number
+}
+
+export interface WalkOptions {
+  /** Whether the side index is used and kept. */
+  index: boolean
+  /** Bytes of log between two states of the index. Default 1 MiB. */
+  spacing?: number
+  /** Where the walk ends. */
+  until: Target
+  /** How far the walk may begin into the log; what comes before is not visited. Default: as far as it goes. */
+  skipTo?: Target
+  /** Called for each item after it was applied; `false` ends the walk. The index is not added to then. */
+  visit?: (item: LogItem) => Promise<boolean>
+  onChange?: OnChange
+  /** Bytes of log that were read, of those that may have to be. */
+  onProgress?: (read: number, total: number) => void
+}
+
+/** Before any event: no `ts` that an event can have is smaller. */
+const NEVER = Number.MIN_SAFE_INTEGER
+
+/** An index turned out to be damaged when a state was taken from it. */
+class DamagedIndex extends Error {
+  readonly path: string
+
+  constructor(path: string) {
+    super(`${path} is damaged`)
+    this.path = path
+  }
+}
+
+/** A state that is known, and taken from the index only if the walk goes on from it. */
+interface Known {
+  position: Position
+  load: () => StateReducer
+  /** Tells the state apart. */
+  key: () => string
+}
+
+/** @throws when the log cannot be read */
+export async function walk(file: string, options: WalkOptions): Promise<StateReducer> {
+  const damaged = new Set<string>()
+  for (;;) {
+    try {
+      return await new Walk(file, options, damaged).run()
+    } catch (error) {
+      if (!(error instanceof DamagedIndex) || damaged.has(error.path)) throw error
+      damaged.add(error.path)
+    }
+  }
+}
+
+class Walk {
+  readonly #file: string
+  readonly #options: WalkOptions
+  readonly #damaged: ReadonlySet<string>
+  readonly #until: Required<Target>
+  readonly #skipTo: Required<Target>
+  readonly #spacing: number
+  #read = 0
+  #total = 0
+
+  constructor(file: string, options: WalkOptions, damaged: ReadonlySet<string>) {
+    this.#file = file
+    this.#options = options
+    this.#damaged = damaged
+    this.#spacing = options.spacing ?? SPACING
+    this.#until = bounds(options.until)
+    this.#skipTo = bounds(options.skipTo ?? options.until)
+  }
+
+  async run(): Promise<StateReducer> {
+    if (this.#options.onProgress !== undefined) this.#total = sizeOf(this.#file)
+    const nothing = new StateReducer(emptyState(), this.#options.onChange)
+    let known = walked(nothing, { offset: 0, line: 0, count: 0, maxSeq: 0, maxTs: NEVER })
+    for (let after = 0, isFirst = true; ; isFirst = false) {
+      const source = await openNext(this.#file, after)
+      if (source === undefined) {
+        if (isFirst) throw cannotRead(this.#file, Object.assign(new Error('ENOENT'), { code: 'ENOENT' }))
+        return known.load()
+      }
+      try {
+        const firstSeq = source.firstSeq ?? (await firstSeqOf(source)) ?? (isFirst ? 1 : undefined)
+        const count = isFirst ? (source.firstSeq ?? 1) - 1 : known.position.count
+        known.position = { ...known.position, offset: 0, line: 0, count }
+        const { isDone, end } = await this.#segment(source, firstSeq, known)
+        if (isDone || source.live) return end.load()
+        known = end
+        after = source.firstSeq as number
+      } finally {
+        await source.handle.close()
+      }
+    }
+  }
+
+  /** Goes through a segment from the state before it; done is the walk that met its end there. */
+  async #segment(
+    source: Source,
+    firstSeq: number | undefined,
+    before: Known,
+  ): Promise<{ isDone: boolean; end: Known }> {
+    const { index: isWanted, visit } = this.#options
+    if (!isWanted || firstSeq === undefined || !source.stats.isFile()) return this.#through(source, before)
+    const path = join(`${this.#file}.index`, `${String(firstSeq).padStart(12, '0')}.idx`)
+    const index = this.#damaged.has(path) ? undefined : IndexFile.open(path)
+    try {
+      if (index === undefined || !(await this.#isGood(index, source, before))) {
+        if (visit !== undefined) return await this.#through(source, before)
+        const raw = JSON.stringify(before.load().view())
+        return await this.#through(
+          source,
+          before,
+          this.#extension(path, source, { position: before.position, raw }),
+        )
+      }
+      const { blocks, final, end } = index.directory
+      const at = blocks.findLastIndex(({ maxSeq, maxTs }) => isBefore(this.#skipTo, maxSeq, maxTs))
+      // The walk begins before this segment, so that the state before it is at hand.
+      if (at === -1) return await this.#through(source, before)
+      const block = blocks[at] as Block
+      const isLast = block === blocks.at(-1)
+      const from = indexed(path, block, end, this.#options.onChange)
+      this.#progress(isLast && final ? Number(source.stats.size) : block.offset)
+      if (isLast && final) return { isDone: false, end: from }
+      const isExtended = isLast && visit === undefined
+      return await this.#through(source, from, isExtended ? this.#extension(path, source, index) : undefined)
+    } finally {
+      index?.close()
+    }
+  }
+
+  #extension(path: string, source: Source, before: ConstructorParameters<typeof Extension>[2]): Extension {
+    return new Extension(path, source, before, this.#spacing)
+  }
+
+  async #isGood(index: IndexFile, source: Source, before: Known): Promise<boolean> {
+    return index.directory.start === before.key() && (await fits(source, index.directory))
+  }
+
+  async #through(
+    source: Source,
+    from: Known,
+    extension?: Extension,
+  ): Promise<{ isDone: boolean; end: Known }> {
+    const { offset, line, count } = from.position
+    const reader = new ItemReader(source.file, { offset, line, count }, {})
+    const reducer = from.load()
+    let { maxSeq, maxTs } = from.position
+    const position = (): Position => {
+      return { offset: reader.offset, line: line + reader.count - count, count: reader.count, maxSeq, maxTs }
+    }
+    const onChunk = (chunk: Buffer): void => {
+      extension?.chunk(chunk, reader.offset)
+      this.#progress(chunk.length)
+    }
+    const { visit } = this.#options
+    let isDone = false
+    try {
+      walking: for await (const items of itemsOf(source, reader, onChunk, Math.min(CHUNK, this.#spacing))) {
+        for (const item of items) {
+          if (isMalformed(item)) reducer.malformed()
+          else {
+            const { event, seq } = item
+            if (!isBefore(this.#until, seq, event.ts)) {
+              isDone = true
+              break walking
+            }
+            if (seq > maxSeq) maxSeq = seq
+            if (event.ts > maxTs) maxTs = event.ts
+            reducer.apply(event, seq)
+          }
+          if (visit !== undefined && !(await visit(item))) {
+            isDone = true
+            break walking
+          }
+        }
+        if (extension?.isDue(reader.offset)) extension.block(position(), JSON.stringify(reducer.view()))
+      }
+      const isFinal = !isDone && !source.live
+      if (isFinal) extension?.block(position(), JSON.stringify(reducer.view()))
+      await extension?.finish(isFinal)
+    } catch (error) {
+      extension?.abort()
+      throw error
+    }
+    return { isDone, end: walked(reducer, position()) }
+  }
+
+  #progress(bytes: number): void {
+    this.#read += bytes
+    this.#options.onProgress?.(this.#read, Math.max(this.#total, this.#read))
+  }
+}
+
+const bounds = ({ seq = Number.POSITIVE_INFINITY, time = Number.POSITIVE_INFINITY }: Target) => ({
+  seq,
+  time,
+})
+
+const isBefore = (target: Required<Target>, seq: number, ts: number): boolean =>
+  seq <= target.seq && ts <= target.time
+
+function walked(reducer: StateReducer, position: Position): Known {
+  return { position, load: () => reducer, key: () => keyOf(JSON.stringify(reducer.view())) }
+}
+
+function indexed(path: string, block: Block, end: string, onChange: OnChange | undefined): Known {
+  const { at: _, size: __, crc: ___, ...position } = block
+  const load = (): StateReducer => {
+    const index = IndexFile.open(path)
+    const state = index?.state(block)
+    index?.close()
+    if (state === undefined) throw new DamagedIndex(path)
+    return new StateReducer(state, onChange)
+  }
+  return { position, load, key: () => end }
+}
+
+/** Bytes of all segments; compressed ones count as what they take. */
+function sizeOf(file: string): number {
+  const files = [...archivedSegments(file).map((segment) => segment.file), file]
+  return files.reduce((sum, each) => sum + (statSync(each, { throwIfNoEntry: false })?.size ?? 0), 0)
+}

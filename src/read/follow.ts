@@ -1,0 +1,299 @@
+/** Follows a log as it grows, across rotation. */
+import { archivedSegments } from '../disk/segments.js'
+import type { CursorOptions } from './cursor.js'
+import { beginWith } from './cursor-begin.js'
+import { fingerprintOf } from './cursor-fingerprint.js'
+import { type LogFollower, withCommit } from './cursor-follower.js'
+import { CursorKeeper } from './cursor-keeper.js'
+import { type Batch, lastSeq } from './cursor-position.js'
+import { isMalformed, type LogItem } from './items.js'
+import { ItemReader, type Start } from './lines.js'
+import { cannotRead, chunksOf, firstSeqOf, isAt, openNext, type Source } from './sources.js'
+import { lastItems, type TailOptions } from './tail.js'
+import { Wakeup } from './wakeup.js'
+
+export interface FollowOptions extends TailOptions {
+  /**
+   * Where to begin: `start`, the log's first line (oldest segment); `end`, the first line that is yet to come; or
+   * the last few lines. Default `start`. With a cursor only its first use begins so.
+   */
+  from?: 'start' | 'end' | { last: number }
+  /**
+   * Names the consumer, which then begins after the last line that it processed in former iterations, in whatever
+   * process. Default: none.
+   */
+  cursor?: string | CursorOptions
+  /**
+   * Ends the iteration at the present end of the log instead of waiting there. An unfinished last line is left for
+   * the next time. Default false.
+   */
+  stopAtEnd?: boolean
+  /** Ends the iteration (without an error). Default: it goes on for ever. */
+  signal?: AbortSignal
+  /** Longest time between two looks at the file, milliseconds; usually the system tells at once. Default 100. */
+  pollMs?: number
+}
+
+const CHUNK = 256 * 1024
+
+/**
+ * Gives the lines that are there, as asked, then new ones as they come; only whole lines are given. When the log is
+ * rotated the old file is read to its end, then any segments in between, then the new one: each line once, in
+ * order. Waits for a file that is not there yet. A live file that was truncated or replaced by another (not by
+ * rotation) is read anew from its start, after a `MalformedLine` with `bytes` 0 whose reason says so.
+ *
+ * With a cursor each line is given at least once over all iterations: again only if it was not processed, or the
+ * cursor not yet saved, when the last one ended or died; it then has the same `seq`. A line counts as processed when
+ * the next one is asked for. So a loop that is left by `break` or an exception is not done with its line; call
+ * `commit()` before `break` if it is. The cursor goes past lines that the filter rejects. Of two consumers with one
+ * name at the same time each gets all lines, and the place of whichever saves last stays.
+ * @throws when the file is a directory, compressed, or must not be read; {@link CursorLostError} when the place of
+ * the cursor is no more; `CursorFileError` when its file cannot be read or written; with `stopAtEnd`, when there is
+ * no log
+ */
+export function followLog(file: string, options: FollowOptions = {}): LogFollower {
+  const keeper = options.cursor === undefined ? undefined : new CursorKeeper(file, options.cursor)
+  return withCommit(follow(file, options, keeper), keeper)
+}
+
+async function* follow(
+  file: string,
+  options: FollowOptions,
+  keeper: CursorKeeper | undefined,
+): AsyncGenerator<LogItem, void, undefined> {
+  if (file.endsWith('.gz')) throw cannotRead(file, 'it is compressed, so nothing will be added to it')
+  const { filter, signal } = options
+  const follower = new Follower(file, options, keeper)
+  try {
+    for await (const batch of follower.batches()) {
+      const { items } = batch
+      for (let i = 0; i < items.length && batch.isPassed !== true; i++) {
+        const item = items[i] as LogItem
+        if (filter !== undefined && !filter(item)) continue
+        keeper?.give(batch, i)
+        yield item
+        keeper?.took()
+        if (signal?.aborted === true) return
+      }
+      keeper?.pass(batch)
+    }
+  } finally {
+    await follower.close()
+    await keeper?.close()
+  }
+}
+
+class Follower {
+  readonly #file: string
+  readonly #options: FollowOptions
+  readonly #keeper: CursorKeeper | undefined
+  readonly #wakeup: Wakeup
+  readonly #buffer = Buffer.allocUnsafe(CHUNK)
+  #source: Source | undefined
+  #reader: ItemReader | undefined
+  #position = 0
+  /** Whether the open segment is read from its first line. */
+  #isWhole = true
+  /** Fingerprint of the open segment, once a cursor needs it. */
+  #first: string | undefined
+  /** `seq` of the first line of the last segment that is finished. */
+  #after = 0
+  /** Lines up to there; `undefined` before the first segment. */
+  #count: number | undefined
+  /** `seq` of the last event that was read. */
+  #seq: number | undefined
+  #notice: string | undefined
+  #isAtEnd = false
+
+  constructor(file: string, options: FollowOptions, keeper: CursorKeeper | undefined) {
+    this.#file = file
+    this.#options = options
+    this.#keeper = keeper
+    this.#wakeup = new Wakeup(file, options.pollMs ?? 100, options.signal)
+  }
+
+  get #isOver(): boolean {
+    return this.#isAtEnd || this.#options.signal?.aborted === true
+  }
+
+  async close(): Promise<void> {
+    this.#wakeup.close()
+    await this.#source?.handle.close()
+    this.#source = undefined
+  }
+
+  async *batches(): AsyncGenerator<Batch> {
+    const { from = 'start' } = this.#options
+    const last = from === 'start' ? undefined : from === 'end' ? 0 : from.last
+    if (this.#keeper !== undefined) yield* this.#startWith(this.#keeper, last)
+    else if (last !== undefined) yield await this.#startNear(last)
+    while (!this.#isOver) {
+      this.#source ??= await this.#openNext()
+      if (this.#source === undefined) {
+        await this.#caughtUp()
+      } else {
+        yield* this.#notices()
+        yield* this.#source.live ? this.#readLive(this.#source) : this.#readArchived(this.#source)
+      }
+    }
+  }
+
+  /** Begins with the last `n` lines. */
+  async #startNear(n: number): Promise<Batch> {
+    const { items, live } = await lastItems(this.#file, n, this.#options, true)
+    if (live === undefined) {
+      this.#after = archivedSegments(this.#file).at(-1)?.firstSeq ?? 0
+    } else {
+      const { source, end: offset, count } = live
+      this.#begin(source, { offset, line: offset === 0 ? 0 : undefined, count })
+    }
+    return { items, count: 0, seq: undefined }
+  }
+
+  /** Begins where the cursor is; if it is new, with the `last` lines. */
+  async *#startWith(keeper: CursorKeeper, last: number | undefined): AsyncGenerator<Batch> {
+    const beginning = await beginWith(this.#file, keeper, last, this.#options)
+    const { after, seq, at, passed } = beginning
+    this.#after = after
+    this.#seq = seq
+    this.#notice = beginning.notice
+    if (at === undefined) this.#count = beginning.count
+    else this.#begin(at.source, at.start)
+    if (passed !== undefined) yield { ...(await this.#batch([passed])), isPassed: true }
+    else if (at?.start.offset === 0 && after > 0) yield { items: [], count: at.start.count, seq, after }
+  }
+
+  async #openNext(): Promise<Source | undefined> {
+    const source = await openNext(this.#file, this.#after)
+    if (source === undefined) return undefined
+    source.firstSeq ??= await firstSeqOf(source)
+    this.#beginAnew(source)
+    return source
+  }
+
+  #beginAnew(source: Source): void {
+    this.#count ??= (source.firstSeq ?? 1) - 1
+    this.#begin(source, { offset: 0, line: 0, count: this.#count })
+  }
+
+  #begin(source: Source, start: Start): void {
+    this.#source = source
+    this.#position = start.offset
+    this.#isWhole = start.offset === 0
+    this.#first = undefined
+    this.#reader = new ItemReader(source.file, start, this.#options)
+  }
+
+  async *#readArchived(source: Source): AsyncGenerator<Batch> {
+    const reader = this.#reader as ItemReader
+    let isDamaged = false
+    try {
+      for await (const chunk of chunksOf(source, reader.offset)) {
+        yield await this.#batch(reader.push(chunk))
+        if (this.#isOver) return
+      }
+    } catch (error) {
+      if (!source.gzip) throw error
+      isDamaged = true
+    }
+    yield await this.#batch(reader.end())
+    const after = source.firstSeq as number
+    if (isDamaged) {
+      const reason = 'compressed data is damaged; the rest of the segment cannot be read'
+      yield this.#told({ file: source.file, offset: reader.offset, reason }, reader.count, after)
+    }
+    yield await this.#finish(after)
+  }
+
+  async *#readLive(source: Source): AsyncGenerator<Batch> {
+    yield* this.#readOn(source)
+    if (this.#isOver) return
+    if (await isAt(source, this.#file)) {
+      const { size } = await source.handle.stat()
+      if (size < this.#position) {
+        const lost = this.#position - size
+        this.#notice = `the file was cut short by ${lost} bytes; reading it anew from its start`
+        this.#beginAnew(source)
+      } else {
+        await this.#caughtUp()
+      }
+      return
+    }
+    // What was written between the last look and the renaming.
+    yield* this.#readOn(source)
+    if (this.#isOver) return
+    yield await this.#batch((this.#reader as ItemReader).end())
+    const archived = await this.#archivedAs(source)
+    if (archived === undefined) {
+      this.#notice = 'the file was replaced by another; reading that from its start'
+      await this.#finish(archivedSegments(this.#file).at(-1)?.firstSeq ?? this.#after)
+    } else {
+      yield await this.#finish(archived)
+    }
+  }
+
+  async *#notices(): AsyncGenerator<Batch> {
+    if (this.#notice === undefined) return
+    const notice = { file: this.#file, offset: 0, reason: this.#notice }
+    this.#notice = undefined
+    yield this.#told(notice, this.#count ?? 0, this.#after)
+  }
+
+  /** A notice, after which nothing is known of the lines to come. */
+  #told(notice: { file: string; offset: number; reason: string }, count: number, after: number): Batch {
+    this.#seq = undefined
+    return { items: [{ malformed: '', bytes: 0, ...notice }], count, seq: undefined, after }
+  }
+
+  async *#readOn(source: Source): AsyncGenerator<Batch> {
+    const reader = this.#reader as ItemReader
+    while (!this.#isOver) {
+      const { bytesRead } = await source.handle.read(this.#buffer, 0, CHUNK, this.#position)
+      if (bytesRead === 0) return
+      this.#position += bytesRead
+      const items = reader.push(this.#buffer.subarray(0, bytesRead))
+      if (this.#isWhole) for (const item of items) if (!isMalformed(item)) source.firstSeq ??= item.seq
+      yield await this.#batch(items)
+    }
+  }
+
+  /** Items that were read just now. */
+  async #batch(items: LogItem[]): Promise<Batch> {
+    const count = (this.#reader as ItemReader).count - items.length
+    const batch: Batch = { items, count, seq: this.#seq }
+    if (this.#keeper !== undefined && items.length > 0) {
+      const source = this.#source as Source
+      this.#first ??= await fingerprintOf(source)
+      batch.from = { source, first: this.#first }
+      this.#seq = lastSeq(batch)
+    }
+    return batch
+  }
+
+  /** Nothing is left to read for now. */
+  async #caughtUp(): Promise<void> {
+    await this.#keeper?.idle()
+    if (this.#options.stopAtEnd !== true) await this.#wakeup.wait()
+    else if (this.#source === undefined && archivedSegments(this.#file).length === 0)
+      throw cannotRead(this.#file, Object.assign(new Error(), { code: 'ENOENT' }))
+    else this.#isAtEnd = true
+  }
+
+  /** First `seq` of the archived segment that the live file has become; `undefined` if it was not rotated. */
+  async #archivedAs(source: Source): Promise<number | undefined> {
+    for (const segment of archivedSegments(this.#file).reverse()) {
+      // Once compressed, it is another file.
+      if (segment.firstSeq === source.firstSeq || (await isAt(source, segment.file))) return segment.firstSeq
+    }
+    return undefined
+  }
+
+  async #finish(firstSeq: number): Promise<Batch> {
+    const { count } = this.#reader as ItemReader
+    this.#after = firstSeq
+    this.#count = count
+    await this.#source?.handle.close()
+    this.#source = undefined
+    return { items: [], count, seq: this.#seq, after: firstSeq }
+  }
+}

@@ -1,0 +1,104 @@
+/** What reading a log gives: its lines in order, each an entry or, where it is no event, a malformed line. */
+import { decodeLine, ownSeq } from '../format/decode.js'
+import type { HiveEvent } from '../format/kinds.js'
+
+/** A line that is an event. */
+export interface LogEntry {
+  event: HiveEvent
+  /** The event's position in the log; in a log without `seq`, the number of its line over all segments, from 1. */
+  seq: number
+  /** Offset of the line's first byte in its segment (uncompressed). */
+  offset: number
+  /** Length of the line without its newline. */
+  bytes: number
+  /** Path of the segment. */
+  file: string
+  /** Number of the line in its segment, from 1; left out where reading began in the middle of the file. */
+  line?: number
+  /** The line as it is in the file, when asked for with `text: true`. */
+  text?: string
+}
+
+/** A line that is no event, or (with `bytes` 0) a notice that the file under a follower is not the one it was. */
+export interface MalformedLine {
+  /** How the line begins, at most 200 characters. */
+  malformed: string
+  /** What is wrong with it. */
+  reason: string
+  /** Offset of the line's first byte in its segment (uncompressed). */
+  offset: number
+  /** Path of the segment. */
+  file: string
+  /** Number of the line in its segment, from 1; left out where reading began in the middle of the file. */
+  line?: number
+  /** Length of the line without its newline. */
+  bytes: number
+}
+
+export type LogItem = LogEntry | MalformedLine
+
+/** Narrows an item to a line that is no event. */
+export function isMalformed(item: LogItem): item is MalformedLine {
+  return 'malformed' in item
+}
+
+/** What all readers take. */
+export interface LineOptions {
+  /** Lines longer than this are skipped and given as malformed, without being held. Default 64 MiB. */
+  maxLineBytes?: number
+  /** Also give each entry's line as `text`. Default false. */
+  text?: boolean
+}
+
+export const MAX_LINE_BYTES = 64 * 1024 * 1024
+
+/** Bytes of a skipped line that are kept, to show how it begins. */
+export const HEAD_BYTES = 1024
+
+const SHOWN_CHARACTERS = 200
+
+/** Where a line is, and what number it has if it carries none. */
+export interface Place {
+  file: string
+  offset: number
+  line: number | undefined
+  count: number
+}
+
+/**
+ * Makes the item of a line.
+ * @param bytes the line without its newline, or its first bytes if it was too long to hold
+ * @param length length of the whole line
+ * @param terminated whether a newline follows it
+ */
+export function makeItem(
+  bytes: Buffer,
+  length: number,
+  terminated: boolean,
+  place: Place,
+  text = false,
+): LogItem {
+  const { file, offset, line, count } = place
+  const decoded =
+    length > bytes.length ? { reason: `line of ${length} bytes is too long` } : decodeLine(bytes)
+  if ('reason' in decoded) {
+    const reason = terminated ? decoded.reason : `last line is unfinished: ${decoded.reason}`
+    const item: MalformedLine = { malformed: shown(bytes), reason, offset, file, bytes: length }
+    if (line !== undefined) item.line = line
+    return item
+  }
+  const seq = ownSeq(decoded.event) ?? count
+  const item: LogEntry = { event: decoded.event, seq, offset, bytes: length, file }
+  if (line !== undefined) item.line = line
+  if (text)
+    item.text = bytes
+      .toString('utf8')
+      .replace(/^\ufeff/, '')
+      .replace(/\r$/, '')
+  return item
+}
+
+function shown(bytes: Buffer): string {
+  const start = bytes.subarray(0, SHOWN_CHARACTERS * 4).toString('utf8')
+  return start.slice(0, SHOWN_CHARACTERS).replace(/[\ud800-\udbff]$/, '')
+}

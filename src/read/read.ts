@@ -1,0 +1,113 @@
+/** Reads a whole log from its first line to its last, over all its segments. */
+
+import { archivedSegments } from '../disk/segments.js'
+import { isMalformed, type LineOptions, type LogItem } from './items.js'
+import { ItemReader } from './lines.js'
+import { cannotRead, chunksOf, openNext, type Source } from './sources.js'
+
+export interface ReadOptions extends LineOptions {
+  /** Also read the archived segments of the log. Default true. */
+  segments?: boolean
+  /** First `seq` to give; archived segments that lie before it are not read. Default 1. */
+  from?: number
+  /** Last `seq` to give; reading ends after it. Default: none. */
+  to?: number
+}
+
+/**
+ * Gives every line of the log in order: its archived segments (plain and gzipped) oldest first, then the live file
+ * to its present end. The path of an archived segment gives that one alone; `-` reads standard input. A bad line
+ * comes as a `MalformedLine`, as does compressed data that is damaged; a last line without newline counts if it is
+ * a whole event.
+ * @throws when the file is missing, a directory, or must not be read
+ */
+export async function* readLog(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem> {
+  for await (const items of logBatches(file, options)) yield* items
+}
+
+/**
+ * The same lines as `readLog` gives, a chunk of the file at a time: for loops over whole logs, where waiting for
+ * each line alone would take as long as reading it.
+ * @throws as `readLog`
+ */
+export async function* logBatches(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem[]> {
+  const { from = 1, to = Number.POSITIVE_INFINITY } = options
+  for await (const items of file === '-' ? standardInput(options) : segments(file, options)) {
+    const end = to === Number.POSITIVE_INFINITY ? -1 : items.findIndex((item) => seqOf(item) > to)
+    const upTo = end === -1 ? items : items.slice(0, end)
+    yield from === 1 ? upTo : upTo.filter((item) => isMalformed(item) || item.seq >= from)
+    if (end !== -1) return
+  }
+}
+
+const seqOf = (item: LogItem): number => (isMalformed(item) ? 0 : item.seq)
+
+async function* segments(file: string, options: ReadOptions): AsyncGenerator<LogItem[]> {
+  let after = 0
+  if (options.segments === false) {
+    after = Number.POSITIVE_INFINITY
+  } else {
+    const { from = 1 } = options
+    const start = archivedSegments(file).findLast((segment) => (segment.firstSeq as number) <= from)
+    if (start !== undefined) after = (start.firstSeq as number) - 1
+  }
+  let count: number | undefined
+  for (;;) {
+    const source = await openNext(file, after)
+    if (source === undefined) {
+      if (count === undefined) throw cannotRead(file, Object.assign(new Error('ENOENT'), { code: 'ENOENT' }))
+      return
+    }
+    try {
+      const reader: ItemReader = new ItemReader(
+        source.file,
+        { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1 },
+        options,
+      )
+      yield* itemsOf(source, reader)
+      count = reader.count
+    } finally {
+      await source.handle.close()
+    }
+    if (source.live) return
+    after = source.firstSeq as number
+  }
+}
+
+/**
+ * All items of one segment from where the reader begins. Damage in compressed data ends it with a malformed line
+ * that says so.
+ * @param onChunk takes the bytes, before the items are given that they complete; valid during the call
+ * @param size bytes that are read at once
+ */
+export async function* itemsOf(
+  source: Source,
+  reader: ItemReader,
+  onChunk?: (chunk: Buffer) => void,
+  size?: number,
+): AsyncGenerator<LogItem[]> {
+  try {
+    for await (const chunk of chunksOf(source, reader.offset, size)) {
+      const items = reader.push(chunk)
+      onChunk?.(chunk)
+      yield items
+    }
+  } catch (error) {
+    if (!source.gzip) throw error
+    yield reader.end()
+    const reason = 'compressed data is damaged; the rest of the segment cannot be read'
+    yield [{ malformed: '', reason, offset: reader.offset, file: source.file, bytes: 0 }]
+    return
+  }
+  yield reader.end()
+}
+
+async function* standardInput(options: ReadOptions): AsyncGenerator<LogItem[]> {
+  const reader = new ItemReader('-', { offset: 0, line: 0, count: 0 }, options)
+  try {
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) yield reader.push(chunk)
+  } catch (error) {
+    throw cannotRead('standard input', error)
+  }
+  yield reader.end()
+}

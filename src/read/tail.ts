@@ -1,0 +1,180 @@
+/** Gives the last lines of a log, read from its end: the same cost in a file of any size. */
+import { setImmediate } from 'node:timers/promises'
+import { linesBackward } from '../disk/backward.js'
+import { archivedSegments, type Segment } from '../disk/segments.js'
+import { ownSeq } from '../format/decode.js'
+import { linesBefore } from './count.js'
+import { HEAD_BYTES, isMalformed, type LineOptions, type LogItem, MAX_LINE_BYTES, makeItem } from './items.js'
+import { ItemReader } from './lines.js'
+import { itemsOf } from './read.js'
+import { cannotRead, firstSeqOf, isAt, openSource, type Source } from './sources.js'
+
+export interface TailOptions extends LineOptions {
+  /** Which items are given; `n` counts only these. Default: all. */
+  filter?: (item: LogItem) => boolean
+}
+
+/**
+ * Gives the last `n` items of the log, oldest first, reaching back into archived segments as far as needed. Only
+ * the end of a plain file is read; a gzipped segment must be read whole, and so must (once, for counting) a log
+ * whose lines carry no `seq`. Holds `n` items in memory.
+ * @throws when the file is missing, a directory, or must not be read
+ */
+export async function* tailLog(file: string, n: number, options: TailOptions = {}): AsyncGenerator<LogItem> {
+  const { items, live } = await lastItems(file, n, options)
+  await live?.source.handle.close()
+  if (live === undefined && archivedSegments(file).length === 0) {
+    throw cannotRead(file, Object.assign(new Error('ENOENT'), { code: 'ENOENT' }))
+  }
+  yield* items
+}
+
+export interface Tail {
+  items: LogItem[]
+  /** The live file, still open, and where its unfinished last line (or its end) is; if there is a live file. */
+  live: { source: Source; end: number; count: number } | undefined
+}
+
+/** An item found from the end, and how many lines after it the segment has. */
+interface Found {
+  item: LogItem
+  after: number
+}
+
+/** The last items, and all that a follower needs to go on from there. With `whole`, only lines with a newline. */
+export async function lastItems(file: string, n: number, options: TailOptions, whole = false): Promise<Tail> {
+  const source = await openSource(file, true)
+  try {
+    let earlier = archivedSegments(file)
+    let items: LogItem[] = []
+    let live: Tail['live']
+    if (source !== undefined) {
+      source.firstSeq = await firstSeqOf(source)
+      earlier = await before(source, earlier)
+      const end = whole ? wholeEnd(source) : Number(source.stats.size)
+      live = { source, end, count: 0 }
+      const isForward = source.gzip || !source.stats.isFile()
+      const found = isForward
+        ? await lastForward(source, n, options)
+        : await lastBackward(source, end, n, options, earlier)
+      items = found
+      if (whole) live.count = await countAt(source, end, earlier)
+    }
+    while (items.length < n && earlier.length > 0) {
+      const segment = earlier.pop() as Segment
+      items = (await lastArchived(segment, n - items.length, options, earlier)).concat(items)
+    }
+    return { items, live }
+  } catch (error) {
+    await source?.handle.close()
+    throw error
+  }
+}
+
+/** The archived segments that come before this one, which may itself have been archived meanwhile. */
+async function before(source: Source, archived: Segment[]): Promise<Segment[]> {
+  for (const [i, segment] of archived.entries()) {
+    const isLater = source.firstSeq !== undefined && (segment.firstSeq as number) >= source.firstSeq
+    if (isLater || (await isAt(source, segment.file))) return archived.slice(0, i)
+  }
+  return archived
+}
+
+async function lastArchived(
+  segment: Segment,
+  n: number,
+  options: TailOptions,
+  earlier: Segment[],
+): Promise<LogItem[]> {
+  const source = (await openSource(segment.file)) ?? (await openSource(`${segment.file}.gz`))
+  if (source === undefined) return []
+  try {
+    if (source.gzip) return await lastForward(source, n, options)
+    return await lastBackward(source, Number(source.stats.size), n, options, earlier)
+  } finally {
+    await source.handle.close()
+  }
+}
+
+async function lastForward(source: Source, n: number, options: TailOptions): Promise<LogItem[]> {
+  const { filter = () => true } = options
+  const reader = new ItemReader(
+    source.file,
+    { offset: 0, line: 0, count: (source.firstSeq ?? 1) - 1 },
+    options,
+  )
+  let last: LogItem[] = []
+  for await (const items of itemsOf(source, reader)) {
+    for (const item of items) if (filter(item)) last.push(item)
+    if (last.length > 2 * n) last = last.slice(last.length - n)
+  }
+  return last.slice(Math.max(0, last.length - n))
+}
+
+async function lastBackward(
+  source: Source,
+  end: number,
+  n: number,
+  options: TailOptions,
+  earlier: readonly Segment[],
+): Promise<LogItem[]> {
+  if (n <= 0) return []
+  const { filter = () => true, maxLineBytes = MAX_LINE_BYTES } = options
+  const found: Found[] = []
+  let after = 0
+  for (const { bytes, length, offset, terminated } of linesBackward(
+    source.handle.fd,
+    end,
+    undefined,
+    maxLineBytes,
+  )) {
+    const held = length > maxLineBytes ? bytes.subarray(0, Math.min(HEAD_BYTES, maxLineBytes)) : bytes
+    const place = { file: source.file, offset, line: undefined, count: 0 }
+    const item = makeItem(held, length, terminated, place, options.text)
+    if (filter(item)) found.push({ item, after })
+    if (found.length === n) break
+    // Reading is synchronous; a filter that seldom fits must not hold up everything else.
+    if (++after % 1024 === 0) await setImmediate()
+  }
+  found.reverse()
+  await number(found, source, earlier)
+  return found.map(({ item }) => item)
+}
+
+/** Gives entries that carry no `seq` the number of their line. */
+async function number(found: Found[], source: Source, earlier: readonly Segment[]): Promise<void> {
+  let first: { count: number; after: number } | undefined
+  for (const { item, after } of found) {
+    if (isMalformed(item) || ownSeq(item.event) !== undefined) continue
+    first ??= { count: (await linesBefore(source, item.offset, earlier)) + 1, after }
+    item.seq = first.count + (first.after - after)
+  }
+}
+
+/** Lines of the log before this offset; where lines carry their own `seq`, the last of them tells. */
+async function countAt(source: Source, offset: number, earlier: readonly Segment[]): Promise<number> {
+  if (source.stats.isFile() && !source.gzip) {
+    for (const { bytes } of linesBackward(source.handle.fd, offset, undefined, MAX_LINE_BYTES)) {
+      const item = makeItem(bytes, bytes.length, true, {
+        file: source.file,
+        offset: 0,
+        line: undefined,
+        count: 0,
+      })
+      if (isMalformed(item)) continue
+      if (item.seq > 0) return item.seq
+      break
+    }
+  }
+  return linesBefore(source, offset, earlier)
+}
+
+/** Offset after the last newline. */
+function wholeEnd(source: Source): number {
+  const size = Number(source.stats.size)
+  if (!source.stats.isFile()) return size
+  for (const { offset, terminated } of linesBackward(source.handle.fd, size, undefined, MAX_LINE_BYTES)) {
+    return terminated ? size : offset
+  }
+  return 0
+}

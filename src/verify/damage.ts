@@ -1,0 +1,108 @@
+/** From what a scan saw of one segment, names each damaged place once. */
+import { decodeLine } from '../format/decode.js'
+import { LineSplitter } from '../read/lines.js'
+import { chunksOf, type Source } from '../read/sources.js'
+import { type BadLines, checkOrder, isRun } from './order.js'
+import type { SegmentFinding } from './report.js'
+import type { SegmentScan } from './segment.js'
+
+/** Places with malformed lines that are named; a file with more is no log. */
+const MAX_NAMED = 1000
+
+/**
+ * @param expected `seq` that the segment's first line should have
+ * @param signatures findings on the signatures of its seals
+ */
+export async function damageOf(
+  source: Source,
+  scan: SegmentScan,
+  expected: number,
+  signatures: readonly SegmentFinding[],
+): Promise<{ findings: SegmentFinding[]; lastSeq: number | undefined }> {
+  const order = checkOrder(scan.marks, expected)
+  const findings = [...scan.findings, ...order.findings]
+  for (const { lines, remark } of order.bad) findings.push(badFinding(lines, remark, scan))
+  if (scan.unparsed > 0) {
+    for (const lines of await malformedLines(source, scan)) findings.push(badFinding(lines, '', scan))
+  }
+  const { window } = scan
+  // A good seal whose signature is wrong was changed itself, and so explains why the next one does not fit.
+  const causes = [...findings, ...signatures.filter(({ kind }) => kind === 'bad-signature')]
+  const isExplained = causes.some(
+    ({ line = 0, toLine = line }) =>
+      window !== undefined && line <= window.toLine && toLine >= window.fromLine,
+  )
+  if (window !== undefined && !isExplained) findings.push(changed(scan, window))
+  findings.push(...signatures)
+  findings.sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+  return { findings, lastSeq: order.lastSeq }
+}
+
+function badFinding(lines: BadLines, remark: string, scan: SegmentScan): SegmentFinding {
+  const { line, offset, count, reason, bytes, torn } = lines
+  const { window, sealed } = scan
+  const what =
+    count === 1 ? `the line is malformed (${reason})` : `${count} lines are malformed (the first: ${reason})`
+  const finding: SegmentFinding = { kind: 'malformed', line, offset, message: what + remark }
+  if (count > 1) finding.toLine = line + count - 1
+  if (window !== undefined && line >= window.fromLine && line <= window.toLine) {
+    finding.kind = 'changed'
+    finding.message += `; the seal at line ${window.toLine} does not fit`
+  } else if (torn !== undefined) {
+    finding.kind = 'unaccounted-torn'
+    finding.message += `; log.torn accounts for ${torn} bytes, but there are ${bytes}`
+  } else if (line < sealed.line && !lines.isCounted && remark === '') {
+    finding.kind = 'unaccounted-torn'
+    finding.message += '; no log.torn accounts for it'
+  }
+  return finding
+}
+
+function changed(scan: SegmentScan, window: NonNullable<SegmentScan['window']>): SegmentFinding {
+  const { fromLine, toLine, shorterBy } = window
+  const size =
+    shorterBy === 0
+      ? ''
+      : `; ${Math.abs(shorterBy)} bytes ${shorterBy > 0 ? 'are missing' : 'too many are there'}`
+  const since = scan.sealed.line === 0 ? 'the start of the segment' : `the seal at line ${fromLine}`
+  const message = `something between ${since} and the seal at line ${toLine} was changed (or that seal)${size}`
+  return { kind: 'changed', line: fromLine, toLine, message }
+}
+
+/** Parses the lines that no good seal vouches for and that the scan took by their looks. */
+async function malformedLines(source: Source, scan: SegmentScan): Promise<BadLines[]> {
+  const known = scan.marks.filter((mark) => !isRun(mark))
+  let next = 0
+  const isKnown = (line: number): boolean => {
+    for (let mark = known[next]; mark !== undefined && mark.line + mark.count <= line; mark = known[++next]);
+    return (known[next]?.line ?? Number.POSITIVE_INFINITY) <= line
+  }
+  const found: BadLines[] = []
+  let line = scan.sealed.line
+  const splitter = new LineSplitter((buffer, start, end, offset, length) => {
+    line++
+    if (offset + length >= scan.bytes) return
+    const bytes = buffer.subarray(start, end)
+    if (length > bytes.length || isKnown(line)) return
+    const decoded = decodeLine(bytes)
+    if ('event' in decoded) return
+    const last = found.at(-1)
+    if (last !== undefined && last.line + last.count === line) {
+      last.count++
+      last.bytes += length
+    } else if (found.length < MAX_NAMED) {
+      const { reason } = decoded
+      found.push({ line, offset, count: 1, reason, bytes: length, torn: undefined, isCounted: false })
+    }
+  }, scan.sealed.end)
+  try {
+    for await (const chunk of chunksOf(source, scan.sealed.end)) {
+      splitter.push(chunk)
+      if (splitter.offset >= scan.bytes) break
+    }
+  } catch (error) {
+    // Damaged compressed data; the scan has told of it.
+    if (!source.gzip) throw error
+  }
+  return found
+}
