@@ -9,7 +9,7 @@ import { sha256, tempFolder } from './fixtures/journal-kit.js'
 function storeIn(t: TestContext, sync = false) {
   const log = join(tempFolder(t), 'hive.jsonl')
   const errors: Error[] = []
-  const store = new ArtifactStore(log, sync, (error) => errors.push(error))
+  const store = new ArtifactStore(log, sync, (_lines, _ref, error) => errors.push(error))
   const folder = `${log}.artifacts`
   const path = (ref: string) => join(folder, ref.slice(0, 2), ref)
   return { store, folder, path, errors }

@@ -21,16 +21,22 @@ const POLICIES: FsyncPolicy[] = ['always', 'everysec', 'no']
 
 /** A syncer on a real file, with what it told. */
 function syncerOn(t: TestContext, policy: FsyncPolicy) {
-  const fd = openSync(join(tempFolder(t), 'file'), 'a')
+  const file = join(tempFolder(t), 'file')
+  const fd = openSync(file, 'a')
   const told = { syncs: 0, errors: [] as Error[] }
   const syncer = new Syncer(
     policy,
+    file,
     fd,
     0,
-    () => {
-      told.syncs++
+    {
+      idle: () => {
+        told.syncs++
+      },
+      synced: () => {},
+      refused: ({ error }) => told.errors.push(error),
+      look: () => undefined,
     },
-    (error) => told.errors.push(error),
   )
   const write = (seq: number): void => {
     writeSync(fd, `line ${seq}\n`)

@@ -43,7 +43,7 @@ test('a source that holds lines back is asked before each write, and wakes the j
   const held: string[] = []
   const source = () => {
     for (const name of held.splice(0)) {
-      journal.append(1, 'note', { name }, encodeTail({ session: 's-1' }), undefined, Date.now())
+      journal.append(1, 'note', { name }, encodeTail({ session: 's-1' }), undefined)
     }
   }
   journal.addSource(source)

@@ -26,10 +26,7 @@ const scrubber = new Scrubber(new Redactor(), () => {
 export function openJournal(file, { bare = false, fsync = 'everysec' } = {}) {
   const journal = new Journal({ file, session: SESSION, fsync })
   const tail = encodeTail({ session: SESSION, trace: TRACE, span: SPAN })
-  const append = (i, fields) => {
-    const now = Date.now()
-    return journal.append(now, 'message', fields, tail, i, now)
-  }
+  const append = (i, fields) => journal.append(Date.now(), 'message', fields, tail, i)
   return {
     journal,
     write: bare ? (i) => append(i, fieldsOf(i)) : (i) => append(i, scrubber.known(fieldsOf(i))),

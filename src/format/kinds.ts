@@ -89,18 +89,43 @@ export interface KindFields {
     writer: string
     pid: number
     host: string
-    /** The segment before: its file name, and the SHA-256 of all its bytes, uncompressed. */
-    prev?: { file: string; sha256: string }
+    /**
+     * The segment before: its file name, and the SHA-256 of all its bytes, uncompressed, as the writer wrote or checked
+     * them; without a hash where it does not know.
+     */
+    prev?: { file: string; sha256?: string }
+    /** The log's id: first 16 hex digits of the SHA-256 of the log's first line. Left out in that line itself. */
+    log?: string
+    /** This writer signs its seals: with which key (its id), and how often it seals. */
+    signs?: { key: string; everyBytes?: number; everyMs?: number }
+    /** The bytes that the writer found when it came back and that no good seal vouches for. */
+    adopted?: { from: number; bytes: number; sha256: string; file?: string }
   }
   'log.seal': {
     /** SHA-256 over every byte of this segment before this line. */
     sha256: string
     /** How many bytes that is. */
     bytes: number
-    /** Base64 Ed25519 signature over `<sha256> <segment's archive name>`. */
+    /** Base64 Ed25519 signature over `<sha256> <segment's archive name> <log id>`. */
     sig?: string
   }
-  'log.gap': { lost: number; reason: string }
+  'log.gap': {
+    /** Events. */
+    lost: number
+    reason: string
+    /** Range of `seq` that was written and is not known to be on disk, or not there any more. */
+    from?: number
+    to?: number
+  }
+  'log.changed': {
+    /** Where the former bytes of the log lie now, without folder; left out when they are gone. */
+    file?: string
+    /** What somebody else did to the segment before. */
+    reason: string
+    /** Bytes that it should have had, and had. */
+    expected?: number
+    found?: number
+  }
   'log.torn': { bytes: number }
 }
 
@@ -167,9 +192,10 @@ export const FIELD_ORDER: { readonly [K in KnownKind]: readonly (keyof KindField
   snapshot: ['agentId', 'label', 'ref', 'bytes'],
   drop: ['from', 'to', 'id', 'reason'],
   exit: ['agentId', 'status', 'error'],
-  'log.open': ['format', 'segment', 'writer', 'pid', 'host', 'prev'],
+  'log.open': ['format', 'segment', 'writer', 'pid', 'host', 'prev', 'log', 'signs', 'adopted'],
   'log.seal': ['sha256', 'bytes', 'sig'],
-  'log.gap': ['lost', 'reason'],
+  'log.gap': ['lost', 'reason', 'from', 'to'],
+  'log.changed': ['file', 'reason', 'expected', 'found'],
   'log.torn': ['bytes'],
 }
 

@@ -223,7 +223,7 @@ export class HiveCore {
   }
 
   #write(ts: number, kind: string, fields: Fields, checkpoint: number | undefined, tail: Tail): number {
-    return this.recorder?.journal.append(ts, kind, fields, tail, checkpoint, ts) ?? 0
+    return this.recorder?.journal.append(ts, kind, fields, tail, checkpoint) ?? 0
   }
 
   /** Resolves when line `seq` is on disk; without a file there is nothing to wait for. */

@@ -85,3 +85,23 @@ function hashOf(fd: number): string {
   }
   return hash.digest('hex')
 }
+
+/** The uncompressed bytes of an archived segment. A chunk is valid until the next one is asked for. */
+export function* archiveChunks({ file, gzip }: Segment): Generator<Buffer> {
+  if (gzip) {
+    yield gunzipSync(readFileSync(file))
+    return
+  }
+  const fd = openSync(file, 'r')
+  try {
+    const block = Buffer.allocUnsafe(1024 * 1024)
+    for (let position = 0; ; ) {
+      const got = readSync(fd, block, 0, block.length, position)
+      if (got === 0) return
+      yield block.subarray(0, got)
+      position += got
+    }
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,25 +1,30 @@
 /**
- * The lines of a log's own that fall due while it is written: `log.open`, seals, and what goes with them: rotation,
- * and a look at whether the file is still the one that is written.
+ * The lines of a log's own that fall due while it is written: `log.open`, seals, and what goes with them, rotation and
+ * compression. Times are of the monotonic clock, in milliseconds.
  */
-import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import { diag } from '@opentelemetry/api'
+import { syncFolderSync } from '../disk/durable.js'
 import type { Fields } from '../format/encode.js'
-import { FORMAT_VERSION } from '../format/kinds.js'
-import { VERSION } from '../version.js'
 import { Compressor } from './compress.js'
-import { plainArchives, type SegmentChain, syncFolder } from './segment-chain.js'
+import { plainArchives, type SegmentChain } from './segment-chain.js'
 import type { Syncer } from './syncer.js'
 
-const INSPECT_MS = 1_000
 const ROTATION_RETRY_MS = 60_000
+/** Pauses between segments that begin because the disk refused to sync the one before. */
+const RENEWAL_MIN_MS = 1_000
+const RENEWAL_MAX_MS = 60_000
+/** How soon it is looked again whether the old bytes of a file are read, which a seal waits for. */
+const SEAL_RETRY_MS = 10
+/** The longest time that a timer takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** What housekeeping needs of the journal that it works for. */
 export interface LineWriter {
   /** `seq` of the newest line. */
   seq(): number
   /** Puts a line of the log's own into the queue. */
-  line(kind: string, fields: Fields, now: number): void
+  line(kind: string, fields: Fields): void
   /** Writes the queue. @throws when the file does not take it */
   drain(): void
   /** Asks for a write, soon after. */
@@ -33,8 +38,9 @@ export class Housekeeping {
   #writer: LineWriter
   #compressor: Compressor | undefined
   #sealTimer: NodeJS.Timeout | undefined
-  #inspectAt = 0
   #rotationRetryAt = 0
+  #renewalMs = RENEWAL_MIN_MS
+  #renewAt = 0
 
   /** @param gzip whether archived segments are compressed, those that are left over too */
   constructor(chain: SegmentChain, syncer: Syncer, writer: LineWriter, gzip: boolean) {
@@ -50,19 +56,11 @@ export class Housekeeping {
     this.#compressor = compressor
   }
 
-  /** Queues the `log.open` of the live segment. */
-  openLine(now: number): void {
-    const { segment, prev } = this.#chain
-    const fields: Fields = {
-      format: FORMAT_VERSION,
-      segment,
-      writer: `hivelog/${VERSION}`,
-      pid: process.pid,
-      host: hostname(),
-    }
-    if (prev !== undefined) fields.prev = prev
-    this.#chain.prev = undefined
-    this.#writer.line('log.open', fields, now)
+  /** Queues the `log.open` of the live segment, and what is to be said of the one before. */
+  openLine(): void {
+    const { open, changed } = this.#chain.takeOpening()
+    this.#writer.line('log.open', open)
+    if (changed !== undefined) this.#writer.line('log.changed', changed)
   }
 
   /**
@@ -71,22 +69,24 @@ export class Housekeeping {
    * @returns whether there may be something to write, and more due
    */
   doDue(now: number, last: boolean): boolean {
-    if (now >= this.#inspectAt && this.#inspect(now)) return true
-    const rotates = !last && now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
+    const isRenewed = this.#syncer.isBroken && now >= this.#renewAt
+    const isFull = now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
+    const rotates = !last && (isRenewed || isFull)
     if (this.#chain.isSealDue(now) || ((last || rotates) && this.#chain.isUnsealed)) {
-      this.#writer.line('log.seal', this.#chain.nextSeal(), now)
+      this.#writer.line('log.seal', this.#chain.nextSeal())
       this.#writer.drain()
       this.#chain.noteSealed()
       return true
     }
-    if (rotates) return this.#rotate(now)
+    if (rotates) return this.#rotate(now, isRenewed)
     if (!last) this.#armSealTimer(now)
     return false
   }
 
-  /** Looks at the file before the next seal: reading it failed, so perhaps it is not what was written any more. */
-  inspectSoon(): void {
-    this.#inspectAt = 0
+  /** A sync succeeded: the next one that fails gets a new segment at once. */
+  noteSynced(): void {
+    this.#renewalMs = RENEWAL_MIN_MS
+    this.#renewAt = 0
   }
 
   /** Resolves when all archived segments are compressed. */
@@ -98,44 +98,45 @@ export class Housekeeping {
     clearTimeout(this.#sealTimer)
   }
 
-  #rotate(now: number): boolean {
+  #rotate(now: number, isRenewed: boolean): boolean {
+    if (isRenewed) {
+      this.#renewAt = now + this.#renewalMs
+      this.#renewalMs = Math.min(this.#renewalMs * 2, RENEWAL_MAX_MS)
+    }
     try {
-      const { archived, old } = this.#chain.rotate(this.#writer.seq() + 1)
-      syncFolder(this.#file)
+      const { archived, old, sha256 } = this.#chain.rotate(this.#writer.seq() + 1)
+      this.#syncFolder()
       this.#syncer.moveTo(this.#chain.live.fd, () => {
         old.close()
-        this.#compressor?.add(archived)
+        this.#compressor?.add(archived, sha256)
       })
     } catch (error) {
       diag.error(`hivelog: ${this.#file} cannot be rotated and goes on growing: ${(error as Error).message}`)
       this.#rotationRetryAt = now + ROTATION_RETRY_MS
       return false
     }
-    this.openLine(now)
+    this.openLine()
     return true
   }
 
-  #inspect(now: number): boolean {
-    this.#inspectAt = now + INSPECT_MS
-    const change = this.#chain.inspect(this.#writer.seq() + 1)
-    if (change === undefined) return false
-    diag.error(`hivelog: ${change.message}`)
-    const { replaced } = change
-    if (replaced === undefined) return false
-    this.#syncer.moveTo(this.#chain.live.fd, () => replaced.close())
-    this.openLine(now)
-    return true
+  #syncFolder(): void {
+    if (this.#syncer.policy === 'no') return
+    try {
+      syncFolderSync(dirname(this.#file))
+    } catch (error) {
+      diag.error(`hivelog: the folder of ${this.#file} cannot be synced: ${(error as Error).message}`)
+    }
   }
 
   #armSealTimer(now: number): void {
     const deadline = this.#chain.sealDeadline
-    if (deadline === undefined || this.#sealTimer !== undefined) return
+    if (deadline === undefined || deadline === Infinity || this.#sealTimer !== undefined) return
     this.#sealTimer = setTimeout(
       () => {
         this.#sealTimer = undefined
         this.#writer.requestWrite()
       },
-      Math.max(deadline - now, 10),
+      Math.min(Math.max(deadline - now, SEAL_RETRY_MS), MAX_TIMER_MS),
     ).unref()
   }
 }

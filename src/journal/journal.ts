@@ -11,6 +11,8 @@
  * live, the recording call itself writes. When the file takes nothing (disk full, say), up to `maxBufferBytes` wait
  * in memory; beyond that events are lost, counted, and reported in a `log.gap` line as soon as one can be written.
  */
+import { randomBytes } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
 import { diag } from '@opentelemetry/api'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
 import { ArtifactStore } from './artifacts.js'
@@ -18,13 +20,13 @@ import { NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
 import { Housekeeping, type LineWriter } from './housekeeping.js'
 import { LineQueue } from './line-queue.js'
-import { acquireLock, eventsLost, HEARTBEAT_MS, type Lock, type Loss } from './lock.js'
+import { acquireLock, eventsLost, type Gap, HEARTBEAT_MS, type Lock, type Loss } from './lock.js'
 import { Outage } from './outage.js'
 import { PoolWrite } from './pool-write.js'
 import type { SealOptions } from './seal.js'
-import { canonicalPath, type RotateOptions, removeDrafts, SegmentChain, syncFolder } from './segment-chain.js'
+import { type Change, canonicalPath, type Left, type RotateOptions, SegmentChain } from './segment-chain.js'
 import { type WriteCalls, WriteError } from './segment-file.js'
-import { type FsyncPolicy, Syncer } from './syncer.js'
+import { type Doubt, type FsyncPolicy, Syncer } from './syncer.js'
 import { Waiters } from './waiters.js'
 
 export interface JournalOptions {
@@ -54,10 +56,27 @@ const CLOSE_PATIENCE_MS = 2_000
 const CLOSE_RETRY_MS = 20
 /** How long a thread that must write waits for a write on the pool. */
 const POOL_PATIENCE_MS = 5_000
+/** How often it is looked whether the file is still the one that is written. */
+const LOOK_MS = 1_000
+/** Events of one time that are recorded before the clock is asked for the time. */
+const UNTIMED_EVENTS = 8
+/** Lines of the journal's own, and gaps, that are remembered. */
+const MAX_OWN = 10_000
+const MAX_GAPS = 100
 
+/** Milliseconds that no correction of the clock moves; an event's own time is another matter. */
+const clock = (): number => performance.now()
+
+/**
+ * Inside, lines are counted by tickets, which go up by one an event and never change; a line's `seq` is its ticket less
+ * `#shift`, which moves when lines of the journal's own must come before events that wait.
+ */
 export class Journal {
+  /** Path of the log that was opened. */
   readonly file: string
-  readonly artifacts: ArtifactStore
+  artifacts: ArtifactStore
+  #options: JournalOptions
+  #policy: FsyncPolicy
   /** Of the journal's own lines. */
   #tail: Tail
   #chain: SegmentChain
@@ -67,19 +86,37 @@ export class Journal {
   #sources = new Set<() => void>()
   #queue = new LineQueue()
   #maxBuffer: number
-  #seq: number
-  #writtenSeq: number
+  /** Tickets of the newest line, the newest event, and the last line that is written. */
+  #ticket: number
+  #lastEvent: number
+  #written: number
+  #shift = 0
+  /** How many lines are put before those that wait, while that is done. */
+  #inserted: number | undefined
   #state: 'open' | 'closing' | 'closed' = 'open'
   #scheduled: NodeJS.Immediate | undefined
   #graceTimer: NodeJS.Timeout | undefined
   /** When the turn of the event loop began in which the next write was asked for, nearly. */
   #scheduledAt = 0
+  /** The last event's own time, and how many came since the clock was asked. */
+  #lastTs = 0
+  #untimed = 0
   #writing = false
   #outage = new Outage(() => this.#write())
   #pool: PoolWrite
+  /** Events that are lost now. */
   #gap: { lost: number; reason: string } | undefined
+  /** What further `log.gap` lines are to say. */
+  #gaps: Gap[] = []
+  /** First line that a refused sync left in doubt, and why. */
+  #unsynced: { from: number; reason: string } | undefined
+  /** What somebody else did to the file; it is left before the next write. */
+  #change: Change | undefined
+  #lookAt = 0
   /** Lines of the journal's own that may not be written yet. */
   #own: Loss['own'] = []
+  /** `seq` of the newest lines of the journal's own, which are no events. */
+  #ownSeqs: number[] = []
   #writtenWaiters = new Waiters()
   #heartbeat: NodeJS.Timeout
   #forgetExit: () => void
@@ -92,48 +129,74 @@ export class Journal {
    */
   constructor(options: JournalOptions) {
     this.file = canonicalPath(options.file)
+    this.#options = options
     this.#tail = encodeTail({ session: options.session })
     this.#maxBuffer = options.maxBufferBytes ?? DEFAULT_MAX_BUFFER
-    const policy = options.fsync ?? 'everysec'
-    this.#lock = acquireLock(this.file)
-    try {
-      this.#chain = new SegmentChain(this.file, options.seal ?? {}, options.rotate ?? {}, options.calls)
-    } catch (error) {
-      if (this.#lock.inherited === undefined) this.#lock.release()
-      else this.#lock.abandon(this.#lock.inherited)
-      throw error
-    }
-    this.#seq = this.#chain.lastSeq
-    this.#writtenSeq = this.#seq
+    this.#policy = options.fsync ?? 'everysec'
+    const { lock, chain } = this.#openChain(this.file)
+    this.#lock = lock
+    this.#chain = chain
+    this.#ticket = chain.lastSeq
+    this.#lastEvent = chain.lastSeq
+    this.#written = chain.lastSeq
     this.#syncer = new Syncer(
-      policy,
-      this.#chain.live.fd,
-      this.#seq,
-      () => this.#afterSync(),
-      (error) => diag.error(`hivelog: the disk refused to sync ${this.file}: ${error.message}`),
+      this.#policy,
+      this.file,
+      chain.live.fd,
+      this.#ticket,
+      {
+        idle: () => this.#afterSync(),
+        synced: () => this.#housekeeping.noteSynced(),
+        refused: ({ from, error }) => {
+          diag.error(`hivelog: ${this.path}: ${error.message}; lines from seq ${from - this.#shift} are in doubt`)
+          this.#unsynced ??= { from: from - this.#shift, reason: error.message }
+          setImmediate(() => this.#writeIfTaken())
+        },
+        look: () => this.#look(),
+      },
       options.calls?.fdatasync?.bind(options.calls),
     )
-    this.#pool = new PoolWrite(this.#chain)
-    removeDrafts(this.file)
-    const writer: LineWriter = {
-      seq: () => this.#seq,
-      line: (kind, fields, now) => this.#line(kind, fields, now),
-      drain: () => this.#drain(),
-      requestWrite: () => this.#writeIfTaken(),
-    }
-    this.#housekeeping = new Housekeeping(this.#chain, this.#syncer, writer, options.rotate?.gzip ?? false)
-    this.artifacts = new ArtifactStore(this.file, policy !== 'no', (error) =>
-      diag.error(`hivelog: an artifact of ${this.file} could not be stored: ${error.message}`),
+    this.#pool = new PoolWrite(chain)
+    this.#housekeeping = this.#keepHouse()
+    this.artifacts = new ArtifactStore(this.file, this.#policy !== 'no', (tickets, ref, error) =>
+      this.#lostArtifact(tickets, ref, error),
     )
     this.#heartbeat = setInterval(() => this.#lock.touch(), HEARTBEAT_MS).unref()
     this.#forgetExit = closeAtExit(() => this.closeSync())
     this.#open()
-    if (policy !== 'no') syncFolder(this.file)
+    if (this.#policy !== 'no') this.#syncer.syncNameSync()
+  }
+
+  #openChain(file: string): { lock: Lock; chain: SegmentChain } {
+    const { seal = {}, rotate = {}, calls } = this.#options
+    const lock = acquireLock(file)
+    try {
+      return { lock, chain: new SegmentChain(file, seal, rotate, calls, lock.byHeartbeat) }
+    } catch (error) {
+      if (lock.inherited === undefined) lock.release()
+      else lock.abandon(lock.inherited)
+      throw error
+    }
+  }
+
+  #keepHouse(): Housekeeping {
+    const writer: LineWriter = {
+      seq: () => this.seq,
+      line: (kind, fields) => this.#line(kind, fields),
+      drain: () => this.#drain(),
+      requestWrite: () => this.#writeIfTaken(),
+    }
+    return new Housekeeping(this.#chain, this.#syncer, writer, this.#options.rotate?.gzip ?? false)
+  }
+
+  /** Path of the log that is written: `file`, unless another process took that over. */
+  get path(): string {
+    return this.#chain.file
   }
 
   /** `seq` of the newest line. */
   get seq(): number {
-    return this.#seq
+    return this.#ticket - this.#shift
   }
 
   /** Lines lost since they were last reported in a `log.gap`. */
@@ -144,31 +207,27 @@ export class Journal {
   /**
    * Records an event, whose fields must be plain JSON values. Throws only when no string can hold a value's JSON;
    * then nothing is recorded.
-   * @param ts when it happened, and `now`, epoch milliseconds
+   * @param ts when it happened, epoch milliseconds
    * @param checkpoint left out for an event that belongs to no agent
-   * @returns the line's `seq`, or 0 when it is lost: nothing can be written and the memory for it is used up
+   * @returns the line's ticket, to wait for it with `durable`: its `seq`, unless that had to move; or 0 when it is lost:
+   *   nothing can be written and the memory for it is used up
    */
-  append(
-    ts: number,
-    kind: string,
-    fields: Fields,
-    tail: Tail,
-    checkpoint: number | undefined,
-    now: number,
-  ): number {
+  append(ts: number, kind: string, fields: Fields, tail: Tail, checkpoint: number | undefined): number {
     if (this.#state === 'closed') return this.#refuse('the log is closed')
     if (this.#gap !== undefined || this.#queue.size >= this.#maxBuffer) {
-      if (!this.#retryNow(now)) return this.#refuse(this.#outage.message ?? 'the disk does not keep up')
+      if (!this.#retryNow()) return this.#refuse(this.#outage.message ?? 'the disk does not keep up')
     }
-    const seq = this.#seq + 1
-    encodeLine(this.#queue.next, ts, kind, fields, seq, tail, checkpoint)
-    this.#queue.push(seq)
-    this.#seq = seq
+    const ticket = this.#ticket + 1
+    encodeLine(this.#queue.next, ts, kind, fields, ticket - this.#shift, tail, checkpoint)
+    this.#queue.push(ticket)
+    this.#ticket = ticket
+    this.#lastEvent = ticket
     this.#chain.noteEvents()
-    if (this.#writing) return seq
-    if (this.#scheduled === undefined) this.#schedule(now)
-    else if (this.#queue.size > HIGH_WATER || now - this.#scheduledAt > MAX_AGE_MS) this.#press(now)
-    return seq
+    if (this.artifacts.isOpen) this.artifacts.claim(ticket, fields)
+    if (this.#writing) return ticket
+    if (this.#scheduled === undefined) this.#schedule()
+    else if (this.#queue.size > HIGH_WATER || this.#isLate(ts)) this.#press()
+    return ticket
   }
 
   /** Has `source` called before each write, to append what it holds back until then. */
@@ -181,12 +240,20 @@ export class Journal {
   }
 
   /**
-   * Tells that a source holds something, at `now` (epoch milliseconds): a write follows after this turn of the event
-   * loop, or now, if that turn lasts so long already that the line would not be live.
+   * Tells that a source holds something that happened at `ts` (epoch milliseconds): a write follows after this turn of
+   * the event loop, or now, if that turn lasts so long already that the line would not be live.
    */
-  wake(now: number): void {
-    if (this.#scheduled === undefined) this.#schedule(now)
-    else if (now - this.#scheduledAt > MAX_AGE_MS) this.#press(now)
+  wake(ts: number): void {
+    if (this.#scheduled === undefined) this.#schedule()
+    else if (this.#isLate(ts)) this.#press()
+  }
+
+  /** Whether this turn lasts too long. The clock is asked when an event's time differs from the one before, mostly. */
+  #isLate(ts: number): boolean {
+    if (ts === this.#lastTs && ++this.#untimed < UNTIMED_EVENTS) return false
+    this.#lastTs = ts
+    this.#untimed = 0
+    return clock() - this.#scheduledAt > MAX_AGE_MS
   }
 
   /**
@@ -195,43 +262,54 @@ export class Journal {
    */
   write(): void {
     this.#collect()
-    if (!this.#syncer.busy && this.#outage.mayTry(Date.now())) this.#write()
+    if (!this.#syncer.busy && this.#outage.mayTry(clock())) this.#write()
   }
 
   /** Writes on the caller's path: there is too much, or it has waited too long. */
-  #press(now: number): void {
+  #press(): void {
+    const now = clock()
     this.#scheduledAt = now
     if (!this.#pool.isBusy && this.#outage.mayTry(now)) this.#write()
     else this.#collect()
   }
 
-  /** Resolves when everything recorded so far is written, and synced unless the policy is `no`. */
+  /**
+   * Resolves when everything recorded so far is written, and synced unless the policy is `no`. Rejects with
+   * `NotDurableError` when that cannot be said of the newest event.
+   */
   async flush(): Promise<void> {
     await this.artifacts.flush()
     this.#collect()
     this.#write()
-    const seq = this.#seq
-    if (this.#syncer.policy !== 'no') return this.#synced(seq)
-    if (seq <= this.#writtenSeq) return
+    const [newest, event] = [this.#ticket, this.#lastEvent]
+    if (this.#policy !== 'no') {
+      await this.#synced(event)
+      return this.#synced(newest)
+    }
+    if (newest <= this.#written) return
     if (this.#state === 'closed')
-      throw new NotDurableError(`${this.file} was closed before all events were written`)
+      throw new NotDurableError(`${this.path} was closed before all events were written`)
     this.#outage.keepAlive()
-    await this.#writtenWaiters.wait(seq)
+    await this.#writtenWaiters.wait(newest)
   }
 
   /**
-   * Resolves when line `seq` and all before it are on disk, whatever the policy.
-   * Rejects with `NotDurableError` when the line is lost or the disk refuses.
+   * Resolves when the line of this ticket and all that it refers to are on disk, whatever the policy.
+   * Rejects with `NotDurableError` when it is lost or the disk refused to sync it, now and ever after.
    */
-  async durable(seq: number): Promise<void> {
-    if (seq === 0)
+  async durable(ticket: number): Promise<void> {
+    if (ticket === 0)
       throw new NotDurableError(`the event was not recorded: ${this.#gap?.reason ?? 'the log is closed'}`)
-    await this.artifacts.flush()
-    return this.#synced(seq)
+    try {
+      if (!this.artifacts.isDone) await this.artifacts.sync()
+    } catch (error) {
+      throw new NotDurableError(`the disk refused to sync an artifact: ${(error as Error).message}`, error)
+    }
+    return this.#synced(ticket)
   }
 
-  #synced(seq: number): Promise<void> {
-    const synced = this.#syncer.wait(seq)
+  #synced(ticket: number): Promise<void> {
+    const synced = this.#syncer.wait(ticket)
     if (this.#syncer.isAwaited) this.#outage.keepAlive()
     return synced
   }
@@ -258,13 +336,13 @@ export class Journal {
     this.#collect()
     await this.artifacts.flush()
     this.#write(true)
-    const patience = Date.now() + CLOSE_PATIENCE_MS
-    while ((this.#outage.isOn || this.#pool.isBusy) && Date.now() < patience) {
+    const patience = clock() + CLOSE_PATIENCE_MS
+    while ((this.#outage.isOn || this.#pool.isBusy) && clock() < patience) {
       await new Promise((resolve) => setTimeout(resolve, CLOSE_RETRY_MS))
       this.#write(true)
     }
-    if (!this.#outage.isOn && this.#syncer.policy !== 'no') {
-      await this.#syncer.wait(this.#seq).catch(() => {}) // reported by the syncer
+    if (!this.#outage.isOn && this.#policy !== 'no') {
+      await this.#syncer.wait(this.#ticket).catch(() => {}) // reported by the syncer
     }
     await this.#syncer.idle()
     await this.#housekeeping.compressed()
@@ -285,15 +363,17 @@ export class Journal {
     this.#syncer.giveUp(error)
     this.#writtenWaiters.rejectAll(error)
     this.#closeFile()
-    const loss: Loss = { assigned: this.#seq, own: this.#own, refused: this.lost, reason }
-    const lost = eventsLost(loss, this.#writtenSeq)
-    if (lost > 0) diag.error(`hivelog: up to ${lost} events of ${this.file} are lost: ${reason}`)
+    this.#noteUnsynced(this.#written - this.#shift)
+    const loss: Loss = { assigned: this.seq, own: this.#own, refused: this.lost, reason, gaps: this.#gaps }
+    const lost = eventsLost(loss, this.#written - this.#shift)
+    if (lost > 0) diag.error(`hivelog: up to ${lost} events of ${this.path} are lost: ${reason}`)
+    const isTold = lost === 0 && this.#gaps.length === 0
     try {
-      if (lost > 0) this.#lock.abandon(loss)
-      else this.#lock.release()
+      if (isTold) this.#lock.release()
+      else this.#lock.abandon(loss)
     } catch (lockError) {
-      const what = lost > 0 ? 'nor can the loss be noted for the next writer' : 'the lock stays behind'
-      diag.error(`hivelog: ${this.file}: ${what}: ${(lockError as Error).message}`)
+      const what = isTold ? 'the lock stays behind' : 'nor can the loss be noted for the next writer'
+      diag.error(`hivelog: ${this.path}: ${what}: ${(lockError as Error).message}`)
     }
   }
 
@@ -305,21 +385,21 @@ export class Journal {
   #refuse(reason: string): 0 {
     if (this.#gap === undefined) {
       this.#gap = { lost: 0, reason }
-      diag.error(`hivelog: events for ${this.file} are being lost from now on: ${reason}`)
+      diag.error(`hivelog: events for ${this.path} are being lost from now on: ${reason}`)
     }
     this.#gap.lost++
     return 0
   }
 
   /** Tries a write that had failed again if its time has come; whether there is room afterwards. */
-  #retryNow(now: number): boolean {
+  #retryNow(): boolean {
     if (this.#writing || !this.#finishPool(POOL_PATIENCE_MS)) return false
-    if (this.#outage.mayTry(now)) this.#write()
+    if (this.#outage.mayTry(clock())) this.#write()
     return this.#gap === undefined && this.#queue.size < this.#maxBuffer
   }
 
-  #schedule(now: number): void {
-    this.#scheduledAt = now
+  #schedule(): void {
+    this.#scheduledAt = clock()
     this.#scheduled = setImmediate(() => {
       this.#scheduled = undefined
       if (!this.#syncer.busy) this.#writeIfTaken()
@@ -340,6 +420,8 @@ export class Journal {
       return
     }
     if (this.#writing || this.#pool.isBusy || this.#outage.isOn || this.#state !== 'open') return
+    // What is wrong with lock or file is seen to by the write after the sync.
+    if (this.#change !== undefined || !this.#lock.isHeld()) return
     this.#collect()
     const bytes = this.#queue.peek()
     if (bytes === undefined) return
@@ -348,7 +430,7 @@ export class Journal {
         this.#closeFile()
         return
       }
-      if (written > 0) this.#writtenSeq = this.#queue.consume(written) ?? this.#writtenSeq
+      if (written > 0) this.#written = this.#queue.consume(written) ?? this.#written
       if (error !== undefined) this.#failed(error)
       this.#tellWaiters()
       this.#writeBesideSync()
@@ -360,7 +442,7 @@ export class Journal {
     if (!this.#pool.isBusy) return true
     const written = this.#pool.finishSync(patienceMs)
     if (written === undefined) return false
-    this.#writtenSeq = this.#queue.consume(written) ?? this.#writtenSeq
+    this.#written = this.#queue.consume(written) ?? this.#written
     return true
   }
 
@@ -375,27 +457,42 @@ export class Journal {
   }
 
   /** Puts a line of the journal's own into the queue. */
-  #line(kind: string, fields: Fields, now: number, lost = 0): void {
-    const seq = ++this.#seq
+  #line(kind: string, fields: Fields, lost = 0): void {
+    const isInserted = this.#inserted !== undefined
+    const ticket = isInserted ? this.#written : ++this.#ticket
+    if (this.#inserted !== undefined) this.#inserted++
+    const seq = ticket - this.#shift + (this.#inserted ?? 0)
+    this.#noteOwn(seq, lost)
+    encodeLine(this.#queue.next, Date.now(), kind, fields, seq, this.#tail, undefined)
+    this.#queue.push(ticket)
+  }
+
+  #noteOwn(seq: number, lost = 0): void {
     this.#own.push({ seq, lost })
-    encodeLine(this.#queue.next, now, kind, fields, seq, this.#tail, undefined)
-    this.#queue.push(seq)
+    this.#ownSeqs.push(seq)
+    if (this.#ownSeqs.length > MAX_OWN) this.#ownSeqs.shift()
+  }
+
+  /** How many of the lines from `from` to `to` are events. */
+  #eventsIn(from: number, to: number): number {
+    const own = this.#ownSeqs.filter((seq) => seq >= from && seq <= to).length
+    return Math.max(0, to - from + 1 - own)
   }
 
   #open(): void {
-    const now = Date.now()
     const { torn } = this.#chain
     // One write with the lines that account for it, so that a crash right here leaves nothing unaccounted for.
     if (torn.isOpenEnded) {
       this.#queue.next.text('\n')
-      this.#queue.push(this.#seq)
+      this.#queue.push(this.#ticket)
     }
-    if (torn.bytes > 0) this.#line('log.torn', { bytes: torn.bytes }, now)
-    this.#housekeeping.openLine(now)
+    if (torn.bytes > 0) this.#line('log.torn', { bytes: torn.bytes })
+    this.#housekeeping.openLine()
     const inherited = this.#lock.inherited
     if (inherited !== undefined) {
+      for (const gap of inherited.gaps ?? []) this.#line('log.gap', { ...gap }, gap.lost)
       const lost = eventsLost(inherited, this.#chain.lastSeq)
-      if (lost > 0) this.#line('log.gap', { lost, reason: inherited.reason }, now, lost)
+      if (lost > 0) this.#line('log.gap', { lost, reason: inherited.reason }, lost)
     }
     this.#write()
   }
@@ -406,7 +503,8 @@ export class Journal {
     this.#writing = true
     try {
       this.#collect()
-      const now = Date.now()
+      const now = clock()
+      this.#secure(now)
       do this.#drain()
       while (this.#addDueLine(now, last))
       this.#recovered()
@@ -416,6 +514,143 @@ export class Journal {
       this.#writing = false
     }
     this.#tellWaiters()
+  }
+
+  /** Nothing is written to a log that is another's now, or to a file that is not the log's any more. */
+  #secure(now: number): void {
+    if (!this.#lock.isHeld() && !this.#lock.retake()) {
+      this.#goApart()
+      return
+    }
+    if (now >= this.#lookAt) {
+      this.#lookAt = now + LOOK_MS
+      this.#change ??= this.#chain.look()
+    }
+    if (this.#change !== undefined) this.#leave(this.#change)
+  }
+
+  /** Looks at the file for those who are about to be told that their lines are on disk. */
+  #look(): Doubt | undefined {
+    if (this.#state === 'closed') return undefined
+    const from = this.#chain.firstSeq + this.#shift
+    try {
+      this.#change ??= this.#chain.look(this.#pool.bytes)
+      if (this.#change === undefined) return undefined
+      setImmediate(() => this.#writeIfTaken())
+      const lostFrom = this.#chain.lostFrom(this.#change)
+      if (lostFrom === undefined) return undefined
+      const error = new NotDurableError(`${this.path} ${this.#change.message}`)
+      this.#syncer.refuse(lostFrom + this.#shift, this.#written, error)
+      return { from: lostFrom + this.#shift, error }
+    } catch (error) {
+      const cause = error as Error
+      return { from, error: new NotDurableError(`${this.path} cannot be looked at: ${cause.message}`, cause) }
+    }
+  }
+
+  /** Goes on in a new segment, before whose events stands what became of the one before. */
+  #leave(change: Change): void {
+    const waiting = this.#takeWaiting()
+    const written = this.#written - this.#shift
+    let left: Left
+    try {
+      left = this.#chain.leave(change, written + 1)
+    } catch (error) {
+      this.#putBack(waiting)
+      throw error
+    }
+    const { old, lostFrom } = left
+    this.#change = undefined
+    this.#unsynced = undefined
+    const error = new NotDurableError(`${this.path} ${change.message}`)
+    diag.error(`hivelog: ${error.message}; a new segment begins at seq ${written + 1}`)
+    if (lostFrom !== undefined) {
+      this.#syncer.refuse(lostFrom + this.#shift, this.#written, error)
+      this.#addGap({
+        lost: this.#eventsIn(lostFrom, written),
+        reason: `the log ${change.message}`,
+        from: lostFrom,
+        to: written,
+      })
+    }
+    this.#syncer.moveTo(this.#chain.live.fd, () => old.close())
+    this.#beginAgain(waiting, this.#shift)
+  }
+
+  /**
+   * Another process holds the lock, so the log is its: what is not written yet, and all that comes, goes to a log of its
+   * own name.
+   */
+  #goApart(): void {
+    const stem = basename(this.file).replace(/\.jsonl$/, '')
+    const apart = join(dirname(this.file), `${stem}.apart-${randomBytes(4).toString('hex')}.jsonl`)
+    const { lock, chain } = this.#openChain(apart)
+    const waiting = this.#takeWaiting()
+    const error = new NotDurableError(`${this.path} was taken over by another writer; events go on in ${apart}`)
+    diag.error(`hivelog: ${error.message}`)
+    const { live: old } = this.#chain
+    this.#chain = chain
+    this.#lock = lock
+    this.#change = undefined
+    this.#unsynced = undefined
+    this.#syncer.refuse(0, this.#ticket, error)
+    this.#writtenWaiters.rejectAll(error)
+    this.#syncer.replace(chain.live.fd, () => old.close(), error, apart)
+    this.#pool = new PoolWrite(chain)
+    this.#housekeeping.stop()
+    this.#housekeeping = this.#keepHouse()
+    this.artifacts.moveTo(apart, this.#beginAgain(waiting, this.#written))
+  }
+
+  /** Takes the lines that wait out of the queue; the one too of which only a part was written. */
+  #takeWaiting(): Buffer[] {
+    const waiting = this.#queue.takeLines()
+    this.#written = this.#ticket - waiting.length
+    return waiting
+  }
+
+  #putBack(waiting: readonly Buffer[]): void {
+    for (const [index, line] of waiting.entries()) {
+      this.#queue.next.bytes(line)
+      this.#queue.next.text('\n')
+      this.#queue.push(this.#written + 1 + index)
+    }
+  }
+
+  /**
+   * Puts the opening of a new file, and gaps, before the lines that wait, whose `seq` moves up by that.
+   * @param waiting taken from the queue
+   * @param shift by which `seq` is less than the ticket at the start of the new file
+   * @returns the artifacts that the lines name
+   */
+  #beginAgain(waiting: readonly Buffer[], shift: number): Set<string> {
+    const from = this.#written + 1 - this.#shift
+    const own = new Map(this.#own.map(({ seq, lost }) => [seq, lost]))
+    this.#own = []
+    this.#ownSeqs = this.#ownSeqs.filter((seq) => seq < from)
+    this.#shift = shift
+    this.#inserted = 0
+    this.#housekeeping.openLine()
+    for (const gap of this.#gaps.splice(0)) this.#line('log.gap', { ...gap }, gap.lost)
+    this.#shift -= this.#inserted
+    this.#inserted = undefined
+    const refs = new Set<string>()
+    for (const [index, line] of waiting.entries()) {
+      const ticket = this.#written + 1 + index
+      const seq = ticket - this.#shift
+      const lost = own.get(from + index)
+      if (lost !== undefined) this.#noteOwn(seq, lost)
+      if (OF_A_FILE.test(line.toString('latin1', 0, OF_A_FILE_BYTES))) {
+        const reason = 'a line about a file that was left before it could be written'
+        encodeLine(this.#queue.next, Date.now(), 'log.gap', { lost: 0, reason }, seq, this.#tail, undefined)
+      } else {
+        const text = line.toString('utf8')
+        for (const [, ref] of text.matchAll(REF)) refs.add(ref as string)
+        this.#queue.next.text(`${withSeq(text, from + index, seq)}\n`)
+      }
+      this.#queue.push(ticket)
+    }
+    return refs
   }
 
   /** While the file takes nothing, writing is tried when the outage says so. */
@@ -435,25 +670,61 @@ export class Journal {
         if (error instanceof WriteError && error.written > 0) this.#queue.consume(error.written)
         throw error
       }
-      this.#writtenSeq = this.#queue.consume(bytes.length) ?? this.#writtenSeq
+      this.#written = this.#queue.consume(bytes.length) ?? this.#written
     }
     this.#own.length = 0
   }
 
   /** Queues what is due, when the queue is empty; false when there is nothing. */
   #addDueLine(now: number, last: boolean): boolean {
+    if (!this.#syncer.isBroken) this.#noteUnsynced(this.#chain.firstSeq - 1)
+    const gap = this.#gaps.shift()
+    if (gap !== undefined) {
+      this.#line('log.gap', { ...gap }, gap.lost)
+      return true
+    }
     if (this.#gap === undefined) return this.#housekeeping.doDue(now, last)
-    this.#line('log.gap', { ...this.#gap }, now, this.#gap.lost)
+    this.#line('log.gap', { ...this.#gap }, this.#gap.lost)
     this.#gap = undefined
     return true
   }
 
+  /** Lines up to `to` that a refused sync left in doubt are to be told of. */
+  #noteUnsynced(to: number): void {
+    if (this.#unsynced === undefined) return
+    const { from, reason } = this.#unsynced
+    this.#unsynced = undefined
+    if (to >= from) this.#addGap({ lost: this.#eventsIn(from, to), reason, from, to })
+  }
+
+  #addGap(gap: Gap): void {
+    const last = this.#gaps.at(-1)
+    if (last === undefined || this.#gaps.length < MAX_GAPS) this.#gaps.push(gap)
+    else {
+      last.lost += gap.lost
+      last.from = Math.min(last.from ?? Infinity, gap.from ?? Infinity)
+      last.to = Math.max(last.to ?? 0, gap.to ?? 0)
+    }
+  }
+
+  #lostArtifact(tickets: readonly number[], ref: string, cause: Error): void {
+    const error = new NotDurableError(`the artifact ${ref} could not be stored: ${cause.message}`, cause)
+    diag.error(`hivelog: ${this.path}: ${error.message}`)
+    for (const ticket of tickets) {
+      this.#syncer.refuse(ticket, ticket, error)
+      const seq = ticket - this.#shift
+      this.#addGap({ lost: 1, reason: error.message, from: seq, to: seq })
+    }
+    if (this.#state === 'open') setImmediate(() => this.#writeIfTaken())
+  }
+
   #failed(error: Error): void {
     const cause = error instanceof WriteError ? error.cause : error
-    if (cause === error) this.#housekeeping.inspectSoon()
+    // Reading it failed, so perhaps it is not what was written any more.
+    if (cause === error) this.#lookAt = 0
     if (!this.#outage.isOn) {
       diag.error(
-        `hivelog: cannot write ${this.file}: ${cause.message}; events wait in memory and it is tried again`,
+        `hivelog: cannot write ${this.path}: ${cause.message}; events wait in memory and it is tried again`,
       )
     }
     this.#outage.failed(cause.message, !this.#writtenWaiters.isEmpty || this.#syncer.isAwaited)
@@ -462,11 +733,23 @@ export class Journal {
   #recovered(): void {
     if (!this.#outage.isOn) return
     this.#outage.over()
-    diag.warn(`hivelog: ${this.file} can be written again`)
+    diag.warn(`hivelog: ${this.path} can be written again`)
   }
 
   #tellWaiters(): void {
-    this.#syncer.wrote(this.#writtenSeq)
-    this.#writtenWaiters.resolveUpTo(this.#writtenSeq)
+    this.#syncer.wrote(this.#written)
+    this.#writtenWaiters.resolveUpTo(this.#written)
   }
+}
+
+/** The beginning of a line that says something of the file in which it stands. */
+const OF_A_FILE = /^\{"ts":-?\d+,"kind":"log\.(open|seal|changed)"/
+const OF_A_FILE_BYTES = 64
+const REF = /"ref":"([0-9a-f]{64})"/g
+
+/** A line with another `seq`, the last one in it: what an event's own fields hold comes before. */
+function withSeq(line: string, from: number, to: number): string {
+  const [before, after] = [`,"seq":${from},"session":`, `,"seq":${to},"session":`]
+  const at = line.lastIndexOf(before)
+  return line.slice(0, at) + after + line.slice(at + before.length)
 }

@@ -65,6 +65,24 @@ export class LineQueue {
     return chunk.lastSeq
   }
 
+  /** Empties the queue: all its lines, whole, the one too of which a part is written. Without their newlines. */
+  takeLines(): Buffer[] {
+    if (this.#end > 0) this.#seal()
+    const lines: Buffer[] = []
+    for (const { buffer, start, end } of this.#chunks) {
+      let from = start === 0 ? 0 : buffer.lastIndexOf(10, start - 1) + 1
+      for (let newline = buffer.indexOf(10, from); newline !== -1 && newline < end; ) {
+        // The newline that closes a line torn by a crash is none.
+        if (newline > from) lines.push(Buffer.from(buffer.subarray(from, newline)))
+        from = newline + 1
+        newline = buffer.indexOf(10, from)
+      }
+    }
+    this.#chunks = []
+    this.#chunkBytes = 0
+    return lines
+  }
+
   #seal(): void {
     this.#chunks.push({ buffer: this.#open.buffer, start: 0, end: this.#end, lastSeq: this.#lastSeq })
     this.#chunkBytes += this.#end

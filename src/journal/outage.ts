@@ -24,7 +24,7 @@ export class Outage {
     return this.#message !== undefined
   }
 
-  /** Whether writing may be tried, at `now`. */
+  /** Whether writing may be tried, at `now` of the monotonic clock. */
   mayTry(now: number): boolean {
     return !this.isOn || now >= this.#retryAt
   }
@@ -36,7 +36,7 @@ export class Outage {
   failed(message: string, isAwaited: boolean): void {
     this.#delay = this.isOn ? Math.min(this.#delay * 2, RETRY_MAX_MS) : RETRY_MIN_MS
     this.#message = message
-    this.#retryAt = Date.now() + this.#delay
+    this.#retryAt = performance.now() + this.#delay
     clearTimeout(this.#timer)
     this.#timer = setTimeout(this.#retry, this.#delay)
     if (!isAwaited) this.#timer.unref()

@@ -35,6 +35,11 @@ export class PoolWrite {
     return this.#current !== undefined
   }
 
+  /** Bytes that are being written. */
+  get bytes(): number {
+    return this.#current?.bytes.length ?? 0
+  }
+
   /** @param done told how much was written, and why not more; not called when `finishSync` was faster */
   start(bytes: Buffer, done: (written: number, error: Error | undefined) => void): void {
     const write: Underway = { bytes, end: this.#chain.live.size + bytes.length }
@@ -56,10 +61,10 @@ export class PoolWrite {
   finishSync(patienceMs: number): number | undefined {
     const write = this.#current
     if (write === undefined) return 0
-    write.deadline ??= Date.now() + patienceMs
+    write.deadline ??= performance.now() + patienceMs
     const sleeper = new Int32Array(new SharedArrayBuffer(4))
     while (this.#chain.live.sizeOnDisk() < write.end) {
-      if (Date.now() >= write.deadline) return undefined
+      if (performance.now() >= write.deadline) return undefined
       Atomics.wait(sleeper, 0, 0, LOOK_MS)
     }
     this.#current = undefined

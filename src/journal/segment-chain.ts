@@ -1,28 +1,36 @@
 /**
  * The files behind a journal: goes on with the live segment that it finds, says when a seal or a rotation is due,
- * and archives a segment that is full. What is to be written, and with which `seq`, the journal decides.
+ * archives a segment that is full, and leaves one that somebody else has changed. What is to be written, and with which
+ * `seq`, the journal decides. Times are of the monotonic clock, in milliseconds, unless they are said to be epoch times.
  */
-import type { KeyObject } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
-  closeSync,
   existsSync,
-  fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
+  closeSync,
   readlinkSync,
+  readSync,
   realpathSync,
   renameSync,
-  rmSync,
   statSync,
 } from 'node:fs'
+import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { archivedSegments, archiveName } from '../disk/segments.js'
+import { gunzipSync, constants as zlib } from 'node:zlib'
+import { linesBackward } from '../disk/backward.js'
+import { archivedSegments, archiveName, type Segment } from '../disk/segments.js'
+import { decodeLine, ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/encode.js'
-import { type Archive, readArchive } from './archive.js'
+import { FORMAT_VERSION } from '../format/kinds.js'
+import { VERSION } from '../version.js'
+import { type Adopted, type FirstLine, lastSeal, looseEnd, readFirstLine, type Trust } from './adoption.js'
+import { type Archive, archiveChunks, readArchive } from './archive.js'
 import { LogOpenError } from './errors.js'
 import { readState } from './recovery.js'
-import { readSealKey, SEAL_EVERY_BYTES, SEAL_EVERY_MS, type SealOptions, sealFields } from './seal.js'
+import { Sealer, type SealOptions } from './seal.js'
+import type { Expected } from './running-hash.js'
 import { SegmentFile, type WriteCalls } from './segment-file.js'
 
 export interface RotateOptions {
@@ -39,8 +47,33 @@ const ROTATE_MAX_BYTES = 256 * 1024 * 1024
 /** How a segment's first `log.open` names the one before it. */
 export interface PreviousSegment {
   file: string
-  sha256: string
+  /** Left out when it is not known what was written to it. */
+  sha256?: string
 }
+
+/** What somebody else did to the live segment while it was written, or before the writer came back. */
+export interface Change {
+  what: 'removed' | 'moved' | 'replaced' | 'cut' | 'grown' | 'content'
+  /** For people, after the file's name. */
+  message: string
+  expected?: number
+  found?: number
+}
+
+/** What leaves the file where it is, and the writer's. */
+const IS_THERE: ReadonlySet<Change['what']> = new Set(['cut', 'grown', 'content'])
+
+/** A segment that is not written any more. */
+export interface Left {
+  old: SegmentFile
+  /** Path under which it lies now; `undefined` when it is not there. */
+  archived: string | undefined
+  /** First `seq` that is not in it any more; `undefined` when it has all its lines. */
+  lostFrom: number | undefined
+}
+
+/** A file of this size or less is hashed at the opening; a larger one in the background. */
+const HASHED_AT_ONCE = 1024 * 1024
 
 export class SegmentChain {
   readonly file: string
@@ -51,26 +84,32 @@ export class SegmentChain {
   readonly lastSeq: number
   /** What a crash left at the end of the file. */
   readonly torn: { bytes: number; isOpenEnded: boolean }
-  /** Segment before the live one, while the live one has no `log.open` yet. */
-  prev: PreviousSegment | undefined
+  /** `undefined` until its first line is written and somebody asks. */
+  #logId: string | undefined
+  /** What the next `log.open` has to say. */
+  #prev: PreviousSegment | undefined
+  #adopted: Adopted | undefined
+  /** What the `log.changed` after it has to say. */
+  #changed: Fields | undefined
   #firstSeq: number
   #bornAt: number
   #hasEvents: boolean
   #sealedBytes: number
   #firstUnsealedAt: number | undefined
-  #seal: { everyBytes: number; everyMs: number; key: KeyObject | undefined }
+  #mustSeal = false
+  #sealer: Sealer
   #rotate: { maxBytes: number; maxAgeMs: number }
   #calls: WriteCalls | undefined
 
-  /** Opens the live segment of the log `file`, which must be locked. @throws {LogOpenError} */
-  constructor(file: string, seal: SealOptions, rotate: RotateOptions, calls?: WriteCalls) {
+  /**
+   * Opens the live segment of the log `file`, which must be locked.
+   * @param fence whether a writer that cannot be seen to be dead may still write to the live file: it is left to it
+   * @throws {LogOpenError}
+   */
+  constructor(file: string, seal: SealOptions, rotate: RotateOptions, calls?: WriteCalls, fence = false) {
     this.file = file
     this.#calls = calls
-    this.#seal = {
-      everyBytes: seal.everyBytes ?? SEAL_EVERY_BYTES,
-      everyMs: seal.everyMs ?? SEAL_EVERY_MS,
-      key: seal.privateKey === undefined ? undefined : readSealKey(seal.privateKey),
-    }
+    this.#sealer = new Sealer(seal)
     this.#rotate = { maxBytes: rotate.maxBytes ?? ROTATE_MAX_BYTES, maxAgeMs: rotate.maxAgeMs ?? Infinity }
     const archived = archivedSegments(file)
     const newest = archived.at(-1)
@@ -80,35 +119,65 @@ export class SegmentChain {
       if (newest !== undefined) read ??= readArchive(newest)
       return read
     }
-    this.live = openSegment(file, calls)
+    const size = sizeOf(file)
+    const state = readState(file, size, () => before()?.lastSeq ?? 0)
+    this.lastSeq = state.lastSeq
+    this.segment = state.segment ?? (before()?.segment ?? archived.length) + 1
+    this.#firstSeq = state.firstSeq
+    this.#logId = logIdFrom(archived, state.isBegun ? file : undefined)
+    const { expected, adopted } = state.isBegun
+      ? lastSeal(file, size, this.#trust())
+      : { expected: undefined, adopted: undefined }
+    this.live = openSegment(file, calls, () => expected)
     try {
-      const size = this.live.size
-      const state = readState(file, size, () => before()?.lastSeq ?? 0)
-      this.lastSeq = state.lastSeq
+      if (this.live.size !== size) throw new Error('somebody else writes to it')
       this.torn = { bytes: state.tornBytes, isOpenEnded: state.isOpenEnded }
-      this.segment = state.segment ?? (before()?.segment ?? archived.length) + 1
-      this.#firstSeq = state.firstSeq
-      this.#bornAt = state.firstTs ?? Date.now()
+      this.#bornAt = performance.now() - Math.max(0, Date.now() - (state.firstTs ?? Date.now()))
       this.#hasEvents = state.lastSeq >= state.firstSeq
       this.#sealedBytes = size
       const previous = state.isBegun ? undefined : before()
       if (newest !== undefined && previous !== undefined) {
-        this.prev = { file: basename(newest.file).replace(/\.gz$/, ''), sha256: previous.sha256 }
+        const name = basename(newest.file).replace(/\.gz$/, '')
+        this.#prev = { file: name, sha256: previous.sha256 }
+        const loose = looseEnd(archiveChunks(newest), { ...this.#trust(), archiveName: name })
+        if (loose !== undefined) this.#adopted = { ...loose, file: name }
       }
+      if (state.isBegun) this.#goOn(adopted, fence)
     } catch (error) {
       this.live.close()
-      throw error
+      if (error instanceof LogOpenError) throw error
+      throw new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
     }
   }
 
+  /** Decides whether the live file that was found is written on. */
+  #goOn(adopted: Adopted | undefined, fence: boolean): void {
+    if (this.live.size <= HASHED_AT_ONCE) this.live.hash.digest()
+    const { falsified } = this.live.hash
+    if (falsified !== undefined) {
+      this.#leaveFound({ what: 'content', message: `was changed since it was sealed: ${falsified}` })
+    } else if (fence) {
+      this.#leaveFound(undefined)
+      if (adopted !== undefined) this.#adopted = { ...adopted, file: archiveName(this.file, this.#firstSeq) }
+    } else this.#adopted = adopted
+  }
+
+  /** `leave` for a segment that was found at the opening: what a crash left at its end stays there. */
+  #leaveFound(change: Change | undefined): void {
+    const { old } = this.#end(change, this.lastSeq + 1)
+    old.close()
+    this.torn.bytes = 0
+    this.torn.isOpenEnded = false
+  }
+
   append(bytes: Buffer): void {
-    this.#firstUnsealedAt ??= Date.now()
+    this.#firstUnsealedAt ??= performance.now()
     this.live.append(bytes)
   }
 
   /** As `SegmentFile.beginAppend`. */
   beginAppend(bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void): void {
-    this.#firstUnsealedAt ??= Date.now()
+    this.#firstUnsealedAt ??= performance.now()
     this.live.beginAppend(bytes, done)
   }
 
@@ -119,33 +188,37 @@ export class SegmentChain {
 
   /** When the 60 seconds (or as configured) of the oldest unsealed line end; `undefined` if all is sealed. */
   get sealDeadline(): number | undefined {
-    return this.#firstUnsealedAt === undefined ? undefined : this.#firstUnsealedAt + this.#seal.everyMs
+    if (this.#firstUnsealedAt === undefined) return undefined
+    return this.#mustSeal ? this.#firstUnsealedAt : this.#firstUnsealedAt + this.#sealer.everyMs
   }
 
   /** Whether a seal is to be written now. One that would first have to read the old file in waits for that. */
   isSealDue(now: number): boolean {
     if (this.sealDeadline === undefined || !this.live.hash.isCurrent) return false
-    return this.live.size - this.#sealedBytes >= this.#seal.everyBytes || now >= this.sealDeadline
+    return this.live.size - this.#sealedBytes >= this.#sealer.everyBytes || now >= this.sealDeadline
   }
 
   get isUnsealed(): boolean {
     return this.#firstUnsealedAt !== undefined
   }
 
-  /** The fields of a seal over all that is written, which the caller must write next. */
+  /** The fields of a seal over all that is written, which the caller must write next. @throws when it cannot be read */
   nextSeal(): Fields {
-    return sealFields(
-      this.live.hash.digest(),
-      this.live.size,
-      archiveName(this.file, this.#firstSeq),
-      this.#seal.key,
-    )
+    const name = archiveName(this.file, this.#firstSeq)
+    return this.#sealer.fields(this.live.hash.digest(), this.live.size, name, this.#identify())
+  }
+
+  /** The log's id; its first line is in the live file as long as no other segment was begun. */
+  #identify(): string | undefined {
+    this.#logId ??= firstLineOf(this.file)?.own
+    return this.#logId
   }
 
   /** Everything up to here, the seal's own line included, counts as sealed. */
   noteSealed(): void {
     this.#sealedBytes = this.live.size
     this.#firstUnsealedAt = undefined
+    this.#mustSeal = false
   }
 
   isRotationDue(now: number): boolean {
@@ -153,17 +226,40 @@ export class SegmentChain {
     return this.live.size >= this.#rotate.maxBytes || now - this.#bornAt >= this.#rotate.maxAgeMs
   }
 
+  /** The fields of the `log.open` that is to be written next, and of a `log.changed` after it. */
+  takeOpening(): { open: Fields; changed: Fields | undefined } {
+    const open: Fields = {
+      format: FORMAT_VERSION,
+      segment: this.segment,
+      writer: `hivelog/${VERSION}`,
+      pid: process.pid,
+      host: hostname(),
+      prev: this.#prev,
+      log: this.#logId,
+      signs: this.#sealer.policy,
+      adopted: this.#adopted,
+    }
+    const changed = this.#changed
+    this.#prev = undefined
+    this.#adopted = undefined
+    this.#changed = undefined
+    // A signature right behind it: from here on an end without one is that of a writer that was cut off.
+    this.#mustSeal = this.#sealer.key !== undefined
+    return { open, changed }
+  }
+
   /**
    * Archives the live segment and opens the next one, whose first line will have `nextSeq`. Returns the archived
    * segment, still open: it may have to be synced before it is closed.
    * @throws when the file cannot be renamed or the new one not be created; the old one then stays live
    */
-  rotate(nextSeq: number): { archived: string; old: SegmentFile } {
+  rotate(nextSeq: number): { archived: string; old: SegmentFile; sha256: string } {
     const old = this.live
     const name = archiveName(this.file, this.#firstSeq)
     const archived = join(dirname(this.file), name)
     if (existsSync(archived) || existsSync(`${archived}.gz`)) throw new Error(`${archived} is there already`)
     const prev = { file: name, sha256: old.hash.digest() }
+    this.#identify()
     renameSync(this.file, archived)
     try {
       this.#begin(openSegment(this.file, this.#calls), nextSeq, prev)
@@ -171,42 +267,167 @@ export class SegmentChain {
       renameSync(archived, this.file)
       throw error
     }
-    return { archived, old }
+    return { archived, old, sha256: prev.sha256 }
   }
 
   /**
-   * Looks whether the file at the log's path is still the one that is written, as long as it was left. When it
-   * was removed or replaced a new one is begun there; when somebody else wrote to it, its hash is made anew, so
-   * that seals go on telling the truth about the bytes. Returns what happened, for the diagnostics.
+   * Looks whether the file at the log's path is still the one that is written, as long as it was left, and whether its
+   * bytes, as far as they were read, are those that they should be.
+   * @param underway bytes that are being written to it meanwhile
    */
-  inspect(nextSeq: number): { message: string; replaced?: SegmentFile } | undefined {
+  look(underway = 0): Change | undefined {
+    const { live } = this
     const stat = statSync(this.file, { throwIfNoEntry: false })
-    if (stat !== undefined && stat.ino === this.live.inode) {
-      if (stat.size === this.live.size) return undefined
-      const expected = this.live.size
-      this.live.rehash(stat.size)
-      return {
-        message: `${this.file} was changed by somebody else: it has ${stat.size} bytes instead of ${expected}`,
+    if (stat === undefined || stat.ino !== live.inode || stat.dev !== live.device) {
+      if (!live.isNamed) return { what: 'removed', message: 'was removed while it was written' }
+      if (stat === undefined) return { what: 'moved', message: 'was moved away while it was written' }
+      return { what: 'replaced', message: 'was replaced by another file while it was written' }
+    }
+    const size = { expected: live.size, found: stat.size }
+    const sizes = `it has ${stat.size} bytes instead of ${live.size}`
+    if (stat.size < live.size) return { what: 'cut', message: `was cut by somebody else: ${sizes}`, ...size }
+    if (stat.size > live.size + underway) {
+      return { what: 'grown', message: `was written to by somebody else: ${sizes}`, ...size }
+    }
+    const { falsified } = live.hash
+    if (falsified !== undefined) return { what: 'content', message: `was changed: ${falsified}` }
+    return undefined
+  }
+
+  /** `seq` of the live segment's first line. */
+  get firstSeq(): number {
+    return this.#firstSeq
+  }
+
+  /** First `seq` that is not in the live segment any more after a change; `undefined` when it has all its lines. */
+  lostFrom({ what }: Change): number | undefined {
+    if (what === 'cut') return lastSeqIn(this.file, this.#firstSeq) + 1
+    return what === 'grown' || what === 'content' ? undefined : this.#firstSeq
+  }
+
+  /**
+   * Ends the live segment as it is, without a seal, and begins the next one, whose first line will have `nextSeq`: what
+   * somebody else did to a file is not vouched for. Nothing is removed: the former bytes keep a name.
+   * @throws when the new file cannot be created
+   */
+  leave(change: Change, nextSeq: number): Left {
+    return this.#end(change, nextSeq)
+  }
+
+  #end(change: Change | undefined, nextSeq: number): Left {
+    const old = this.live
+    const name = archiveName(this.file, this.#firstSeq)
+    const prev: PreviousSegment = { file: name }
+    const sha256 = digestOf(old)
+    if (sha256 !== undefined) prev.sha256 = sha256
+    mkdirSync(dirname(this.file), { recursive: true })
+    this.#identify()
+    const lostFrom = change && this.lostFrom(change)
+    let archived: string | undefined
+    if (change === undefined || IS_THERE.has(change.what)) archived = this.#putAside(name)
+    else if (change.what === 'replaced' && sizeOf(this.file) !== 0) this.#putAside(undefined)
+    this.#begin(openSegment(this.file, this.#calls), nextSeq, prev)
+    if (change !== undefined) {
+      this.#changed = {
+        file: archived === undefined ? undefined : basename(archived),
+        reason: change.message,
+        expected: change.expected,
+        found: change.found,
       }
     }
-    const replaced = this.live
-    const prev = { file: archiveName(this.file, this.#firstSeq), sha256: replaced.hash.digest() }
-    this.#begin(openSegment(this.file, this.#calls), nextSeq, prev)
+    return { old, archived, lostFrom }
+  }
+
+  /** Gives the file at the log's path another name: this one if it is free. */
+  #putAside(name: string | undefined): string {
+    const folder = dirname(this.file)
+    let path = name === undefined ? undefined : join(folder, name)
+    if (path === undefined || existsSync(path) || existsSync(`${path}.gz`)) {
+      const stem = basename(this.file).replace(/\.jsonl$/, '')
+      path = join(folder, `${stem}.found-${randomBytes(4).toString('hex')}.jsonl`)
+    }
+    renameSync(this.file, path)
+    return path
+  }
+
+  #trust(): Trust {
     return {
-      message: `${this.file} was moved or removed while it was written; a new segment begins at seq ${nextSeq}, and the lines before are wherever the file went`,
-      replaced,
+      key: this.#sealer.key,
+      archiveName: archiveName(this.file, this.#firstSeq),
+      logId: this.#logId,
     }
   }
 
   #begin(next: SegmentFile, firstSeq: number, prev: PreviousSegment): void {
     this.live = next
     this.segment++
-    this.prev = prev
+    this.#prev = prev
     this.#firstSeq = firstSeq
-    this.#bornAt = Date.now()
+    this.#bornAt = performance.now()
     this.#hasEvents = false
     this.#sealedBytes = next.size
     this.#firstUnsealedAt = undefined
+    this.#mustSeal = false
+  }
+}
+
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
+
+function digestOf(segment: SegmentFile): string | undefined {
+  try {
+    return segment.hash.digest()
+  } catch {
+    return undefined
+  }
+}
+
+/** A log's id as its segments tell it: the newest names it, unless it is the oldest, whose first line it is of. */
+function logIdFrom(archived: Segment[], live: string | undefined): string | undefined {
+  const files = archived.map(({ file }) => file)
+  if (live !== undefined) files.push(live)
+  const [oldest] = files
+  const newest = files.at(-1)
+  if (oldest === undefined || newest === undefined) return undefined
+  return firstLineOf(newest)?.named ?? firstLineOf(oldest)?.named ?? firstLineOf(oldest)?.own
+}
+
+/** Compressed bytes that are enough for a first line. */
+const HEAD_BYTES = 64 * 1024
+
+/** The first line of a segment, if it is whole. */
+function firstLineOf(file: string): FirstLine | undefined {
+  let fd: number
+  try {
+    fd = openSync(file, 'r')
+  } catch {
+    return undefined
+  }
+  try {
+    const block = Buffer.allocUnsafe(HEAD_BYTES)
+    let bytes = block.subarray(0, readSync(fd, block, 0, block.length, 0))
+    if (file.endsWith('.gz')) bytes = gunzipSync(bytes, { finishFlush: zlib.Z_SYNC_FLUSH })
+    const newline = bytes.indexOf(10)
+    return newline === -1 ? undefined : readFirstLine(bytes.subarray(0, newline))
+  } catch {
+    return undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** `seq` of the last whole line of a file; of its lines that carry none, by their number. */
+function lastSeqIn(file: string, firstSeq: number): number {
+  const fd = openSync(file, 'r')
+  try {
+    for (const line of linesBackward(fd, sizeOf(file))) {
+      if (!line.terminated) continue
+      const decoded = decodeLine(line.bytes)
+      const seq = 'event' in decoded ? ownSeq(decoded.event) : undefined
+      if (seq !== undefined) return seq
+    }
+    return firstSeq - 1
+  } finally {
+    closeSync(fd)
   }
 }
 
@@ -233,25 +454,6 @@ export function canonicalPath(file: string): string {
   }
 }
 
-/** Makes a created, renamed or removed name in the log's folder survive a power cut. */
-export function syncFolder(file: string): void {
-  try {
-    const fd = openSync(dirname(file), 'r')
-    try {
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    // Some systems cannot open or sync a folder; there is nothing to fall back on.
-  }
-}
-
-/** Removes what compressions that were cut off left behind. */
-export function removeDrafts(file: string): void {
-  for (const { file: archived } of archivedSegments(file)) rmSync(`${archived}.gz.tmp`, { force: true })
-}
-
 /** Archived segments that are not compressed: a crash came first, or `gzip` was off then. */
 export function plainArchives(file: string): string[] {
   return archivedSegments(file)
@@ -259,9 +461,13 @@ export function plainArchives(file: string): string[] {
     .map(({ file: archived }) => archived)
 }
 
-function openSegment(file: string, calls: WriteCalls | undefined): SegmentFile {
+function openSegment(
+  file: string,
+  calls: WriteCalls | undefined,
+  expectedOf?: (size: number) => Expected | undefined,
+): SegmentFile {
   try {
-    return new SegmentFile(file, calls)
+    return new SegmentFile(file, calls, expectedOf)
   } catch (error) {
     throw new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
   }

@@ -1,6 +1,6 @@
 /** One open segment: append whole buffers, know its size and hash. */
 import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs'
-import { RunningHash } from './running-hash.js'
+import { type Expected, RunningHash } from './running-hash.js'
 
 /** A write that ended early: `written` bytes of the buffer are in the file. */
 export class WriteError extends Error {
@@ -36,12 +36,20 @@ const MAX_TRANSIENT = 16
 export class SegmentFile {
   readonly file: string
   readonly fd: number
-  hash: RunningHash
+  readonly hash: RunningHash
   readonly inode: number
+  readonly device: number
   #calls: WriteCalls
 
-  /** Opens `file` for appending, creating it with mode 0600. */
-  constructor(file: string, calls: WriteCalls = { writeSync }) {
+  /**
+   * Opens `file` for appending, creating it with mode 0600.
+   * @param expectedOf tells what is known of the bytes that are there, of which there are `size`
+   */
+  constructor(
+    file: string,
+    calls: WriteCalls = { writeSync },
+    expectedOf: (size: number) => Expected | undefined = () => undefined,
+  ) {
     this.file = file
     this.#calls = calls
     this.fd = openSync(file, APPEND_ONLY, 0o600)
@@ -49,7 +57,8 @@ export class SegmentFile {
       const stat = fstatSync(this.fd)
       if (!stat.isFile()) throw new Error(`${file} is not a regular file`)
       this.inode = stat.ino
-      this.hash = new RunningHash(file, stat.size)
+      this.device = stat.dev
+      this.hash = new RunningHash(file, stat.size, stat.size > 0 ? expectedOf(stat.size) : undefined)
     } catch (error) {
       closeSync(this.fd)
       throw error
@@ -103,10 +112,9 @@ export class SegmentFile {
     return fstatSync(this.fd).size
   }
 
-  /** Begins the hash anew from the file, which is `size` bytes long. */
-  rehash(size: number): void {
-    this.hash.close()
-    this.hash = new RunningHash(this.file, size)
+  /** Whether the file still has a name somewhere: bytes in one without are gone when it is closed. */
+  get isNamed(): boolean {
+    return fstatSync(this.fd).nlink > 0
   }
 
   close(): void {

@@ -4,9 +4,16 @@
  * to the operating system. Whoever must know that a line is on disk waits for its `seq`, whatever the policy.
  *
  * Syncs run on a thread of the pool, one at a time; all who wait meanwhile share the next one (group commit).
+ *
+ * A sync that failed says that the kernel could not write some pages, and it may have dropped them: a later sync that
+ * succeeds says nothing of them. So what was written to the file until then is refused for ever, and nothing more of
+ * that file is taken for synced; the journal goes on in another one.
  */
 import { fdatasync, fdatasyncSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { syncFolder, syncFolderSync } from '../disk/durable.js'
 import { NotDurableError } from './errors.js'
+import { Refusals } from './refusals.js'
 import type { WriteCalls } from './segment-file.js'
 import { Waiters } from './waiters.js'
 
@@ -14,16 +21,45 @@ export type FsyncPolicy = 'always' | 'everysec' | 'no'
 
 const EVERYSEC_MS = 1000
 
+/** Lines that were written and are not known to be on disk. */
+export interface Unsynced {
+  from: number
+  to: number
+  error: NotDurableError
+}
+
+/** From which line on it cannot be said that lines are where they belong. */
+export interface Doubt {
+  from: number
+  error: NotDurableError
+}
+
+export interface SyncerHooks {
+  /** Called after each sync, when writing may go on. */
+  idle(): void
+  /** The disk refused: these lines are refused, and the file needs a successor. */
+  refused(lines: Unsynced): void
+  /** Something was forced to the disk. */
+  synced(): void
+  /** Looks whether what was synced is where it belongs; what is wrong, if it is not. */
+  look(): Doubt | undefined
+}
+
 export class Syncer {
   readonly policy: FsyncPolicy
+  #hooks: SyncerHooks
   #sync: NonNullable<WriteCalls['fdatasync']>
-  #onIdle: () => void
-  #onError: (error: Error) => void
+  #file: string
   #fd: number
+  /** The log's folder, while a new name in it is not known to be on disk. */
+  #folder: string | undefined
   /** Files of segments that are archived and not synced yet; closed after their last sync. */
   #retired: { fd: number; close: () => void }[] = []
   #writtenSeq: number
   #syncedSeq: number
+  #refusals = new Refusals()
+  /** Why the present file is not synced any more. */
+  #broken: NotDurableError | undefined
   #waiters = new Waiters()
   #timer: NodeJS.Timeout | undefined
   #busy = false
@@ -31,25 +67,25 @@ export class Syncer {
   #over: NotDurableError | undefined
 
   /**
-   * @param onIdle called after each sync, when writing may go on
-   * @param onError told of syncs that the disk refused
+   * @param fd of the file `file`, whose name is not on disk yet
    * @param sync the system call, for fault-injection tests
    */
   constructor(
     policy: FsyncPolicy,
+    file: string,
     fd: number,
     seq: number,
-    onIdle: () => void,
-    onError: (error: Error) => void,
+    hooks: SyncerHooks,
     sync: WriteCalls['fdatasync'] = fdatasync,
   ) {
     this.#sync = sync
     this.policy = policy
     this.#fd = fd
+    this.#file = file
+    this.#folder = dirname(file)
     this.#writtenSeq = seq
     this.#syncedSeq = seq
-    this.#onIdle = onIdle
-    this.#onError = onError
+    this.#hooks = hooks
   }
 
   /** Whether a sync runs; a write to the file at this time may have to wait for it in the kernel. */
@@ -62,11 +98,17 @@ export class Syncer {
     return !this.#waiters.isEmpty
   }
 
+  /** Whether a sync of the present file failed: what is written to it now is refused. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined
+  }
+
   /** Lines up to `seq` were written. */
   wrote(seq: number): void {
     if (seq <= this.#writtenSeq) return
     this.#writtenSeq = seq
-    if (this.policy === 'always' || this.#waiters.hasUpTo(seq)) this.#start()
+    if (this.#broken !== undefined) this.#refuseWritten(this.#broken)
+    else if (this.policy === 'always' || this.#waiters.hasUpTo(seq)) this.#start()
     else if (this.policy === 'everysec' && this.#timer === undefined) {
       this.#timer = setTimeout(() => {
         this.#timer = undefined
@@ -77,21 +119,51 @@ export class Syncer {
 
   /** Resolves when line `seq` and all before it are on disk. Rejects with `NotDurableError` when that fails. */
   wait(seq: number): Promise<void> {
-    if (seq <= this.#syncedSeq) return Promise.resolve()
+    const refusal = this.#refusals.of(seq)
+    if (refusal !== undefined) return Promise.reject(refusal)
+    if (seq <= this.#syncedSeq) {
+      const doubt = this.#hooks.look()
+      return doubt === undefined || seq < doubt.from ? Promise.resolve() : Promise.reject(doubt.error)
+    }
     if (this.#over !== undefined) return Promise.reject(this.#over)
     const synced = this.#waiters.wait(seq)
     if (seq <= this.#writtenSeq) this.#start()
     return synced
   }
 
+  /** Line `seq` will never be said to be on disk, nor will those from there up to `to`. */
+  refuse(from: number, to: number, error: NotDurableError): void {
+    this.#refusals.add(from, to, error)
+    this.#waiters.rejectRange(from, to, error)
+  }
+
   /**
    * Goes on with another file; the one before is synced once more and then closed by `close`. With policy `no` too:
    * who waits for a line of the new file is promised all before it.
    */
-  moveTo(fd: number, close: () => void): void {
+  moveTo(fd: number, close: () => void, file = this.#file): void {
     this.#retired.push({ fd: this.#fd, close })
     this.#fd = fd
+    this.#file = file
+    this.#folder = dirname(file)
+    this.#broken = undefined
     this.#start()
+  }
+
+  /** Goes on with another file, without a word on the one before: what of it is not known to be on disk is refused. */
+  replace(fd: number, close: () => void, error: NotDurableError, file?: string): void {
+    this.#refuseWritten(error)
+    this.moveTo(fd, close, file)
+  }
+
+  /** Makes the file's name survive a power cut, at the opening. What fails is tried again by the first sync. */
+  syncNameSync(): void {
+    try {
+      syncFolderSync(dirname(this.#file))
+      this.#folder = undefined
+    } catch {
+      // The first sync of the file says so.
+    }
   }
 
   /** Resolves when no sync runs and the files of all archived segments are closed. */
@@ -103,13 +175,15 @@ export class Syncer {
   finishSync(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#writtenSeq > this.#syncedSeq && (this.policy !== 'no' || this.isAwaited)) {
+    const isAsked = this.policy !== 'no' || this.isAwaited
+    if (this.#writtenSeq > this.#syncedSeq && isAsked && this.#broken === undefined) {
       try {
+        if (this.#folder !== undefined) syncFolderSync(this.#folder)
         for (const { fd } of this.#retired) fdatasyncSync(fd)
         fdatasyncSync(this.#fd)
         this.#settle(this.#writtenSeq)
       } catch (error) {
-        this.#fail(this.#writtenSeq, error as Error)
+        this.#fail(error as Error)
       }
     }
     // A sync on the pool still uses the files: its callback closes them.
@@ -123,29 +197,36 @@ export class Syncer {
   }
 
   #start(): void {
-    if (this.#busy || this.#over !== undefined) return
+    if (this.#busy || this.#over !== undefined || this.#broken !== undefined) return
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#busy = true
     const target = this.#writtenSeq
     const retired = this.#retired.length
     const fds = [...this.#retired.map(({ fd }) => fd), this.#fd]
-    this.#syncAll(fds, (error) => {
+    const folder = this.#folder
+    this.#folder = undefined
+    this.#syncAll(folder, fds, (error) => {
       this.#busy = false
-      this.#closeRetired(this.#over === undefined ? retired : this.#retired.length)
+      if (error !== null) this.#folder ??= folder
       if (error === null) this.#settle(target)
-      else this.#fail(target, error)
-      this.#onIdle()
+      else this.#fail(error)
+      this.#closeRetired(this.#over === undefined ? retired : this.#retired.length)
+      this.#hooks.idle()
       const isBehind = this.policy === 'always' && this.#writtenSeq > target
       if (isBehind || this.#retired.length > 0 || this.#waiters.hasUpTo(this.#writtenSeq)) this.#start()
       if (!this.#busy) for (const resolve of this.#idleWaiters.splice(0)) resolve()
     })
   }
 
-  #syncAll(fds: number[], done: (error: Error | null) => void): void {
+  #syncAll(folder: string | undefined, fds: number[], done: (error: Error | null) => void): void {
+    if (folder !== undefined) {
+      syncFolder(folder).then(() => this.#syncAll(undefined, fds, done), done)
+      return
+    }
     const fd = fds.shift()
     if (fd === undefined) done(null)
-    else this.#sync(fd, (error) => (error === null ? this.#syncAll(fds, done) : done(error)))
+    else this.#sync(fd, (error) => (error === null ? this.#syncAll(undefined, fds, done) : done(error)))
   }
 
   #closeRetired(count: number): void {
@@ -153,14 +234,25 @@ export class Syncer {
   }
 
   #settle(target: number): void {
+    // The bytes may be safe in a file that has no name any more.
+    const doubt = this.#waiters.hasUpTo(target) ? this.#hooks.look() : undefined
+    if (doubt !== undefined) this.#waiters.rejectRange(doubt.from, target, doubt.error)
     this.#syncedSeq = Math.max(this.#syncedSeq, target)
     this.#waiters.resolveUpTo(target)
+    this.#hooks.synced()
   }
 
-  #fail(target: number, cause: Error): void {
-    this.#onError(cause)
-    // The kernel may have dropped the pages that it could not write, so a later success says nothing of these.
+  #fail(cause: Error): void {
     const error = new NotDurableError(`the disk refused to sync the log: ${cause.message}`, cause)
-    this.#waiters.rejectUpTo(target, error)
+    this.#broken = error
+    const from = this.#syncedSeq + 1
+    this.#refuseWritten(error)
+    this.#hooks.refused({ from, to: this.#writtenSeq, error })
+  }
+
+  /** Pages that were written while a sync failed are in doubt as well. */
+  #refuseWritten(error: NotDurableError): void {
+    this.refuse(this.#syncedSeq + 1, this.#writtenSeq, error)
+    this.#syncedSeq = Math.max(this.#syncedSeq, this.#writtenSeq)
   }
 }

@@ -29,8 +29,12 @@ export class Waiters {
     for (const waiter of this.#take(seq)) waiter.resolve()
   }
 
-  rejectUpTo(seq: number, error: Error): void {
-    for (const waiter of this.#take(seq)) waiter.reject(error)
+  /** Rejects whoever waits for one of these lines. */
+  rejectRange(from: number, to: number, error: Error): void {
+    const refused = this.#waiting.filter(({ seq }) => seq >= from && seq <= to)
+    if (refused.length === 0) return
+    this.#waiting = this.#waiting.filter(({ seq }) => seq < from || seq > to)
+    for (const waiter of refused) waiter.reject(error)
   }
 
   rejectAll(error: Error): void {

@@ -116,7 +116,7 @@ export class Recorder {
     for (const source of this.#sources) source()
     const counted = life !== undefined && agentField(kind) !== undefined
     const checkpoint = counted ? life.checkpoint++ : undefined
-    this.journal.append(ts, kind, scrubbed, this.#tailOf(context, session), checkpoint, Date.now())
+    this.journal.append(ts, kind, scrubbed, this.#tailOf(context, session), checkpoint)
     return scrubbed
   }
 
