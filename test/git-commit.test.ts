@@ -89,14 +89,15 @@ test('segments, artifacts and child processes’ logs are the log; locks, drafts
     `sub/hive.jsonl.artifacts/ab/${ref}`,
   ]
   const others = [
-    'sub/hive.jsonl.lock',
-    'sub/hive.jsonl.lock.0123456789abcdef.new',
+    'sub/hive.jsonl.lock/0123456789abcdef',
+    'sub/hive.jsonl.lock.0123456789abcdef.new/0123456789abcdef',
     'sub/hive.000000000002.jsonl.gz.tmp',
     'sub/hive.notes.jsonl',
     'sub/other.jsonl',
     'sub/hive.jsonl.cursors/ui.json',
     'sub/hive.jsonl.index/000000000001.idx',
-    'sub/hive.jsonl.agents/coder.jsonl.lock',
+    'sub/hive.jsonl.agents/coder.jsonl.lock/0123456789abcdef',
+    'sub/hive.jsonl.agents/old.jsonl.lock',
     'sub/hive.jsonl.agents/coder.jsonl.cursors/ui.json',
     `sub/hive.jsonl.artifacts/ab/${ref}.1234abcd.tmp`,
   ]

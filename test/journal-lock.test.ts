@@ -4,18 +4,19 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { hostname } from 'node:os'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
 import { LogLockedError, LogOpenError } from '../src/journal/errors.js'
 import { Journal } from '../src/journal/journal.js'
-import { acquireLock, FOREIGN_STALE_MS } from '../src/journal/lock.js'
-import { checkLog, lockFiles, ofKind, startChild, tempFolder } from './fixtures/journal-kit.js'
+import { acquireLock, STALE_MS } from '../src/journal/lock.js'
+import { checkLog, lockFiles, lockRecord, ofKind, startChild, tempFolder } from './fixtures/journal-kit.js'
 
 const open = (file: string): Journal => new Journal({ file, session: 's-1', fsync: 'no' })
 
@@ -116,19 +117,40 @@ const record = (fields: object): string =>
     ...fields,
   })
 
+/** The record that this process has in a lock. */
+function ownRecord(file: string): Record<string, string> {
+  const lock = acquireLock(file)
+  const mine = JSON.parse(readFileSync(lockRecord(file), 'utf8'))
+  lock.release()
+  return mine
+}
+
+/** Puts a lock there as a holder with this record leaves it. */
+function putLock(file: string, fields: object, ageMs = 0): string {
+  rmSync(`${file}.lock`, { recursive: true, force: true })
+  mkdirSync(`${file}.lock`)
+  const path = join(`${file}.lock`, '00112233aabbccdd')
+  writeFileSync(path, JSON.stringify({ ...fields, nonce: '00112233aabbccdd' }))
+  makeOld(path, ageMs)
+  return path
+}
+
+function makeOld(path: string, ageMs: number): void {
+  const past = new Date(Date.now() - ageMs)
+  utimesSync(path, past, past)
+}
+
 test('a pid that is used again is not taken for the holder', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
   open(file).closeSync()
-  const live = acquireLock(file)
-  const { startTime } = JSON.parse(readFileSync(`${file}.lock`, 'utf8'))
-  live.release()
-  if (startTime === undefined) return t.skip('this system does not tell when a process started')
+  const mine = ownRecord(file)
+  if (mine.startTime === undefined) return t.skip('this system does not tell when a process started')
 
-  writeFileSync(`${file}.lock`, record({ startTime }))
+  putLock(file, mine)
   assert.throws(() => open(file), LogLockedError, 'the same start time: the holder lives')
-  writeFileSync(`${file}.lock`, record({ startTime: `${startTime}0` }))
+  putLock(file, { ...mine, startTime: `${mine.startTime}0` })
   await open(file).close()
-  writeFileSync(`${file}.lock`, record({ startTime: startTime.replace(/^./, 'x') }))
+  putLock(file, { ...mine, startTime: mine.startTime.replace(/^./, 'x') })
   await open(file).close()
 })
 
@@ -151,10 +173,10 @@ test('a lock of another host is respected while it is touched, and taken over wh
     name: 'LogLockedError',
     message: /process 1 on elsewhere since 2026-01-01/,
   })
-  const almost = new Date(Date.now() - FOREIGN_STALE_MS + 10_000)
+  const almost = new Date(Date.now() - STALE_MS + 10_000)
   utimesSync(lock, almost, almost)
   assert.throws(() => open(file), LogLockedError)
-  const stale = new Date(Date.now() - FOREIGN_STALE_MS - 1)
+  const stale = new Date(Date.now() - STALE_MS - 1_000)
   utimesSync(lock, stale, stale)
   await open(file).close()
   assert.deepEqual(lockFiles(file), [])
@@ -162,21 +184,71 @@ test('a lock of another host is respected while it is touched, and taken over wh
 
 test('the holder touches its lock, and only its own', (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
-  const path = `${file}.lock`
   const lock = acquireLock(file)
+  const path = lockRecord(file)
   assert.equal(statSync(path).mode & 0o777, 0o600)
-  const past = new Date(Date.now() - 60_000)
-  utimesSync(path, past, past)
+  const text = readFileSync(path, 'utf8')
+  makeOld(path, 60_000)
   lock.touch()
   assert.ok(Date.now() - statSync(path).mtimeMs < 30_000)
+  assert.equal(readFileSync(path, 'utf8'), text)
 
-  writeFileSync(path, record({ nonce: 'somebody-else' }))
-  utimesSync(path, past, past)
+  const other = putLock(file, { pid: 1, host: 'elsewhere' }, 60_000)
+  const before = readFileSync(other, 'utf8')
   lock.touch()
   lock.abandon({ assigned: 1, refused: 1, reason: 'x', own: [] })
   lock.release()
-  assert.equal(readFileSync(path, 'utf8'), record({ nonce: 'somebody-else' }))
-  assert.ok(Date.now() - statSync(path).mtimeMs > 30_000)
+  assert.equal(readFileSync(other, 'utf8'), before)
+  assert.ok(Date.now() - statSync(other).mtimeMs > 30_000)
+})
+
+test('a holder knows when the lock is no longer its own', (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const lock = acquireLock(file)
+  assert.equal(lock.isHeld(), true)
+  assert.equal(lock.byHeartbeat, false)
+  rmSync(`${file}.lock`, { recursive: true })
+  assert.equal(lock.isHeld(), false)
+  assert.equal(lock.retake(), true, 'it is free')
+  assert.equal(lock.isHeld(), true)
+  assert.throws(() => acquireLock(file), LogLockedError)
+  lock.release()
+  assert.equal(lock.isHeld(), false)
+  assert.deepEqual(lockFiles(file), [])
+})
+
+test('a lock that another has, or left, is not taken again', (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const lock = acquireLock(file)
+  for (const fields of [{ pid: process.pid }, { pid: -1 }]) {
+    const other = putLock(file, fields)
+    const text = readFileSync(other, 'utf8')
+    assert.equal(lock.isHeld(), false)
+    assert.equal(lock.retake(), false)
+    assert.equal(readFileSync(other, 'utf8'), text)
+    assert.deepEqual(lockFiles(file), ['hive.jsonl.lock'])
+  }
+  rmSync(dirname(file), { recursive: true })
+  assert.equal(lock.isHeld(), false)
+  assert.equal(lock.retake(), false, 'there is no folder')
+  mkdirSync(dirname(file))
+  assert.equal(lock.retake(), true)
+  lock.release()
+})
+
+test('a lock says when its former holder was only silent', (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  for (const [fields, ageMs, byHeartbeat] of [
+    [{ pid: 1, host: 'elsewhere' }, STALE_MS + 1_000, true],
+    [{ pid: 1, host: 'elsewhere', lost: { assigned: 3, own: [], refused: 1, reason: 'full' } }, 0, false],
+    [{ ...ownRecord(file), pid: 2 ** 31 - 1 }, 0, false],
+  ] as const) {
+    putLock(file, fields, ageMs)
+    const lock = acquireLock(file)
+    assert.equal(lock.byHeartbeat, byHeartbeat, JSON.stringify(fields))
+    assert.deepEqual(lock.inherited, 'lost' in fields ? fields.lost : undefined)
+    lock.release()
+  }
 })
 
 test('a damaged lock holds nobody off', async (t) => {
@@ -198,17 +270,6 @@ test('a damaged lock holds nobody off', async (t) => {
   }
 })
 
-test('what a claimer that was killed left behind does not keep the log locked', async (t) => {
-  const file = join(tempFolder(t), 'hive.jsonl')
-  writeFileSync(`${file}.lock`, record({ pid: -1 }))
-  const claim = `${file}.lock.ab12`
-  writeFileSync(claim, '1')
-  const past = new Date(Date.now() - 1_800)
-  utimesSync(claim, past, past)
-  await open(file).close()
-  assert.deepEqual(lockFiles(file), [])
-})
-
 test('drafts of openers that were killed are removed in time', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
   const old = `${file}.lock.00112233aabbccdd.new`
@@ -226,14 +287,16 @@ test('where no lock can be made, one clear line says so and nothing is left', (t
   const folder = tempFolder(t)
   const file = join(folder, 'hive.jsonl')
   mkdirSync(`${file}.lock`)
+  writeFileSync(join(`${file}.lock`, 'notes'), 'mine')
   assert.throws(
     () => open(file),
     (error) =>
       error instanceof LogOpenError &&
-      /^cannot lock .*hive\.jsonl/.test(error.message) &&
+      /hive\.jsonl\.lock holds "notes"/.test(error.message) &&
       !/\n/.test(error.message),
   )
   assert.deepEqual(readdirSync(folder), ['hive.jsonl.lock'])
+  assert.deepEqual(readdirSync(`${file}.lock`), ['notes'])
 })
 
 test('a journal that cannot be opened gives its lock back', (t) => {

@@ -88,8 +88,9 @@ export function excludingPathspecs(name: string, prefix: string): string[] {
   return [
     ...own.map((path) => `:(top,exclude,literal)${prefix}${path}`),
     `:(top,exclude,glob)${top}${escapeGlob(name)}.lock.*`,
+    `:(top,exclude,glob)${top}${escapeGlob(name)}.lock.*/**`,
     `:(top,exclude,glob)${top}${escapeGlob(name.replace(/\.jsonl$/, ''))}.${digits}*.jsonl*`,
-    ...['lock', 'lock.*', 'cursors', 'index', 'cursors/**', 'index/**'].map(
+    ...['lock', 'lock.*', 'cursors', 'index', 'lock/**', 'lock.*/**', 'cursors/**', 'index/**'].map(
       (end) => `:(top,exclude,glob)**/*.jsonl.${end}`,
     ),
   ]
