@@ -24,20 +24,14 @@ function syncerOn(t: TestContext, policy: FsyncPolicy) {
   const file = join(tempFolder(t), 'file')
   const fd = openSync(file, 'a')
   const told = { syncs: 0, errors: [] as Error[] }
-  const syncer = new Syncer(
-    policy,
-    file,
-    fd,
-    0,
-    {
-      idle: () => {
-        told.syncs++
-      },
-      synced: () => {},
-      refused: ({ error }) => told.errors.push(error),
-      look: () => undefined,
+  const syncer = new Syncer(policy, file, fd, 0, {
+    idle: () => {
+      told.syncs++
     },
-  )
+    synced: () => {},
+    refused: ({ error }) => told.errors.push(error),
+    look: () => undefined,
+  })
   const write = (seq: number): void => {
     writeSync(fd, `line ${seq}\n`)
     syncer.wrote(seq)

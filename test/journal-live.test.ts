@@ -11,6 +11,13 @@ const open = (file: string, options: Partial<JournalOptions> = {}): Journal =>
   new Journal({ file, session: 's-1', ...options })
 const has = (file: string, text: string): boolean => readFileSync(file, 'utf8').includes(text)
 
+/** A monotonic clock that the test moves. */
+function clockOf(t: TestContext): { now: number } {
+  const clock = { now: performance.now() }
+  t.mock.method(performance, 'now', () => clock.now)
+  return clock
+}
+
 test('a line is in the file after the turn in which it was recorded, and not before', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
   const journal = open(file, { fsync: 'no' })
@@ -26,15 +33,43 @@ test('a line is in the file after the turn in which it was recorded, and not bef
 test('in a turn that lasts, the next recording writes what is 25 ms old', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
   const journal = open(file, { fsync: 'no' })
-  const now = Date.now()
-  append(journal, { name: 'first' }, now)
-  append(journal, { name: 'second' }, now + 25)
+  const clock = clockOf(t)
+  append(journal, { name: 'first' }, 1)
+  clock.now += 25
+  append(journal, { name: 'second' }, 2)
   assert.ok(!has(file, 'first'))
-  append(journal, { name: 'third' }, now + 26)
+  clock.now += 1
+  append(journal, { name: 'third' }, 3)
   assert.ok(has(file, 'third'))
-  append(journal, { name: 'fourth' }, now + 27)
+  clock.now += 1
+  append(journal, { name: 'fourth' }, 4)
   assert.ok(!has(file, 'fourth'), 'the clock starts anew')
   await journal.close()
+})
+
+test('in a turn that lasts, an event whose own time stands still is written too', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const journal = open(file, { fsync: 'no' })
+  const clock = clockOf(t)
+  append(journal, { name: 'first' }, 1)
+  clock.now += 1_000
+  for (let n = 0; n < 8; n++) append(journal, { name: 'later' }, 1)
+  assert.ok(has(file, 'first'))
+  await journal.close()
+})
+
+test('an event whose own time lies in the future, or long ago, is written like any other', async (t) => {
+  for (const ts of [Date.now() + 30 * 86_400_000, Date.now() - 30 * 86_400_000, Number.NaN]) {
+    const file = join(tempFolder(t), 'hive.jsonl')
+    const journal = open(file, { fsync: 'no' })
+    append(journal, { name: 'odd' }, ts)
+    await turn()
+    assert.ok(has(file, 'odd'))
+    append(journal, { name: 'next' })
+    await turn()
+    assert.ok(has(file, 'next'))
+    await journal.close()
+  }
 })
 
 test('a source that holds lines back is asked before each write, and wakes the journal', async (t) => {
@@ -47,9 +82,10 @@ test('a source that holds lines back is asked before each write, and wakes the j
     }
   }
   journal.addSource(source)
-  const hold = (name: string, now: number) => {
+  const clock = clockOf(t)
+  const hold = (name: string, ts: number) => {
     held.push(name)
-    journal.wake(now)
+    journal.wake(ts)
   }
   hold('one', 1_000)
   assert.equal(held.length, 1)
@@ -57,7 +93,8 @@ test('a source that holds lines back is asked before each write, and wakes the j
   assert.ok(has(file, 'one'))
 
   hold('two', 1_000)
-  hold('three', 1_026)
+  clock.now += 26
+  hold('three', 1_001)
   assert.ok(has(file, 'three'), 'too old to wait for the end of the turn')
 
   held.push('four')

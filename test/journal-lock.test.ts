@@ -16,7 +16,17 @@ import { test } from 'node:test'
 import { LogLockedError, LogOpenError } from '../src/journal/errors.js'
 import { Journal } from '../src/journal/journal.js'
 import { acquireLock, STALE_MS } from '../src/journal/lock.js'
-import { checkLog, lockFiles, lockRecord, ofKind, startChild, tempFolder } from './fixtures/journal-kit.js'
+import {
+  checkLog,
+  lockFiles,
+  lockRecord,
+  makeOld,
+  ofKind,
+  ownRecord,
+  putLock,
+  startChild,
+  tempFolder,
+} from './fixtures/journal-kit.js'
 
 const open = (file: string): Journal => new Journal({ file, session: 's-1', fsync: 'no' })
 
@@ -116,29 +126,6 @@ const record = (fields: object): string =>
     nonce: 'ab12',
     ...fields,
   })
-
-/** The record that this process has in a lock. */
-function ownRecord(file: string): Record<string, string> {
-  const lock = acquireLock(file)
-  const mine = JSON.parse(readFileSync(lockRecord(file), 'utf8'))
-  lock.release()
-  return mine
-}
-
-/** Puts a lock there as a holder with this record leaves it. */
-function putLock(file: string, fields: object, ageMs = 0): string {
-  rmSync(`${file}.lock`, { recursive: true, force: true })
-  mkdirSync(`${file}.lock`)
-  const path = join(`${file}.lock`, '00112233aabbccdd')
-  writeFileSync(path, JSON.stringify({ ...fields, nonce: '00112233aabbccdd' }))
-  makeOld(path, ageMs)
-  return path
-}
-
-function makeOld(path: string, ageMs: number): void {
-  const past = new Date(Date.now() - ageMs)
-  utimesSync(path, past, past)
-}
 
 test('a pid that is used again is not taken for the holder', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')

@@ -80,12 +80,7 @@ function signatureCheck({ key, archiveName, logId }: Trust): (sha256: string, si
     typeof sig === 'string' &&
     // Older versions signed without the log's id.
     [logId, undefined].some((id) =>
-      verify(
-        null,
-        Buffer.from(signedText(sha256, archiveName, id)),
-        publicKey,
-        Buffer.from(sig, 'base64'),
-      ),
+      verify(null, Buffer.from(signedText(sha256, archiveName, id)), publicKey, Buffer.from(sig, 'base64')),
     )
 }
 

@@ -4,6 +4,8 @@ export interface LockHolder {
   host: string
   /** ISO time at which the holder opened the log. */
   since: string
+  /** Id of the worker thread that opened it; left out for a main thread. */
+  thread?: number
 }
 
 /** Another process (or another journal of this one) is writing the file. */
@@ -12,12 +14,14 @@ export class LogLockedError extends Error {
   readonly holder: LockHolder
 
   constructor(file: string, holder: LockHolder) {
+    const thread = holder.thread === undefined ? '' : ` (thread ${holder.thread})`
     super(
-      `${file} is being written by process ${holder.pid} on ${holder.host} since ${holder.since}; ` +
+      `${file} is being written by process ${holder.pid}${thread} on ${holder.host} since ${holder.since}; ` +
         'a log has one writer: stop that process, or give this one a file of its own',
     )
     this.name = 'LogLockedError'
-    this.holder = holder
+    const { pid, host, since } = holder
+    this.holder = { pid, host, since, ...(holder.thread !== undefined && { thread: holder.thread }) }
   }
 }
 

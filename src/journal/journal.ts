@@ -148,7 +148,9 @@ export class Journal {
         idle: () => this.#afterSync(),
         synced: () => this.#housekeeping.noteSynced(),
         refused: ({ from, error }) => {
-          diag.error(`hivelog: ${this.path}: ${error.message}; lines from seq ${from - this.#shift} are in doubt`)
+          diag.error(
+            `hivelog: ${this.path}: ${error.message}; lines from seq ${from - this.#shift} are in doubt`,
+          )
           this.#unsynced ??= { from: from - this.#shift, reason: error.message }
           setImmediate(() => this.#writeIfTaken())
         },
@@ -586,7 +588,9 @@ export class Journal {
     const apart = join(dirname(this.file), `${stem}.apart-${randomBytes(4).toString('hex')}.jsonl`)
     const { lock, chain } = this.#openChain(apart)
     const waiting = this.#takeWaiting()
-    const error = new NotDurableError(`${this.path} was taken over by another writer; events go on in ${apart}`)
+    const error = new NotDurableError(
+      `${this.path} was taken over by another writer; events go on in ${apart}`,
+    )
     diag.error(`hivelog: ${error.message}`)
     const { live: old } = this.#chain
     this.#chain = chain

@@ -73,7 +73,6 @@ interface LockRecord extends LockHolder {
 
 /** A file without a name that is open as long as the thread lives: Node closes what a thread leaves open. */
 interface Lifeline {
-  thread: number
   fd: number
   /** Which file it is, so that the number used again is not taken for it. */
   file: string
@@ -87,7 +86,17 @@ export interface Loss {
   own: { seq: number; lost: number }[]
   /** Events that got no `seq` any more. */
   refused: number
+  /** What `log.gap` lines were still to say of lines that were written. */
+  gaps?: Gap[]
   reason: string
+}
+
+/** What a `log.gap` says. */
+export interface Gap {
+  lost: number
+  reason: string
+  from?: number
+  to?: number
 }
 
 /** How many events a loss comes to when `lastSeq` is the last line in the file. */
@@ -265,7 +274,8 @@ class HeldLock implements Lock {
     const fd = openSync(name, 'wx', 0o600)
     this.#lifeline = fd
     unlinkSync(name)
-    this.#record.worker = { thread: threadId, fd, file: identity(fstatSync(fd, { bigint: true })) }
+    this.#record.thread = threadId
+    this.#record.worker = { fd, file: identity(fstatSync(fd, { bigint: true })) }
   }
 
   #closeLifeline(): void {
@@ -488,9 +498,10 @@ function parseRecord(text: string): LockRecord | undefined {
     const value = given[name]
     if (typeof value === 'string') record[name] = value
   }
+  if (isCount(given.thread)) record.thread = given.thread
   if (typeof worker === 'object' && worker !== null) {
-    const { thread, fd, file } = worker as Record<string, unknown>
-    if (isCount(thread) && isCount(fd) && typeof file === 'string') record.worker = { thread, fd, file }
+    const { fd, file } = worker as Record<string, unknown>
+    if (isCount(fd) && typeof file === 'string') record.worker = { fd, file }
   }
   if (typeof lost === 'object' && lost !== null) record.lost = parseLoss(lost as Record<string, unknown>)
   return record

@@ -5,11 +5,11 @@
  */
 import { randomBytes } from 'node:crypto'
 import {
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
   openSync,
-  closeSync,
   readlinkSync,
   readSync,
   realpathSync,
@@ -29,8 +29,8 @@ import { type Adopted, type FirstLine, lastSeal, looseEnd, readFirstLine, type T
 import { type Archive, archiveChunks, readArchive } from './archive.js'
 import { LogOpenError } from './errors.js'
 import { readState } from './recovery.js'
-import { Sealer, type SealOptions } from './seal.js'
 import type { Expected } from './running-hash.js'
+import { Sealer, type SealOptions } from './seal.js'
 import { SegmentFile, type WriteCalls } from './segment-file.js'
 
 export interface RotateOptions {

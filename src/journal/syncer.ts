@@ -142,7 +142,9 @@ export class Syncer {
    * who waits for a line of the new file is promised all before it.
    */
   moveTo(fd: number, close: () => void, file = this.#file): void {
-    this.#retired.push({ fd: this.#fd, close })
+    // What a refused sync may have dropped, no further one brings back.
+    if (this.#broken !== undefined) close()
+    else this.#retired.push({ fd: this.#fd, close })
     this.#fd = fd
     this.#file = file
     this.#folder = dirname(file)
