@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -154,6 +155,7 @@ test('after any sequence of operations, crashes and restarts no byte has changed
               const first = JSON.parse(bytesOf(live).toString().split('\n')[0] as string)
               renameSync(live, join(folder, `hive.${String(first.seq).padStart(12, '0')}.jsonl`))
             }
+            rmSync(`${live}.lock`, { recursive: true, force: true })
             writeFileSync(`${live}.lock`, '')
             journal = open()
           }

@@ -223,7 +223,7 @@ for (const [what, removes] of [
     await recordUntilTold(
       journal,
       told,
-      /moved or removed while it was written; a new segment begins at seq \d+/,
+      /was (moved away|removed) while it was written; a new segment begins/,
     )
     append(journal, { after: true })
     await journal.close()
@@ -231,6 +231,11 @@ for (const [what, removes] of [
     const lines = linesOf(file)
     assert.equal(lines[0].kind, 'log.open')
     assert.equal(lines[0].segment, 2)
+    assert.equal(lines[1].kind, 'log.changed')
+    assert.equal(lines[2].kind, 'log.gap')
+    const lost = lines[0].seq - 1
+    assert.deepEqual([lines[2].from, lines[2].to], [1, lost])
+    assert.equal(lines[2].lost, lost - 1, 'the events, without the log.open before them')
     assert.equal(lines.at(-1).kind, 'log.seal')
     assert.ok(lines.some((line) => line.after === true))
     assert.equal(statSync(file).mode & 0o777, 0o600)
@@ -244,40 +249,77 @@ for (const [what, removes] of [
   })
 }
 
-test('a log that was replaced by another file goes on there', async (t) => {
+test('a file that was put in place of the log is set aside, whole, and the log begins a new segment', async (t) => {
   const told = captureDiag(t)
-  const file = join(tempFolder(t), 'hive.jsonl')
+  const folder = tempFolder(t)
+  const file = join(folder, 'hive.jsonl')
   const journal = open(file)
   append(journal)
   await journal.flush()
   renameSync(file, `${file}.1`)
   writeFileSync(file, '{"ts":1,"kind":"note"}\n')
-  await recordUntilTold(journal, told, /moved or removed/)
+  await recordUntilTold(journal, told, /was replaced by another file/)
   await journal.close()
   const lines = linesOf(file)
-  assert.equal(lines[0].kind, 'note')
-  assert.equal(lines[1].kind, 'log.open')
-  const seal = lines.at(-1)
-  assert.equal(seal.sha256, sha256(readFileSync(file).subarray(0, seal.bytes)))
+  assert.deepEqual(
+    lines.slice(0, 3).map(({ kind }) => kind),
+    ['log.open', 'log.changed', 'log.gap'],
+  )
+  const aside = readdirSync(folder).filter((name) => /^hive\.found-[0-9a-f]{8}\.jsonl$/.test(name))
+  assert.equal(aside.length, 1)
+  assert.equal(readFileSync(join(folder, aside[0] as string), 'utf8'), '{"ts":1,"kind":"note"}\n')
+})
+
+test('an empty file that a log rotation put in place of the log is written on', async (t) => {
+  const told = captureDiag(t)
+  const folder = tempFolder(t)
+  const file = join(folder, 'hive.jsonl')
+  const journal = open(file)
+  append(journal)
+  await journal.flush()
+  renameSync(file, `${file}.1`)
+  writeFileSync(file, '')
+  const { ino } = statSync(file)
+  await recordUntilTold(journal, told, /was replaced by another file/)
+  await journal.close()
+  assert.equal(statSync(file).ino, ino)
+  assert.equal(linesOf(file)[0].kind, 'log.open')
 })
 
 for (const [what, change] of [
   ['written by somebody else', (file: string) => appendFileSync(file, '{"ts":1,"kind":"stranger"}\n')],
   ['cut short by somebody else', (file: string) => truncateSync(file, 10)],
 ] as const) {
-  test(`a log that is ${what} meanwhile: it is reported, and the seals tell the truth`, async (t) => {
+  test(`a log that is ${what} meanwhile: that segment ends without a seal, and the log says so`, async (t) => {
     const told = captureDiag(t)
-    const file = join(tempFolder(t), 'hive.jsonl')
+    const folder = tempFolder(t)
+    const file = join(folder, 'hive.jsonl')
     const journal = open(file)
     append(journal)
     await journal.flush()
+    const written = readFileSync(file)
     change(file)
-    await recordUntilTold(journal, told, /was changed by somebody else: it has \d+ bytes instead of \d+/)
+    const changed = readFileSync(file)
+    await recordUntilTold(
+      journal,
+      told,
+      /by somebody else: it has \d+ bytes instead of \d+; a new segment begins/,
+    )
     await journal.close()
-    const bytes = readFileSync(file)
-    const seal = JSON.parse(bytes.toString().trimEnd().split('\n').at(-1) as string)
-    assert.equal(seal.kind, 'log.seal')
-    assert.equal(seal.sha256, sha256(bytes.subarray(0, seal.bytes)))
+
+    const [opening, said, ...rest] = linesOf(file)
+    assert.equal(said.kind, 'log.changed')
+    assert.equal(said.expected - said.found, written.length - changed.length)
+    const former = readFileSync(join(folder, said.file))
+    assert.deepEqual(former.subarray(0, changed.length), changed, 'what was found keeps its bytes')
+    assert.equal(opening.prev.file, said.file)
+    const ours = Buffer.concat([written, former.subarray(changed.length)])
+    assert.equal(opening.prev.sha256, sha256(ours), 'nothing vouches for what somebody else wrote')
+    const isCut = changed.length < written.length
+    assert.equal(rest[0].kind === 'log.gap', isCut)
+    // Of the lines that were cut off, and of the one that was written to what was left of the first.
+    if (isCut)
+      assert.deepEqual([rest[0].from, rest[0].to], [1, written.toString().trimEnd().split('\n').length + 1])
     assert.equal(told.length, 1)
   })
 }

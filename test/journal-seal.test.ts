@@ -196,7 +196,7 @@ test('a log that somebody cut short behind the writer is still closed, and says 
   append(journal, { after: true })
   await journal.close()
   assert.ok(
-    told.some((each) => each.includes('was changed by somebody else')),
+    told.some((each) => each.includes('was cut by somebody else')),
     told.join('\n'),
   )
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
@@ -204,5 +204,4 @@ test('a log that somebody cut short behind the writer is still closed, and says 
   const sealed = JSON.parse(lines.at(-1) as string)
   assert.equal(sealed.kind, 'log.seal')
   assert.equal(sealed.sha256, sha256(readFileSync(file).subarray(0, sealed.bytes)))
-  assert.equal(told.filter((each) => each.includes('cannot write')).length, 1)
 })

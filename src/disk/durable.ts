@@ -26,7 +26,7 @@ export interface DurableOptions {
 
 /** Age at which a draft is taken for one whose writer was killed. */
 const LITTER_MS = 60_000
-const DRAFT = /\.[0-9a-f]{8}\.tmp$/
+const DRAFT = /\.tmp$/
 
 /** A name beside `path` that no other writer uses. */
 export const draftOf = (path: string): string => `${path}.${randomBytes(4).toString('hex')}.tmp`
@@ -115,8 +115,11 @@ export function syncFolderSync(folder: string): void {
   }
 }
 
-/** Removes drafts of files in `folder` whose name begins with `prefix`, left there by writers that were killed. */
-export function removeDrafts(folder: string, prefix = ''): void {
+/**
+ * Removes drafts of files in `folder` whose name begins with `prefix`, left there by writers that were killed.
+ * @param olderThanMs age below which a draft may still be somebody's; default a minute
+ */
+export function removeDrafts(folder: string, prefix = '', olderThanMs = LITTER_MS): void {
   let names: string[]
   try {
     names = readdirSync(folder)
@@ -127,7 +130,8 @@ export function removeDrafts(folder: string, prefix = ''): void {
     if (!name.startsWith(prefix) || !DRAFT.test(name)) continue
     const draft = join(folder, basename(name))
     try {
-      if (Date.now() - statSync(draft).mtimeMs > LITTER_MS) rmSync(draft, { force: true })
+      if (olderThanMs === 0 || Date.now() - statSync(draft).mtimeMs > olderThanMs)
+        rmSync(draft, { force: true })
     } catch {
       // Gone meanwhile, or not ours to remove: it is in nobody's way.
     }

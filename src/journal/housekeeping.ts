@@ -2,9 +2,7 @@
  * The lines of a log's own that fall due while it is written: `log.open`, seals, and what goes with them, rotation and
  * compression. Times are of the monotonic clock, in milliseconds.
  */
-import { dirname } from 'node:path'
 import { diag } from '@opentelemetry/api'
-import { syncFolderSync } from '../disk/durable.js'
 import type { Fields } from '../format/encode.js'
 import { Compressor } from './compress.js'
 import { plainArchives, type SegmentChain } from './segment-chain.js'
@@ -69,18 +67,33 @@ export class Housekeeping {
    * @returns whether there may be something to write, and more due
    */
   doDue(now: number, last: boolean): boolean {
-    const isRenewed = this.#syncer.isBroken && now >= this.#renewAt
-    const isFull = now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
-    const rotates = !last && (isRenewed || isFull)
+    const rotates = !last && now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
     if (this.#chain.isSealDue(now) || ((last || rotates) && this.#chain.isUnsealed)) {
-      this.#writer.line('log.seal', this.#chain.nextSeal())
-      this.#writer.drain()
-      this.#chain.noteSealed()
+      this.#seal()
       return true
     }
-    if (rotates) return this.#rotate(now, isRenewed)
+    if (rotates && this.#rotate(now)) return true
     if (!last) this.#armSealTimer(now)
     return false
+  }
+
+  /** Whether the live segment is to be finished because the disk refused to sync it. */
+  isRenewalDue(now: number): boolean {
+    return this.#syncer.isBroken && now >= this.#renewAt
+  }
+
+  /** Finishes the live segment and begins the next one, when the queue is empty. @throws when the file takes no seal */
+  renew(now: number): void {
+    this.#renewAt = now + this.#renewalMs
+    this.#renewalMs = Math.min(this.#renewalMs * 2, RENEWAL_MAX_MS)
+    if (this.#chain.isUnsealed) this.#seal()
+    this.#rotate(now)
+  }
+
+  #seal(): void {
+    this.#writer.line('log.seal', this.#chain.nextSeal())
+    this.#writer.drain()
+    this.#chain.noteSealed()
   }
 
   /** A sync succeeded: the next one that fails gets a new segment at once. */
@@ -98,14 +111,9 @@ export class Housekeeping {
     clearTimeout(this.#sealTimer)
   }
 
-  #rotate(now: number, isRenewed: boolean): boolean {
-    if (isRenewed) {
-      this.#renewAt = now + this.#renewalMs
-      this.#renewalMs = Math.min(this.#renewalMs * 2, RENEWAL_MAX_MS)
-    }
+  #rotate(now: number): boolean {
     try {
       const { archived, old, sha256 } = this.#chain.rotate(this.#writer.seq() + 1)
-      this.#syncFolder()
       this.#syncer.moveTo(this.#chain.live.fd, () => {
         old.close()
         this.#compressor?.add(archived, sha256)
@@ -117,15 +125,6 @@ export class Housekeeping {
     }
     this.openLine()
     return true
-  }
-
-  #syncFolder(): void {
-    if (this.#syncer.policy === 'no') return
-    try {
-      syncFolderSync(dirname(this.#file))
-    } catch (error) {
-      diag.error(`hivelog: the folder of ${this.#file} cannot be synced: ${(error as Error).message}`)
-    }
   }
 
   #armSealTimer(now: number): void {

@@ -12,11 +12,13 @@
  * in memory; beyond that events are lost, counted, and reported in a `log.gap` line as soon as one can be written.
  */
 import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { diag } from '@opentelemetry/api'
+import { removeDrafts } from '../disk/durable.js'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
 import { ArtifactStore } from './artifacts.js'
-import { NotDurableError } from './errors.js'
+import { LogOpenError, NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
 import { Housekeeping, type LineWriter } from './housekeeping.js'
 import { LineQueue } from './line-queue.js'
@@ -24,7 +26,15 @@ import { acquireLock, eventsLost, type Gap, HEARTBEAT_MS, type Lock, type Loss }
 import { Outage } from './outage.js'
 import { PoolWrite } from './pool-write.js'
 import type { SealOptions } from './seal.js'
-import { type Change, canonicalPath, type Left, type RotateOptions, SegmentChain } from './segment-chain.js'
+import {
+  type Change,
+  canonicalPath,
+  type Left,
+  plainArchives,
+  type Range,
+  type RotateOptions,
+  SegmentChain,
+} from './segment-chain.js'
 import { type WriteCalls, WriteError } from './segment-file.js'
 import { type Doubt, type FsyncPolicy, Syncer } from './syncer.js'
 import { Waiters } from './waiters.js'
@@ -177,13 +187,14 @@ export class Journal {
     } catch (error) {
       if (lock.inherited === undefined) lock.release()
       else lock.abandon(lock.inherited)
-      throw error
+      if (error instanceof LogOpenError) throw error
+      throw new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
     }
   }
 
   #keepHouse(): Housekeeping {
     const writer: LineWriter = {
-      seq: () => this.seq,
+      seq: () => (this.#inserted === undefined ? this.seq : this.#written - this.#shift + this.#inserted),
       line: (kind, fields) => this.#line(kind, fields),
       drain: () => this.#drain(),
       requestWrite: () => this.#writeIfTaken(),
@@ -483,6 +494,9 @@ export class Journal {
 
   #open(): void {
     const { torn } = this.#chain
+    // Nobody but the log's one writer compresses its segments.
+    for (const archived of plainArchives(this.file))
+      removeDrafts(dirname(archived), `${basename(archived)}.gz.`, 0)
     // One write with the lines that account for it, so that a crash right here leaves nothing unaccounted for.
     if (torn.isOpenEnded) {
       this.#queue.next.text('\n')
@@ -506,7 +520,7 @@ export class Journal {
     try {
       this.#collect()
       const now = clock()
-      this.#secure(now)
+      this.#secure(now, last)
       do this.#drain()
       while (this.#addDueLine(now, last))
       this.#recovered()
@@ -519,16 +533,24 @@ export class Journal {
   }
 
   /** Nothing is written to a log that is another's now, or to a file that is not the log's any more. */
-  #secure(now: number): void {
-    if (!this.#lock.isHeld() && !this.#lock.retake()) {
-      this.#goApart()
-      return
+  #secure(now: number, last: boolean): void {
+    if (!this.#lock.isHeld()) {
+      // It may have gone with its folder.
+      mkdirSync(dirname(this.path), { recursive: true })
+      if (!this.#lock.retake()) {
+        this.#goApart()
+        return
+      }
+      // Whoever held it in between may have written.
+      this.#lookAt = 0
     }
-    if (now >= this.#lookAt) {
+    // Who seals vouches for the file, so it looks first.
+    if (last || now >= this.#lookAt || this.#chain.isSealDue(now)) {
       this.#lookAt = now + LOOK_MS
       this.#change ??= this.#chain.look()
     }
     if (this.#change !== undefined) this.#leave(this.#change)
+    else if (this.#housekeeping.isRenewalDue(now)) this.#renew(now)
   }
 
   /** Looks at the file for those who are about to be told that their lines are on disk. */
@@ -539,15 +561,19 @@ export class Journal {
       this.#change ??= this.#chain.look(this.#pool.bytes)
       if (this.#change === undefined) return undefined
       setImmediate(() => this.#writeIfTaken())
-      const lostFrom = this.#chain.lostFrom(this.#change)
-      if (lostFrom === undefined) return undefined
+      const missing = this.#chain.missing(this.#change, this.#written - this.#shift)
+      if (missing === undefined) return undefined
       const error = new NotDurableError(`${this.path} ${this.#change.message}`)
-      this.#syncer.refuse(lostFrom + this.#shift, this.#written, error)
-      return { from: lostFrom + this.#shift, error }
+      this.#refuseLines(missing, error)
+      return { from: missing.from + this.#shift, error }
     } catch (error) {
       const cause = error as Error
       return { from, error: new NotDurableError(`${this.path} cannot be looked at: ${cause.message}`, cause) }
     }
+  }
+
+  #refuseLines({ from, to }: Range, error: NotDurableError): void {
+    this.#syncer.refuse(from + this.#shift, to + this.#shift, error)
   }
 
   /** Goes on in a new segment, before whose events stands what became of the one before. */
@@ -561,22 +587,27 @@ export class Journal {
       this.#putBack(waiting)
       throw error
     }
-    const { old, lostFrom } = left
+    const { old, missing } = left
     this.#change = undefined
     this.#unsynced = undefined
     const error = new NotDurableError(`${this.path} ${change.message}`)
     diag.error(`hivelog: ${error.message}; a new segment begins at seq ${written + 1}`)
-    if (lostFrom !== undefined) {
-      this.#syncer.refuse(lostFrom + this.#shift, this.#written, error)
-      this.#addGap({
-        lost: this.#eventsIn(lostFrom, written),
-        reason: `the log ${change.message}`,
-        from: lostFrom,
-        to: written,
-      })
+    if (missing !== undefined) {
+      this.#refuseLines(missing, error)
+      const lost = this.#eventsIn(missing.from, missing.to)
+      this.#addGap({ lost, reason: `the log ${change.message}`, ...missing })
     }
     this.#syncer.moveTo(this.#chain.live.fd, () => old.close())
-    this.#beginAgain(waiting, this.#shift)
+    this.#beginAgain(waiting, this.#shift, () => this.#housekeeping.openLine())
+  }
+
+  /** Goes on in a new segment, since it cannot be known what of the one before is on disk. */
+  #renew(now: number): void {
+    const waiting = this.#takeWaiting()
+    this.#beginAgain(waiting, this.#shift, () => {
+      this.#housekeeping.renew(now)
+      if (!this.#syncer.isBroken) this.#noteUnsynced(this.#chain.firstSeq - 1)
+    })
   }
 
   /**
@@ -603,7 +634,10 @@ export class Journal {
     this.#pool = new PoolWrite(chain)
     this.#housekeeping.stop()
     this.#housekeeping = this.#keepHouse()
-    this.artifacts.moveTo(apart, this.#beginAgain(waiting, this.#written))
+    this.artifacts.moveTo(
+      apart,
+      this.#beginAgain(waiting, this.#written, () => this.#housekeeping.openLine()),
+    )
   }
 
   /** Takes the lines that wait out of the queue; the one too of which only a part was written. */
@@ -622,23 +656,31 @@ export class Journal {
   }
 
   /**
-   * Puts the opening of a new file, and gaps, before the lines that wait, whose `seq` moves up by that.
+   * Puts what `begin` writes, the opening of a new file, and gaps before the lines that wait, whose `seq` moves up.
    * @param waiting taken from the queue
    * @param shift by which `seq` is less than the ticket at the start of the new file
    * @returns the artifacts that the lines name
    */
-  #beginAgain(waiting: readonly Buffer[], shift: number): Set<string> {
+  #beginAgain(waiting: readonly Buffer[], shift: number, begin: () => void): Set<string> {
     const from = this.#written + 1 - this.#shift
     const own = new Map(this.#own.map(({ seq, lost }) => [seq, lost]))
     this.#own = []
     this.#ownSeqs = this.#ownSeqs.filter((seq) => seq < from)
     this.#shift = shift
     this.#inserted = 0
-    this.#housekeeping.openLine()
-    for (const gap of this.#gaps.splice(0)) this.#line('log.gap', { ...gap }, gap.lost)
-    this.#shift -= this.#inserted
-    this.#inserted = undefined
-    const refs = new Set<string>()
+    try {
+      begin()
+      for (const gap of this.#gaps.splice(0)) this.#line('log.gap', { ...gap }, gap.lost)
+    } finally {
+      this.#shift -= this.#inserted
+      this.#inserted = undefined
+      this.#requeue(waiting, from, own)
+    }
+    return refsIn(waiting)
+  }
+
+  /** Queues lines again under the `seq` that they have now; the first of them had `from`. */
+  #requeue(waiting: readonly Buffer[], from: number, own: ReadonlyMap<number, number>): void {
     for (const [index, line] of waiting.entries()) {
       const ticket = this.#written + 1 + index
       const seq = ticket - this.#shift
@@ -648,13 +690,10 @@ export class Journal {
         const reason = 'a line about a file that was left before it could be written'
         encodeLine(this.#queue.next, Date.now(), 'log.gap', { lost: 0, reason }, seq, this.#tail, undefined)
       } else {
-        const text = line.toString('utf8')
-        for (const [, ref] of text.matchAll(REF)) refs.add(ref as string)
-        this.#queue.next.text(`${withSeq(text, from + index, seq)}\n`)
+        this.#queue.next.text(`${withSeq(line.toString('utf8'), from + index, seq)}\n`)
       }
       this.#queue.push(ticket)
     }
-    return refs
   }
 
   /** While the file takes nothing, writing is tried when the outage says so. */
@@ -750,6 +789,10 @@ export class Journal {
 const OF_A_FILE = /^\{"ts":-?\d+,"kind":"log\.(open|seal|changed)"/
 const OF_A_FILE_BYTES = 64
 const REF = /"ref":"([0-9a-f]{64})"/g
+
+/** The artifacts that lines name. */
+const refsIn = (lines: readonly Buffer[]): Set<string> =>
+  new Set(lines.flatMap((line) => [...line.toString('latin1').matchAll(REF)].map(([, ref]) => ref as string)))
 
 /** A line with another `seq`, the last one in it: what an event's own fields hold comes before. */
 function withSeq(line: string, from: number, to: number): string {

@@ -29,7 +29,6 @@ import { type Adopted, type FirstLine, lastSeal, looseEnd, readFirstLine, type T
 import { type Archive, archiveChunks, readArchive } from './archive.js'
 import { LogOpenError } from './errors.js'
 import { readState } from './recovery.js'
-import type { Expected } from './running-hash.js'
 import { Sealer, type SealOptions } from './seal.js'
 import { SegmentFile, type WriteCalls } from './segment-file.js'
 
@@ -68,8 +67,14 @@ export interface Left {
   old: SegmentFile
   /** Path under which it lies now; `undefined` when it is not there. */
   archived: string | undefined
-  /** First `seq` that is not in it any more; `undefined` when it has all its lines. */
-  lostFrom: number | undefined
+  /** Lines that are not in it any more; `undefined` when it has them all. */
+  missing: Range | undefined
+}
+
+/** Of `seq`, both ends included. */
+export interface Range {
+  from: number
+  to: number
 }
 
 /** A file of this size or less is hashed at the opening; a larger one in the background. */
@@ -104,7 +109,7 @@ export class SegmentChain {
   /**
    * Opens the live segment of the log `file`, which must be locked.
    * @param fence whether a writer that cannot be seen to be dead may still write to the live file: it is left to it
-   * @throws {LogOpenError}
+   * @throws {LogOpenError} when it is no log, and what the file system says
    */
   constructor(file: string, seal: SealOptions, rotate: RotateOptions, calls?: WriteCalls, fence = false) {
     this.file = file
@@ -128,7 +133,7 @@ export class SegmentChain {
     const { expected, adopted } = state.isBegun
       ? lastSeal(file, size, this.#trust())
       : { expected: undefined, adopted: undefined }
-    this.live = openSegment(file, calls, () => expected)
+    this.live = new SegmentFile(file, calls, () => expected)
     try {
       if (this.live.size !== size) throw new Error('somebody else writes to it')
       this.torn = { bytes: state.tornBytes, isOpenEnded: state.isOpenEnded }
@@ -145,8 +150,7 @@ export class SegmentChain {
       if (state.isBegun) this.#goOn(adopted, fence)
     } catch (error) {
       this.live.close()
-      if (error instanceof LogOpenError) throw error
-      throw new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
+      throw error
     }
   }
 
@@ -189,13 +193,14 @@ export class SegmentChain {
   /** When the 60 seconds (or as configured) of the oldest unsealed line end; `undefined` if all is sealed. */
   get sealDeadline(): number | undefined {
     if (this.#firstUnsealedAt === undefined) return undefined
-    return this.#mustSeal ? this.#firstUnsealedAt : this.#firstUnsealedAt + this.#sealer.everyMs
+    return this.#firstUnsealedAt + (this.#mustSeal ? 0 : this.#sealer.everyMs)
   }
 
   /** Whether a seal is to be written now. One that would first have to read the old file in waits for that. */
   isSealDue(now: number): boolean {
     if (this.sealDeadline === undefined || !this.live.hash.isCurrent) return false
-    return this.live.size - this.#sealedBytes >= this.#sealer.everyBytes || now >= this.sealDeadline
+    const isBig = this.live.size - this.#sealedBytes >= this.#sealer.everyBytes
+    return this.#mustSeal || isBig || now >= this.sealDeadline
   }
 
   get isUnsealed(): boolean {
@@ -262,7 +267,7 @@ export class SegmentChain {
     this.#identify()
     renameSync(this.file, archived)
     try {
-      this.#begin(openSegment(this.file, this.#calls), nextSeq, prev)
+      this.#begin(new SegmentFile(this.file, this.#calls), nextSeq, prev)
     } catch (error) {
       renameSync(archived, this.file)
       throw error
@@ -279,9 +284,10 @@ export class SegmentChain {
     const { live } = this
     const stat = statSync(this.file, { throwIfNoEntry: false })
     if (stat === undefined || stat.ino !== live.inode || stat.dev !== live.device) {
-      if (!live.isNamed) return { what: 'removed', message: 'was removed while it was written' }
-      if (stat === undefined) return { what: 'moved', message: 'was moved away while it was written' }
-      return { what: 'replaced', message: 'was replaced by another file while it was written' }
+      if (stat !== undefined)
+        return { what: 'replaced', message: 'was replaced by another file while it was written' }
+      if (live.isNamed) return { what: 'moved', message: 'was moved away while it was written' }
+      return { what: 'removed', message: 'was removed while it was written' }
     }
     const size = { expected: live.size, found: stat.size }
     const sizes = `it has ${stat.size} bytes instead of ${live.size}`
@@ -299,10 +305,15 @@ export class SegmentChain {
     return this.#firstSeq
   }
 
-  /** First `seq` that is not in the live segment any more after a change; `undefined` when it has all its lines. */
-  lostFrom({ what }: Change): number | undefined {
-    if (what === 'cut') return lastSeqIn(this.file, this.#firstSeq) + 1
-    return what === 'grown' || what === 'content' ? undefined : this.#firstSeq
+  /**
+   * The lines that are not in the live segment any more after a change; `undefined` when it has them all.
+   * @param written `seq` of the last line that was written to it
+   */
+  missing({ what }: Change, written: number): Range | undefined {
+    if (what === 'grown' || what === 'content') return undefined
+    const range =
+      what === 'cut' ? holeIn(this.file, this.#firstSeq, written) : { from: this.#firstSeq, to: written }
+    return range.to < range.from ? undefined : range
   }
 
   /**
@@ -322,11 +333,11 @@ export class SegmentChain {
     if (sha256 !== undefined) prev.sha256 = sha256
     mkdirSync(dirname(this.file), { recursive: true })
     this.#identify()
-    const lostFrom = change && this.lostFrom(change)
+    const missing = change && this.missing(change, nextSeq - 1)
     let archived: string | undefined
     if (change === undefined || IS_THERE.has(change.what)) archived = this.#putAside(name)
     else if (change.what === 'replaced' && sizeOf(this.file) !== 0) this.#putAside(undefined)
-    this.#begin(openSegment(this.file, this.#calls), nextSeq, prev)
+    this.#begin(new SegmentFile(this.file, this.#calls), nextSeq, prev)
     if (change !== undefined) {
       this.#changed = {
         file: archived === undefined ? undefined : basename(archived),
@@ -335,7 +346,7 @@ export class SegmentChain {
         found: change.found,
       }
     }
-    return { old, archived, lostFrom }
+    return { old, archived, missing }
   }
 
   /** Gives the file at the log's path another name: this one if it is free. */
@@ -415,20 +426,24 @@ function firstLineOf(file: string): FirstLine | undefined {
   }
 }
 
-/** `seq` of the last whole line of a file; of its lines that carry none, by their number. */
-function lastSeqIn(file: string, firstSeq: number): number {
+/**
+ * The lines that were cut out of a file: those at its end, or, when it was written on after it was cut, those before the
+ * unbroken run of lines at its end.
+ */
+function holeIn(file: string, firstSeq: number, written: number): Range {
+  let to = written
   const fd = openSync(file, 'r')
   try {
     for (const line of linesBackward(fd, sizeOf(file))) {
-      if (!line.terminated) continue
-      const decoded = decodeLine(line.bytes)
-      const seq = 'event' in decoded ? ownSeq(decoded.event) : undefined
-      if (seq !== undefined) return seq
+      const decoded = line.terminated ? decodeLine(line.bytes) : undefined
+      const seq = decoded !== undefined && 'event' in decoded ? ownSeq(decoded.event) : undefined
+      if (seq === to) to--
+      else if (seq !== undefined) return { from: seq + 1, to }
     }
-    return firstSeq - 1
   } finally {
     closeSync(fd)
   }
+  return { from: firstSeq, to }
 }
 
 /** The one path of a log, however it was written: relative, or through a symbolic link. Creates its folder. */
@@ -459,16 +474,4 @@ export function plainArchives(file: string): string[] {
   return archivedSegments(file)
     .filter(({ gzip }) => !gzip)
     .map(({ file: archived }) => archived)
-}
-
-function openSegment(
-  file: string,
-  calls: WriteCalls | undefined,
-  expectedOf?: (size: number) => Expected | undefined,
-): SegmentFile {
-  try {
-    return new SegmentFile(file, calls, expectedOf)
-  } catch (error) {
-    throw new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
-  }
 }
