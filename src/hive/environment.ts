@@ -1,8 +1,9 @@
 /** The environment variables through which a process tells a child process which agent of which hive it is. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { type Context, diag, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
+import { shown } from '../format/options.js'
 import type { HiveCore } from './core.js'
 
 export interface InheritedAgent {
@@ -71,6 +72,12 @@ export function inheritedAgent(): InheritedAgent | undefined {
 
 /** The context that `TRACEPARENT` names (OpenTelemetry specification, environment carriers), else the root. */
 export function inheritedContext(): Context {
-  const parsed = parseTraceParent(process.env.TRACEPARENT ?? '')
+  const given = process.env.TRACEPARENT
+  const parsed = parseTraceParent(given ?? '')
+  if (given && parsed === null) {
+    diag.warn(
+      `hivelog: TRACEPARENT: ${shown(given)} is no trace context of W3C; spans begin traces of their own`,
+    )
+  }
   return parsed === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { ...parsed, isRemote: true })
 }

@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import { diag } from '@opentelemetry/api'
 import type { Fields } from '../format/encode.js'
 import { FORMAT_VERSION } from '../format/kinds.js'
+import { timerMs } from '../format/options.js'
 import { VERSION } from '../version.js'
 import { Compressor } from './compress.js'
 import { plainArchives, type SegmentChain, syncFolder } from './segment-chain.js'
@@ -135,7 +136,7 @@ export class Housekeeping {
         this.#sealTimer = undefined
         this.#writer.requestWrite()
       },
-      Math.max(deadline - now, 10),
+      timerMs(Math.max(deadline - now, 10)),
     ).unref()
   }
 }

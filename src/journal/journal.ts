@@ -13,12 +13,14 @@
  */
 import { diag } from '@opentelemetry/api'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
+import { checkOptions } from '../format/options.js'
 import { ArtifactStore } from './artifacts.js'
 import { NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
 import { Housekeeping, type LineWriter } from './housekeeping.js'
 import { LineQueue } from './line-queue.js'
 import { acquireLock, eventsLost, HEARTBEAT_MS, type Lock, type Loss } from './lock.js'
+import { JOURNAL_RULES } from './options.js'
 import { Outage } from './outage.js'
 import { PoolWrite } from './pool-write.js'
 import type { SealOptions } from './seal.js'
@@ -42,7 +44,7 @@ export interface JournalOptions {
   calls?: WriteCalls
 }
 
-const DEFAULT_MAX_BUFFER = 16 * 1024 * 1024
+export const DEFAULT_MAX_BUFFER = 16 * 1024 * 1024
 /** Queued bytes at which the recording call itself writes. */
 const HIGH_WATER = 1024 * 1024
 /** How long a turn of the event loop may last before the recording call itself writes: half of the 50 ms promised. */
@@ -91,6 +93,7 @@ export class Journal {
    * @throws {LogOpenError} when it cannot be opened or is no log
    */
   constructor(options: JournalOptions) {
+    checkOptions('Journal', options, JOURNAL_RULES)
     this.file = canonicalPath(options.file)
     this.#tail = encodeTail({ session: options.session })
     this.#maxBuffer = options.maxBufferBytes ?? DEFAULT_MAX_BUFFER
@@ -203,6 +206,12 @@ export class Journal {
     this.#scheduledAt = now
     if (!this.#pool.isBusy && this.#outage.mayTry(now)) this.#write()
     else this.#collect()
+  }
+
+  /** Syncs at least as `policy` says from now on. */
+  tighten(policy: FsyncPolicy): void {
+    this.#syncer.tighten(policy)
+    if (policy !== 'no') this.artifacts.syncFromNow()
   }
 
   /** Resolves when everything recorded so far is written, and synced unless the policy is `no`. */

@@ -15,7 +15,7 @@ export type FsyncPolicy = 'always' | 'everysec' | 'no'
 const EVERYSEC_MS = 1000
 
 export class Syncer {
-  readonly policy: FsyncPolicy
+  policy: FsyncPolicy
   #sync: NonNullable<WriteCalls['fdatasync']>
   #onIdle: () => void
   #onError: (error: Error) => void
@@ -50,6 +50,12 @@ export class Syncer {
     this.#syncedSeq = seq
     this.#onIdle = onIdle
     this.#onError = onError
+  }
+
+  /** Follows a stricter policy from now on; what was written before is synced too. */
+  tighten(policy: FsyncPolicy): void {
+    this.policy = policy
+    if (policy !== 'no' && this.#writtenSeq > this.#syncedSeq) this.#start()
   }
 
   /** Whether a sync runs; a write to the file at this time may have to wait for it in the kernel. */
