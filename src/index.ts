@@ -91,6 +91,7 @@ export {
   type KnownEvent,
   type KnownKind,
 } from './format/kinds.js'
+export { OptionsError } from './format/options.js'
 export { type CommitOptions, type CommitReport, commitLog } from './git/commit.js'
 export { CommitError, type CommitErrorCode } from './git/errors.js'
 export type { CommitBatch, CommitMessage } from './git/message.js'
@@ -116,7 +117,13 @@ export type {
   WaitInput,
 } from './hive/inputs.js'
 export { type HiveOptions, startHive } from './hive/start-hive.js'
-export { type LockHolder, LogLockedError, LogOpenError, NotDurableError } from './journal/errors.js'
+export {
+  type LockHolder,
+  LogLockedError,
+  LogOpenError,
+  NotDurableError,
+  OptionsConflictError,
+} from './journal/errors.js'
 export type { SealOptions } from './journal/seal.js'
 export type { RotateOptions } from './journal/segment-chain.js'
 export type { FsyncPolicy } from './journal/syncer.js'

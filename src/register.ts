@@ -30,10 +30,10 @@ function main(): void {
 /** The application must run even where its log cannot. */
 function start(): ReturnType<typeof startRegistered> {
   try {
-    return startRegistered({})
+    return startRegistered({}, 'hivelog/register')
   } catch (error) {
     diag.error(`hivelog: nothing is recorded in a file: ${(error as Error).message}`)
-    return startRegistered({ file: false })
+    return startRegistered({ file: false }, 'hivelog/register')
   }
 }
 

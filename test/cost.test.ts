@@ -260,8 +260,9 @@ test('bad use throws, and says what is known', async () => {
   await assert.rejects(costReport('none.jsonl'), /cannot read none.jsonl: there is no such file/)
   const by = 'colour' as CostBy
   await assert.rejects(costReport('x', { by }), {
-    name: 'TypeError',
-    message: /by must be one of agent, model, /,
+    name: 'OptionsError',
+    message:
+      "costReport: by: 'colour' is not possible; use 'agent', 'model', 'provider', 'task', 'decision', 'session', 'hour' or 'day'",
   })
   const prices = { m: { inputPerMTok: -1, outputPerMTok: 0 } }
   await assert.rejects(costReport('x', { prices }), {

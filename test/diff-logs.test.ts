@@ -330,8 +330,14 @@ test('past maxEvents nothing is compared, and the result says so', async (t) => 
 test('options out of range and files that cannot be read are errors', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   new LogWriter(file)
-  await assert.rejects(diffLogs(file, file, { context: -1 }), /context must be a whole number from 0 to 1000/)
-  await assert.rejects(diffLogs(file, file, { maxEvents: 0 }), /maxEvents must be a whole number from 1/)
+  await assert.rejects(
+    diffLogs(file, file, { context: -1 }),
+    /context: -1 is not possible; use a whole number of rows from 0 to 1000/,
+  )
+  await assert.rejects(
+    diffLogs(file, file, { maxEvents: 0 }),
+    /maxEvents: 0 is not possible; use a whole number of events from 1/,
+  )
   await assert.rejects(diffLogs('-', '-'), /only one of two logs can be standard input/)
   await assert.rejects(diffLogs(file, `${file}.none`), /there is no such file/)
 })

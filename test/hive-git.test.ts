@@ -255,11 +255,16 @@ test('without a file there is nothing to commit, and it is said', async (t) => {
   assert.deepEqual(told, ['hivelog: the option git does nothing in a hive without a file'])
 })
 
-test('options that mean nothing are as if not given', async (t) => {
+test('times that cannot be are refused; one that no timer can wait for is one that never comes', async (t) => {
   const repo = tempRepo(t)
-  for (const everyMs of [Number.NaN, -1, 0, 2 ** 40, 'x']) {
-    const { hive } = tempHive(t, { file: repo.path('hive.jsonl'), git: { everyMs: everyMs as number } })
-    await hive.shutdown()
+  const file = repo.path('hive.jsonl')
+  for (const everyMs of [Number.NaN, -1, 0, 'x']) {
+    assert.throws(() => tempHive(t, { file, git: { everyMs: everyMs as number } }), { name: 'OptionsError' })
   }
-  assert.equal(repo.commits().length, 5)
+  const { hive } = tempHive(t, {
+    file,
+    git: { everyMs: 2 ** 40, shutdownTimeoutMs: Infinity, timeoutMs: Infinity },
+  })
+  await hive.shutdown()
+  assert.equal(repo.commits().length, 1)
 })

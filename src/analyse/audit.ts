@@ -1,5 +1,7 @@
 /** Who asked for what, who decided, and what in that is wrong: the audit of a hive, in one pass over its logs. */
+
 import type { Fields } from '../format/fields.js'
+import { checkOptions } from '../format/options.js'
 import type { LogEntry } from '../read/items.js'
 import { AgentNames } from './audit/agents.js'
 import { OpenCase } from './audit/case.js'
@@ -13,6 +15,7 @@ import type {
   AuditTrail,
 } from './audit/report.js'
 import { jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
+import { AUDIT_RULES } from './options.js'
 import { tallyLogs } from './reading.js'
 
 const LIMIT = 30_000
@@ -32,6 +35,7 @@ export async function auditTrail(
   files: string | readonly string[],
   options: AuditOptions = {},
 ): Promise<AuditTrail> {
+  checkOptions('auditTrail', options, AUDIT_RULES)
   const audit = new Audit(options)
   const list = typeof files === 'string' ? [files] : [...files]
   const tally = await tallyLogs(list, audit)

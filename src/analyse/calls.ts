@@ -1,13 +1,16 @@
 /** Which external APIs were called, how often, with what result, and how long that took. */
+
 import type { Fields } from '../format/fields.js'
+import { checkOptions } from '../format/options.js'
 import type { LogEntry } from '../read/items.js'
 import { keyOf, msOf } from './bounded.js'
 import { PeakMinute } from './calls/peak.js'
+import { type CALL_KEYS, CALL_RULES } from './options.js'
 import { Durations } from './quantiles.js'
 import { type LogTally, tallyLogs } from './reading.js'
 
 /** What calls are grouped by. `tool` is about the tools that ran instead: the `tool` events, by name. */
-export type CallBy = 'host' | 'path' | 'agent' | 'status' | 'tool'
+export type CallBy = (typeof CALL_KEYS)[number]
 
 export interface CallTimes {
   /** Calls whose duration can be used. */
@@ -73,6 +76,7 @@ export interface CallOptions {
  * @throws when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function callReport(file: string, options: CallOptions = {}): Promise<CallReport> {
+  checkOptions('callReport', options, CALL_RULES)
   const calls = new Calls(options)
   const tally = await tallyLogs([file], calls)
   return { file, ...tally, ...calls.report() }

@@ -1,7 +1,9 @@
 /** Finds what went wrong in a hive without anyone logging an error. */
+import { checkOptions } from '../format/options.js'
 import { logBatches } from '../read/read.js'
 import { Checker, type CheckReport } from './check/checker.js'
 import { type RuleSettings, Settings } from './check/settings.js'
+import { CHECK_OPTION_RULES } from './options.js'
 
 export interface CheckOptions {
   /**
@@ -33,6 +35,7 @@ const MAX_FINDINGS = 1000
  * @throws {CheckConfigError} when a setting cannot be; an `Error` when the file cannot be read
  */
 export async function checkLog(file: string, options: CheckOptions = {}): Promise<CheckReport> {
+  checkOptions('checkLog', options, CHECK_OPTION_RULES)
   const settings = new Settings()
   settings.apply(options.rules ?? {}, 'rules')
   return checkWith(file, settings, options)

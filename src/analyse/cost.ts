@@ -1,5 +1,7 @@
 /** What a hive's model calls used and cost, from its `usage` events: by agent, model, task, decision, hour and more. */
+
 import { type HiveEvent, isKind } from '../format/kinds.js'
+import { checkOptions } from '../format/options.js'
 import { isMalformed } from '../read/items.js'
 import { logBatches } from '../read/read.js'
 import { Catalogue } from './cost/catalogue.js'
@@ -13,8 +15,9 @@ import {
 } from './cost/prices.js'
 import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
 import { LocalTime, localZone } from './cost/time.js'
+import { COST_KEYS, COST_RULES } from './options.js'
 
-export const COST_KEYS = ['agent', 'model', 'provider', 'task', 'decision', 'session', 'hour', 'day'] as const
+export { COST_KEYS } from './options.js'
 
 /** What costs are broken down by. Hours and days are those of local time. */
 export type CostBy = (typeof COST_KEYS)[number]
@@ -87,6 +90,7 @@ export async function costReport(
   file: string | readonly string[],
   options: CostOptions = {},
 ): Promise<CostReport> {
+  checkOptions('costReport', options, COST_RULES)
   const files = typeof file === 'string' ? [file] : [...file]
   const cost = new Cost(options)
   for (const name of files) {

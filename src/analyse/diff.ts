@@ -1,4 +1,5 @@
 /** Compares two runs of the same task: where they part, agent by agent, and what only one of them has. */
+import { checkOptions } from '../format/options.js'
 import { matchAgents, type Renames } from './diff/agents.js'
 import { type Analysis, analyse, type Parting } from './diff/analysis.js'
 import { type Found, placesOf } from './diff/places.js'
@@ -7,8 +8,8 @@ import type { DiffOptions, DiffSide, Divergence, EventPlace, FieldDiff, LogDiff 
 import { type PositionRows, rowsAround } from './diff/rows.js'
 import type { DiffSides, SideName } from './diff/sides.js'
 import { spooled } from './diff/spool.js'
+import { DIFF_RULES } from './options.js'
 
-const MAX_CONTEXT = 1000
 const MAX_EVENTS = 500_000
 
 /**
@@ -33,11 +34,8 @@ const MAX_EVENTS = 500_000
  * @throws when a file cannot be read, both are `-`, or an option is out of range
  */
 export async function diffLogs(a: string, b: string, options: DiffOptions = {}): Promise<LogDiff> {
+  checkOptions('diffLogs', options, DIFF_RULES)
   const { context = 3, maxEvents = MAX_EVENTS } = options
-  if (!Number.isInteger(context) || context < 0 || context > MAX_CONTEXT)
-    throw new RangeError(`context must be a whole number from 0 to ${MAX_CONTEXT}`)
-  if (!Number.isInteger(maxEvents) || maxEvents < 1)
-    throw new RangeError('maxEvents must be a whole number from 1')
   if (a === '-' && b === '-') throw new Error('only one of two logs can be standard input (-)')
   const inputs = [await spooled(a), await spooled(b)] as const
   try {

@@ -1,6 +1,8 @@
 /** The state of a hive at any event of its log. */
+import { checkOptions } from '../format/options.js'
 import { isMalformed, type LogItem } from '../read/items.js'
 import { logBatches } from '../read/read.js'
+import { REPLAY_RULES, VISIT_RULES } from './options.js'
 import { type Target, walk } from './side-index/walk.js'
 import type { StateChange } from './state/changes.js'
 import { StateReducer } from './state/reducer.js'
@@ -29,6 +31,7 @@ export interface ReplayOptions {
  * @throws when the file is missing, a directory, or must not be read
  */
 export async function replay(file: string, options: ReplayOptions = {}): Promise<HiveState> {
+  checkOptions('replay', options, REPLAY_RULES)
   const { at, time, index = true, indexSpacing, onProgress } = options
   const until = { ...(at !== undefined && { seq: at }), ...(time !== undefined && { time }) }
   if (file === '-') return (await walkInput(until, new StateReducer())).state()
@@ -67,6 +70,7 @@ export async function visitLog(
   options: VisitOptions,
   visit: (step: Step) => Promise<boolean>,
 ): Promise<void> {
+  checkOptions('visitLog', options, VISIT_RULES)
   const { from = { seq: 0 }, to = {}, index = true } = options
   const { seq = Infinity, time = Infinity } = from
   let changes: StateChange[] = []

@@ -1,13 +1,16 @@
 /** Contention: what agents waited for, who held it, and how long that took in total. */
+
 import type { Fields } from '../format/fields.js'
+import { checkOptions } from '../format/options.js'
 import type { LogEntry } from '../read/items.js'
 import { keyOf, msOf } from './bounded.js'
+import { type WAIT_KEYS, WAIT_RULES } from './options.js'
 import { Durations } from './quantiles.js'
 import { type LogTally, tallyLogs } from './reading.js'
 import { type MutualWait, MutualWaits, type Wait } from './waits/mutual.js'
 
 /** What waits are grouped by. `pair`: who waited, and who held. */
-export type WaitBy = 'resource' | 'agent' | 'holder' | 'pair'
+export type WaitBy = (typeof WAIT_KEYS)[number]
 
 /** One wait, and the line that tells of it. */
 export interface WaitPlace {
@@ -73,6 +76,7 @@ export interface WaitOptions {
  * @throws when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function waitReport(file: string, options: WaitOptions = {}): Promise<WaitReport> {
+  checkOptions('waitReport', options, WAIT_RULES)
   const waits = new Waits(options)
   const tally = await tallyLogs([file], waits)
   return { file, ...tally, ...waits.report() }

@@ -1,12 +1,15 @@
 /** Sends the spans of a log to a trace backend, request by request. */
+
 import type { ExportResult } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { checkOptions } from '../format/options.js'
 import type { OtlpOptions } from '../otel/provider.js'
 import { AbsentSpans } from './absent-spans.js'
 import { Chunks } from './chunks.js'
 import type { RebuiltSpan } from './open-span.js'
+import { EXPORT_RULES } from './options.js'
 import { type RebuildOptions, type RebuildReport, spanBatches } from './rebuild-spans.js'
 import type { QueryOptions } from './stored-spans.js'
 
@@ -52,6 +55,7 @@ export async function exportLog(
   file: string | readonly string[],
   options: ExportOptions = {},
 ): Promise<ExportReport> {
+  checkOptions('exportLog', options, EXPORT_RULES)
   const exporter = options.exporter ?? new OTLPTraceExporter({ ...options.otlp })
   const { missingIn } = options
   const absent = missingIn === undefined ? undefined : new AbsentSpans(missingIn)

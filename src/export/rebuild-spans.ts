@@ -1,4 +1,5 @@
 /** The spans of a log, read from its file: all of them, or those of a session, a trace or a range of lines. */
+
 import {
   defaultResource,
   detectResources,
@@ -8,10 +9,12 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { checkOptions } from '../format/options.js'
 import { ATTR } from '../otel/span-mapping.js'
 import { isMalformed } from '../read/items.js'
 import { logBatches } from '../read/read.js'
 import type { RebuiltSpan } from './open-span.js'
+import { REBUILD_RULES } from './options.js'
 import { SpanRebuilder } from './rebuild.js'
 
 export interface RebuildOptions {
@@ -51,9 +54,17 @@ export interface RebuildReport {
  *
  * @throws when the file is missing, a directory, or must not be read
  */
-export async function* rebuildSpans(
+export function rebuildSpans(
   file: string | readonly string[],
   options: RebuildOptions = {},
+): AsyncGenerator<ReadableSpan, RebuildReport> {
+  checkOptions('rebuildSpans', options, REBUILD_RULES)
+  return eachSpan(file, options)
+}
+
+async function* eachSpan(
+  file: string | readonly string[],
+  options: RebuildOptions,
 ): AsyncGenerator<ReadableSpan, RebuildReport> {
   const batches = spanBatches(file, options)
   for (;;) {

@@ -7,13 +7,16 @@
  * before, not after: a process that dies in between leaves the log staged, which does no harm, and never an index
  * that would undo the commit.
  */
+
 import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { checkOptions } from '../format/options.js'
 import { Backoff } from './backoff.js'
 import { Blobs } from './blobs.js'
 import { CommitError } from './errors.js'
 import { lastArchived, logEntries } from './log-entries.js'
 import { type CommitMessage, messageOf, oneLine, withTrailers } from './message.js'
+import { COMMIT_RULES } from './options.js'
 import {
   findRepository,
   type Head,
@@ -91,6 +94,7 @@ export interface CommitReport {
  * @throws {CommitError} with a `code` and one line that says what to do; the repository is then as it was
  */
 export async function commitLog(file: string, options: CommitOptions = {}): Promise<CommitReport> {
+  checkOptions('commitLog', options, COMMIT_RULES)
   return new LogCommitter(file, options, false).commit(options.signal)
 }
 

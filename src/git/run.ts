@@ -2,10 +2,12 @@
  * Runs the git command: no shell, no prompt, no pager, words in English, and nothing inherited that points at another
  * repository (a hive that is started from a git hook inherits `GIT_DIR`, for one).
  */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { timerMs } from '../format/options.js'
 import { atExit } from './at-exit.js'
 import { CommitError, commitError, NO_GIT } from './errors.js'
 
@@ -119,7 +121,7 @@ export class Git {
         signal?.removeEventListener('abort', done)
         resolve()
       }
-      const timer = setTimeout(done, ms)
+      const timer = setTimeout(done, timerMs(ms))
       if (background) timer.unref()
       signal?.addEventListener('abort', done)
     })
@@ -140,7 +142,10 @@ class Limit {
   constructor(child: ChildProcess, { timeoutMs, signal, background }: GitContext, args: readonly string[]) {
     this.#child = child
     this.#signal = signal
-    this.#timer = setTimeout(() => this.#stop(`git ${args[0]} took longer than ${timeoutMs} ms`), timeoutMs)
+    this.#timer = setTimeout(
+      () => this.#stop(`git ${args[0]} took longer than ${timeoutMs} ms`),
+      timerMs(timeoutMs),
+    )
     if (background) this.#timer.unref()
     signal?.addEventListener('abort', this.#onAbort)
     this.#forgetExit = atExit(() => killGroup(child, 'SIGTERM'))

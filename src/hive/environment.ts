@@ -1,7 +1,9 @@
 /** The environment variables through which a process tells a child process which agent of which hive it is. */
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { type Context, diag, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
+import { shown } from '../format/options.js'
 import type { HiveCore } from './core.js'
 
 export interface InheritedAgent {
@@ -25,14 +27,41 @@ export function childEnvironment(
   return env
 }
 
-/** `<log>.agents/<agent id>.jsonl`, with characters that a file name cannot hold percent-encoded. */
-function childLog(file: string, agentId: string): string {
+/** `<log>.agents/<agent id>.jsonl`. */
+const childLog = (file: string, agentId: string): string =>
+  join(`${file}.agents`, `${childLogName(agentId)}.jsonl`)
+
+/** Leaves room for what lies beside a log, within the 255 bytes that a name may have. */
+const MAX_NAME = 200
+/** Another log of that name has such files beside it. */
+const TAKEN = /\.(\d{12,}|apart-[0-9a-f]{8})$/
+const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
+
+/**
+ * The agent's id as the name of its log, without `.jsonl`: as it is where a file may be called so, with other
+ * characters percent-encoded. No two ids share a name. One that would be too long, or another's, ends in `+` and a
+ * hash of the whole id: `+` itself is always encoded.
+ */
+export function childLogName(agentId: string, platform: string = process.platform): string {
   // A surrogate without its other half has no percent-encoding.
   const whole = agentId.replace(/\p{Surrogate}/gu, '\ufffd')
-  const name = encodeURIComponent(whole)
-    .replace(/^\.+/, (dots) => '%2E'.repeat(dots.length))
-    .slice(0, 200)
-  return join(`${file}.agents`, `${name}.jsonl`)
+  let name = encodeURIComponent(whole).replace(/^\.+/, (dots) => '%2E'.repeat(dots.length))
+  if (platform === 'win32') {
+    if (RESERVED.test(name)) name = `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`
+    name = name.replaceAll('*', '%2A')
+  }
+  // These file systems take `Coder` and `coder` for the same.
+  const isCaseless = platform === 'win32' || platform === 'darwin'
+  const isPlain =
+    name !== '' &&
+    whole === agentId &&
+    name.length <= MAX_NAME &&
+    !TAKEN.test(name) &&
+    !(isCaseless && /[A-Z]/.test(agentId))
+  if (isPlain) return name
+  // Each surrogate counts, which UTF-8 would not tell apart.
+  const hash = createHash('sha256').update(Buffer.from(agentId, 'utf16le')).digest('hex').slice(0, 16)
+  return `${name.slice(0, MAX_NAME - hash.length - 1)}+${hash}`
 }
 
 /** The agent that this process is, if the environment says so. */
@@ -43,6 +72,12 @@ export function inheritedAgent(): InheritedAgent | undefined {
 
 /** The context that `TRACEPARENT` names (OpenTelemetry specification, environment carriers), else the root. */
 export function inheritedContext(): Context {
-  const parsed = parseTraceParent(process.env.TRACEPARENT ?? '')
+  const given = process.env.TRACEPARENT
+  const parsed = parseTraceParent(given ?? '')
+  if (given && parsed === null) {
+    diag.warn(
+      `hivelog: TRACEPARENT: ${shown(given)} is no trace context of W3C; spans begin traces of their own`,
+    )
+  }
   return parsed === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { ...parsed, isRemote: true })
 }

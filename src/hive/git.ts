@@ -1,5 +1,7 @@
 /** Has a hive's log committed now and then, beside its recording and never in its way. */
+
 import { diag } from '@opentelemetry/api'
+import { LONGEST_TIMER_MS, timerMs } from '../format/options.js'
 import type { CommitOptions, CommitReport, LogCommitter } from '../git/commit.js'
 import { CommitError } from '../git/errors.js'
 
@@ -27,7 +29,6 @@ const EVERY_MS = 60_000
 const SHUTDOWN_MS = 10_000
 /** How long a git that was killed is waited for. */
 const KILLED_MS = 1_000
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What is committed, and how what must be in it is written first. */
 export interface Committed {
@@ -40,7 +41,7 @@ export function scheduleCommits(
   log: Committed | undefined,
   options: GitOptions | undefined,
 ): GitSchedule | undefined {
-  if (typeof options !== 'object' || options === null) return undefined
+  if (options === undefined) return undefined
   if (log !== undefined) return new GitSchedule(log, options)
   diag.warn('hivelog: the option git does nothing in a hive without a file')
   return undefined
@@ -62,9 +63,9 @@ export class GitSchedule {
 
   constructor(log: Committed, options: GitOptions) {
     this.#log = log
-    this.#shutdownMs = positive(options.shutdownTimeoutMs, SHUTDOWN_MS)
+    this.#shutdownMs = options.shutdownTimeoutMs ?? SHUTDOWN_MS
     this.#options = options
-    const everyMs = positive(options.everyMs, EVERY_MS)
+    const { everyMs = EVERY_MS } = options
     if (everyMs <= LONGEST_TIMER_MS) this.#timer = setInterval(() => this.#tick(), everyMs).unref()
   }
 
@@ -75,7 +76,7 @@ export class GitSchedule {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>((resolve) => {
       // Holds the process until then: git's own processes do not.
-      timer = setTimeout(() => resolve('late'), this.#shutdownMs)
+      timer = setTimeout(() => resolve('late'), timerMs(this.#shutdownMs))
     })
     const done = (async () => {
       await this.#running
@@ -134,8 +135,4 @@ export class GitSchedule {
     this.#told.add(what)
     diag.warn(`hivelog: ${line}`)
   }
-}
-
-function positive(given: number | undefined, fallback: number): number {
-  return typeof given === 'number' && given > 0 ? given : fallback
 }

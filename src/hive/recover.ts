@@ -8,10 +8,12 @@
  * agent's last event. The lines come first: a process that dies in between has left nothing open in the file, and
  * `hivelog export` fills the gap in the backend.
  */
+
 import { diag, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api'
 import { RandomIdGenerator } from '@opentelemetry/sdk-trace-base'
 import type { Life } from '../export/life.js'
 import type { RebuiltSpan } from '../export/open-span.js'
+import { timerMs } from '../format/options.js'
 import { markOwned } from '../otel/owned.js'
 import { HiveIdGenerator } from '../otel/provider.js'
 import type { Recorder } from '../otel/recorder.js'
@@ -56,7 +58,7 @@ export function recover(input: RecoveryInput): Recovery {
   })
   return {
     async finish(ms) {
-      const timer = setTimeout(() => stop.abort(), ms)
+      const timer = setTimeout(() => stop.abort(), timerMs(ms))
       await done
       clearTimeout(timer)
     },

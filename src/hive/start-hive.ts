@@ -1,9 +1,13 @@
 import { type Context, diag, type TracerProvider } from '@opentelemetry/api'
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import { checkOptions, pickOptions, timerMs } from '../format/options.js'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
+import { RECORDER_RULES } from '../otel/options.js'
 import { createProvider, ensureDiagLogger, type ProviderOptions, register } from '../otel/provider.js'
 import { newSessionId, type RecorderOptions } from '../otel/recorder.js'
+import { countFromEnv } from '../otel/sampler.js'
+import type { Opener } from '../otel/sharing.js'
 import { Redactor } from '../redact/redact.js'
 import { Scrubber } from '../redact/scrub.js'
 import { VERSION } from '../version.js'
@@ -11,6 +15,7 @@ import { HiveCore } from './core.js'
 import { inheritedContext } from './environment.js'
 import { type GitOptions, scheduleCommits } from './git.js'
 import { Hive } from './hive.js'
+import { HIVE_RULES } from './options.js'
 import { RecoveryIdGenerator, recover } from './recover.js'
 
 export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOptions {
@@ -49,6 +54,8 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
  * Starts recording a hive: opens the log and, unless `tracerProvider` is given, registers a tracer provider with
  * W3C propagation and AsyncLocalStorage context.
  *
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {OptionsConflictError} when the file is open in this process already, with options that say otherwise
  * @throws {LogLockedError} when another process writes the file
  * @throws {LogOpenError} when the file cannot be opened or is no log
  */
@@ -57,15 +64,39 @@ export function startHive(options: HiveOptions = {}): Hive {
 }
 
 /** A started hive, and how to give the code that runs in no context one. */
-export function startRegistered(options: HiveOptions): { hive: Hive; setRoot(root: () => Context): void } {
+export function startRegistered(
+  options: HiveOptions,
+  opener: Opener = 'startHive',
+): { hive: Hive; setRoot(root: () => Context): void } {
   ensureDiagLogger()
-  const { file, ...rest } = options
+  checkOptions(opener, options, HIVE_RULES)
+  const { file } = options
   const session = options.sessionId ?? (process.env.AGENT_SESSION_ID || newSessionId())
   const exporter =
     file === false
       ? undefined
-      : new JsonlSpanExporter({ ...rest, sessionId: session, ...(file !== undefined && { file }) })
-  const own = options.tracerProvider === undefined ? ownProvider(options, exporter) : undefined
+      : new JsonlSpanExporter(
+          { ...pickOptions({ ...options, file }, RECORDER_RULES), sessionId: session },
+          opener,
+        )
+  let own: ReturnType<typeof ownProvider> | undefined
+  try {
+    own = options.tracerProvider === undefined ? ownProvider(options, exporter) : undefined
+    return startOn(options, session, exporter, own)
+  } catch (error) {
+    own?.registration.unregister()
+    exporter?.recorder.releaseSync()
+    throw error
+  }
+}
+
+function startOn(
+  options: HiveOptions,
+  session: string,
+  exporter: JsonlSpanExporter | undefined,
+  own: ReturnType<typeof ownProvider> | undefined,
+): ReturnType<typeof startRegistered> {
+  const { shutdownTimeoutMs = 5_000 } = options
   const provider = own?.provider ?? (options.tracerProvider as TracerProvider)
   const core = new HiveCore({
     tracer: provider.getTracer('hivelog', VERSION),
@@ -73,7 +104,10 @@ export function startRegistered(options: HiveOptions): { hive: Hive; setRoot(roo
     scrubber: exporter?.recorder.scrubber ?? spanScrubber(options),
     idGenerator: own?.idGenerator,
     session,
-    maxEventsPerSpan: positive(options.maxEventsPerSpan, 'OTEL_SPAN_EVENT_COUNT_LIMIT', 100),
+    maxEventsPerSpan: Math.min(
+      options.maxEventsPerSpan ?? 100,
+      countFromEnv('OTEL_SPAN_EVENT_COUNT_LIMIT') ?? Infinity,
+    ),
     maxSpanAgeMs: options.maxSpanAgeMs ?? 300_000,
   })
   const git = scheduleCommits(exporter, options.git)
@@ -90,10 +124,10 @@ export function startRegistered(options: HiveOptions): { hive: Hive; setRoot(roo
     incoming: inheritedContext(),
     provider,
     async shutdown() {
-      await recovery?.finish(options.shutdownTimeoutMs ?? 5_000)
+      await recovery?.finish(shutdownTimeoutMs)
       await Promise.all([
         exporter?.shutdown().finally(() => git?.finish()),
-        own && endWithin(own.provider, options.shutdownTimeoutMs ?? 5_000),
+        own && endWithin(own.provider, shutdownTimeoutMs),
       ])
       own?.registration.unregister()
     },
@@ -110,14 +144,9 @@ function spanScrubber({ redact, maxFieldBytes }: HiveOptions): Scrubber {
 function ownProvider(options: HiveOptions, exporter: JsonlSpanExporter | undefined) {
   const idGenerator = new RecoveryIdGenerator()
   const processors = exporter === undefined ? [] : [new HiveSpanProcessor({ exporter })]
-  const provider = createProvider(options, idGenerator, processors)
+  const redactor = exporter?.recorder.redactor ?? new Redactor(options.redact)
+  const provider = createProvider(options, redactor, idGenerator, processors)
   return { provider, idGenerator, registration: register(provider) }
-}
-
-/** A span never holds more events than the SDK was told to keep. */
-function positive(given: number | undefined, limitVariable: string, fallback: number): number {
-  const limit = Number(process.env[limitVariable]) || Infinity
-  return Math.max(1, Math.min(given ?? fallback, limit))
 }
 
 async function endWithin(provider: BasicTracerProvider, ms: number): Promise<void> {
@@ -129,7 +158,7 @@ async function endWithin(provider: BasicTracerProvider, ms: number): Promise<voi
       const what = `the trace backend did not answer within ${ms} ms`
       diag.error(`hivelog: ${what}; the last spans are not sent, the file is complete`)
       resolve()
-    }, ms)
+    }, timerMs(ms))
   })
   const ended = provider.shutdown().catch((error: Error) => {
     if (!isLate) diag.error(`hivelog: the last spans were not sent: ${error.message}`)

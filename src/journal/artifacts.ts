@@ -55,6 +55,11 @@ export class ArtifactStore {
     void this.#removeLitter()
   }
 
+  /** Forces every artifact to the disk from now on. */
+  syncFromNow(): void {
+    this.#sync = true
+  }
+
   /** Stores `content` soon; its reference can be written to the log at once. */
   put(content: string | Uint8Array): ArtifactRef {
     const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : Buffer.from(content)

@@ -35,6 +35,22 @@ export class LogOpenError extends Error {
   }
 }
 
+/** The log is open in this process already, with options that this call's cannot be joined to. */
+export class OptionsConflictError extends Error {
+  readonly code = 'ERR_HIVELOG_OPTIONS_CONFLICT'
+  /** Absolute path of the log. */
+  readonly file: string
+  /** Which option: `fsync`, `rotate.maxBytes`, … */
+  readonly option: string
+
+  constructor(file: string, option: string, message: string) {
+    super(message)
+    this.name = 'OptionsConflictError'
+    this.file = file
+    this.option = option
+  }
+}
+
 /** An event could not be made durable: it was lost, or the disk reported an error when asked to sync it. */
 export class NotDurableError extends Error {
   readonly code = 'ERR_HIVELOG_NOT_DURABLE'

@@ -4,6 +4,7 @@
  */
 import { diag } from '@opentelemetry/api'
 import type { Fields } from '../format/encode.js'
+import { timerMs } from '../format/options.js'
 import { Compressor } from './compress.js'
 import { plainArchives, type SegmentChain } from './segment-chain.js'
 import type { Syncer } from './syncer.js'
@@ -14,8 +15,6 @@ const RENEWAL_MIN_MS = 1_000
 const RENEWAL_MAX_MS = 60_000
 /** How soon it is looked again whether the old bytes of a file are read, which a seal waits for. */
 const SEAL_RETRY_MS = 10
-/** The longest time that a timer takes. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** What housekeeping needs of the journal that it works for. */
 export interface LineWriter {
@@ -135,7 +134,7 @@ export class Housekeeping {
         this.#sealTimer = undefined
         this.#writer.requestWrite()
       },
-      Math.min(Math.max(deadline - now, SEAL_RETRY_MS), MAX_TIMER_MS),
+      timerMs(Math.max(deadline - now, SEAL_RETRY_MS)),
     ).unref()
   }
 }

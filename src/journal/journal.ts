@@ -17,12 +17,14 @@ import { basename, dirname, join } from 'node:path'
 import { diag } from '@opentelemetry/api'
 import { removeDrafts } from '../disk/durable.js'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
+import { checkOptions } from '../format/options.js'
 import { ArtifactStore } from './artifacts.js'
 import { LogOpenError, NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
 import { Housekeeping, type LineWriter } from './housekeeping.js'
 import { LineQueue } from './line-queue.js'
 import { acquireLock, eventsLost, type Gap, HEARTBEAT_MS, type Lock, type Loss } from './lock.js'
+import { JOURNAL_RULES } from './options.js'
 import { Outage } from './outage.js'
 import { PoolWrite } from './pool-write.js'
 import type { SealOptions } from './seal.js'
@@ -54,7 +56,7 @@ export interface JournalOptions {
   calls?: WriteCalls
 }
 
-const DEFAULT_MAX_BUFFER = 16 * 1024 * 1024
+export const DEFAULT_MAX_BUFFER = 16 * 1024 * 1024
 /** Queued bytes at which the recording call itself writes. */
 const HIGH_WATER = 1024 * 1024
 /** How long a turn of the event loop may last before the recording call itself writes: half of the 50 ms promised. */
@@ -86,7 +88,6 @@ export class Journal {
   readonly file: string
   artifacts: ArtifactStore
   #options: JournalOptions
-  #policy: FsyncPolicy
   /** Of the journal's own lines. */
   #tail: Tail
   #chain: SegmentChain
@@ -138,11 +139,12 @@ export class Journal {
    * @throws {LogOpenError} when it cannot be opened or is no log
    */
   constructor(options: JournalOptions) {
+    checkOptions('Journal', options, JOURNAL_RULES)
     this.file = canonicalPath(options.file)
     this.#options = options
     this.#tail = encodeTail({ session: options.session })
     this.#maxBuffer = options.maxBufferBytes ?? DEFAULT_MAX_BUFFER
-    this.#policy = options.fsync ?? 'everysec'
+    const policy = options.fsync ?? 'everysec'
     const { lock, chain } = this.#openChain(this.file)
     this.#lock = lock
     this.#chain = chain
@@ -150,7 +152,7 @@ export class Journal {
     this.#lastEvent = chain.lastSeq
     this.#written = chain.lastSeq
     this.#syncer = new Syncer(
-      this.#policy,
+      policy,
       this.file,
       chain.live.fd,
       this.#ticket,
@@ -170,13 +172,13 @@ export class Journal {
     )
     this.#pool = new PoolWrite(chain)
     this.#housekeeping = this.#keepHouse()
-    this.artifacts = new ArtifactStore(this.file, this.#policy !== 'no', (tickets, ref, error) =>
+    this.artifacts = new ArtifactStore(this.file, policy !== 'no', (tickets, ref, error) =>
       this.#lostArtifact(tickets, ref, error),
     )
     this.#heartbeat = setInterval(() => this.#lock.touch(), HEARTBEAT_MS).unref()
     this.#forgetExit = closeAtExit(() => this.closeSync())
     this.#open()
-    if (this.#policy !== 'no') this.#syncer.syncNameSync()
+    if (policy !== 'no') this.#syncer.syncNameSync()
   }
 
   #openChain(file: string): { lock: Lock; chain: SegmentChain } {
@@ -286,6 +288,12 @@ export class Journal {
     else this.#collect()
   }
 
+  /** Syncs at least as `policy` says from now on. */
+  tighten(policy: FsyncPolicy): void {
+    this.#syncer.tighten(policy)
+    if (policy !== 'no') this.artifacts.syncFromNow()
+  }
+
   /**
    * Resolves when everything recorded so far is written, and synced unless the policy is `no`. Rejects with
    * `NotDurableError` when that cannot be said of the newest event.
@@ -295,7 +303,7 @@ export class Journal {
     this.#collect()
     this.#write()
     const [newest, event] = [this.#ticket, this.#lastEvent]
-    if (this.#policy !== 'no') {
+    if (this.#syncer.policy !== 'no') {
       await this.#synced(event)
       return this.#synced(newest)
     }
@@ -354,7 +362,7 @@ export class Journal {
       await new Promise((resolve) => setTimeout(resolve, CLOSE_RETRY_MS))
       this.#write(true)
     }
-    if (!this.#outage.isOn && this.#policy !== 'no') {
+    if (!this.#outage.isOn && this.#syncer.policy !== 'no') {
       await this.#syncer.wait(this.#ticket).catch(() => {}) // reported by the syncer
     }
     await this.#syncer.idle()

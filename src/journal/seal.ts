@@ -13,8 +13,8 @@ export interface SealOptions {
   privateKey?: string | KeyObject
 }
 
-const SEAL_EVERY_BYTES = 4 * 1024 * 1024
-const SEAL_EVERY_MS = 60_000
+export const SEAL_EVERY_BYTES = 4 * 1024 * 1024
+export const SEAL_EVERY_MS = 60_000
 
 /** Makes the seals of one writer. */
 export class Sealer {

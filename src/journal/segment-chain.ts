@@ -41,7 +41,7 @@ export interface RotateOptions {
   gzip?: boolean
 }
 
-const ROTATE_MAX_BYTES = 256 * 1024 * 1024
+export const ROTATE_MAX_BYTES = 256 * 1024 * 1024
 
 /** How a segment's first `log.open` names the one before it. */
 export interface PreviousSegment {

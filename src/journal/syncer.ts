@@ -46,7 +46,7 @@ export interface SyncerHooks {
 }
 
 export class Syncer {
-  readonly policy: FsyncPolicy
+  policy: FsyncPolicy
   #hooks: SyncerHooks
   #sync: NonNullable<WriteCalls['fdatasync']>
   #file: string
@@ -86,6 +86,12 @@ export class Syncer {
     this.#writtenSeq = seq
     this.#syncedSeq = seq
     this.#hooks = hooks
+  }
+
+  /** Follows a stricter policy from now on; what was written before is synced too. */
+  tighten(policy: FsyncPolicy): void {
+    this.policy = policy
+    if (policy !== 'no' && this.#writtenSeq > this.#syncedSeq) this.#start()
   }
 
   /** Whether a sync runs; a write to the file at this time may have to wait for it in the kernel. */

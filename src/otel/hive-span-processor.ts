@@ -1,6 +1,7 @@
 import { type Context, diag, type SpanContext, trace } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { Fields } from '../format/fields.js'
+import { checkOptions, OptionsError } from '../format/options.js'
 import {
   agentOf,
   endMs,
@@ -12,6 +13,7 @@ import {
   workOf,
 } from './foreign-spans.js'
 import type { JsonlSpanExporter } from './jsonl-span-exporter.js'
+import { PROCESSOR_RULES } from './options.js'
 import { isOwned } from './owned.js'
 import { interceptEvents, type PlainEvent } from './plain-events.js'
 import type { Life, Recorder } from './recorder.js'
@@ -47,6 +49,10 @@ export class HiveSpanProcessor implements SpanProcessor {
   #notes = new WeakMap<SpanContext, SpanNote>()
 
   constructor(options: HiveSpanProcessorOptions) {
+    checkOptions('HiveSpanProcessor', options, PROCESSOR_RULES)
+    if (options?.exporter === undefined) {
+      throw new OptionsError('HiveSpanProcessor: exporter: it is missing; give a JsonlSpanExporter')
+    }
     this.#exporter = options.exporter
     this.#recorder = options.exporter.recorder
   }
@@ -86,7 +92,7 @@ export class HiveSpanProcessor implements SpanProcessor {
     // Another processor on the same file records it already.
     if (recorder.live.has(spanContext)) return
     const parent = this.#noteOf(trace.getSpanContext(parentContext))
-    const own = agentOf(span, parent?.session ?? recorder.session)
+    const own = agentOf(span, parent?.session ?? this.#exporter.session)
     if (isOwned(parentContext, recorder)) {
       // What instrumented libraries do in it is still this agent's work.
       if (own !== undefined) {
@@ -100,7 +106,7 @@ export class HiveSpanProcessor implements SpanProcessor {
     let life = parent?.life
     if (isNew) life = recorder.beginLife(own.agentId, own.session)
     else if (own !== undefined) life = recorder.lifeOf(own.agentId, own.session)
-    const session = life?.session ?? sessionOf(span) ?? parent?.session ?? recorder.session
+    const session = life?.session ?? sessionOf(span) ?? parent?.session ?? this.#exporter.session
     const note: SpanNote = { session, life, isLife: own !== undefined, isOwned: false }
     this.#remember(spanContext, note)
     this.#listen(span, note)

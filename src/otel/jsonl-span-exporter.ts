@@ -2,6 +2,7 @@ import { diag } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import type { Fields } from '../format/fields.js'
+import { checkOptions } from '../format/options.js'
 import {
   type AgentRef,
   agentOf,
@@ -14,7 +15,9 @@ import {
   startMs,
   workOf,
 } from './foreign-spans.js'
+import { RECORDER_RULES } from './options.js'
 import { Recorder, type RecorderOptions } from './recorder.js'
+import type { Opener } from './sharing.js'
 import { hrToMillis, kindOfEvent, toFields } from './span-mapping.js'
 import { SpanOwners } from './span-owners.js'
 
@@ -28,17 +31,23 @@ const FAILED = 1
  * Under a `HiveSpanProcessor` lines are written the moment they happen. Alone, under a `SimpleSpanProcessor` or a
  * `BatchSpanProcessor`, it writes all of a span when the span ends. Registered both ways, each event is written once.
  *
- * The constructor throws `LogLockedError` when another process writes the file, and `LogOpenError` when it cannot
- * be opened; nothing else throws.
+ * The constructor throws `OptionsError` for an option that cannot be, `OptionsConflictError` when the file is open in
+ * this process with options that differ and are not only less strict, `LogLockedError` when another process writes
+ * the file, and `LogOpenError` when it cannot be opened; nothing else throws.
  */
 export class JsonlSpanExporter implements SpanExporter {
   /** @internal */
   readonly recorder: Recorder
+  /** @internal Of events that name none. */
+  readonly session: string
   #owners = new SpanOwners()
   #shutdown: Promise<void> | undefined
 
-  constructor(options: RecorderOptions = {}) {
-    this.recorder = Recorder.open(options)
+  /** @param opener who is told of when another asks for the same file; internal */
+  constructor(options: RecorderOptions = {}, opener: Opener = 'JsonlSpanExporter') {
+    checkOptions(opener, options, RECORDER_RULES)
+    this.recorder = Recorder.open(options, opener)
+    this.session = options.sessionId ?? this.recorder.session
   }
 
   /** Absolute path of the log. */
@@ -58,7 +67,7 @@ export class JsonlSpanExporter implements SpanExporter {
     try {
       const inBatch = new Map<string, AgentRef>()
       for (const span of unwritten) {
-        const agent = agentOf(span, this.recorder.session)
+        const agent = agentOf(span, this.session)
         if (agent !== undefined) inBatch.set(span.spanContext().spanId, agent)
       }
       for (const span of unwritten) this.#write(span, inBatch)
@@ -91,7 +100,7 @@ export class JsonlSpanExporter implements SpanExporter {
     const above = parentId === undefined ? undefined : this.#owners.agentOf(parentId)
     const parent = above ?? inBatch.get(parentId ?? '')
     const own = inBatch.get(spanId)
-    const agent = own ?? namedAgentOf(span, this.recorder.session) ?? parent
+    const agent = own ?? namedAgentOf(span, this.session) ?? parent
     if (own !== undefined && !isContinuation(span)) {
       this.#line(span, startMs(span), 'spawn', spawnFields(span, own, parent?.agentId), own)
     }
@@ -117,7 +126,7 @@ export class JsonlSpanExporter implements SpanExporter {
   /** Writes what the span's end stands for, after what waited to know whose it is. */
   #end(span: ReadableSpan, own: AgentRef | undefined, agent: AgentRef): void {
     const waited = this.#owners.settle(span.spanContext().spanId, agent)
-    for (const each of waited) this.#work(each, namedAgentOf(each, this.recorder.session) ?? agent)
+    for (const each of waited) this.#work(each, namedAgentOf(each, this.session) ?? agent)
     if (own === undefined) {
       this.#work(span, agent)
       return
@@ -136,7 +145,7 @@ export class JsonlSpanExporter implements SpanExporter {
   #line(span: ReadableSpan, ts: number, kind: string, fields: Fields, agent: AgentRef | undefined): void {
     const { recorder } = this
     const life = agent && recorder.lifeOf(agent.agentId, agent.session)
-    const session = agent?.session ?? sessionOf(span) ?? recorder.session
+    const session = agent?.session ?? sessionOf(span) ?? this.session
     recorder.write(ts, kind, fields, { context: span.spanContext(), session, life })
   }
 }

@@ -14,7 +14,6 @@ import {
   CompositePropagator,
   diagLogLevelFromString,
   getBooleanFromEnv,
-  getNumberFromEnv,
   getStringFromEnv,
   W3CBaggagePropagator,
   W3CTraceContextPropagator,
@@ -27,11 +26,12 @@ import {
   type Sampler,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
-import { type RedactOptions, Redactor } from '../redact/redact.js'
+import { shown } from '../format/options.js'
+import type { Redactor } from '../redact/redact.js'
 import { BoundedProcessor } from './bounded-processor.js'
 import { ChunkedExporter } from './chunked-exporter.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
-import { samplerFromEnv } from './sampler.js'
+import { countFromEnv, samplerFromEnv } from './sampler.js'
 
 export interface OtlpOptions {
   /** Full URL of the traces endpoint. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
@@ -71,7 +71,8 @@ export class HiveIdGenerator extends RandomIdGenerator {
 }
 
 export function createProvider(
-  options: ProviderOptions & { redact?: RedactOptions },
+  options: ProviderOptions,
+  redactor: Redactor,
   idGenerator: HiveIdGenerator,
   processors: SpanProcessor[],
 ): BasicTracerProvider {
@@ -79,12 +80,12 @@ export function createProvider(
   const otlp = otlpOptions(options.otlp)
   if (otlp !== undefined) {
     const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
-    const maxSpans = getNumberFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
+    const maxSpans = countFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
     const bounds = maxSpans === undefined ? {} : { maxSpans }
     spanProcessors.push(new BoundedProcessor(new ChunkedExporter(exporter), bounds))
   }
   return new BasicTracerProvider({
-    resource: hiveResource(options, new Redactor(options.redact)),
+    resource: hiveResource(options, redactor),
     sampler: createAlwaysRecordSampler(options.sampler ?? samplerFromEnv()),
     idGenerator,
     spanProcessors,
@@ -96,10 +97,22 @@ function otlpOptions(otlp: ProviderOptions['otlp']): OtlpOptions | undefined {
   if (typeof otlp === 'object') return otlp
   if (otlp === true) return {}
   const exporters = getStringFromEnv('OTEL_TRACES_EXPORTER')
-  if (exporters !== undefined && !exporters.split(',').includes('otlp')) return undefined
+  if (exporters !== undefined && !exportersIn(exporters).includes('otlp')) return undefined
   const endpoint =
     getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
   return endpoint === undefined ? undefined : {}
+}
+
+/** The names in `OTEL_TRACES_EXPORTER`; says which of them are not served. */
+function exportersIn(given: string): string[] {
+  const names = given.split(',').map((name) => name.trim())
+  const others = names.filter((name) => name !== '' && name !== 'otlp' && name !== 'none')
+  if (others.length > 0) {
+    diag.warn(
+      `hivelog: OTEL_TRACES_EXPORTER: ${others.map(shown).join(', ')} is not known; use 'otlp' or 'none'`,
+    )
+  }
+  return names
 }
 
 /** A context manager with a context of its own where none is active, for a process that is an agent as a whole. */

@@ -6,11 +6,16 @@ import { randomBytes } from 'node:crypto'
 import { diag, type SpanContext } from '@opentelemetry/api'
 import { encodeTail, type Tail } from '../format/encode.js'
 import type { Fields } from '../format/fields.js'
+import { pickOptions } from '../format/options.js'
 import { describe } from '../format/quote.js'
 import { Journal, type JournalOptions } from '../journal/journal.js'
+import { JOURNAL_RULES } from '../journal/options.js'
 import { canonicalPath } from '../journal/segment-chain.js'
-import { type RedactOptions, Redactor } from '../redact/redact.js'
+import type { FsyncPolicy } from '../journal/syncer.js'
+import { GrowingRedactor } from '../redact/growing.js'
+import type { RedactOptions } from '../redact/redact.js'
 import { KIND_RULE, Scrubber } from '../redact/scrub.js'
+import { type Opener, SharedOptions } from './sharing.js'
 import { agentField, withAgent } from './span-mapping.js'
 
 export interface RecorderOptions extends Omit<JournalOptions, 'session' | 'calls' | 'file'> {
@@ -49,37 +54,56 @@ export function newSessionId(): string {
 export class Recorder {
   readonly session: string
   readonly journal: Journal
+  /** Whatever leaves by this recorder, or by the provider of its hive, is redacted by this one. */
+  readonly redactor: GrowingRedactor
   readonly scrubber: Scrubber
   /** Contexts of spans whose events are written as they happen, so that an exporter does not write them again. */
   readonly live = new WeakSet<SpanContext>()
+  #options: SharedOptions
   #lives = new Map<string, Life>()
   #sources = new Set<() => void>()
   #last: { context: SpanContext; session: string; tail: Tail } | undefined
 
-  private constructor(file: string, options: RecorderOptions) {
+  private constructor(file: string, options: RecorderOptions, opener: Opener) {
+    this.#options = new SharedOptions(file, options, opener)
+    // Before the log is opened: patterns that are none keep no lock.
+    this.redactor = new GrowingRedactor(options.redact)
     this.session = options.sessionId ?? (process.env.AGENT_SESSION_ID || newSessionId())
-    this.journal = new Journal({ ...options, file, session: this.session })
+    this.journal = new Journal({ ...pickOptions(options, JOURNAL_RULES), file, session: this.session })
     this.scrubber = new Scrubber(
-      new Redactor(options.redact),
+      this.redactor,
       (content) => this.journal.artifacts.put(content),
       options.maxFieldBytes,
     )
   }
 
   /**
-   * The recorder of a file: opened by the first who asks in this process, with that one's options, and shared by
-   * all who ask later, so that a processor and an exporter on one file are one writer. Each must `release` it.
-   * @throws {LogLockedError} {@link LogOpenError}
+   * The recorder of a file: opened by the first who asks in this process, and shared by all who ask later, so that a
+   * processor and an exporter on one file are one writer. What is stricter in the options of those holds from then
+   * on, for all (see `SharedOptions`). Each must `release` it.
+   * @throws {OptionsConflictError} {@link LogLockedError} {@link LogOpenError}
    */
-  static open(options: RecorderOptions): Recorder {
+  static open(options: RecorderOptions, opener: Opener): Recorder {
     const path = canonicalPath(options.file ?? (process.env.HIVELOG_FILE || 'hive.jsonl'))
     let entry = shared.get(path)
     if (entry === undefined) {
-      entry = { recorder: new Recorder(path, options), users: 0 }
+      entry = { recorder: new Recorder(path, options, opener), users: 0 }
       shared.set(path, entry)
-    }
+    } else entry.recorder.#join(options, opener)
     entry.users++
     return entry.recorder
+  }
+
+  #join(options: RecorderOptions, opener: Opener): void {
+    const stricter = this.#options.join(options, opener)
+    const fsync = stricter.get('fsync')
+    if (fsync !== undefined) this.journal.tighten(fsync as FsyncPolicy)
+    const maxFieldBytes = stricter.get('maxFieldBytes')
+    if (maxFieldBytes !== undefined) this.scrubber.lowerLimit(maxFieldBytes as number)
+    const { patterns, keys, builtin } = options.redact ?? {}
+    if (patterns?.length || keys?.length || stricter.has('redact.builtin')) {
+      this.redactor.add({ ...(patterns && { patterns }), ...(keys && { keys }), builtin: builtin ?? false })
+    }
   }
 
   /** Gives the recorder back; the last one closes the file. */
@@ -89,6 +113,14 @@ export class Recorder {
     if (--entry.users > 0) return this.journal.flush()
     shared.delete(this.journal.file)
     await this.journal.close()
+  }
+
+  /** `release` on this thread, after which the file can be opened again at once. */
+  releaseSync(): void {
+    const entry = shared.get(this.journal.file)
+    if (entry?.recorder === this && --entry.users > 0) return
+    if (entry?.recorder === this) shared.delete(this.journal.file)
+    this.journal.closeSync()
   }
 
   /** Has `source` called before each line and each write, to append what it holds back until then. */

@@ -7,6 +7,7 @@ import {
   type Sampler,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-base'
+import { shown } from '../format/options.js'
 
 /**
  * The sampler that `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` name, default `parentbased_always_on`
@@ -37,4 +38,14 @@ function ratioFromEnv(): number {
   if (ratio >= 0 && ratio <= 1) return ratio
   diag.error(`hivelog: OTEL_TRACES_SAMPLER_ARG=${ratio} is not between 0 and 1; all traces are sent`)
   return 1
+}
+
+/** A whole number from 1 in an environment variable; anything else is told, and is as if it were not set. */
+export function countFromEnv(name: string): number | undefined {
+  const given = getStringFromEnv(name)
+  if (given === undefined) return undefined
+  const count = Number(given)
+  if (Number.isSafeInteger(count) && count >= 1) return count
+  diag.warn(`hivelog: ${name}: ${shown(given)} is not possible; use a whole number from 1`)
+  return undefined
 }

@@ -1,4 +1,5 @@
 /** Keeps a consumer's cursor while it follows: what it has been given, what it is done with, and when that is saved. */
+import { timerMs } from '../format/options.js'
 import { COMMIT_EVERY_MS, type CursorOptions } from './cursor.js'
 import { CursorFile } from './cursor-file.js'
 import { type Batch, type CursorPosition, positionAfter } from './cursor-position.js'
@@ -94,7 +95,7 @@ export class CursorKeeper {
       this.#save().catch((reason) => {
         this.#error = { reason }
       })
-    }, this.#everyMs).unref()
+    }, timerMs(this.#everyMs)).unref()
   }
 
   async #save(): Promise<void> {

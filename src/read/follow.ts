@@ -1,5 +1,7 @@
 /** Follows a log as it grows, across rotation. */
+
 import { archivedSegments } from '../disk/segments.js'
+import { checkOptions } from '../format/options.js'
 import type { CursorOptions } from './cursor.js'
 import { beginWith } from './cursor-begin.js'
 import { fingerprintOf } from './cursor-fingerprint.js'
@@ -8,6 +10,7 @@ import { CursorKeeper } from './cursor-keeper.js'
 import { type Batch, lastSeq } from './cursor-position.js'
 import { isMalformed, type LogItem } from './items.js'
 import { ItemReader, type Start } from './lines.js'
+import { FOLLOW_RULES } from './options.js'
 import { cannotRead, chunksOf, firstSeqOf, isAt, openNext, type Source } from './sources.js'
 import { lastItems, type TailOptions } from './tail.js'
 import { Wakeup } from './wakeup.js'
@@ -52,6 +55,7 @@ const CHUNK = 256 * 1024
  * no log
  */
 export function followLog(file: string, options: FollowOptions = {}): LogFollower {
+  checkOptions('followLog', options, FOLLOW_RULES)
   const keeper = options.cursor === undefined ? undefined : new CursorKeeper(file, options.cursor)
   return withCommit(follow(file, options, keeper), keeper)
 }

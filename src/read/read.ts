@@ -1,8 +1,10 @@
 /** Reads a whole log from its first line to its last, over all its segments. */
 
 import { archivedSegments } from '../disk/segments.js'
+import { checkOptions } from '../format/options.js'
 import { isMalformed, type LineOptions, type LogItem } from './items.js'
 import { ItemReader } from './lines.js'
+import { READ_RULES } from './options.js'
 import { cannotRead, chunksOf, openNext, type Source } from './sources.js'
 
 export interface ReadOptions extends LineOptions {
@@ -21,7 +23,12 @@ export interface ReadOptions extends LineOptions {
  * a whole event.
  * @throws when the file is missing, a directory, or must not be read
  */
-export async function* readLog(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem> {
+export function readLog(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem> {
+  checkOptions('readLog', options, READ_RULES)
+  return eachItem(file, options)
+}
+
+async function* eachItem(file: string, options: ReadOptions): AsyncGenerator<LogItem> {
   for await (const items of logBatches(file, options)) yield* items
 }
 

@@ -1,11 +1,14 @@
 /** Gives the last lines of a log, read from its end: the same cost in a file of any size. */
+
 import { setImmediate } from 'node:timers/promises'
 import { linesBackward } from '../disk/backward.js'
 import { archivedSegments, type Segment } from '../disk/segments.js'
 import { ownSeq } from '../format/decode.js'
+import { checkOptions } from '../format/options.js'
 import { linesBefore } from './count.js'
 import { HEAD_BYTES, isMalformed, type LineOptions, type LogItem, MAX_LINE_BYTES, makeItem } from './items.js'
 import { ItemReader } from './lines.js'
+import { TAIL_RULES } from './options.js'
 import { itemsOf } from './read.js'
 import { cannotRead, firstSeqOf, isAt, openSource, type Source } from './sources.js'
 
@@ -20,7 +23,12 @@ export interface TailOptions extends LineOptions {
  * whose lines carry no `seq`. Holds `n` items in memory.
  * @throws when the file is missing, a directory, or must not be read
  */
-export async function* tailLog(file: string, n: number, options: TailOptions = {}): AsyncGenerator<LogItem> {
+export function tailLog(file: string, n: number, options: TailOptions = {}): AsyncGenerator<LogItem> {
+  checkOptions('tailLog', options, TAIL_RULES)
+  return eachItem(file, n, options)
+}
+
+async function* eachItem(file: string, n: number, options: TailOptions): AsyncGenerator<LogItem> {
   const { items, live } = await lastItems(file, n, options)
   await live?.source.handle.close()
   if (live === undefined && archivedSegments(file).length === 0) {

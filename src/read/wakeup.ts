@@ -1,6 +1,8 @@
 /** Waits until something may have changed in a log's folder: told by the system at once, else by a timer. */
+
 import { type FSWatcher, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { timerMs } from '../format/options.js'
 
 export class Wakeup {
   readonly #folder: string
@@ -26,7 +28,7 @@ export class Wakeup {
     if (this.#watcher === undefined) this.#watch()
     if (!this.#hasNews && this.#signal?.aborted !== true) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => this.#wake(), this.#pollMs)
+        const timer = setTimeout(() => this.#wake(), timerMs(this.#pollMs))
         const wake = (): void => this.#wake()
         this.#signal?.addEventListener('abort', wake, { once: true })
         this.#resolve = () => {

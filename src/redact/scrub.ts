@@ -93,6 +93,11 @@ export class Scrubber {
       : (JSON.stringify(toPlain(value, this.#scrub)) ?? 'null')
   }
 
+  /** Takes fields for too big from fewer bytes on. */
+  lowerLimit(maxFieldBytes: number): void {
+    this.#maxFieldBytes = Math.min(this.#maxFieldBytes, maxFieldBytes)
+  }
+
   #value(value: unknown): unknown {
     return this.#fitPlain(toPlain(value, this.#scrub))
   }

@@ -1,9 +1,12 @@
 /** Checks a log against itself: its seals, its numbering, the form of its lines, and the chain of its segments. */
+
 import type { KeyObject } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
+import { checkOptions } from '../format/options.js'
 import { cannotRead, chunksOf, openNext, type Source } from '../read/sources.js'
 import { checkEnd, checkLink, type Previous } from './chain.js'
 import { damageOf } from './damage.js'
+import { VERIFY_RULES } from './options.js'
 import { isRun } from './order.js'
 import type { SegmentFinding, VerifiedFile, VerifyFinding, VerifyReport } from './report.js'
 import { SegmentScan } from './segment.js'
@@ -28,6 +31,7 @@ const CHUNK = 1024 * 1024
  * @throws when the file is missing, a directory, or must not be read, and when the key is none
  */
 export async function verifyLog(file: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+  checkOptions('verifyLog', options, VERIFY_RULES)
   return new Verification(file, options).run()
 }
 

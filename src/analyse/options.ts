@@ -1,0 +1,78 @@
+/** What the options of the reports may be. */
+import {
+  callable,
+  flag,
+  group,
+  listOf,
+  number,
+  oneOf,
+  type Rule,
+  type RulesOf,
+  recordOf,
+  text,
+} from '../format/options.js'
+import type { AuditOptions } from './audit/report.js'
+import type { CallOptions } from './calls.js'
+import type { CheckOptions } from './check.js'
+import type { CostOptions } from './cost.js'
+import type { DiffOptions } from './diff/report.js'
+import type { ReplayOptions, VisitOptions } from './replay.js'
+import type { Target } from './side-index/walk.js'
+import type { WaitOptions } from './waits.js'
+
+/** What reports can be grouped by. */
+export const COST_KEYS = ['agent', 'model', 'provider', 'task', 'decision', 'session', 'hour', 'day'] as const
+export const CALL_KEYS = ['host', 'path', 'agent', 'status', 'tool'] as const
+export const WAIT_KEYS = ['resource', 'agent', 'holder', 'pair'] as const
+
+const seq: Rule = number('', { from: 0, whole: true, endless: true })
+const time: Rule = number('milliseconds since 1970', { endless: true })
+const keys: Rule = number('groups', { from: 0, whole: true, endless: true })
+const names: Rule = listOf('names', text)
+const target: Rule = group<Target>({ seq, time })
+
+export const REPLAY_RULES: RulesOf<ReplayOptions> = {
+  at: seq,
+  time,
+  index: flag,
+  indexSpacing: number('bytes', { from: 1, endless: true }),
+  onProgress: callable,
+}
+
+export const VISIT_RULES: RulesOf<VisitOptions> = { from: target, to: target, index: flag }
+
+export const DIFF_RULES: RulesOf<DiffOptions> = {
+  agent: text,
+  context: number('rows', { from: 0, to: 1000, whole: true }),
+  ignoreFields: names,
+  keepFields: names,
+  maxEvents: number('events', { from: 1, whole: true }),
+}
+
+export const AUDIT_RULES: RulesOf<AuditOptions> = {
+  id: text,
+  match: text,
+  agent: text,
+  by: text,
+  pending: flag,
+  asOf: time,
+  context: number('events', { from: 0, to: 100, whole: true }),
+  limit: number('escalations', { from: 1, whole: true, endless: true }),
+}
+
+export const COST_RULES: RulesOf<CostOptions> = {
+  by: oneOf(...COST_KEYS),
+  prices: recordOf('prices by model', { allowed: '', fits: () => true }),
+}
+
+export const CALL_RULES: RulesOf<CallOptions> = { by: oneOf(...CALL_KEYS), maxKeys: keys }
+
+export const WAIT_RULES: RulesOf<WaitOptions> = { by: oneOf(...WAIT_KEYS), maxKeys: keys }
+
+export const CHECK_OPTION_RULES: RulesOf<CheckOptions> = {
+  // `Settings` says what each can be.
+  rules: { allowed: 'an object of settings by rule', fits: () => true },
+  now: time,
+  closed: flag,
+  maxFindings: number('findings', { from: 0, whole: true, endless: true }),
+}

@@ -1,0 +1,49 @@
+/** What the options of the readers may be. */
+import {
+  anyOf,
+  callable,
+  flag,
+  group,
+  number,
+  oneOf,
+  type Rule,
+  type RulesOf,
+  text,
+} from '../format/options.js'
+import type { CursorOptions } from './cursor.js'
+import type { FollowOptions } from './follow.js'
+import type { LineOptions } from './items.js'
+import type { ReadOptions } from './read.js'
+import type { TailOptions } from './tail.js'
+
+const LINE_RULES: RulesOf<LineOptions> = {
+  maxLineBytes: number('bytes', { from: 1, endless: true }),
+  text: flag,
+}
+
+/** A `seq`; that of a foreign log can be 0. */
+const seq: Rule = number('', { from: 0, whole: true, endless: true })
+
+export const READ_RULES: RulesOf<ReadOptions> = { ...LINE_RULES, segments: flag, from: seq, to: seq }
+
+export const TAIL_RULES: RulesOf<TailOptions> = { ...LINE_RULES, filter: callable }
+
+const CURSOR_RULES: RulesOf<CursorOptions> = {
+  name: text,
+  commit: oneOf('auto', 'manual'),
+  commitEveryMs: number('milliseconds', { from: 0, endless: true }),
+  beforeCommit: callable,
+  onLost: oneOf('error', 'oldest'),
+}
+
+export const FOLLOW_RULES: RulesOf<FollowOptions> = {
+  ...TAIL_RULES,
+  from: anyOf(
+    oneOf('start', 'end'),
+    group<{ last: number }>({ last: number('lines', { from: 0, whole: true, endless: true }) }),
+  ),
+  cursor: anyOf(text, group<CursorOptions>(CURSOR_RULES)),
+  stopAtEnd: flag,
+  signal: { allowed: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
+  pollMs: number('milliseconds', { from: 1 }),
+}
