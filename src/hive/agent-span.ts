@@ -14,7 +14,7 @@ import {
   type SpanStatus,
   trace,
 } from '@opentelemetry/api'
-import { type SpanEvent, tell } from '../otel/owned.js'
+import { markOwnEvents, type SpanEvent, tell } from '../otel/owned.js'
 import { interceptEvents, type PlainEvent } from '../otel/plain-events.js'
 import { ATTR, endTime } from '../otel/span-mapping.js'
 import type { HiveCore, SpanPart } from './core.js'
@@ -124,6 +124,7 @@ export class AgentSpan {
     const span = this.#core.startSpan(name, options, under, isRoot && this.#root === undefined)
     if (isRoot) this.#root ??= span
     const addEvent = interceptEvents(span, onEvent)
+    markOwnEvents(span)
     this.#current = {
       span,
       addEvent,

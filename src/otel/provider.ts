@@ -30,6 +30,7 @@ import {
 import { type RedactOptions, Redactor } from '../redact/redact.js'
 import { BoundedProcessor } from './bounded-processor.js'
 import { ChunkedExporter } from './chunked-exporter.js'
+import { SpanRedactor } from './redacted-spans.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
 import { samplerFromEnv } from './sampler.js'
 
@@ -75,16 +76,19 @@ export function createProvider(
   idGenerator: HiveIdGenerator,
   processors: SpanProcessor[],
 ): BasicTracerProvider {
+  const redactor = new Redactor(options.redact)
   const spanProcessors = [...processors, ...(options.spanProcessors ?? [])]
   const otlp = otlpOptions(options.otlp)
   if (otlp !== undefined) {
     const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
     const maxSpans = getNumberFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
     const bounds = maxSpans === undefined ? {} : { maxSpans }
-    spanProcessors.push(new BoundedProcessor(new ChunkedExporter(exporter), bounds))
+    spanProcessors.push(
+      new BoundedProcessor(new ChunkedExporter(exporter, new SpanRedactor(redactor).redact), bounds),
+    )
   }
   return new BasicTracerProvider({
-    resource: hiveResource(options, new Redactor(options.redact)),
+    resource: hiveResource(options, redactor),
     sampler: createAlwaysRecordSampler(options.sampler ?? samplerFromEnv()),
     idGenerator,
     spanProcessors,

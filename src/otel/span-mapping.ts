@@ -2,9 +2,9 @@
  * How events and spans say the same (DESIGN section 4): attribute names from field names and back, following the
  * OpenTelemetry semantic conventions for generative AI where they have a name, `hive.<field>` elsewhere.
  */
-import type { Attributes, AttributeValue, HrTime, TimeInput } from '@opentelemetry/api'
+import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api'
 import { type Fields, setField } from '../format/fields.js'
-import { FIELD_ORDER, isKnownKind } from '../format/kinds.js'
+import { FIELD_ORDER, isKnownKind, MAX_TS } from '../format/kinds.js'
 
 export const EVENT_PREFIX = 'hive.'
 
@@ -169,23 +169,28 @@ export function kindOfEvent(name: unknown): string | undefined {
     : undefined
 }
 
-/** The greatest distance from 1970 that a `Date` can hold, in milliseconds. */
-const MAX_TIME = 8.64e15
-
 /** Epoch milliseconds of an OpenTelemetry time, whole; now, when there is none or it is no possible time. */
-export function toMillis(time: TimeInput | null | undefined): number {
-  const ms = time === undefined || time === null ? Number.NaN : millisOf(time)
-  return Math.abs(ms) <= MAX_TIME ? ms : Date.now()
+export function toMillis(time: unknown): number {
+  const ms = millisOf(time)
+  return Math.abs(ms) <= MAX_TS ? ms : Date.now()
 }
 
-function millisOf(time: TimeInput): number {
-  if (Array.isArray(time)) return hrToMillis(time)
+function millisOf(time: unknown): number {
+  if (Array.isArray(time)) return hrMillis(time as HrTime)
   if (time instanceof Date) return time.getTime()
+  if (typeof time !== 'number') return Number.NaN
   // The API takes `performance.now()` values too; those are small.
   return Math.trunc(time <= performance.now() ? time + performance.timeOrigin : time)
 }
 
+/** Epoch milliseconds of a span's or an event's time, whole; now, when it is no possible time. */
+export function hrToMillis(time: HrTime): number {
+  const ms = hrMillis(time)
+  return Math.abs(ms) <= MAX_TS ? ms : Date.now()
+}
+
 /** The SDK builds a time from milliseconds in floating point, so a nanosecond may be missing: round to the microsecond. */
-export function hrToMillis([seconds, nanos]: HrTime): number {
-  return seconds * 1000 + Math.floor(Math.round(nanos / 1000) / 1000)
+function hrMillis([seconds, nanos]: HrTime): number {
+  if (typeof seconds !== 'number' || typeof nanos !== 'number') return Number.NaN
+  return Math.trunc(seconds * 1000) + Math.floor(Math.round(nanos / 1000) / 1000)
 }

@@ -28,11 +28,7 @@ export class Scrubber {
     this.#redactor = redactor
     this.#store = store
     this.#maxFieldBytes = maxFieldBytes
-    this.#scrub = {
-      string: (text) => redactor.string(text),
-      key: (name, value) =>
-        canBeSecret(name, value) && redactor.isSecretKey(name) ? SECRET_KEY_MASK : undefined,
-    }
+    this.#scrub = scrubWith(redactor)
   }
 
   /** Redacts a text of any length. */
@@ -121,6 +117,29 @@ function freeName(name: string, fields: object): string {
   let free = `_${name}`
   while (Object.hasOwn(fields, free)) free = `_${free}`
   return free
+}
+
+/** What to do with the strings and keys of a value of any shape. */
+export function scrubWith(redactor: Redactor): Scrub {
+  return {
+    string: (text) => redactor.string(text),
+    key: (name, value) => (isSecretField(redactor, name, value) ? SECRET_KEY_MASK : undefined),
+  }
+}
+
+/**
+ * Whether the value of a field of this name is to be replaced whole. A dotted name, as attributes have, counts by its
+ * last part too: `http.request.header.cookie`.
+ */
+export function isSecretField(redactor: Redactor, name: string, value: unknown): boolean {
+  const last = name.slice(name.lastIndexOf('.') + 1)
+  if (!canBeSecret(last, value)) return false
+  return redactor.isSecretKey(name) || (last.length < name.length && redactor.isSecretKey(last))
+}
+
+/** Whether an argument of a command is a secret by the one before it: people pass `--password`, `hunter2`. */
+export function isSecretArgument(before: unknown, redactor: Redactor): boolean {
+  return typeof before === 'string' && before.startsWith('-') && redactor.isSecretKey(before)
 }
 
 /** Whether a value could give a secret away: not whether there is one, and not how many tests `pass`. */
