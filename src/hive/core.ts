@@ -11,7 +11,7 @@ import {
 } from '@opentelemetry/api'
 import { encodeTail, type Tail } from '../format/encode.js'
 import type { Fields } from '../format/fields.js'
-import { describe } from '../format/quote.js'
+import { brief } from '../format/quote.js'
 import { markOwned } from '../otel/owned.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import type { HiveIdGenerator } from '../otel/provider.js'
@@ -129,7 +129,7 @@ export class HiveCore {
   }
 
   refuseKind(kind: unknown): void {
-    diag.error(`hivelog: an event of kind "${describe(kind)}" is not recorded: ${KIND_RULE}`)
+    diag.error(`hivelog: an event of kind "${brief(kind)}" is not recorded: ${KIND_RULE}`)
   }
 
   /** Starts a span whose lines the hive writes itself; with `isRoot`, one without a parent, in the hive's trace. */
@@ -211,7 +211,7 @@ export class HiveCore {
 
   /** Values can be so big that no string holds their JSON. */
   #refuse(kind: string, error: unknown): 0 {
-    diag.error(`hivelog: an event of kind "${kind}" could not be recorded: ${describe(error)}`)
+    diag.error(`hivelog: an event of kind "${kind}" could not be recorded: ${brief(error)}`)
     return 0
   }
 

@@ -117,11 +117,11 @@ export class HiveSpanProcessor implements SpanProcessor {
   }
 
   #listen(span: Span, note: SpanNote): void {
-    const addEvent = interceptEvents(span, ({ kind, attributes, at, isTimed }: PlainEvent) => {
+    const addEvent = interceptEvents(span, ({ kind, attributes, at, isTimed, isReadable }: PlainEvent) => {
       if (!span.isRecording()) return false
       this.#write(at, kind, toFields(kind, attributes), note, span)
       // It goes on the span as it was given. The SDK's own clock drifts, so one without a time gets that of its line.
-      if (isTimed || attributes === undefined) return false
+      if (isTimed || !isReadable || attributes === undefined) return false
       addEvent(EVENT_PREFIX + kind, attributes, at)
       return true
     })

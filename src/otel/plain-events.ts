@@ -1,7 +1,8 @@
 /** Hive events that code adds to a span itself, with the plain `span.addEvent('hive.…', …)` of OpenTelemetry. */
 import { type Attributes, diag, type Span } from '@opentelemetry/api'
 import { isTimeInput } from '@opentelemetry/core'
-import { describe } from '../format/quote.js'
+import { unreadable } from '../format/fields.js'
+import { brief } from '../format/quote.js'
 import { unmarkOwnEvents } from './owned.js'
 import { EVENT_PREFIX, kindOfEvent, toMillis } from './span-mapping.js'
 
@@ -12,6 +13,8 @@ export interface PlainEvent {
   at: number
   /** Whether a time was given with it. */
   isTimed: boolean
+  /** False where what was given cannot even be looked at; a note of that is in the attributes. */
+  isReadable: boolean
 }
 
 type AddEvent = Span['addEvent']
@@ -45,13 +48,23 @@ function isTaken(
   time: unknown,
 ): boolean {
   try {
-    // As the SDK reads them.
+    return take(read(kind, attributesOrTime, time))
+  } catch (error) {
+    diag.error(`hivelog: event ${EVENT_PREFIX + kind} could not be recorded: ${brief(error)}`)
+    return false
+  }
+}
+
+function read(kind: string, attributesOrTime: unknown, time: unknown): PlainEvent {
+  try {
+    // As the SDK does.
     const given = isTimeInput(time) ? time : isTimeInput(attributesOrTime) ? attributesOrTime : undefined
     const attributes = isAttributes(attributesOrTime) ? attributesOrTime : undefined
-    return take({ kind, attributes, at: toMillis(given), isTimed: given !== undefined })
+    return { kind, attributes, at: toMillis(given), isTimed: given !== undefined, isReadable: true }
   } catch (error) {
-    diag.error(`hivelog: event ${EVENT_PREFIX + kind} could not be recorded: ${describe(error)}`)
-    return false
+    // A revoked proxy.
+    const attributes = { value: unreadable(error) }
+    return { kind, attributes, at: toMillis(undefined), isTimed: false, isReadable: false }
   }
 }
 

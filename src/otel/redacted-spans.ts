@@ -9,11 +9,11 @@ import type { Attributes, AttributeValue, HrTime, SpanContext, TraceState } from
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base'
-import { toPlain } from '../format/quote.js'
+import { brief, toPlain } from '../format/quote.js'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
 import { isSecretArgument, isSecretField, scrubWith } from '../redact/scrub.js'
 import { holdsOwnEventsOnly } from './owned.js'
-import { EVENT_PREFIX } from './span-mapping.js'
+import { kindOfEvent } from './span-mapping.js'
 
 /** Stands for a text that could not be looked through: a pattern of the user's own threw. */
 const UNCHECKED = '[redacted:unchecked]'
@@ -24,6 +24,10 @@ const MAX_NAME_LENGTH = 256
 const MAX_SECONDS = 2 ** 64 / 1e9
 /** The greatest whole number that OTLP can say. */
 const MAX_INTEGER = 2 ** 63
+
+/** Of the OpenTelemetry API; plain JavaScript can pass others. */
+const KINDS: readonly number[] = [0, 1, 2, 3, 4]
+const STATUS_CODES: readonly number[] = [0, 1, 2]
 
 type Link = ReadableSpan['links'][number]
 
@@ -37,23 +41,45 @@ export class SpanRedactor {
     this.#redactor = redactor
   }
 
-  /** The span, or a copy of it without its secrets, and without what no OTLP request can say. */
+  /**
+   * The span, or a copy of it without its secrets, and without what no OTLP request can say: one such value would have
+   * the backend refuse all spans of the request.
+   */
   readonly redact = (span: ReadableSpan): ReadableSpan => {
+    try {
+      return this.#span(span)
+    } catch {
+      // Whoever made it: the trace keeps its shape.
+      return {
+        ...copyOf(span),
+        name: brief(span.name),
+        status: { code: 0 },
+        attributes: {},
+        events: [],
+        links: [],
+      }
+    }
+  }
+
+  #span(span: ReadableSpan): ReadableSpan {
     const context = span.spanContext()
     const cleanContext = this.#context(context)
-    const name = this.#text(span.name)
+    const name = this.#anyText(span.name)
     const status = this.#status(span.status)
     const attributes = this.#attributes(span.attributes)
     const startTime = timeOr(span.startTime, [0, 0])
     const endTime = timeOr(span.endTime, startTime)
     const areOwn = holdsOwnEventsOnly(span)
     const events = mapped(span.events, (event) => this.#event(event, areOwn, startTime))
-    const links = mapped(span.links, (link) => this.#link(link))
+    const sound = span.links.every(isSound) ? span.links : span.links.filter(isSound)
+    const links = mapped(sound, (link) => this.#link(link))
     const resource = this.#resource(span.resource)
-    const scope = this.#scope(span.instrumentationScope)
+    const instrumentationScope = this.#scope(span.instrumentationScope)
+    const kind = KINDS.includes(span.kind) ? span.kind : 0
     if (
       cleanContext === context &&
       name === span.name &&
+      kind === span.kind &&
       status === span.status &&
       attributes === span.attributes &&
       startTime === span.startTime &&
@@ -61,31 +87,19 @@ export class SpanRedactor {
       events === span.events &&
       links === span.links &&
       resource === span.resource &&
-      scope === span.instrumentationScope
+      instrumentationScope === span.instrumentationScope
     ) {
       return span
     }
-    const { kind, parentSpanContext, duration, ended } = span
-    const { droppedAttributesCount, droppedEventsCount, droppedLinksCount } = span
-    return {
-      name,
-      kind,
-      spanContext: () => cleanContext,
-      ...(parentSpanContext !== undefined && { parentSpanContext }),
-      startTime,
-      endTime,
-      status,
-      attributes,
-      links,
-      events,
-      duration,
-      ended,
-      resource,
-      instrumentationScope: scope,
-      droppedAttributesCount,
-      droppedEventsCount,
-      droppedLinksCount,
-    }
+    const droppedLinksCount = span.droppedLinksCount + span.links.length - links.length
+    const spanContext = () => cleanContext
+    const clean = { name, kind, spanContext, status, attributes, startTime, endTime, events, links, resource }
+    return { ...copyOf(span), ...clean, instrumentationScope, droppedLinksCount }
+  }
+
+  /** Plain JavaScript can give a span any name. */
+  #anyText(text: unknown): string {
+    return this.#text(typeof text === 'string' ? text : brief(text))
   }
 
   #text(text: string): string {
@@ -97,19 +111,20 @@ export class SpanRedactor {
   }
 
   #status(status: ReadableSpan['status']): ReadableSpan['status'] {
+    const code = STATUS_CODES.includes(status.code) ? status.code : 0
     const { message } = status
-    if (typeof message !== 'string') return status
-    const clean = this.#text(message)
-    return clean === message ? status : { ...status, message: clean }
+    const clean = typeof message === 'string' ? this.#text(message) : undefined
+    if (clean === message && code === status.code) return status
+    return { code, ...(clean !== undefined && { message: clean }) }
   }
 
   /** @param isOwn whether a hive made the event if it bears the name of one: it is redacted then */
   #event(event: TimedEvent, isOwn: boolean, spanStart: HrTime): TimedEvent {
     const time = timeOr(event.time, spanStart)
-    if (isOwn && event.name.startsWith(EVENT_PREFIX) && !holdsUnsayable(event.attributes)) {
+    if (isOwn && kindOfEvent(event.name) !== undefined && !holdsUnsayable(event.attributes)) {
       return time === event.time ? event : { ...event, time }
     }
-    const name = this.#text(event.name)
+    const name = this.#anyText(event.name)
     const attributes = event.attributes && this.#attributes(event.attributes)
     if (name === event.name && attributes === event.attributes && time === event.time) return event
     return { ...event, name, time, ...(attributes !== undefined && { attributes }) }
@@ -226,6 +241,36 @@ export class SpanRedactor {
     return clean === text ? bytes : Buffer.from(clean, 'latin1')
   }
 }
+
+/** A copy to change, of what a span object may hold or compute. */
+function copyOf(span: ReadableSpan): ReadableSpan {
+  const { name, kind, parentSpanContext, startTime, endTime, status, attributes, links, events } = span
+  const { duration, ended, resource, instrumentationScope } = span
+  const { droppedAttributesCount, droppedEventsCount, droppedLinksCount } = span
+  return {
+    name,
+    kind,
+    spanContext: () => span.spanContext(),
+    ...(parentSpanContext !== undefined && { parentSpanContext }),
+    startTime: timeOr(startTime, [0, 0]),
+    endTime: timeOr(endTime, timeOr(startTime, [0, 0])),
+    status,
+    attributes,
+    links,
+    events,
+    duration,
+    ended,
+    resource,
+    instrumentationScope,
+    droppedAttributesCount,
+    droppedEventsCount,
+    droppedLinksCount,
+  }
+}
+
+/** Whether a link leads to a span. */
+const isSound = (link: Link): boolean =>
+  typeof link?.context?.traceId === 'string' && typeof link.context.spanId === 'string'
 
 /** The very same list when no item changes. */
 function mapped<T>(list: readonly T[], change: (item: T, i: number) => T): T[] {
