@@ -43,11 +43,14 @@ export interface SpanPart {
   readonly tail: Tail
   /** Epoch milliseconds. */
   readonly startTs: number
+  /** The same moment by the clock that nobody sets. */
+  readonly startedAt: number
 }
 
 /** An event that is recorded and not yet encoded, or the end of a part. */
 interface Held {
   part: SpanPart
+  /** When it happened, which says nothing about now. */
   ts: number
   kind: string
   fields: Fields
@@ -184,7 +187,7 @@ export class HiveCore {
     const journal = this.recorder?.journal
     if (journal === undefined || this.#isClosed) this.settle()
     else if (this.#held.length >= MAX_HELD) journal.write()
-    else journal.wake(held.ts)
+    else journal.wake(Date.now())
   }
 
   /** Encodes all that is held. */
@@ -223,7 +226,7 @@ export class HiveCore {
   }
 
   #write(ts: number, kind: string, fields: Fields, checkpoint: number | undefined, tail: Tail): number {
-    return this.recorder?.journal.append(ts, kind, fields, tail, checkpoint, ts) ?? 0
+    return this.recorder?.journal.append(ts, kind, fields, tail, checkpoint, Date.now()) ?? 0
   }
 
   /** Resolves when line `seq` is on disk; without a file there is nothing to wait for. */

@@ -2,6 +2,7 @@
 import { diag } from '@opentelemetry/api'
 import type { CommitOptions, CommitReport, LogCommitter } from '../git/commit.js'
 import { CommitError } from '../git/errors.js'
+import { timerMs } from '../otel/shutdown.js'
 
 /**
  * When and how a hive's log is committed.
@@ -27,7 +28,6 @@ const EVERY_MS = 60_000
 const SHUTDOWN_MS = 10_000
 /** How long a git that was killed is waited for. */
 const KILLED_MS = 1_000
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What is committed, and how what must be in it is written first. */
 export interface Committed {
@@ -65,7 +65,8 @@ export class GitSchedule {
     this.#shutdownMs = positive(options.shutdownTimeoutMs, SHUTDOWN_MS)
     this.#options = options
     const everyMs = positive(options.everyMs, EVERY_MS)
-    if (everyMs <= LONGEST_TIMER_MS) this.#timer = setInterval(() => this.#tick(), everyMs).unref()
+    // Beyond that only the shutdown commits.
+    if (timerMs(everyMs) === everyMs) this.#timer = setInterval(() => this.#tick(), everyMs).unref()
   }
 
   /** Commits the closed log; resolves when that is done, or when it took too long. Never rejects. */
@@ -75,7 +76,7 @@ export class GitSchedule {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>((resolve) => {
       // Holds the process until then: git's own processes do not.
-      timer = setTimeout(() => resolve('late'), this.#shutdownMs)
+      timer = setTimeout(() => resolve('late'), timerMs(this.#shutdownMs))
     })
     const done = (async () => {
       await this.#running

@@ -15,6 +15,7 @@ import type { RebuiltSpan } from '../export/open-span.js'
 import { markOwned } from '../otel/owned.js'
 import { HiveIdGenerator } from '../otel/provider.js'
 import type { Recorder } from '../otel/recorder.js'
+import { timerMs } from '../otel/shutdown.js'
 
 /** Gives a span the id that it had. */
 export class RecoveryIdGenerator extends HiveIdGenerator {
@@ -56,7 +57,7 @@ export function recover(input: RecoveryInput): Recovery {
   })
   return {
     async finish(ms) {
-      const timer = setTimeout(() => stop.abort(), ms)
+      const timer = setTimeout(() => stop.abort(), timerMs(ms))
       await done
       clearTimeout(timer)
     },

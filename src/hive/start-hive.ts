@@ -1,9 +1,9 @@
-import { type Context, diag, type TracerProvider } from '@opentelemetry/api'
-import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import type { Context, TracerProvider } from '@opentelemetry/api'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
 import { createProvider, ensureDiagLogger, type ProviderOptions, register } from '../otel/provider.js'
 import { newSessionId, type RecorderOptions } from '../otel/recorder.js'
+import { endWithin } from '../otel/shutdown.js'
 import { Redactor } from '../redact/redact.js'
 import { Scrubber } from '../redact/scrub.js'
 import { VERSION } from '../version.js'
@@ -28,7 +28,7 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
   maxEventsPerSpan?: number
   /** Milliseconds after which a span that holds events is continued in a new one. Default 300,000. */
   maxSpanAgeMs?: number
-  /** Milliseconds that `shutdown` waits for a trace backend. Default 5,000. */
+  /** Milliseconds that `shutdown` waits for trace backends and further span processors. Default 5,000. */
   shutdownTimeoutMs?: number
   /**
    * Commits the log to the git repository that it lies in, every `everyMs` and at `shutdown`, beside recording and
@@ -93,7 +93,7 @@ export function startRegistered(options: HiveOptions): { hive: Hive; setRoot(roo
       await recovery?.finish(options.shutdownTimeoutMs ?? 5_000)
       await Promise.all([
         exporter?.shutdown().finally(() => git?.finish()),
-        own && endWithin(own.provider, options.shutdownTimeoutMs ?? 5_000),
+        own && endWithin(own.provider, own.processors, options.shutdownTimeoutMs ?? 5_000),
       ])
       own?.registration.unregister()
     },
@@ -110,30 +110,12 @@ function spanScrubber({ redact, maxFieldBytes }: HiveOptions): Scrubber {
 function ownProvider(options: HiveOptions, exporter: JsonlSpanExporter | undefined) {
   const idGenerator = new RecoveryIdGenerator()
   const processors = exporter === undefined ? [] : [new HiveSpanProcessor({ exporter })]
-  const provider = createProvider(options, idGenerator, processors)
-  return { provider, idGenerator, registration: register(provider) }
+  const created = createProvider(options, idGenerator, processors)
+  return { ...created, idGenerator, registration: register(created.provider) }
 }
 
 /** A span never holds more events than the SDK was told to keep. */
 function positive(given: number | undefined, limitVariable: string, fallback: number): number {
   const limit = Number(process.env[limitVariable]) || Infinity
   return Math.max(1, Math.min(given ?? fallback, limit))
-}
-
-async function endWithin(provider: BasicTracerProvider, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  let isLate = false
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      isLate = true
-      const what = `the trace backend did not answer within ${ms} ms`
-      diag.error(`hivelog: ${what}; the last spans are not sent, the file is complete`)
-      resolve()
-    }, ms)
-  })
-  const ended = provider.shutdown().catch((error: Error) => {
-    if (!isLate) diag.error(`hivelog: the last spans were not sent: ${error.message}`)
-  })
-  await Promise.race([ended, late])
-  clearTimeout(timer)
 }
