@@ -1,11 +1,8 @@
 /** Line to event. A line that is no event is told apart with a reason, never with an exception. */
 import { isUtf8 } from 'node:buffer'
-import type { HiveEvent } from './kinds.js'
+import { type HiveEvent, MAX_TS } from './kinds.js'
 
 export type Decoded = { event: HiveEvent } | { reason: string }
-
-/** The greatest distance from 1970 that a `Date` can hold, in milliseconds. */
-const MAX_TS = 8.64e15
 
 /**
  * Decodes one line, without its newline. A trailing carriage return and a leading byte order mark are skipped.

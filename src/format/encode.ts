@@ -1,6 +1,6 @@
 /** Event to line, as bytes. Values must be plain JSON values already. */
 import { type Fields, setField } from './fields.js'
-import { type Envelope, FIELD_ORDER, type KnownKind } from './kinds.js'
+import { type Envelope, FIELD_ORDER, type KnownKind, MAX_TS } from './kinds.js'
 import type { LineBytes } from './line-bytes.js'
 import { quote } from './quote.js'
 
@@ -48,7 +48,7 @@ export function encodeLine(
   if (ts !== lastTs) {
     lastTs = ts
     // A time that is none must not make a line that is none.
-    lastTsHead = Buffer.from(`{"ts":${Number.isFinite(ts) ? Math.trunc(ts) : Date.now()},"kind":`)
+    lastTsHead = Buffer.from(`{"ts":${Math.abs(ts) <= MAX_TS ? Math.trunc(ts) : Date.now()},"kind":`)
   }
   line.bytes(lastTsHead)
   line.quoted(kind)

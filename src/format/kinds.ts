@@ -6,6 +6,9 @@
 /** Version of the file format that this package writes, in every `log.open` line. */
 export const FORMAT_VERSION = 1
 
+/** The greatest `ts`, and the least with a minus: what a `Date` can hold, in milliseconds from 1970. */
+export const MAX_TS = 8.64e15
+
 /** Speech acts of the FIPA tradition that hives use; any other string is the user's own. */
 export type Act =
   | 'request'

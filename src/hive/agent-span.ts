@@ -14,7 +14,7 @@ import {
   type SpanStatus,
   trace,
 } from '@opentelemetry/api'
-import { type SpanEvent, tell } from '../otel/owned.js'
+import { markOwnEvents, type SpanEvent, tell } from '../otel/owned.js'
 import { interceptEvents, type PlainEvent } from '../otel/plain-events.js'
 import { ATTR, endTime } from '../otel/span-mapping.js'
 import type { HiveCore, SpanPart } from './core.js'
@@ -70,15 +70,18 @@ export class AgentSpan {
     return this.#current
   }
 
-  /** Begins the next part if the current one is full or, at `now`, old and not empty. */
+  /** Begins the next part, at `now`, if the current one is full, or old and not empty. */
   roll(now: number): void {
+    // The wall clock, which is at hand, tells when to look at the other, unless it was set.
+    const age = now - this.#current.startTs
     if (this.#events >= this.#core.maxEventsPerSpan) this.#continue(now)
-    else this.rollIfOld(now)
+    else if (age >= this.#core.maxSpanAgeMs || age < 0) this.rollIfOld(now)
   }
 
-  /** Begins the next part if the current one is, at `now`, old and not empty: one that is full waits for an event. */
+  /** Begins the next part, at `now`, if the current one is old and not empty: one that is full waits for an event. */
   rollIfOld(now: number): void {
-    if (this.#events > 0 && now - this.#current.startTs >= this.#core.maxSpanAgeMs) this.#continue(now)
+    const age = performance.now() - this.#current.startedAt
+    if (this.#events > 0 && age >= this.#core.maxSpanAgeMs) this.#continue(now)
   }
 
   /** Links to the spans that messages came from, each once a part. */
@@ -124,12 +127,14 @@ export class AgentSpan {
     const span = this.#core.startSpan(name, options, under, isRoot && this.#root === undefined)
     if (isRoot) this.#root ??= span
     const addEvent = interceptEvents(span, onEvent)
+    markOwnEvents(span)
     this.#current = {
       span,
       addEvent,
       recording: span.isRecording(),
       tail: this.#core.tailOf(span.spanContext()),
       startTs: now,
+      startedAt: performance.now(),
     }
     this.#events = 0
     this.#linked.clear()

@@ -1,8 +1,8 @@
 import { types } from 'node:util'
 import { type Attributes, type Context, context, diag, type SpanContext } from '@opentelemetry/api'
-import { type Fields, readField, readFields } from '../format/fields.js'
+import { type Fields, isList, readField, readFields, readList } from '../format/fields.js'
 import { type ArtifactRef, FIELD_ORDER, isCustomKind, type KnownKind } from '../format/kinds.js'
-import { describe } from '../format/quote.js'
+import { brief, describe, MAX_NODES } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import type { Life } from '../otel/recorder.js'
 import { ATTR, agentField } from '../otel/span-mapping.js'
@@ -110,16 +110,19 @@ export class Agent {
 
   /** Records that the inbox was drained: which messages were taken, or how many. */
   drain(messages: number | readonly DrainedMessage[]): void {
-    if (typeof messages !== 'number' && !Array.isArray(messages)) {
+    const list = isList(messages) ? readList(messages, MAX_NODES) : undefined
+    if (typeof messages !== 'number' && list === undefined) {
       diag.error(`hivelog: drain of agent ${this.agentId} lacks a number or a list; it is recorded as of 0`)
     }
-    const fields: Fields = { agentId: this.agentId, count: typeof messages === 'number' ? messages : 0 }
+    const count = list?.length ?? (typeof messages === 'number' ? messages : 0)
+    const fields: Fields = { agentId: this.agentId, count }
     const now = Date.now()
-    if (Array.isArray(messages)) {
-      const list = [...(messages as readonly DrainedMessage[])]
-      fields.count = list.length
-      fields.ids = list.map((message) => (typeof message === 'string' ? message : readField(message, 'id')))
-      const senders = list.map(spanContextOf).filter((context) => context !== undefined)
+    if (list !== undefined) {
+      const { items } = list
+      const ids = items.map((message) => (typeof message === 'string' ? message : readField(message, 'id')))
+      if (items.length < count) ids.push(`[cut, ${count - items.length} more items]`)
+      fields.ids = ids
+      const senders = items.map(spanContextOf).filter((context) => context !== undefined)
       if (senders.length > 0 && !this.#ended) this.#span.addLinks(senders, now)
     }
     this.#event('drain', fields, now)
@@ -155,11 +158,16 @@ export class Agent {
     this.#event('wait', this.#own('wait', input, ['resource', 'ms']))
   }
 
-  /** Stores state or a context window as an artifact and records where. */
+  /**
+   * Stores state or a context window as an artifact and records where. Of bytes the first 32 MiB are stored, of a text
+   * the first 8 Mi characters, of anything else as many values and characters as `toPlain` takes; a note in it, for
+   * bytes in the label, says how much is missing.
+   */
   snapshot(input: SnapshotInput): ArtifactRef {
     const { label, content } = readFields({}, input, ['label', 'content'])
-    const stored = this.#store(content)
-    const fields: Fields = { agentId: this.agentId, label, ...stored }
+    const { stored, note } = this.#store(content)
+    const labels = note === undefined ? label : label === undefined ? note : `${describe(label)} ${note}`
+    const fields: Fields = { agentId: this.agentId, label: labels, ...stored }
     if (content === undefined) this.#need('snapshot', { content }, ['content'])
     this.#event('snapshot', fields)
     return stored
@@ -181,6 +189,10 @@ export class Agent {
 
   /** Runs `work` with the agent's span active: spans of instrumented libraries nest under it. */
   run<T>(work: () => T): T {
+    if (typeof work !== 'function') {
+      diag.error(`hivelog: run of agent ${this.agentId} lacks a function; nothing is run`)
+      return undefined as T
+    }
     return context.with(this.#span.context, work)
   }
 
@@ -204,7 +216,7 @@ export class Agent {
     this.#ended = true
     const failed = status === 'error' || status === 'lost'
     const attributes: Attributes = { [ATTR.exitStatus]: describe(fields.status) }
-    if (failed) attributes[ATTR.errorType] = describe(readField(given.error, 'name') ?? status)
+    if (failed) attributes[ATTR.errorType] = brief(readField(given.error, 'name') ?? status)
     const spanStatus = failed ? errorStatus(fields.error) : undefined
     this.#span.end(now, attributes, spanStatus, { kind: 'exit', fields })
     this.#core.endLife(this.#life)
@@ -261,11 +273,16 @@ export class Agent {
     else recordWork(this.#core, this.agentId, work, this.#span.context, now, this.#life.checkpoint++)
   }
 
-  /** Content as an artifact; without a file it can only be measured. */
-  #store(content: unknown): ArtifactRef {
+  /** Content as an artifact, with a note of what of it is cut; without a file it can only be measured. */
+  #store(content: unknown): { stored: ArtifactRef; note: string | undefined } {
     const { scrubber, recorder } = this.#core
-    const bytes = types.isUint8Array(content) ? content : scrubber.content(content)
-    return recorder?.journal.artifacts.put(bytes) ?? { ref: 'not-stored', bytes: Buffer.byteLength(bytes) }
+    const binary = types.isUint8Array(content) ? firstBytes(content) : undefined
+    const bytes = binary?.bytes ?? scrubber.content(content)
+    const stored = recorder?.journal.artifacts.put(bytes) ?? {
+      ref: 'not-stored',
+      bytes: Buffer.byteLength(bytes),
+    }
+    return { stored, note: binary?.note }
   }
 
   /** The fields of a known kind whose first names this agent, and whose others are what the call was given. */
@@ -280,5 +297,20 @@ export class Agent {
     const missing = missingFields(fields, needs)
     if (missing === undefined) return
     diag.error(`hivelog: ${call} of agent ${this.agentId} lacks ${missing}; it is recorded without`)
+  }
+}
+
+/** Bytes of a snapshot that are stored. As many take some 40 ms to hash. */
+const MAX_BYTES = 32 * 1024 * 1024
+
+/** `undefined` for bytes whose own code throws. */
+function firstBytes(content: Uint8Array): { bytes: Uint8Array; note: string | undefined } | undefined {
+  try {
+    const { buffer, byteOffset, byteLength } = content
+    const length = Math.min(byteLength, MAX_BYTES)
+    const note = length < byteLength ? `[cut, ${byteLength - length} more bytes]` : undefined
+    return { bytes: new Uint8Array(buffer, byteOffset, length), note }
+  } catch {
+    return undefined
   }
 }

@@ -11,7 +11,7 @@ import {
 } from '@opentelemetry/api'
 import { encodeTail, type Tail } from '../format/encode.js'
 import type { Fields } from '../format/fields.js'
-import { describe } from '../format/quote.js'
+import { brief } from '../format/quote.js'
 import { markOwned } from '../otel/owned.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import type { HiveIdGenerator } from '../otel/provider.js'
@@ -43,11 +43,14 @@ export interface SpanPart {
   readonly tail: Tail
   /** Epoch milliseconds. */
   readonly startTs: number
+  /** The same moment by the clock that nobody sets. */
+  readonly startedAt: number
 }
 
 /** An event that is recorded and not yet encoded, or the end of a part. */
 interface Held {
   part: SpanPart
+  /** When it happened, which says nothing about now. */
   ts: number
   kind: string
   fields: Fields
@@ -129,7 +132,7 @@ export class HiveCore {
   }
 
   refuseKind(kind: unknown): void {
-    diag.error(`hivelog: an event of kind "${describe(kind)}" is not recorded: ${KIND_RULE}`)
+    diag.error(`hivelog: an event of kind "${brief(kind)}" is not recorded: ${KIND_RULE}`)
   }
 
   /** Starts a span whose lines the hive writes itself; with `isRoot`, one without a parent, in the hive's trace. */
@@ -211,7 +214,7 @@ export class HiveCore {
 
   /** Values can be so big that no string holds their JSON. */
   #refuse(kind: string, error: unknown): 0 {
-    diag.error(`hivelog: an event of kind "${kind}" could not be recorded: ${describe(error)}`)
+    diag.error(`hivelog: an event of kind "${kind}" could not be recorded: ${brief(error)}`)
     return 0
   }
 

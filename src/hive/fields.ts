@@ -1,14 +1,12 @@
 /** The fields of events, from what the calls are given; plain JavaScript may pass anything. */
 import type { Attributes } from '@opentelemetry/api'
-import { type Fields, readFields } from '../format/fields.js'
+import { type Fields, MAX_ID_LENGTH, readFields } from '../format/fields.js'
 import { FIELD_ORDER } from '../format/kinds.js'
 import { describe } from '../format/quote.js'
 import { ATTR } from '../otel/span-mapping.js'
 import type { MessageInput } from './inputs.js'
 
 const MESSAGE_INPUT = ['to', 'act', 'subject', 'id', 'inReplyTo', 'conversation', 'requiresReply']
-/** Ids and names are repeated in every line and on every span, so they are cut rather than stored aside. */
-const MAX_ID_LENGTH = 256
 
 /** What a message cannot be routed without. */
 export const MESSAGE_NEEDS = ['to', 'act', 'subject'] as const
@@ -58,6 +56,7 @@ export function spawnFields(input: unknown, parentId: string | undefined): Field
   }
 }
 
+/** Ids and names are repeated in every line and on every span, so they are cut rather than stored aside. */
 function shortText(value: unknown): string {
   return describe(value).slice(0, MAX_ID_LENGTH)
 }

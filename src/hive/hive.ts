@@ -1,7 +1,7 @@
 import { type Context, context, diag, type TracerProvider, trace } from '@opentelemetry/api'
 import { type Fields, readField, readFields } from '../format/fields.js'
 import { isCustomKind } from '../format/kinds.js'
-import { describe } from '../format/quote.js'
+import { brief } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import { ATTR } from '../otel/span-mapping.js'
 import { Agent, type AgentHost } from './agent.js'
@@ -113,7 +113,7 @@ export class Hive {
     const agent = this.#pending.get(id)
     if (agent === undefined) {
       diag.warn(
-        `hivelog: approval of "${describe(id)}", which no agent of this hive has escalated; it is recorded`,
+        `hivelog: approval of "${brief(id)}", which no agent of this hive has escalated; it is recorded`,
       )
     }
     this.#pending.delete(id)

@@ -2,7 +2,7 @@
 import { isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
 import { readField } from '../format/fields.js'
-import type { DrainedMessage, SentMessage } from './inputs.js'
+import type { SentMessage } from './inputs.js'
 
 export class Sent implements SentMessage {
   readonly id: string
@@ -30,7 +30,7 @@ export function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext):
 }
 
 /** The sender's span of a drained message, if the message tells it. */
-export function spanContextOf(message: DrainedMessage): SpanContext | undefined {
+export function spanContextOf(message: unknown): SpanContext | undefined {
   try {
     if (message instanceof Sent) return isSpanContextValid(message.sender) ? message.sender : undefined
   } catch {

@@ -1,6 +1,5 @@
-import { type Context, diag, type TracerProvider } from '@opentelemetry/api'
-import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
-import { checkOptions, pickOptions, timerMs } from '../format/options.js'
+import type { Context, TracerProvider } from '@opentelemetry/api'
+import { checkOptions, pickOptions } from '../format/options.js'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
 import { RECORDER_RULES } from '../otel/options.js'
@@ -8,6 +7,7 @@ import { createProvider, ensureDiagLogger, type ProviderOptions, register } from
 import { newSessionId, type RecorderOptions } from '../otel/recorder.js'
 import { countFromEnv } from '../otel/sampler.js'
 import type { Opener } from '../otel/sharing.js'
+import { endWithin } from '../otel/shutdown.js'
 import { Redactor } from '../redact/redact.js'
 import { Scrubber } from '../redact/scrub.js'
 import { VERSION } from '../version.js'
@@ -33,7 +33,7 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
   maxEventsPerSpan?: number
   /** Milliseconds after which a span that holds events is continued in a new one. Default 300,000. */
   maxSpanAgeMs?: number
-  /** Milliseconds that `shutdown` waits for a trace backend. Default 5,000. */
+  /** Milliseconds that `shutdown` waits for trace backends and further span processors. Default 5,000. */
   shutdownTimeoutMs?: number
   /**
    * Commits the log to the git repository that it lies in, every `everyMs` and at `shutdown`, beside recording and
@@ -127,7 +127,7 @@ function startOn(
       await recovery?.finish(shutdownTimeoutMs)
       await Promise.all([
         exporter?.shutdown().finally(() => git?.finish()),
-        own && endWithin(own.provider, shutdownTimeoutMs),
+        own && endWithin(own.provider, own.processors, shutdownTimeoutMs),
       ])
       own?.registration.unregister()
     },
@@ -145,24 +145,6 @@ function ownProvider(options: HiveOptions, exporter: JsonlSpanExporter | undefin
   const idGenerator = new RecoveryIdGenerator()
   const processors = exporter === undefined ? [] : [new HiveSpanProcessor({ exporter })]
   const redactor = exporter?.recorder.redactor ?? new Redactor(options.redact)
-  const provider = createProvider(options, redactor, idGenerator, processors)
-  return { provider, idGenerator, registration: register(provider) }
-}
-
-async function endWithin(provider: BasicTracerProvider, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  let isLate = false
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      isLate = true
-      const what = `the trace backend did not answer within ${ms} ms`
-      diag.error(`hivelog: ${what}; the last spans are not sent, the file is complete`)
-      resolve()
-    }, timerMs(ms))
-  })
-  const ended = provider.shutdown().catch((error: Error) => {
-    if (!isLate) diag.error(`hivelog: the last spans were not sent: ${error.message}`)
-  })
-  await Promise.race([ended, late])
-  clearTimeout(timer)
+  const created = createProvider(options, redactor, idGenerator, processors)
+  return { ...created, idGenerator, registration: register(created.provider) }
 }

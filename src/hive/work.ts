@@ -56,7 +56,8 @@ export function recordWork(
   checkpoint: number,
 ): void {
   const { kind, fields, failed } = work
-  const ms = typeof fields.ms === 'number' && fields.ms > 0 ? fields.ms : 0
+  // Nothing began before 1970: no request could say so.
+  const ms = typeof fields.ms === 'number' && fields.ms > 0 ? Math.min(fields.ms, now) : 0
   const attributes = { [ATTR.agentId]: agentId, [ATTR.conversation]: core.session, ...work.attributes }
   // Whoever listens to spans hears of them in the order of the calls.
   core.settle()

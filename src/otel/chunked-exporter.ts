@@ -20,11 +20,14 @@ const MAX_OPEN = 4
  */
 export class ChunkedExporter implements SpanExporter {
   #exporter: SpanExporter
+  #prepare: (span: ReadableSpan) => ReadableSpan
   /** Settles when the next chunk may be built. */
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(exporter: SpanExporter) {
+  /** @param prepare what is sent in a span's place, asked for when its chunk is built */
+  constructor(exporter: SpanExporter, prepare: (span: ReadableSpan) => ReadableSpan = (span) => span) {
     this.#exporter = exporter
+    this.#prepare = prepare
   }
 
   export(spans: ReadableSpan[], resultCallback: (result: ExportResult) => void): void {
@@ -58,7 +61,7 @@ export class ChunkedExporter implements SpanExporter {
   }
 
   #sendOne(chunk: ReadableSpan[]): Promise<ExportResult> {
-    return new Promise((resolve) => this.#exporter.export(chunk, resolve))
+    return new Promise((resolve) => this.#exporter.export(chunk.map(this.#prepare), resolve))
   }
 }
 

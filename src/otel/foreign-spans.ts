@@ -4,7 +4,7 @@
  */
 import { type Attributes, type AttributeValue, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import type { Fields } from '../format/fields.js'
+import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
 import type { ExitStatus } from '../format/kinds.js'
 import { type SpanEvent, toldOf } from './owned.js'
 import { ATTR, hrToMillis, toFields } from './span-mapping.js'
@@ -19,6 +19,9 @@ const OPERATIONS_WITH_USAGE = new Set(['chat', 'generate_content', 'text_complet
 
 const text = (value: AttributeValue | undefined): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined
+/** Ids and names are repeated in every line, so they are cut rather than stored aside. */
+const shortText = (value: AttributeValue | undefined): string | undefined =>
+  text(value)?.slice(0, MAX_ID_LENGTH)
 const number = (value: AttributeValue | undefined): number | undefined =>
   typeof value === 'number' ? value : undefined
 
@@ -29,27 +32,27 @@ function operationOf(span: Pick<ReadableSpan, 'attributes' | 'name'>): string {
 
 /** The session that a span names. */
 export function sessionOf({ attributes }: ReadableSpan): string | undefined {
-  return text(attributes[ATTR.conversation]) ?? text(attributes[ATTR.session])
+  return shortText(attributes[ATTR.conversation]) ?? shortText(attributes[ATTR.session])
 }
 
 /** The agent whose life a span is; `undefined` for other spans. */
 export function agentOf(span: ReadableSpan, defaultSession: string): AgentRef | undefined {
   if (operationOf(span) !== 'invoke_agent') return undefined
   return {
-    agentId: text(span.attributes[ATTR.agentId]) ?? nameOf(span),
+    agentId: shortText(span.attributes[ATTR.agentId]) ?? nameOf(span),
     session: sessionOf(span) ?? defaultSession,
   }
 }
 
 /** The agent that a span which is no agent's life says it belongs to. */
 export function namedAgentOf(span: ReadableSpan, defaultSession: string): AgentRef | undefined {
-  const agentId = text(span.attributes[ATTR.agentId])
+  const agentId = shortText(span.attributes[ATTR.agentId])
   return agentId === undefined ? undefined : { agentId, session: sessionOf(span) ?? defaultSession }
 }
 
 function nameOf(span: ReadableSpan): string {
-  const rest = span.name.slice('invoke_agent'.length).trim()
-  return text(span.attributes[ATTR.agentName]) ?? (rest || span.spanContext().spanId)
+  const rest = span.name.slice('invoke_agent'.length, MAX_ID_LENGTH).trim()
+  return shortText(span.attributes[ATTR.agentName]) ?? (rest || span.spanContext().spanId)
 }
 
 /** Whether a span is the second or a later part of an agent's life. */
@@ -61,7 +64,7 @@ export function spawnFields(span: ReadableSpan, agent: AgentRef, parent: string 
     agentId: agent.agentId,
     name: nameOf(span),
     isGod: attributes[ATTR.isGod] === true,
-    parent: text(attributes[ATTR.parentId]) ?? parent,
+    parent: shortText(attributes[ATTR.parentId]) ?? parent,
     role: attributes[ATTR.role],
     model: attributes[ATTR.requestModel],
     pid: number(attributes[ATTR.pid]),

@@ -17,7 +17,7 @@ import { PROCESSOR_RULES } from './options.js'
 import { isOwned } from './owned.js'
 import { interceptEvents, type PlainEvent } from './plain-events.js'
 import type { Life, Recorder } from './recorder.js'
-import { EVENT_PREFIX, toAttributes, toFields } from './span-mapping.js'
+import { EVENT_PREFIX, toFields } from './span-mapping.js'
 
 export interface HiveSpanProcessorOptions {
   /** Where the lines go. */
@@ -123,18 +123,13 @@ export class HiveSpanProcessor implements SpanProcessor {
   }
 
   #listen(span: Span, note: SpanNote): void {
-    const addEvent = interceptEvents(span, ({ kind, attributes, at }: PlainEvent) => {
+    const addEvent = interceptEvents(span, ({ kind, attributes, at, isTimed, isReadable }: PlainEvent) => {
       if (!span.isRecording()) return false
-      try {
-        const fields = this.#write(at, kind, toFields(kind, attributes), note, span)
-        if (fields === undefined) return false
-        // What other exporters get is redacted too.
-        addEvent(EVENT_PREFIX + kind, toAttributes(kind, fields), at)
-        return true
-      } catch (error) {
-        diag.error(`hivelog: event ${EVENT_PREFIX + kind} could not be recorded`, error)
-        return false
-      }
+      this.#write(at, kind, toFields(kind, attributes), note, span)
+      // It goes on the span as it was given. The SDK's own clock drifts, so one without a time gets that of its line.
+      if (isTimed || !isReadable || attributes === undefined) return false
+      addEvent(EVENT_PREFIX + kind, attributes, at)
+      return true
     })
   }
 

@@ -28,3 +28,18 @@ export function tell(span: object, event: SpanEvent): void {
 
 /** The event that a hive told of this span. */
 export const toldOf = (span: object): SpanEvent | undefined => told.get(span)
+
+const ownEvents = new WeakSet<object>()
+
+/** All that is added to this span under the name of a hive's event comes from a hive, which redacted it. */
+export function markOwnEvents(span: object): void {
+  ownEvents.add(span)
+}
+
+/** Something is added to the span as it is. */
+export function unmarkOwnEvents(span: object): void {
+  ownEvents.delete(span)
+}
+
+/** Whether no one but a hive added events under the name of a hive's to this span. */
+export const holdsOwnEventsOnly = (span: object): boolean => ownEvents.has(span)

@@ -27,11 +27,14 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { shown } from '../format/options.js'
+import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
 import { BoundedProcessor } from './bounded-processor.js'
 import { ChunkedExporter } from './chunked-exporter.js'
+import { SpanRedactor } from './redacted-spans.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
 import { countFromEnv, samplerFromEnv } from './sampler.js'
+import { WatchedProcessor } from './shutdown.js'
 
 export interface OtlpOptions {
   /** Full URL of the traces endpoint. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
@@ -70,27 +73,43 @@ export class HiveIdGenerator extends RandomIdGenerator {
   }
 }
 
+export interface HiveProvider {
+  provider: BasicTracerProvider
+  /** All its processors but the hive's own, which writes the file. */
+  processors: WatchedProcessor[]
+}
+
+/** @param own the processors that write the hive's file */
 export function createProvider(
   options: ProviderOptions,
   redactor: Redactor,
   idGenerator: HiveIdGenerator,
-  processors: SpanProcessor[],
-): BasicTracerProvider {
-  const spanProcessors = [...processors, ...(options.spanProcessors ?? [])]
+  own: SpanProcessor[],
+): HiveProvider {
+  const processors = (options.spanProcessors ?? []).map((each, i) => {
+    return new WatchedProcessor(each, `the span processor ${classOf(each)} (spanProcessors[${i}])`, false)
+  })
   const otlp = otlpOptions(options.otlp)
   if (otlp !== undefined) {
     const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
     const maxSpans = countFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
     const bounds = maxSpans === undefined ? {} : { maxSpans }
-    spanProcessors.push(new BoundedProcessor(new ChunkedExporter(exporter), bounds))
+    const chunked = new ChunkedExporter(exporter, new SpanRedactor(redactor).redact)
+    const where = otlp.url === undefined ? '' : ` at ${redactor.string(otlp.url)}`
+    processors.push(
+      new WatchedProcessor(new BoundedProcessor(chunked, bounds), `the trace backend${where}`, true),
+    )
   }
-  return new BasicTracerProvider({
+  const provider = new BasicTracerProvider({
     resource: hiveResource(options, redactor),
     sampler: createAlwaysRecordSampler(options.sampler ?? samplerFromEnv()),
     idGenerator,
-    spanProcessors,
+    spanProcessors: [...own, ...processors],
   })
+  return { provider, processors }
 }
+
+const classOf = (value: object): string => brief(value?.constructor?.name || 'without a name')
 
 function otlpOptions(otlp: ProviderOptions['otlp']): OtlpOptions | undefined {
   if (otlp === false || getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined

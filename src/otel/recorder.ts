@@ -7,7 +7,7 @@ import { diag, type SpanContext } from '@opentelemetry/api'
 import { encodeTail, type Tail } from '../format/encode.js'
 import type { Fields } from '../format/fields.js'
 import { pickOptions } from '../format/options.js'
-import { describe } from '../format/quote.js'
+import { brief } from '../format/quote.js'
 import { Journal, type JournalOptions } from '../journal/journal.js'
 import { JOURNAL_RULES } from '../journal/options.js'
 import { canonicalPath } from '../journal/segment-chain.js'
@@ -142,7 +142,7 @@ export class Recorder {
     const whole = life === undefined ? fields : withAgent(kind, fields, life.agentId)
     const scrubbed = this.scrubber.any(kind, whole)
     if (scrubbed === undefined) {
-      diag.warn(`hivelog: an event of kind "${describe(kind)}" is not recorded: ${KIND_RULE}`)
+      diag.warn(`hivelog: an event of kind "${brief(kind)}" is not recorded: ${KIND_RULE}`)
       return undefined
     }
     for (const source of this.#sources) source()
@@ -155,7 +155,12 @@ export class Recorder {
   /** Events of one span mostly follow each other, so the last tail is kept. */
   #tailOf(context: SpanContext, session: string): Tail {
     if (this.#last?.context !== context || this.#last.session !== session) {
-      const tail = encodeTail({ session, trace: context.traceId, span: context.spanId })
+      // A foreign span can name any.
+      const tail = encodeTail({
+        session: this.scrubber.text(session),
+        trace: context.traceId,
+        span: context.spanId,
+      })
       this.#last = { context, session, tail }
     }
     return this.#last.tail

@@ -11,6 +11,7 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
+import { isSecretArgument } from '../redact/scrub.js'
 
 export interface ResourceOptions {
   /** `service.name`. Default: `OTEL_SERVICE_NAME`, else `hive`. */
@@ -51,8 +52,6 @@ function redacted(detector: ResourceDetector, redactor: Redactor): ResourceDetec
 function redactArguments(values: readonly unknown[], redactor: Redactor): unknown[] {
   return values.map((value, i) => {
     if (typeof value !== 'string') return value
-    const before = values[i - 1]
-    const isSecret = typeof before === 'string' && before.startsWith('-') && redactor.isSecretKey(before)
-    return isSecret ? SECRET_KEY_MASK : redactor.string(value)
+    return isSecretArgument(values[i - 1], redactor) ? SECRET_KEY_MASK : redactor.string(value)
   })
 }

@@ -2,9 +2,9 @@
  * How events and spans say the same (DESIGN section 4): attribute names from field names and back, following the
  * OpenTelemetry semantic conventions for generative AI where they have a name, `hive.<field>` elsewhere.
  */
-import type { Attributes, AttributeValue, HrTime, TimeInput } from '@opentelemetry/api'
-import { type Fields, setField } from '../format/fields.js'
-import { FIELD_ORDER, isKnownKind } from '../format/kinds.js'
+import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api'
+import { type Fields, isList, readField, setField, unreadable } from '../format/fields.js'
+import { FIELD_ORDER, isKnownKind, MAX_TS } from '../format/kinds.js'
 
 export const EVENT_PREFIX = 'hive.'
 
@@ -117,20 +117,46 @@ function attributesOf(kind: string, fields: Fields): Attributes {
   return attributes
 }
 
-/** The fields that a span event's attributes stand for. */
+/** Attributes of an event that are looked at. The SDK keeps 128. */
+const MAX_ATTRIBUTES = 10_000
+/** Characters of JSON that are read back: fields that are bigger are in an artifact, unless the user wants it else. */
+const MAX_JSON = 1024 * 1024
+
+/**
+ * The fields that a span event's attributes stand for; of more than any event should have, the first. Attributes that
+ * cannot be read are told in the field `value`.
+ */
 export function toFields(kind: string, attributes: Attributes | undefined): Fields {
   const fields: Fields = {}
-  const json = attributes?.[ATTR.json]
+  try {
+    addFields(fields, kind, attributes)
+  } catch (error) {
+    fields.value = unreadable(error)
+  }
+  return fields
+}
+
+function addFields(fields: Fields, kind: string, attributes: Attributes | undefined): void {
+  const names = jsonFields(attributes)
+  let count = 0
   for (const name in attributes) {
-    if (name === ATTR.json) continue
+    if (name === ATTR.json || !Object.hasOwn(attributes, name)) continue
+    if (++count > MAX_ATTRIBUTES) {
+      fields['[cut]'] = `more than ${MAX_ATTRIBUTES} attributes`
+      break
+    }
     const field =
       (kind === 'usage' && USAGE_FIELDS.get(name)) ||
       (name.startsWith(EVENT_PREFIX) ? name.slice(EVENT_PREFIX.length) : name)
-    const value = attributes[name]
-    const isJson = Array.isArray(json) && typeof value === 'string' && (json as unknown[]).includes(field)
+    const value = readField(attributes, name)
+    const isJson = names?.has(field) === true && typeof value === 'string' && value.length <= MAX_JSON
     setField(fields, field, isJson ? parsed(value) : value)
   }
-  return fields
+}
+
+function jsonFields(attributes: Attributes | undefined): Set<unknown> | undefined {
+  const json = attributes && readField(attributes, ATTR.json)
+  return isList(json) ? new Set(json.slice(0, MAX_ATTRIBUTES)) : undefined
 }
 
 /** Whether a value is an array of one primitive type, which an attribute holds as it is. */
@@ -169,23 +195,28 @@ export function kindOfEvent(name: unknown): string | undefined {
     : undefined
 }
 
-/** The greatest distance from 1970 that a `Date` can hold, in milliseconds. */
-const MAX_TIME = 8.64e15
-
 /** Epoch milliseconds of an OpenTelemetry time, whole; now, when there is none or it is no possible time. */
-export function toMillis(time: TimeInput | null | undefined): number {
-  const ms = time === undefined || time === null ? Number.NaN : millisOf(time)
-  return Math.abs(ms) <= MAX_TIME ? ms : Date.now()
+export function toMillis(time: unknown): number {
+  const ms = millisOf(time)
+  return Math.abs(ms) <= MAX_TS ? ms : Date.now()
 }
 
-function millisOf(time: TimeInput): number {
-  if (Array.isArray(time)) return hrToMillis(time)
+function millisOf(time: unknown): number {
+  if (Array.isArray(time)) return hrMillis(time as HrTime)
   if (time instanceof Date) return time.getTime()
+  if (typeof time !== 'number') return Number.NaN
   // The API takes `performance.now()` values too; those are small.
   return Math.trunc(time <= performance.now() ? time + performance.timeOrigin : time)
 }
 
+/** Epoch milliseconds of a span's or an event's time, whole; now, when it is no possible time. */
+export function hrToMillis(time: HrTime): number {
+  const ms = hrMillis(time)
+  return Math.abs(ms) <= MAX_TS ? ms : Date.now()
+}
+
 /** The SDK builds a time from milliseconds in floating point, so a nanosecond may be missing: round to the microsecond. */
-export function hrToMillis([seconds, nanos]: HrTime): number {
-  return seconds * 1000 + Math.floor(Math.round(nanos / 1000) / 1000)
+function hrMillis([seconds, nanos]: HrTime): number {
+  if (typeof seconds !== 'number' || typeof nanos !== 'number') return Number.NaN
+  return Math.trunc(seconds * 1000) + Math.floor(Math.round(nanos / 1000) / 1000)
 }

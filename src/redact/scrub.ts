@@ -1,11 +1,11 @@
 /**
  * Makes an event's fields fit to be written: secrets replaced, odd values made plain JSON, fields that are too big
- * moved to an artifact. It runs once, before the event reaches either the file or a span.
+ * moved to an artifact, and what no call should take the time for cut (`toPlain` says how much that is). It runs once, before the event reaches either the file or a span.
  */
 import { type Fields, partFields } from '../format/encode.js'
 import { setField } from '../format/fields.js'
 import { type ArtifactRef, ENVELOPE_FIELDS, isCustomKind, isKnownKind } from '../format/kinds.js'
-import { type Scrub, toPlain } from '../format/quote.js'
+import { cutText, MAX_CHARS, type Scrub, toPlain } from '../format/quote.js'
 import { type Redactor, SECRET_KEY_MASK } from './redact.js'
 
 /** Bytes above which a field is stored as an artifact. */
@@ -28,16 +28,12 @@ export class Scrubber {
     this.#redactor = redactor
     this.#store = store
     this.#maxFieldBytes = maxFieldBytes
-    this.#scrub = {
-      string: (text) => redactor.string(text),
-      key: (name, value) =>
-        canBeSecret(name, value) && redactor.isSecretKey(name) ? SECRET_KEY_MASK : undefined,
-    }
+    this.#scrub = scrubWith(redactor)
   }
 
-  /** Redacts a text of any length. */
+  /** Redacts a text; of one that is longer than `MAX_CHARS` the rest is cut. */
   text(text: string): string {
-    return this.#redactor.string(text)
+    return this.#redactor.string(text.length > MAX_CHARS ? cutText(text) : text)
   }
 
   /** Scrubs the fields of a known kind, in place: they are the caller's own object. Returns it. */
@@ -45,7 +41,7 @@ export class Scrubber {
     for (const name in fields) {
       const value = fields[name]
       if (typeof value === 'string') {
-        const clean = this.#redactor.string(value)
+        const clean = this.text(value)
         // Three bytes a character at most, so a short text needs no counting.
         if (clean.length * 3 > this.#maxFieldBytes) fields[name] = this.#fit(clean)
         else if (clean !== value) fields[name] = clean
@@ -126,6 +122,29 @@ function freeName(name: string, fields: object): string {
   let free = `_${name}`
   while (Object.hasOwn(fields, free)) free = `_${free}`
   return free
+}
+
+/** What to do with the strings and keys of a value of any shape. */
+export function scrubWith(redactor: Redactor): Scrub {
+  return {
+    string: (text) => redactor.string(text),
+    key: (name, value) => (isSecretField(redactor, name, value) ? SECRET_KEY_MASK : undefined),
+  }
+}
+
+/**
+ * Whether the value of a field of this name is to be replaced whole. A dotted name, as attributes have, counts by its
+ * last part too: `http.request.header.cookie`.
+ */
+export function isSecretField(redactor: Redactor, name: string, value: unknown): boolean {
+  const last = name.slice(name.lastIndexOf('.') + 1)
+  if (!canBeSecret(last, value)) return false
+  return redactor.isSecretKey(name) || (last.length < name.length && redactor.isSecretKey(last))
+}
+
+/** Whether an argument of a command is a secret by the one before it: people pass `--password`, `hunter2`. */
+export function isSecretArgument(before: unknown, redactor: Redactor): boolean {
+  return typeof before === 'string' && before.startsWith('-') && redactor.isSecretKey(before)
 }
 
 /** Whether a value could give a secret away: not whether there is one, and not how many tests `pass`. */
