@@ -113,7 +113,7 @@ test('a backend that refuses is one clear line with what was sent and what not, 
   assert.equal(run.code, 1)
   assert.equal(
     run.stderr,
-    `hivelog: cannot send to ${url}/v1/traces: 401 Unauthorized: no such␛ key; 0 spans sent, 2 spans not\n`,
+    `hivelog: cannot send to ${url}/v1/traces: 401 Unauthorized: no such\\u001b key; 0 spans sent, 2 spans not\n`,
   )
   const json = await runNode([MAIN, 'export', foreign(t), '--otlp', url, '--json'])
   const { error, spans, unsent } = JSON.parse(json.stdout)

@@ -48,7 +48,7 @@ export const command: Command = {
       throw new UsageError(`--by needs one of ${BY.join(', ')}, not '${values.by}'`)
     const report = await callReport(oneFile('calls', positionals), { by: values.by as CallBy })
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(report))
+    if (values.json) await output.json(report)
     else for (const line of reportLines(report)) await output.line(line)
     await output.flush()
     return 0

@@ -104,7 +104,7 @@ export const command: Command = {
     if (values.json) {
       const { file: _, ...rest } = report
       const used = config === undefined ? {} : { config }
-      await output.line(JSON.stringify({ file, ok, failOn, ...used, ...rest }))
+      await output.json({ file, ok, failOn, ...used, ...rest })
     } else {
       for (const line of reportLines(report, config)) await output.line(line)
     }

@@ -5,7 +5,7 @@ import { type CommitOptions, type CommitReport, commitLog } from '../git/commit.
 import { CommitError, type CommitErrorCode } from '../git/errors.js'
 import { counted, seqRange } from '../git/message.js'
 import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
-import { Output } from './output.js'
+import { Output, say } from './output.js'
 import { clean } from './text.js'
 
 const help = `Usage: hivelog commit [--message M] [--path P]... [--json] [FILE]
@@ -69,14 +69,14 @@ export const command: Command = {
       report = await commitLog(file, options)
     } catch (error) {
       if (!(error instanceof CommitError) || !NOT_NOW.includes(error.code)) throw error
-      process.stderr.write(`hivelog: cannot commit ${clean(file)} now: ${clean(error.message)}\n`)
+      say(`cannot commit ${file} now: ${error.message}`)
       return 1
     }
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(asJson(report)))
+    if (values.json) await output.json(asJson(report))
     else {
       await output.line(clean(sentence(report)))
-      for (const note of report.notes) process.stderr.write(`hivelog: ${clean(note)}\n`)
+      for (const note of report.notes) say(note)
     }
     await output.flush()
     return 0

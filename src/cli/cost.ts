@@ -65,7 +65,7 @@ export const command: Command = {
     const files = positionals.length > 0 ? positionals : [defaultFile()]
     const report = await costReport(files, { by, prices })
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(report))
+    if (values.json) await output.json(report)
     else for (const line of reportLines(report, look().width)) await output.line(line)
     await output.flush()
     return 0

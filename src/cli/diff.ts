@@ -87,7 +87,7 @@ export const command: Command = {
       )
     }
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(diff))
+    if (values.json) await output.json(diff)
     else for (const line of diffLines(diff)) await output.line(line.trimEnd())
     await output.flush()
     return diff.verdict === 'same' || (diff.verdict === 'order' && values['any-order']) ? 0 : 1

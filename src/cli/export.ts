@@ -4,9 +4,9 @@ import { exportCsv } from '../export/csv.js'
 import { type ExportOptions, type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
 import type { RebuildOptions } from '../export/rebuild-spans.js'
 import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
-import { Output } from './output.js'
+import { Output, say } from './output.js'
 import { createOutputFile } from './output-file.js'
-import { clean, counted } from './text.js'
+import { counted } from './text.js'
 
 const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE...|-]
 
@@ -145,20 +145,20 @@ async function sendSpans(files: string[], { url, headers, json, ...options }: Se
   const given = url === undefined ? undefined : endpoint(url)
   const to = shown(given ?? fromEnvironment())
   let isPartial = false
-  const say = (...words: unknown[]): void => {
+  const tell = (...words: unknown[]): void => {
     const text = words.map(String).join(' ')
     if (/partial success/i.test(text)) isPartial = true
-    process.stderr.write(`hivelog: ${clean(text.slice(0, 1000))}\n`)
+    say(text.slice(0, 1000))
   }
   const ignore = (): void => {}
-  diag.setLogger({ error: say, warn: say, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
+  diag.setLogger({ error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
   const otlp = { ...(given !== undefined && { url: given }), headers }
   const report = await exportLog(files, { ...options, otlp })
   const { error, ...rest } = report
   const output = new Output()
   if (json) {
     const why = error === undefined ? {} : { error: reasonOf(error) }
-    await output.line(JSON.stringify({ ...named(files), to, ...rest, ...why }))
+    await output.json({ ...named(files), to, ...rest, ...why })
   } else {
     await output.line(`sent ${summary(report)} to ${to}`)
     for (const note of notes(report)) await output.line(note)
@@ -166,8 +166,8 @@ async function sendSpans(files: string[], { url, headers, json, ...options }: Se
   await output.flush()
   if (error === undefined) return isPartial || isThinned(report) ? 1 : 0
   const { spans, unsent } = report
-  process.stderr.write(
-    `hivelog: cannot send to ${to}: ${clean(reasonOf(error))}; ${counted(spans, 'span')} sent, ${counted(unsent, 'span')} not\n`,
+  say(
+    `cannot send to ${to}: ${reasonOf(error)}; ${counted(spans, 'span')} sent, ${counted(unsent, 'span')} not`,
   )
   return 1
 }
@@ -187,21 +187,21 @@ async function writeFile(
   const target = to === undefined || to === '-' ? undefined : await createOutputFile(to, files, force)
   const output = new Output()
   const write = (line: string): Promise<void> =>
-    target === undefined ? output.line(line) : target.line(line)
+    target === undefined ? output.data(line) : target.line(line)
   const place = target === undefined ? '-' : (to as string)
-  const shownPlace = target === undefined ? 'standard output' : clean(place)
-  let text: string
+  const shownPlace = target === undefined ? 'standard output' : place
+  let summed: object
   const lines: string[] = []
   let code = 0
   try {
     if (format === 'csv') {
       const { rows, malformed } = await exportCsv(file, options, write)
-      text = JSON.stringify({ file, to: place, rows, malformed })
+      summed = { file, to: place, rows, malformed }
       lines.push(`wrote ${counted(rows, 'row')} to ${shownPlace}`, ...notes({ malformed }))
     } else {
       const { error, ...report } = await exportOtlpJson(files, options, write)
       if (error !== undefined) throw error
-      text = JSON.stringify({ ...named(files), to: place, ...report })
+      summed = { ...named(files), to: place, ...report }
       if (isThinned(report)) code = 1
       lines.push(`wrote ${summary(report)} to ${shownPlace}`, ...notes(report))
     }
@@ -209,9 +209,10 @@ async function writeFile(
     await output.flush()
     await target?.close()
   }
-  const said = `${json ? text : lines.join('\n')}\n`
-  if (target === undefined) process.stderr.write(said)
-  else process.stdout.write(said)
+  const report = target === undefined ? new Output(process.stderr) : output
+  if (json) await report.json(summed)
+  else for (const line of lines) await report.line(line)
+  await report.flush()
   return code
 }
 
@@ -257,12 +258,12 @@ function fromEnvironment(): string {
 
 /** A URL without what should not be shown. */
 function shown(url: string): string {
-  if (!URL.canParse(url)) return clean(url)
+  if (!URL.canParse(url)) return url
   const parsed = new URL(url)
   parsed.username = ''
   parsed.password = ''
   parsed.search = ''
-  return clean(parsed.href)
+  return parsed.href
 }
 
 function reasonOf(error: Error): string {

@@ -2,8 +2,8 @@
 /** The `hivelog` command: finds the subcommand, and turns what it throws into one line and an exit code. */
 import { VERSION } from '../version.js'
 import { type Command, UsageError } from './args.js'
-import { endWithReader } from './output.js'
-import { clean, pad } from './text.js'
+import { endWithReader, say } from './output.js'
+import { pad } from './text.js'
 
 const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
   tail: { summary: 'show the last events, and follow new ones', load: () => import('./tail.js') },
@@ -68,6 +68,6 @@ endWithReader()
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  process.stderr.write(`hivelog: ${clean(error instanceof Error ? error.message : String(error))}\n`)
+  say(error instanceof Error ? error.message : String(error))
   process.exitCode = 2
 }

@@ -7,7 +7,7 @@ import { isMalformed, type LogItem } from '../read/items.js'
 import { type Command, itemFilter, oneFile, parse, UsageError } from './args.js'
 import { formatEvent, formatMalformed } from './format-event.js'
 import { Keys } from './keys.js'
-import { look, Output } from './output.js'
+import { look, Output, say } from './output.js'
 import { clean, dollars, fit, grouped, paint } from './text.js'
 import { parseDuration, parseTime } from './times.js'
 
@@ -110,14 +110,11 @@ class Pace {
 function printer(output: Output, json: boolean): (step: Step) => Promise<void> {
   if (json) {
     return async ({ item, changes }) => {
-      const text = isMalformed(item) ? undefined : jsonOf({ seq: item.seq, event: item.event, changes })
-      if (text !== undefined) {
-        await output.line(text)
-        return
-      }
+      let reason = 'nested too deeply'
+      if (isMalformed(item)) reason = item.reason
+      else if (await printed(output, { seq: item.seq, event: item.event, changes })) return
       const place = item.line === undefined ? `at byte ${item.offset}` : `line ${item.line}`
-      const reason = isMalformed(item) ? item.reason : 'nested too deeply'
-      process.stderr.write(`hivelog: ${clean(item.file)} ${place}: ${clean(reason)}; left out\n`)
+      say(`${item.file} ${place}: ${reason}; left out`)
     }
   }
   const { color, width } = look()
@@ -134,11 +131,13 @@ function printer(output: Output, json: boolean): (step: Step) => Promise<void> {
 }
 
 /** What can be parsed can be nested too deeply to be written again. */
-function jsonOf(value: object): string | undefined {
+async function printed(output: Output, value: object): Promise<boolean> {
   try {
-    return JSON.stringify(value)
-  } catch {
-    return undefined
+    await output.json(value)
+    return true
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
   }
 }
 

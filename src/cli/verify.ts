@@ -42,7 +42,7 @@ export const command: Command = {
     try {
       for (const file of positionals.length > 0 ? positionals : [defaultFile()]) {
         const report = await verifyLog(file, publicKey === undefined ? {} : { publicKey })
-        if (values.json) await output.line(JSON.stringify({ file, ...report }))
+        if (values.json) await output.json({ file, ...report })
         else for (const line of reportLines(file, report, publicKey !== undefined)) await output.line(line)
         if (!report.ok) code = 1
       }

@@ -49,7 +49,7 @@ export const command: Command = {
       throw new UsageError(`--by needs one of ${BY.join(', ')}, not '${values.by}'`)
     const report = await waitReport(oneFile('waits', positionals), { by: values.by as WaitBy })
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(report))
+    if (values.json) await output.json(report)
     else for (const line of reportLines(report)) await output.line(line)
     await output.flush()
     return 0

@@ -3,8 +3,9 @@
  * `filter` that the user set up for a file (`filter=lfs`) is honoured, since it gives the bytes back at checkout.
  */
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openFile } from '../disk/open.js'
 import { CommitError } from './errors.js'
 import { type LineNumber, lineNumberAt, wholeLinesEnd } from './log-lines.js'
 import type { Git } from './run.js'
@@ -35,14 +36,14 @@ export class Blobs {
   async live(path: string, filtered: boolean): Promise<LogBlob | undefined> {
     let handle: FileHandle
     try {
-      handle = await open(join(this.#git.context.cwd, path), 'r')
+      handle = await openFile(join(this.#git.context.cwd, path))
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT' || code === 'ENOTFILE') return undefined
       throw new CommitError('failed', `cannot read ${path}: ${(error as Error).message}`)
     }
     try {
       const stat = await handle.stat()
-      if (!stat.isFile()) return undefined
       const end = await wholeLinesEnd(handle, stat.size)
       if (end === 0) return undefined
       const found =

@@ -1,3 +1,6 @@
+/** What the writer of a log throws. A message is one line that is safe to print, whatever the file is called. */
+import { clean } from '../text/clean.js'
+
 /** Who holds a log's lock. */
 export interface LockHolder {
   pid: number
@@ -13,8 +16,10 @@ export class LogLockedError extends Error {
 
   constructor(file: string, holder: LockHolder) {
     super(
-      `${file} is being written by process ${holder.pid} on ${holder.host} since ${holder.since}; ` +
-        'a log has one writer: stop that process, or give this one a file of its own',
+      clean(
+        `${file} is being written by process ${holder.pid} on ${holder.host} since ${holder.since}; ` +
+          'a log has one writer: stop that process, or give this one a file of its own',
+      ),
     )
     this.name = 'LogLockedError'
     this.holder = holder
@@ -26,9 +31,15 @@ export class LogOpenError extends Error {
   readonly code = 'ERR_HIVELOG_OPEN'
 
   constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
+    super(clean(message), cause === undefined ? undefined : { cause })
     this.name = 'LogOpenError'
   }
+}
+
+/** Whatever went wrong at opening `file`, as the error that tells it. */
+export function asOpenError(file: string, error: unknown): Error {
+  if (error instanceof LogOpenError || error instanceof LogLockedError) return error
+  return new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
 }
 
 /** An event could not be made durable: it was lost, or the disk reported an error when asked to sync it. */
@@ -36,7 +47,7 @@ export class NotDurableError extends Error {
   readonly code = 'ERR_HIVELOG_NOT_DURABLE'
 
   constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
+    super(clean(message), cause === undefined ? undefined : { cause })
     this.name = 'NotDurableError'
   }
 }

@@ -14,7 +14,7 @@
 import { diag } from '@opentelemetry/api'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
 import { ArtifactStore } from './artifacts.js'
-import { NotDurableError } from './errors.js'
+import { asOpenError, NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
 import { Housekeeping, type LineWriter } from './housekeeping.js'
 import { LineQueue } from './line-queue.js'
@@ -101,7 +101,7 @@ export class Journal {
     } catch (error) {
       if (this.#lock.inherited === undefined) this.#lock.release()
       else this.#lock.abandon(this.#lock.inherited)
-      throw error
+      throw asOpenError(this.file, error)
     }
     this.#seq = this.#chain.lastSeq
     this.#writtenSeq = this.#seq

@@ -3,7 +3,8 @@
  * before are read in the background, so that opening a large log does not wait for them.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { closeSync, openSync, read, readSync } from 'node:fs'
+import { closeSync, read, readSync } from 'node:fs'
+import { openFileSync } from '../disk/open.js'
 
 const BLOCK = 1024 * 1024
 
@@ -19,7 +20,7 @@ export class RunningHash {
   constructor(file: string, existing: number) {
     this.#size = existing
     if (existing > 0) {
-      this.#readFd = openSync(file, 'r')
+      this.#readFd = openFileSync(file)
       this.#readOn()
     }
   }

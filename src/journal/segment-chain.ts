@@ -17,6 +17,7 @@ import {
   statSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { kindOf } from '../disk/open.js'
 import { archivedSegments, archiveName } from '../disk/segments.js'
 import type { Fields } from '../format/encode.js'
 import { type Archive, readArchive } from './archive.js'
@@ -222,9 +223,7 @@ export function canonicalPath(file: string): string {
       return isLink ? canonicalPath(resolve(folder, readlinkSync(path))) : join(folder, basename(path))
     }
     if (!stat.isFile()) {
-      throw new LogOpenError(
-        `${file} is ${stat.isDirectory() ? 'a directory' : 'no regular file'}; name a file for the log`,
-      )
+      throw new LogOpenError(`${file} is ${kindOf(stat)}; name a file for the log`)
     }
     return realpathSync(path)
   } catch (error) {
@@ -249,7 +248,13 @@ export function syncFolder(file: string): void {
 
 /** Removes what compressions that were cut off left behind. */
 export function removeDrafts(file: string): void {
-  for (const { file: archived } of archivedSegments(file)) rmSync(`${archived}.gz.tmp`, { force: true })
+  for (const { file: archived } of archivedSegments(file)) {
+    try {
+      rmSync(`${archived}.gz.tmp`, { force: true })
+    } catch {
+      // It is in nobody's way.
+    }
+  }
 }
 
 /** Archived segments that are not compressed: a crash came first, or `gzip` was off then. */
