@@ -32,8 +32,9 @@ those agents, and link to the messages from there.
                           a header of each question to it; may be repeated
       --format FORMAT     otlp (default): send; otlp-json: write the OTLP file
                           format, a request a line; csv: write a table, a row an
-                          event (other fields are JSON in the last column; texts
-                          that begin like a formula get an apostrophe before)
+                          event (other fields are JSON in the last column;
+                          where a text begins like a formula, also after ; tab
+                          or line end, an apostrophe is put before it)
   -o, --output FILE       where otlp-json and csv go; default: standard output.
                           The file is made readable by its owner only
       --force             write over the output file
