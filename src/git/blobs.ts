@@ -87,7 +87,7 @@ export class Blobs {
     }
     for (let at = 0; at < asTheyAre.length; at += BATCH) {
       const batch = asTheyAre.slice(at, at + BATCH)
-      const input = `${batch.map((path) => join(this.#git.context.cwd, path)).join('\n')}\n`
+      const input = batch.map((path) => `${lineOf(join(this.#git.context.cwd, path))}\n`).join('')
       const { text } = await this.#git.run(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input })
       const oids = text.split('\n')
       batch.forEach((path, i) => {
@@ -97,3 +97,7 @@ export class Blobs {
     return new Map(paths.map((path) => [path, this.#stored.get(path) as string]))
   }
 }
+
+/** A path as git reads it from a line of its own. */
+const lineOf = (path: string): string =>
+  path.includes('\n') ? `"${path.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n')}"` : path
