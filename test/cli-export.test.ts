@@ -219,7 +219,7 @@ test('an output file is its owner’s only, and is not written over without --fo
 test('bad use is one line and exit code 2', (t) => {
   const file = foreign(t)
   for (const [args, message] of [
-    [['--format', 'xml'], /--format is otlp, otlp-json or csv/],
+    [['--format', 'xml'], /--format needs one of otlp, otlp-json, csv, not 'xml'/],
     [['--otlp', 'localhost:4318'], /--otlp needs a URL/],
     [['--header', 'novalue'], /--header needs KEY=VALUE/],
     [['--trace', 'zz'], /--trace needs 32 hex digits/],

@@ -3,7 +3,7 @@ import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { exportCsv } from '../export/csv.js'
 import { type ExportOptions, type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
 import type { RebuildOptions } from '../export/rebuild-spans.js'
-import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
+import { type Command, hexIds, oneFile, oneOf, parse, UsageError, wholeNumber } from './args.js'
 import { Output, say } from './output.js'
 import { createOutputFile } from './output-file.js'
 import { counted } from './text.js'
@@ -79,10 +79,8 @@ export const command: Command = {
       json: { type: 'boolean', default: false },
     })
     const files = positionals.length > 1 ? positionals : [oneFile('export', positionals)]
-    const { format, output, json } = values
-    if (format !== 'otlp' && format !== 'otlp-json' && format !== 'csv') {
-      throw new UsageError(`--format is otlp, otlp-json or csv, not '${format}'`)
-    }
+    const { output, json } = values
+    const format = oneOf('--format', values.format, ['otlp', 'otlp-json', 'csv'])
     if (format === 'otlp') {
       if (output !== undefined) throw new UsageError('--output needs --format otlp-json or csv')
       const headers = headersOf('--header', values.header)
@@ -104,15 +102,15 @@ interface Values {
 }
 
 function rebuildOptions({ 'service-name': serviceName, session, trace, from, to }: Values): RebuildOptions {
-  if (trace !== undefined && !/^[0-9a-f]{32}$/i.test(trace)) {
-    throw new UsageError(`--trace needs 32 hex digits, not '${trace}'`)
-  }
+  const [traceId] = hexIds('--trace', trace === undefined ? [] : [trace], 32)
+  const first = from === undefined ? undefined : wholeNumber('--from', from)
+  const last = to === undefined ? undefined : wholeNumber('--to', to, { min: first ?? 0 })
   return {
     ...(serviceName !== undefined && { serviceName }),
     ...(session !== undefined && { session }),
-    ...(trace !== undefined && { trace: trace.toLowerCase() }),
-    ...(from !== undefined && { from: wholeNumber('--from', from) }),
-    ...(to !== undefined && { to: wholeNumber('--to', to) }),
+    ...(traceId !== undefined && { trace: traceId }),
+    ...(first !== undefined && { from: first }),
+    ...(last !== undefined && { to: last }),
   }
 }
 
@@ -126,12 +124,18 @@ function queryOptions(url: string | undefined, headers: string[]): Pick<ExportOp
   return { missingIn: { url, headers: headersOf('--query-header', headers) } }
 }
 
+const HEADER_KEY = /^[!#$%&'*+.^_`|~\w-]+$/
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
 function headersOf(option: string, given: string[]): Record<string, string> {
   return Object.fromEntries(
     given.map((header) => {
       const at = header.indexOf('=')
-      if (at <= 0) throw new UsageError(`${option} needs KEY=VALUE`)
-      return [header.slice(0, at), header.slice(at + 1)]
+      const [key, value] = [header.slice(0, at), header.slice(at + 1)]
+      if (at <= 0 || !HEADER_KEY.test(key) || !HEADER_VALUE.test(value)) {
+        throw new UsageError(`${option} needs KEY=VALUE, as HTTP allows them in a header, not '${header}'`)
+      }
+      return [key, value]
     }),
   )
 }

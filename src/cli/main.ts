@@ -2,6 +2,7 @@
 /** The `hivelog` command: finds the subcommand, and turns what it throws into one line and an exit code. */
 import { VERSION } from '../version.js'
 import { type Command, UsageError } from './args.js'
+import { nearest } from './nearest.js'
 import { endWithReader, say } from './output.js'
 import { pad } from './text.js'
 
@@ -53,7 +54,11 @@ async function main([name, ...args]: string[]): Promise<number> {
   }
   if (name === undefined) throw new UsageError('no command given; see hivelog --help')
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (entry === undefined) throw new UsageError(`there is no command '${name}'; see hivelog --help`)
+  if (entry === undefined) {
+    const meant = nearest(name, Object.keys(COMMANDS))
+    const hint = meant === undefined ? '' : `did you mean ${meant}? `
+    throw new UsageError(`there is no command '${name}'; ${hint}see hivelog --help`)
+  }
   const { command } = await entry.load()
   const end = args.indexOf('--')
   const options = end === -1 ? args : args.slice(0, end)

@@ -42,6 +42,9 @@ do not change the exit code.
 Example: hivelog replay --from 14:00 --speed 10 --agent coder hive.jsonl
 `
 
+/** No timer runs longer. */
+const MAX_PAUSE_MS = 24 * 86_400_000
+
 /** A digit string that is shorter than epoch milliseconds is a seq. */
 const SEQ = /^\d{1,10}$/
 
@@ -61,12 +64,16 @@ export const command: Command = {
     const file = oneFile('replay', positionals)
     if (values.step && file === '-')
       throw new UsageError('--step takes the keys from standard input; name a file')
-    const pace = new Pace(speedOf(values.speed), parseDuration('--max-pause', values['max-pause']))
+    const pace = new Pace(
+      speedOf(values.speed),
+      parseDuration('--max-pause', values['max-pause'], MAX_PAUSE_MS),
+    )
     const filter = itemFilter(values.kind, values.agent)
     const output = new Output()
     const print = printer(output, values.json)
     const from = values.from === undefined ? undefined : startOf(values.from)
     const to = values.to === undefined ? undefined : targetOf('--to', values.to)
+    if (isAfter(from, to)) throw new UsageError(`--from ${values.from} is after --to ${values.to}`)
     const keys = values.step ? new Keys() : undefined
     try {
       await visitLog(file, { ...(from && { from }), ...(to && { to }) }, async (step) => {
@@ -171,12 +178,17 @@ function startOf(value: string): Target {
   return target.seq === undefined ? target : { seq: Math.max(0, target.seq - 1) }
 }
 
+function isAfter(from: Target | undefined, to: Target | undefined): boolean {
+  const { seq: firstSeq = Number.NaN, time: firstTime = Number.NaN } = from ?? {}
+  return firstSeq >= (to?.seq ?? Number.NaN) || firstTime > (to?.time ?? Number.NaN)
+}
+
 function targetOf(option: string, value: string): Target {
   return SEQ.test(value) ? { seq: Number(value) } : { time: parseTime(option, value) }
 }
 
 function speedOf(value: string): number {
   const speed = /^\d{1,6}(?:\.\d{1,6})?$/.test(value) ? Number(value) : Number.NaN
-  if (Number.isNaN(speed)) throw new UsageError(`--speed needs a number from 0, not '${value}'`)
+  if (Number.isNaN(speed)) throw new UsageError(`--speed needs a number from 0 to 999999, not '${value}'`)
   return speed
 }
