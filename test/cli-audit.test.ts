@@ -70,7 +70,7 @@ test('audit: an --id that nobody used is one line and exit code 1', (t) => {
   assert.deepEqual([code, stdout], [1, ''])
   assert.match(
     stderr,
-    /^hivelog: nothing that is asked for has the id e-9␛\[31m \(2 escalations and 1 approval read\)/,
+    /^hivelog: nothing that is asked for has the id e-9\\u001b\[31m \(2 escalations and 1 approval read\)/,
   )
   assert.equal(linesOf(stderr).length, 1)
   const json = hivelog(['audit', '--id', 'e-9', '--json'], { cwd })

@@ -51,7 +51,7 @@ test('a malformed line is shown in its place; with --json it is told of on stand
   new LogWriter(file).raw('{"ts":1,\x1b[2J\n').message()
   const plain = hivelog(['cat', file])
   assert.deepEqual([plain.code, plain.stderr], [0, ''])
-  assert.equal(linesOf(plain.stdout)[1], '! hive.jsonl:2  JSON cut short  {"ts":1,␛[2J')
+  assert.equal(linesOf(plain.stdout)[1], '! hive.jsonl:2  JSON cut short  {"ts":1,\\u001b[2J')
   const json = hivelog(['cat', '--json', file])
   assert.equal(json.code, 0)
   assert.equal(json.stderr, `hivelog: ${file} line 2: JSON cut short; left out\n`)

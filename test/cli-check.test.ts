@@ -61,7 +61,7 @@ test('check: --fail-on decides about the exit code', (t) => {
   assert.deepEqual(codes, [0, 1, 1, 0])
   const { code, stderr } = run(t, STORM, ['--fail-on', 'fatal'])
   assert.equal(code, 2)
-  assert.equal(stderr, "hivelog: --fail-on needs error, warning, info or none, not 'fatal'\n")
+  assert.equal(stderr, "hivelog: --fail-on needs one of error, warning, info, none, not 'fatal'\n")
 })
 
 test('check: --json is one object of the documented shape', (t) => {

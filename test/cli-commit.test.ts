@@ -89,7 +89,7 @@ test('exit code 2 and one line for what the user must put right', (t) => {
   bad([], /cannot commit hive\.jsonl: there is no such file/)
   bad(['-'], /standard input lies in no repository/)
   bad(['a', 'b'], /takes one FILE, not 2/)
-  bad(['--segments', 'some', file], /--segments is all or archived, not 'some'/)
+  bad(['--segments', 'some', file], /--segments needs one of all, archived, not 'some'/)
   bad(['--message', ' ', file], /--message is empty/)
   bad(['--wait', 'long', file], /--wait needs a whole number/)
   withoutIdentity(t)

@@ -158,7 +158,7 @@ test('without any dollars shares are of tokens, and no cost is shown', (t) => {
 const BAD: [args: string[], message: RegExp][] = [
   [['--by', 'colour'], /--by needs one of agent, model, provider, .*, not 'colour'/],
   [['--by'], /argument missing; see hivelog cost --help/],
-  [['--prices', 'none.json'], /cannot use the prices in none.json: ENOENT/],
+  [['--prices', 'none.json'], /cannot read the prices none.json: there is no such file/],
   [
     ['--prices', 'broken.json'],
     /cannot use the prices in broken.json: it is not JSON; see hivelog cost --help/,

@@ -208,8 +208,14 @@ const BAD: [args: string[], message: RegExp][] = [
   [['diff', 'a.jsonl', 'none.jsonl'], /cannot read none.jsonl: there is no such file/],
   [['diff', 'a.jsonl', '.'], /cannot read \.: it is a directory/],
   [['diff', '--context', 'few', 'a.jsonl', 'a.jsonl'], /--context needs a whole number, not 'few'/],
-  [['diff', '--context', '1001', 'a.jsonl', 'a.jsonl'], /--context can be at most 1000/],
-  [['diff', '--max-events', '0', 'a.jsonl', 'a.jsonl'], /--max-events must be at least 1/],
+  [
+    ['diff', '--context', '1001', 'a.jsonl', 'a.jsonl'],
+    /--context needs a whole number from 0 to 1000, not '1001'/,
+  ],
+  [
+    ['diff', '--max-events', '0', 'a.jsonl', 'a.jsonl'],
+    /--max-events needs a whole number from 1 on, not '0'/,
+  ],
   [['diff', '--agent', 'nobody', 'a.jsonl', 'a.jsonl'], /neither log has an event of agent 'nobody'/],
   [['diff', '--frobnicate', 'a.jsonl', 'a.jsonl'], /Unknown option '--frobnicate'/],
 ]

@@ -113,7 +113,7 @@ test('a backend that refuses is one clear line with what was sent and what not, 
   assert.equal(run.code, 1)
   assert.equal(
     run.stderr,
-    `hivelog: cannot send to ${url}/v1/traces: 401 Unauthorized: no such␛ key; 0 spans sent, 2 spans not\n`,
+    `hivelog: cannot send to ${url}/v1/traces: 401 Unauthorized: no such\\u001b key; 0 spans sent, 2 spans not\n`,
   )
   const json = await runNode([MAIN, 'export', foreign(t), '--otlp', url, '--json'])
   const { error, spans, unsent } = JSON.parse(json.stdout)
@@ -188,7 +188,7 @@ test('--format csv writes a row an event, quoted, and no formula', (t) => {
     '2026-08-22T08:09:41.611Z,1787386181611,2,archive,god,,,,,,,,,,,,,,,,,"{""archived"":true}"',
     '2026-08-22T08:13:14.433Z,1787386394433,3,message,,,scheduler,god,request,Standup,m-1,,,,,,,,,,,',
     `2026-08-22T08:13:14.500Z,1787386394500,4,message,,,'=1+1,'@x,'-a,"say ""hi"",`,
-    `you",'\t=2,,,,,,,,,,,`,
+    `you",'\t'=2,,,,,,,,,,,`,
     `2026-08-22T08:13:14.501Z,1787386394501,5,usage,god,,,,,,,,' +m,-5,3,,,,,,,"{""task"":""t""}"`,
     '',
   ])
@@ -219,7 +219,7 @@ test('an output file is its owner’s only, and is not written over without --fo
 test('bad use is one line and exit code 2', (t) => {
   const file = foreign(t)
   for (const [args, message] of [
-    [['--format', 'xml'], /--format is otlp, otlp-json or csv/],
+    [['--format', 'xml'], /--format needs one of otlp, otlp-json, csv, not 'xml'/],
     [['--otlp', 'localhost:4318'], /--otlp needs a URL/],
     [['--header', 'novalue'], /--header needs KEY=VALUE/],
     [['--trace', 'zz'], /--trace needs 32 hex digits/],

@@ -52,7 +52,7 @@ const BAD: [args: string[], message: RegExp][] = [
   [['frobnicate'], /there is no command 'frobnicate'; see hivelog --help/],
   [['toString'], /there is no command 'toString'/],
   [['--frobnicate'], /there is no command '--frobnicate'/],
-  [['tail', '-n', 'ten'], /--lines needs a whole number, not 'ten'/],
+  [['tail', '-n', 'ten'], /--lines needs a whole number from 0 on, not 'ten'/],
   [['tail', '-n'], /argument missing; see hivelog tail --help/],
   [['tail', 'a', 'b'], /hivelog tail takes one FILE, not 2/],
   [['tail', '-'], /use hivelog cat - for standard input/],

@@ -1,7 +1,7 @@
 /** A commit holds the log up to the end of a line, byte for byte, and nothing that is not the log's. */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -270,8 +270,20 @@ test('names that mean something to git, to a shell or to a terminal', async (t) 
     'h*[ab]?.jsonl',
     '"q\' $(x).jsonl',
     'ünï/\u001b[1m.jsonl',
+    ':!x.jsonl',
+    ':^y.jsonl',
+    ':/z.jsonl',
+    ':(exclude)b.jsonl',
+    '!n.jsonl',
+    '#c.jsonl',
+    '--help.jsonl',
+    ' blank .jsonl',
+    'back\\slash.jsonl',
+    'line\nend".jsonl',
+    'a\nfolder/-漢字.jsonl',
+    ':!folder/\u202ehive.jsonl',
   ]) {
-    mkdirSync(repo.path('ünï'), { recursive: true })
+    mkdirSync(dirname(repo.path(name)), { recursive: true })
     const log = new LogWriter(repo.path(name)).messages(1)
     log.rotate()
     repo.write(`${name}.artifacts/cd/${'cd'.repeat(32)}`, 'x')
@@ -282,6 +294,21 @@ test('names that mean something to git, to a shell or to a terminal', async (t) 
     assert.equal((await commitLog(log.file)).fromSeq, 5, name)
   }
   assert.equal(repo.status(), '')
+})
+
+test('a log with a name that git takes for magic is told when it is ignored', async (t) => {
+  const repo = tempRepo(t)
+  const file = repo.write(':!x.jsonl', someLines(1, 3))
+  repo.write('.gitignore', '*x.jsonl\n')
+  await assert.rejects(commitLog(file), {
+    code: 'ignored',
+    message: /^:!x\.jsonl is ignored by "\*x\.jsonl" in \.gitignore, line 1;/,
+  })
+  repo.write('.gitignore', ':!x.jsonl.artifacts\n')
+  repo.write(`:!x.jsonl.artifacts/cd/${'cd'.repeat(32)}`, 'x')
+  const { files, notes } = await commitLog(file)
+  assert.equal(files, 1)
+  assert.match(notes.join('\n'), /^:!x\.jsonl\.artifacts is ignored by a \.gitignore/)
 })
 
 test('the environment of a git hook does not lead to another repository', async (t) => {

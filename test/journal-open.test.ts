@@ -90,22 +90,27 @@ test('what is no file for a log is refused with one clear line', (t) => {
   writeFileSync(at('notes.txt'), 'these are notes\nand more notes\n')
   writeFileSync(at('array.json'), '[\n1,\n2\n]\n')
   writeFileSync(at('package.json'), '{ "name": "x" }\n')
+  // As npm writes it: its first line is how a log begins, too.
+  writeFileSync(at('pretty.json'), `${JSON.stringify({ name: 'x', version: '1.0.0' }, null, 2)}\n`)
+  writeFileSync(at('notes-then-log'), 'notes\n{"ts":1,"kind":"x","seq":1}\n')
   writeFileSync(at('binary'), Buffer.from([0, 1, 2, 255, 254, 10, 0]))
   symlinkSync('loop', at('loop'))
   const refused: [string, RegExp][] = [
     ['folder', /folder is a directory; name a file for the log/],
-    ['notes.txt', /notes\.txt holds no event in any line, so it is no hive log/],
+    ['notes.txt', /notes\.txt is no hive log: its first line holds no event; give the log a file of its own/],
     ['array.json', /holds no event/],
     ['package.json', /holds no event/],
+    ['pretty.json', /holds no event/],
+    ['notes-then-log', /holds no event/],
     ['binary', /holds no event/],
     ['loop', /cannot open .*loop for the log: ELOOP/],
     ['notes.txt/hive.jsonl', /cannot open .*notes\.txt\/hive\.jsonl for the log: (EEXIST|ENOTDIR)/],
   ]
   if (process.platform !== 'win32' && spawnSync('mkfifo', [at('pipe')]).status === 0) {
-    refused.push(['pipe', /pipe is no regular file; name a file for the log/])
+    refused.push(['pipe', /pipe is a pipe; name a file for the log/])
   }
   if (existsSync('/dev/null')) symlinkSync('/dev/null', at('null'))
-  if (existsSync('/dev/null')) refused.push(['null', /null is no regular file/])
+  if (existsSync('/dev/null')) refused.push(['null', /null is a device; name a file for the log/])
   const before = readdirSync(folder).sort()
   const notes = readFileSync(at('notes.txt'))
   for (const [name, message] of refused) {

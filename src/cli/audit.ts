@@ -11,7 +11,7 @@ import type {
 import { auditTrail } from '../analyse/audit.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { formatEvent } from './format-event.js'
-import { look, Output } from './output.js'
+import { look, Output, say } from './output.js'
 import { clean, clock, columns, counted, duration, fit, grouped, pad, paint, type Style } from './text.js'
 
 const help = `Usage: hivelog audit [OPTION]... [FILE|-]...
@@ -76,11 +76,11 @@ export const command: Command = {
     const trail = await auditTrail(positionals.length > 0 ? positionals : [defaultFile()], options)
     const isUnknown = filters.id !== undefined && !hasAny(trail)
     const output = new Output()
-    if (json) await output.line(JSON.stringify(trail))
+    if (json) await output.json(trail)
     else if (!isUnknown)
       for (const line of new View(filters.id !== undefined).lines(trail)) await output.line(line)
     await output.flush()
-    if (isUnknown && !json) process.stderr.write(`hivelog: ${unknownId(filters.id as string, trail)}\n`)
+    if (isUnknown && !json) say(unknownId(filters.id as string, trail))
     return isUnknown || !trail.ok ? 1 : 0
   },
 }
@@ -89,7 +89,7 @@ const hasAny = ({ cases, orphans }: AuditTrail): boolean => cases.length + orpha
 
 function unknownId(id: string, { escalations, approvals }: AuditTrail): string {
   const read = `${counted(escalations, 'escalation')} and ${counted(approvals, 'approval')} read`
-  return `nothing that is asked for has the id ${clean(id)} (${read}); --match TEXT finds by subject`
+  return `nothing that is asked for has the id ${id} (${read}); --match TEXT finds by subject`
 }
 
 const LOOK: Record<AuditStatus, { sign: string; style: Style }> = {

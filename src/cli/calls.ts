@@ -1,6 +1,6 @@
 /** `hivelog calls` */
 import { type CallBy, type CallReport, type CallRow, callReport } from '../analyse/calls.js'
-import { type Command, oneFile, parse, UsageError } from './args.js'
+import { type Command, oneFile, oneOf, parse } from './args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
 import { clean, clock, columns, counted, duration, fit, grouped } from './text.js'
@@ -35,7 +35,7 @@ Example: hivelog calls --by path hive.jsonl
 /** Rows that a table shows. */
 const MAX_ROWS = 20
 
-const BY: readonly string[] = ['host', 'path', 'agent', 'status', 'tool'] satisfies CallBy[]
+const BY: readonly CallBy[] = ['host', 'path', 'agent', 'status', 'tool']
 
 export const command: Command = {
   help,
@@ -44,11 +44,10 @@ export const command: Command = {
       by: { type: 'string', default: 'host' },
       json: { type: 'boolean', default: false },
     })
-    if (!BY.includes(values.by))
-      throw new UsageError(`--by needs one of ${BY.join(', ')}, not '${values.by}'`)
-    const report = await callReport(oneFile('calls', positionals), { by: values.by as CallBy })
+    const by = oneOf('--by', values.by, BY)
+    const report = await callReport(oneFile('calls', positionals), { by })
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(report))
+    if (values.json) await output.json(report)
     else for (const line of reportLines(report)) await output.line(line)
     await output.flush()
     return 0

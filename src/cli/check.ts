@@ -1,5 +1,5 @@
 /** `hivelog check` */
-import { existsSync, readFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { CheckReport } from '../analyse/check/checker.js'
 import type { CheckFinding } from '../analyse/check/findings.js'
@@ -14,7 +14,8 @@ import {
 } from '../analyse/check/rules.js'
 import { parseConfig, Settings } from '../analyse/check/settings.js'
 import { type CheckOptions, checkWith } from '../analyse/check.js'
-import { type Command, oneFile, parse, UsageError } from './args.js'
+import { type Command, oneFile, oneOf, parse, UsageError } from './args.js'
+import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { clean, columns, counted, duration, grouped, paint, type Style } from './text.js'
 import { parseDuration } from './times.js'
@@ -83,10 +84,11 @@ export const command: Command = {
       return 0
     }
     const file = oneFile('check', positionals)
-    const failOn = levelOf(values['fail-on'])
+    const failOn: FailOn = oneOf('--fail-on', values['fail-on'], [...SEVERITIES, 'none'])
     const settings = new Settings()
     const config = values.config ?? (values['no-config'] ? undefined : configBeside(file))
-    if (config !== undefined) settings.apply(parseConfig(readConfig(config), config), config)
+    if (config !== undefined)
+      settings.apply(parseConfig((await readInput('the config', config)).toString('utf8'), config), config)
     const only = ids('--only', values.only)
     if (only.length > 0) settings.only(only)
     for (const id of ids('--off', values.off)) settings.apply({ [id]: 'off' }, '--off')
@@ -104,7 +106,7 @@ export const command: Command = {
     if (values.json) {
       const { file: _, ...rest } = report
       const used = config === undefined ? {} : { config }
-      await output.line(JSON.stringify({ file, ok, failOn, ...used, ...rest }))
+      await output.json({ file, ok, failOn, ...used, ...rest })
     } else {
       for (const line of reportLines(report, config)) await output.line(line)
     }
@@ -113,26 +115,13 @@ export const command: Command = {
   },
 }
 
-function levelOf(value: string): FailOn {
-  if (value === 'none' || SEVERITIES.includes(value as Severity)) return value as FailOn
-  throw new UsageError(`--fail-on needs error, warning, info or none, not '${value}'`)
-}
-
 function isAtLeast(severity: Severity, level: FailOn): boolean {
   return level !== 'none' && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(level)
 }
 
 function configBeside(file: string): string | undefined {
   const config = join(file === '-' ? '.' : dirname(file), CONFIG_NAME)
-  return existsSync(config) ? config : undefined
-}
-
-function readConfig(config: string): string {
-  try {
-    return readFileSync(config, 'utf8')
-  } catch (error) {
-    throw new UsageError(`cannot read the config ${config}: ${(error as Error).message}`)
-  }
+  return statSync(config, { throwIfNoEntry: false })?.isFile() === true ? config : undefined
 }
 
 function ids(option: string, values: readonly string[]): CheckRule[] {
@@ -140,7 +129,7 @@ function ids(option: string, values: readonly string[]): CheckRule[] {
     .flatMap((value) => value.split(','))
     .map((id) => {
       if (isRule(id)) return id
-      throw new UsageError(`${option}: there is no rule '${id}'; the rules are ${RULE_IDS.join(', ')}`)
+      return oneOf(option, id, RULE_IDS)
     })
 }
 

@@ -4,8 +4,8 @@ import { basename } from 'node:path'
 import { type CommitOptions, type CommitReport, commitLog } from '../git/commit.js'
 import { CommitError, type CommitErrorCode } from '../git/errors.js'
 import { counted, seqRange } from '../git/message.js'
-import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
-import { Output } from './output.js'
+import { type Command, oneFile, oneOf, parse, UsageError, wholeNumber } from './args.js'
+import { Output, say } from './output.js'
 import { clean } from './text.js'
 
 const help = `Usage: hivelog commit [--message M] [--path P]... [--json] [FILE]
@@ -21,7 +21,8 @@ commit. Hooks do not run, nothing is signed, nothing is pushed.
                       git pathspec; can be given several times
       --segments W    all (default), or archived: only segments that are full
       --no-artifacts  leave out the artifacts
-      --wait MS       how long to wait for git's locks (default 10000)
+      --wait MS       how long to wait for git's locks (default 10000; at
+                      most a day)
       --json          one JSON object: {"file", "commit" (null when there is
                       nothing new), "branch" (null when HEAD is detached),
                       "fromSeq", "toSeq" (null when no line is new), "lines",
@@ -52,31 +53,30 @@ export const command: Command = {
     })
     const file = oneFile('commit', positionals)
     if (file === '-') throw new UsageError('commit needs a file: standard input lies in no repository')
-    const { segments } = values
-    if (segments !== 'all' && segments !== 'archived') {
-      throw new UsageError(`--segments is all or archived, not '${segments}'; see hivelog commit --help`)
-    }
+    const segments = oneOf('--segments', values.segments, ['all', 'archived'])
     if (values.message?.trim() === '') throw new UsageError('--message is empty')
     const options: CommitOptions = {
       segments,
       artifacts: !values['no-artifacts'],
       paths: values.path ?? [],
       ...(values.message !== undefined && { message: values.message }),
-      ...(values.wait !== undefined && { lockTimeoutMs: wholeNumber('--wait', values.wait) }),
+      ...(values.wait !== undefined && {
+        lockTimeoutMs: wholeNumber('--wait', values.wait, { max: 86_400_000 }),
+      }),
     }
     let report: CommitReport
     try {
       report = await commitLog(file, options)
     } catch (error) {
       if (!(error instanceof CommitError) || !NOT_NOW.includes(error.code)) throw error
-      process.stderr.write(`hivelog: cannot commit ${clean(file)} now: ${clean(error.message)}\n`)
+      say(`cannot commit ${file} now: ${error.message}`)
       return 1
     }
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(asJson(report)))
+    if (values.json) await output.json(asJson(report))
     else {
       await output.line(clean(sentence(report)))
-      for (const note of report.notes) process.stderr.write(`hivelog: ${clean(note)}\n`)
+      for (const note of report.notes) say(note)
     }
     await output.flush()
     return 0

@@ -1,9 +1,9 @@
 /** `hivelog cost` */
-import { readFileSync } from 'node:fs'
 import { type ModelPrices, OwnPrices } from '../analyse/cost/prices.js'
 import type { CostSums } from '../analyse/cost/sums.js'
 import { COST_KEYS, type CostBy, type CostReport, costReport } from '../analyse/cost.js'
-import { type Command, defaultFile, parse, UsageError } from './args.js'
+import { type Command, defaultFile, oneOf, parse, UsageError } from './args.js'
+import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
 import { clean, columns, counted, dollars, fit, grouped } from './text.js'
@@ -60,27 +60,22 @@ export const command: Command = {
       prices: { type: 'string' },
       json: { type: 'boolean', default: false },
     })
-    const by = keyOf(values.by)
-    const prices = values.prices === undefined ? {} : readPrices(values.prices)
+    const by = oneOf('--by', values.by, COST_KEYS)
+    const prices = values.prices === undefined ? {} : await readPrices(values.prices)
     const files = positionals.length > 0 ? positionals : [defaultFile()]
     const report = await costReport(files, { by, prices })
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(report))
+    if (values.json) await output.json(report)
     else for (const line of reportLines(report, look().width)) await output.line(line)
     await output.flush()
     return 0
   },
 }
 
-function keyOf(value: string): CostBy {
-  const by = COST_KEYS.find((key) => key === value)
-  if (by === undefined) throw new UsageError(`--by needs one of ${COST_KEYS.join(', ')}, not '${value}'`)
-  return by
-}
-
-function readPrices(file: string): Record<string, ModelPrices> {
+async function readPrices(file: string): Promise<Record<string, ModelPrices>> {
+  const text = (await readInput('the prices', file)).toString('utf8')
   try {
-    const prices = JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''))
+    const prices = JSON.parse(text.replace(/^\ufeff/, ''))
     new OwnPrices(prices)
     return prices
   } catch (error) {

@@ -70,10 +70,8 @@ export const command: Command = {
         `hivelog diff takes two files, A and B, not ${positionals.length}; see hivelog diff --help`,
       )
     }
-    const context = wholeNumber('--context', values.context)
-    if (context > 1000) throw new UsageError('--context can be at most 1000')
-    const maxEvents = wholeNumber('--max-events', values['max-events'])
-    if (maxEvents < 1) throw new UsageError('--max-events must be at least 1')
+    const context = wholeNumber('--context', values.context, { max: 1000 })
+    const maxEvents = wholeNumber('--max-events', values['max-events'], { min: 1 })
     const diff = await diffLogs(a, b, {
       context,
       maxEvents,
@@ -87,7 +85,7 @@ export const command: Command = {
       )
     }
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(diff))
+    if (values.json) await output.json(diff)
     else for (const line of diffLines(diff)) await output.line(line.trimEnd())
     await output.flush()
     return diff.verdict === 'same' || (diff.verdict === 'order' && values['any-order']) ? 0 : 1

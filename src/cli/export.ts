@@ -3,10 +3,10 @@ import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { exportCsv } from '../export/csv.js'
 import { type ExportOptions, type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
 import type { RebuildOptions } from '../export/rebuild-spans.js'
-import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
-import { Output } from './output.js'
+import { type Command, hexIds, oneFile, oneOf, parse, UsageError, wholeNumber } from './args.js'
+import { Output, say } from './output.js'
 import { createOutputFile } from './output-file.js'
-import { clean, counted } from './text.js'
+import { counted } from './text.js'
 
 const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE...|-]
 
@@ -32,8 +32,9 @@ those agents, and link to the messages from there.
                           a header of each question to it; may be repeated
       --format FORMAT     otlp (default): send; otlp-json: write the OTLP file
                           format, a request a line; csv: write a table, a row an
-                          event (other fields are JSON in the last column; texts
-                          that begin like a formula get an apostrophe before)
+                          event (other fields are JSON in the last column;
+                          where a text begins like a formula, also after ; tab
+                          or line end, an apostrophe is put before it)
   -o, --output FILE       where otlp-json and csv go; default: standard output.
                           The file is made readable by its owner only
       --force             write over the output file
@@ -78,10 +79,8 @@ export const command: Command = {
       json: { type: 'boolean', default: false },
     })
     const files = positionals.length > 1 ? positionals : [oneFile('export', positionals)]
-    const { format, output, json } = values
-    if (format !== 'otlp' && format !== 'otlp-json' && format !== 'csv') {
-      throw new UsageError(`--format is otlp, otlp-json or csv, not '${format}'`)
-    }
+    const { output, json } = values
+    const format = oneOf('--format', values.format, ['otlp', 'otlp-json', 'csv'])
     if (format === 'otlp') {
       if (output !== undefined) throw new UsageError('--output needs --format otlp-json or csv')
       const headers = headersOf('--header', values.header)
@@ -103,15 +102,15 @@ interface Values {
 }
 
 function rebuildOptions({ 'service-name': serviceName, session, trace, from, to }: Values): RebuildOptions {
-  if (trace !== undefined && !/^[0-9a-f]{32}$/i.test(trace)) {
-    throw new UsageError(`--trace needs 32 hex digits, not '${trace}'`)
-  }
+  const [traceId] = hexIds('--trace', trace === undefined ? [] : [trace], 32)
+  const first = from === undefined ? undefined : wholeNumber('--from', from)
+  const last = to === undefined ? undefined : wholeNumber('--to', to, { min: first ?? 0 })
   return {
     ...(serviceName !== undefined && { serviceName }),
     ...(session !== undefined && { session }),
-    ...(trace !== undefined && { trace: trace.toLowerCase() }),
-    ...(from !== undefined && { from: wholeNumber('--from', from) }),
-    ...(to !== undefined && { to: wholeNumber('--to', to) }),
+    ...(traceId !== undefined && { trace: traceId }),
+    ...(first !== undefined && { from: first }),
+    ...(last !== undefined && { to: last }),
   }
 }
 
@@ -125,12 +124,18 @@ function queryOptions(url: string | undefined, headers: string[]): Pick<ExportOp
   return { missingIn: { url, headers: headersOf('--query-header', headers) } }
 }
 
+const HEADER_KEY = /^[!#$%&'*+.^_`|~\w-]+$/
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
 function headersOf(option: string, given: string[]): Record<string, string> {
   return Object.fromEntries(
     given.map((header) => {
       const at = header.indexOf('=')
-      if (at <= 0) throw new UsageError(`${option} needs KEY=VALUE`)
-      return [header.slice(0, at), header.slice(at + 1)]
+      const [key, value] = [header.slice(0, at), header.slice(at + 1)]
+      if (at <= 0 || !HEADER_KEY.test(key) || !HEADER_VALUE.test(value)) {
+        throw new UsageError(`${option} needs KEY=VALUE, as HTTP allows them in a header, not '${header}'`)
+      }
+      return [key, value]
     }),
   )
 }
@@ -145,20 +150,20 @@ async function sendSpans(files: string[], { url, headers, json, ...options }: Se
   const given = url === undefined ? undefined : endpoint(url)
   const to = shown(given ?? fromEnvironment())
   let isPartial = false
-  const say = (...words: unknown[]): void => {
+  const tell = (...words: unknown[]): void => {
     const text = words.map(String).join(' ')
     if (/partial success/i.test(text)) isPartial = true
-    process.stderr.write(`hivelog: ${clean(text.slice(0, 1000))}\n`)
+    say(text.slice(0, 1000))
   }
   const ignore = (): void => {}
-  diag.setLogger({ error: say, warn: say, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
+  diag.setLogger({ error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
   const otlp = { ...(given !== undefined && { url: given }), headers }
   const report = await exportLog(files, { ...options, otlp })
   const { error, ...rest } = report
   const output = new Output()
   if (json) {
     const why = error === undefined ? {} : { error: reasonOf(error) }
-    await output.line(JSON.stringify({ ...named(files), to, ...rest, ...why }))
+    await output.json({ ...named(files), to, ...rest, ...why })
   } else {
     await output.line(`sent ${summary(report)} to ${to}`)
     for (const note of notes(report)) await output.line(note)
@@ -166,8 +171,8 @@ async function sendSpans(files: string[], { url, headers, json, ...options }: Se
   await output.flush()
   if (error === undefined) return isPartial || isThinned(report) ? 1 : 0
   const { spans, unsent } = report
-  process.stderr.write(
-    `hivelog: cannot send to ${to}: ${clean(reasonOf(error))}; ${counted(spans, 'span')} sent, ${counted(unsent, 'span')} not\n`,
+  say(
+    `cannot send to ${to}: ${reasonOf(error)}; ${counted(spans, 'span')} sent, ${counted(unsent, 'span')} not`,
   )
   return 1
 }
@@ -187,21 +192,21 @@ async function writeFile(
   const target = to === undefined || to === '-' ? undefined : await createOutputFile(to, files, force)
   const output = new Output()
   const write = (line: string): Promise<void> =>
-    target === undefined ? output.line(line) : target.line(line)
+    target === undefined ? output.data(line) : target.line(line)
   const place = target === undefined ? '-' : (to as string)
-  const shownPlace = target === undefined ? 'standard output' : clean(place)
-  let text: string
+  const shownPlace = target === undefined ? 'standard output' : place
+  let summed: object
   const lines: string[] = []
   let code = 0
   try {
     if (format === 'csv') {
       const { rows, malformed } = await exportCsv(file, options, write)
-      text = JSON.stringify({ file, to: place, rows, malformed })
+      summed = { file, to: place, rows, malformed }
       lines.push(`wrote ${counted(rows, 'row')} to ${shownPlace}`, ...notes({ malformed }))
     } else {
       const { error, ...report } = await exportOtlpJson(files, options, write)
       if (error !== undefined) throw error
-      text = JSON.stringify({ ...named(files), to: place, ...report })
+      summed = { ...named(files), to: place, ...report }
       if (isThinned(report)) code = 1
       lines.push(`wrote ${summary(report)} to ${shownPlace}`, ...notes(report))
     }
@@ -209,9 +214,10 @@ async function writeFile(
     await output.flush()
     await target?.close()
   }
-  const said = `${json ? text : lines.join('\n')}\n`
-  if (target === undefined) process.stderr.write(said)
-  else process.stdout.write(said)
+  const report = target === undefined ? new Output(process.stderr) : output
+  if (json) await report.json(summed)
+  else for (const line of lines) await report.line(line)
+  await report.flush()
   return code
 }
 
@@ -257,12 +263,12 @@ function fromEnvironment(): string {
 
 /** A URL without what should not be shown. */
 function shown(url: string): string {
-  if (!URL.canParse(url)) return clean(url)
+  if (!URL.canParse(url)) return url
   const parsed = new URL(url)
   parsed.username = ''
   parsed.password = ''
   parsed.search = ''
-  return clean(parsed.href)
+  return parsed.href
 }
 
 function reasonOf(error: Error): string {

@@ -2,8 +2,9 @@
 /** The `hivelog` command: finds the subcommand, and turns what it throws into one line and an exit code. */
 import { VERSION } from '../version.js'
 import { type Command, UsageError } from './args.js'
-import { endWithReader } from './output.js'
-import { clean, pad } from './text.js'
+import { nearest } from './nearest.js'
+import { endWithReader, say } from './output.js'
+import { pad } from './text.js'
 
 const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
   tail: { summary: 'show the last events, and follow new ones', load: () => import('./tail.js') },
@@ -53,7 +54,11 @@ async function main([name, ...args]: string[]): Promise<number> {
   }
   if (name === undefined) throw new UsageError('no command given; see hivelog --help')
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (entry === undefined) throw new UsageError(`there is no command '${name}'; see hivelog --help`)
+  if (entry === undefined) {
+    const meant = nearest(name, Object.keys(COMMANDS))
+    const hint = meant === undefined ? '' : `did you mean ${meant}? `
+    throw new UsageError(`there is no command '${name}'; ${hint}see hivelog --help`)
+  }
   const { command } = await entry.load()
   const end = args.indexOf('--')
   const options = end === -1 ? args : args.slice(0, end)
@@ -68,6 +73,6 @@ endWithReader()
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  process.stderr.write(`hivelog: ${clean(error instanceof Error ? error.message : String(error))}\n`)
+  say(error instanceof Error ? error.message : String(error))
   process.exitCode = 2
 }

@@ -1,8 +1,7 @@
 /** Prints one item of a log: the line as it is, or a line for people. */
 import { isMalformed, type LogItem } from '../read/items.js'
 import { formatEvent, formatMalformed } from './format-event.js'
-import { look, type Output } from './output.js'
-import { clean } from './text.js'
+import { look, type Output, say } from './output.js'
 
 export type ItemPrinter = (item: LogItem) => Promise<void>
 
@@ -20,17 +19,12 @@ export function itemPrinter(output: Output, json: boolean): ItemPrinter {
           : formatEvent(item.event, { color, width }),
       )
   }
-  const isTerminal = process.stdout.isTTY === true
   return async (item) => {
     if (isMalformed(item)) {
       const place = item.line === undefined ? `at byte ${item.offset}` : `line ${item.line}`
-      process.stderr.write(`hivelog: ${clean(item.file)} ${place}: ${clean(item.reason)}; left out\n`)
+      say(`${item.file} ${place}: ${item.reason}; left out`)
       return
     }
-    const text = item.text as string
-    await output.line(isTerminal ? text.replace(/[\x7f-\x9f]/g, escaped) : text)
+    await output.jsonText(item.text as string)
   }
 }
-
-/** Some terminals obey control characters that JSON allows unescaped. */
-const escaped = (character: string): string => `\\u00${character.charCodeAt(0).toString(16)}`

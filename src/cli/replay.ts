@@ -7,7 +7,7 @@ import { isMalformed, type LogItem } from '../read/items.js'
 import { type Command, itemFilter, oneFile, parse, UsageError } from './args.js'
 import { formatEvent, formatMalformed } from './format-event.js'
 import { Keys } from './keys.js'
-import { look, Output } from './output.js'
+import { look, Output, say } from './output.js'
 import { clean, dollars, fit, grouped, paint } from './text.js'
 import { parseDuration, parseTime } from './times.js'
 
@@ -42,6 +42,9 @@ do not change the exit code.
 Example: hivelog replay --from 14:00 --speed 10 --agent coder hive.jsonl
 `
 
+/** No timer runs longer. */
+const MAX_PAUSE_MS = 24 * 86_400_000
+
 /** A digit string that is shorter than epoch milliseconds is a seq. */
 const SEQ = /^\d{1,10}$/
 
@@ -61,12 +64,16 @@ export const command: Command = {
     const file = oneFile('replay', positionals)
     if (values.step && file === '-')
       throw new UsageError('--step takes the keys from standard input; name a file')
-    const pace = new Pace(speedOf(values.speed), parseDuration('--max-pause', values['max-pause']))
+    const pace = new Pace(
+      speedOf(values.speed),
+      parseDuration('--max-pause', values['max-pause'], MAX_PAUSE_MS),
+    )
     const filter = itemFilter(values.kind, values.agent)
     const output = new Output()
     const print = printer(output, values.json)
     const from = values.from === undefined ? undefined : startOf(values.from)
     const to = values.to === undefined ? undefined : targetOf('--to', values.to)
+    if (isAfter(from, to)) throw new UsageError(`--from ${values.from} is after --to ${values.to}`)
     const keys = values.step ? new Keys() : undefined
     try {
       await visitLog(file, { ...(from && { from }), ...(to && { to }) }, async (step) => {
@@ -110,14 +117,11 @@ class Pace {
 function printer(output: Output, json: boolean): (step: Step) => Promise<void> {
   if (json) {
     return async ({ item, changes }) => {
-      const text = isMalformed(item) ? undefined : jsonOf({ seq: item.seq, event: item.event, changes })
-      if (text !== undefined) {
-        await output.line(text)
-        return
-      }
+      let reason = 'nested too deeply'
+      if (isMalformed(item)) reason = item.reason
+      else if (await printed(output, { seq: item.seq, event: item.event, changes })) return
       const place = item.line === undefined ? `at byte ${item.offset}` : `line ${item.line}`
-      const reason = isMalformed(item) ? item.reason : 'nested too deeply'
-      process.stderr.write(`hivelog: ${clean(item.file)} ${place}: ${clean(reason)}; left out\n`)
+      say(`${item.file} ${place}: ${reason}; left out`)
     }
   }
   const { color, width } = look()
@@ -134,11 +138,13 @@ function printer(output: Output, json: boolean): (step: Step) => Promise<void> {
 }
 
 /** What can be parsed can be nested too deeply to be written again. */
-function jsonOf(value: object): string | undefined {
+async function printed(output: Output, value: object): Promise<boolean> {
   try {
-    return JSON.stringify(value)
-  } catch {
-    return undefined
+    await output.json(value)
+    return true
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
   }
 }
 
@@ -172,12 +178,17 @@ function startOf(value: string): Target {
   return target.seq === undefined ? target : { seq: Math.max(0, target.seq - 1) }
 }
 
+function isAfter(from: Target | undefined, to: Target | undefined): boolean {
+  const { seq: firstSeq = Number.NaN, time: firstTime = Number.NaN } = from ?? {}
+  return firstSeq >= (to?.seq ?? Number.NaN) || firstTime > (to?.time ?? Number.NaN)
+}
+
 function targetOf(option: string, value: string): Target {
   return SEQ.test(value) ? { seq: Number(value) } : { time: parseTime(option, value) }
 }
 
 function speedOf(value: string): number {
   const speed = /^\d{1,6}(?:\.\d{1,6})?$/.test(value) ? Number(value) : Number.NaN
-  if (Number.isNaN(speed)) throw new UsageError(`--speed needs a number from 0, not '${value}'`)
+  if (Number.isNaN(speed)) throw new UsageError(`--speed needs a number from 0 to 999999, not '${value}'`)
   return speed
 }

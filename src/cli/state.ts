@@ -65,7 +65,7 @@ export const command: Command = {
       onProgress: progress.update,
     }).finally(() => progress.end())
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify({ file, ...state }))
+    if (values.json) await output.json({ file, ...state })
     else {
       for (const line of stateLines(file, state, look())) await output.line(line)
       if (at !== undefined && at > state.seq) await output.line(`note: the log ends at seq ${state.seq}`)

@@ -33,7 +33,7 @@ export const command: Command = {
     const { values, positionals } = parse('stats', args, { json: { type: 'boolean', default: false } })
     const stats = await collectStats(oneFile('stats', positionals))
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(stats))
+    if (values.json) await output.json(stats)
     else for (const line of statsLines(stats)) await output.line(line.trimEnd())
     await output.flush()
     return 0

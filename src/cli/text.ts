@@ -1,23 +1,6 @@
-/** Text for a terminal: made harmless, measured in columns, cut to fit. */
+/** Text for a terminal: measured in columns, cut to fit, painted. */
 
-/**
- * Control characters, with escape among them; C1 controls, which some terminals obey too; and marks that reorder
- * or hide text. Lone surrogates cannot be written at all.
- */
-const HARMFUL = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/gu
-const BLANKS = /[\t\n\r]+/g
-
-/**
- * Makes text from a log safe to print: blanks of all kinds become a space, other control characters their visible
- * picture (ESC becomes ␛).
- */
-export function clean(text: string): string {
-  return text.replace(BLANKS, ' ').replace(HARMFUL, (character) => {
-    const code = character.charCodeAt(0)
-    if (code < 0x20) return String.fromCharCode(0x2400 + code)
-    return code === 0x7f ? '\u2421' : '\ufffd'
-  })
-}
+export { clean } from '../text/clean.js'
 
 /**
  * Text of which every character takes one column and combines with none: nearly all there is in a log, and in what
@@ -80,7 +63,7 @@ export type Style =
   | 'alarm'
   | 'plain'
 
-const CODES: Record<Style, string> = {
+export const CODES: Record<Style, string> = {
   plain: '',
   dim: '2',
   bold: '1',

@@ -15,7 +15,7 @@ export function parseTime(option: string, value: string, now = Date.now()): numb
   if (ISO.test(value)) {
     // A date alone would be taken as UTC.
     const ms = Date.parse(value.length === 10 ? `${value}T00:00` : value.replace(' ', 'T'))
-    if (!Number.isNaN(ms)) return ms
+    if (!Number.isNaN(ms) && isDay(value)) return ms
   }
   const match = CLOCK.exec(value)
   if (match !== null) {
@@ -29,10 +29,22 @@ export function parseTime(option: string, value: string, now = Date.now()): numb
   )
 }
 
-/** Milliseconds of a duration such as `500ms`, `90s`, `10m`, `1.5h`, `2d`. @throws {UsageError} */
-export function parseDuration(option: string, value: string): number {
+/**
+ * Milliseconds of a duration such as `500ms`, `90s`, `10m`, `1.5h`, `2d`.
+ * @param max whole days, in milliseconds
+ * @throws {UsageError}
+ */
+export function parseDuration(option: string, value: string, max = Number.POSITIVE_INFINITY): number {
   const match = /^(\d{1,12}(?:\.\d{1,6})?)(ms|s|min|m|h|d)$/.exec(value)
   if (match === null)
     throw new UsageError(`${option} needs a duration like 500ms, 90s, 10m, 1h or 2d, not '${value}'`)
-  return Number(match[1]) * (UNITS[match[2] as string] as number)
+  const ms = Number(match[1]) * (UNITS[match[2] as string] as number)
+  if (ms > max) throw new UsageError(`${option} can be ${max / 86_400_000}d at most, not ${value}`)
+  return ms
+}
+
+/** Whether the month has such a day: what is too much would be taken for a day of the next. */
+function isDay(date: string): boolean {
+  const [year = 0, month = 0, day = 0] = date.slice(0, 10).split('-').map(Number)
+  return day >= 1 && day <= new Date(year, month, 0).getDate()
 }

@@ -1,8 +1,8 @@
 /** `hivelog verify` */
-import { readFileSync } from 'node:fs'
 import type { VerifyFinding, VerifyReport } from '../verify/report.js'
 import { verifyLog } from '../verify/verify.js'
-import { type Command, defaultFile, parse, UsageError } from './args.js'
+import { type Command, defaultFile, parse } from './args.js'
+import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { byteSize, clean, counted, paint } from './text.js'
 
@@ -36,13 +36,13 @@ export const command: Command = {
       key: { type: 'string' },
       json: { type: 'boolean', default: false },
     })
-    const publicKey = values.key === undefined ? undefined : readKeyFile(values.key)
+    const publicKey = values.key === undefined ? undefined : await readInput('the key', values.key)
     const output = new Output()
     let code = 0
     try {
       for (const file of positionals.length > 0 ? positionals : [defaultFile()]) {
         const report = await verifyLog(file, publicKey === undefined ? {} : { publicKey })
-        if (values.json) await output.line(JSON.stringify({ file, ...report }))
+        if (values.json) await output.json({ file, ...report })
         else for (const line of reportLines(file, report, publicKey !== undefined)) await output.line(line)
         if (!report.ok) code = 1
       }
@@ -51,14 +51,6 @@ export const command: Command = {
     }
     return code
   },
-}
-
-function readKeyFile(file: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    throw new UsageError(`cannot read the key ${file}: ${(error as Error).message}`)
-  }
 }
 
 function reportLines(file: string, report: VerifyReport, withKey: boolean): string[] {

@@ -2,7 +2,7 @@
 
 import type { MutualWait } from '../analyse/waits/mutual.js'
 import { type WaitBy, type WaitPlace, type WaitReport, type WaitRow, waitReport } from '../analyse/waits.js'
-import { type Command, oneFile, parse, UsageError } from './args.js'
+import { type Command, oneFile, oneOf, parse } from './args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
 import { clean, clock, counted, duration, fit, grouped } from './text.js'
@@ -35,7 +35,7 @@ Exit code 0, also where agents waited for each other; 2: bad use.
 Example: hivelog waits --by pair hive.jsonl
 `
 
-const BY: readonly string[] = ['resource', 'agent', 'holder', 'pair'] satisfies WaitBy[]
+const BY: readonly WaitBy[] = ['resource', 'agent', 'holder', 'pair']
 const MAX_MUTUAL = 10
 
 export const command: Command = {
@@ -45,11 +45,10 @@ export const command: Command = {
       by: { type: 'string', default: 'resource' },
       json: { type: 'boolean', default: false },
     })
-    if (!BY.includes(values.by))
-      throw new UsageError(`--by needs one of ${BY.join(', ')}, not '${values.by}'`)
-    const report = await waitReport(oneFile('waits', positionals), { by: values.by as WaitBy })
+    const by = oneOf('--by', values.by, BY)
+    const report = await waitReport(oneFile('waits', positionals), { by })
     const output = new Output()
-    if (values.json) await output.line(JSON.stringify(report))
+    if (values.json) await output.json(report)
     else for (const line of reportLines(report)) await output.line(line)
     await output.flush()
     return 0

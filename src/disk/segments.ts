@@ -24,6 +24,7 @@ export function archiveName(file: string, firstSeq: number): string {
 /**
  * The archived segments of the log `file`, oldest first, without the live one. A segment that is there both plain
  * and compressed (a compression that was cut off before it removed the plain file) is listed once, plain.
+ * @throws when the folder is there and cannot be listed: what is in it is not nothing
  */
 export function archivedSegments(file: string): Segment[] {
   const folder = dirname(file)
@@ -31,8 +32,12 @@ export function archivedSegments(file: string): Segment[] {
   let names: string[]
   try {
     names = readdirSync(folder)
-  } catch {
-    return []
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    throw new Error(`cannot list the folder of ${file}, where its archived segments are: ${message}`, {
+      cause: error,
+    })
   }
   const byFirstSeq = new Map<number, Segment>()
   for (const name of names) {

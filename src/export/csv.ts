@@ -1,6 +1,7 @@
 /**
  * A log as a table: one row an event, fixed columns, whatever else an event has as JSON in the last. Quoted as
- * RFC 4180 says, lines end in CR LF. A text that a spreadsheet would take for a formula has an apostrophe before it.
+ * RFC 4180 says, lines end in CR LF. A text that a spreadsheet would take for a formula has an apostrophe before it, also
+ * where a cell only begins for one that splits rows at semicolons, tabs or bars and so does not see our quotes.
  */
 import { ENVELOPE_FIELDS, type HiveEvent } from '../format/kinds.js'
 import { isMalformed, type LogEntry } from '../read/items.js'
@@ -25,8 +26,14 @@ const COLUMNS = [
 const ENVELOPE = ['session', 'checkpoint', 'trace', 'span'] as const
 const OWN: ReadonlySet<string> = new Set<string>(COLUMNS)
 
-/** Full-width forms are taken for the sign itself by some. */
-const FORMULA = /^[\s\p{Cc}]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/u
+/** What a formula begins with; full-width forms are taken for the sign itself by some. */
+const SIGN = '[=+\\-@\\uff1d\\uff0b\\uff0d\\uff20]'
+const FORMULA = new RegExp(`^[\\s\\p{Cc}"'\`]*${SIGN}|^[\\t\\r\\n]`, 'u')
+/** Where a cell begins for one that splits otherwise: there a line end in quotes ends the row. */
+const SPLITS = /[;|\t\r\n\v\f\u0085\u2028\u2029](?![\r\n])/g
+/** What may stand between that and the sign, with both: each run of it is looked at once. */
+const INNER = new RegExp(`([\\s\\p{Cc}"'\`;|]+)(${SIGN})?`, 'gu')
+const INNER_JSON = new RegExp(`([\\s\\p{Cc}"'\`;|\\\\]+)(${SIGN})?`, 'gu')
 const QUOTED = /[",\r\n]|^\s|\s$/
 
 /** Names of the columns, as the first row. */
@@ -74,22 +81,33 @@ export function csvRow({ event, seq }: LogEntry): string {
 }
 
 /** The fields that have no column, as a JSON object. */
-function moreOf(event: HiveEvent): string | undefined {
+function moreOf(event: HiveEvent): object | undefined {
   const rest = Object.entries(event).filter(([name]) => !OWN.has(name) && !ENVELOPE_FIELDS.has(name))
-  return rest.length === 0 ? undefined : json(Object.fromEntries(rest))
+  return rest.length === 0 ? undefined : Object.fromEntries(rest)
 }
 
 function cell(value: unknown): string {
   if (value === undefined || value === null) return ''
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  const text = typeof value === 'string' ? value : json(value)
-  const safe = FORMULA.test(text) ? `'${text}` : text
+  const safe = typeof value === 'string' ? withoutFormula(value) : json(value)
   return QUOTED.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
+function withoutFormula(text: string): string {
+  const inner = text.replace(INNER, (whole, before: string, sign?: string) =>
+    sign === undefined ? whole : before.replace(SPLITS, "$&'") + sign,
+  )
+  return FORMULA.test(text) ? `'${inner}` : inner
+}
+
+/** In JSON the sign can be written so that the value stays what it is. */
 function json(value: unknown): string {
   try {
-    return JSON.stringify(value)
+    return JSON.stringify(value).replace(INNER_JSON, (whole, before: string, sign?: string) =>
+      sign === undefined || before.search(SPLITS) === -1
+        ? whole
+        : `${before}\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
   } catch {
     return '(nested too deeply)'
   }

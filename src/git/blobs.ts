@@ -3,8 +3,9 @@
  * `filter` that the user set up for a file (`filter=lfs`) is honoured, since it gives the bytes back at checkout.
  */
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openFile } from '../disk/open.js'
 import { CommitError } from './errors.js'
 import { type LineNumber, lineNumberAt, wholeLinesEnd } from './log-lines.js'
 import type { Git } from './run.js'
@@ -35,14 +36,14 @@ export class Blobs {
   async live(path: string, filtered: boolean): Promise<LogBlob | undefined> {
     let handle: FileHandle
     try {
-      handle = await open(join(this.#git.context.cwd, path), 'r')
+      handle = await openFile(join(this.#git.context.cwd, path))
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT' || code === 'ENOTFILE') return undefined
       throw new CommitError('failed', `cannot read ${path}: ${(error as Error).message}`)
     }
     try {
       const stat = await handle.stat()
-      if (!stat.isFile()) return undefined
       const end = await wholeLinesEnd(handle, stat.size)
       if (end === 0) return undefined
       const found =
@@ -86,7 +87,7 @@ export class Blobs {
     }
     for (let at = 0; at < asTheyAre.length; at += BATCH) {
       const batch = asTheyAre.slice(at, at + BATCH)
-      const input = `${batch.map((path) => join(this.#git.context.cwd, path)).join('\n')}\n`
+      const input = batch.map((path) => `${lineOf(join(this.#git.context.cwd, path))}\n`).join('')
       const { text } = await this.#git.run(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input })
       const oids = text.split('\n')
       batch.forEach((path, i) => {
@@ -96,3 +97,7 @@ export class Blobs {
     return new Map(paths.map((path) => [path, this.#stored.get(path) as string]))
   }
 }
+
+/** A path as git reads it from a line of its own. */
+const lineOf = (path: string): string =>
+  path.includes('\n') ? `"${path.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n')}"` : path

@@ -232,7 +232,6 @@ async function pathOf(file: string): Promise<string> {
       `cannot commit ${file}: ${code === 'ENOENT' ? 'there is no such file' : message}`,
     )
   }
-  if (path.includes('\n')) throw new CommitError('failed', `cannot commit ${file}: its path has a line break`)
   return path
 }
 

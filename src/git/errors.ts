@@ -1,4 +1,5 @@
 /** Why a log could not be committed, and how git's own words for it are understood. */
+import { clean } from '../text/clean.js'
 
 /**
  * - `no-file`: there is no such log
@@ -31,7 +32,7 @@ export class CommitError extends Error {
   readonly code: CommitErrorCode
 
   constructor(code: CommitErrorCode, message: string) {
-    super(message)
+    super(clean(message))
     this.name = 'CommitError'
     this.code = code
   }
@@ -91,8 +92,5 @@ const MAX_LINE = 300
 function plainLine(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '')
   const line = lines.find((each) => !NOISE.test(each)) ?? lines[0] ?? 'it failed without a word'
-  return line
-    .replace(/^(fatal|error): /, '')
-    .replace(/\p{Cc}/gu, '\ufffd')
-    .slice(0, MAX_LINE)
+  return clean(line.replace(/^(fatal|error): /, '').slice(0, MAX_LINE))
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 
 export type LogFileKind = 'live' | 'archived' | 'artifact'
 
-const ARCHIVE_END = /^(.*)\.\d{12,}\.jsonl(\.gz)?$/
+const ARCHIVE_END = /^(.*)\.\d{12,}\.jsonl(\.gz)?$/s
 const ARTIFACT = /^[0-9a-f]{2}\/[0-9a-f]{64}$/
 
 /** What `path` is to the log `name`; `undefined` for what is not its history. */
@@ -26,7 +26,7 @@ export function kindOfFile(name: string, path: string): LogFileKind | undefined 
     rest = rest.slice(log.length + 8)
     const end = rest.indexOf('/')
     const first = end === -1 ? rest : rest.slice(0, end)
-    const child = /^(.*?\.jsonl)(\.artifacts|\.agents)?(\.gz)?$/.exec(first)?.[1]
+    const child = /^(.*?\.jsonl)(\.artifacts|\.agents)?(\.gz)?$/s.exec(first)?.[1]
     if (child === undefined) return undefined
     if (end === -1) return ARCHIVE_END.test(first) ? 'archived' : first === child ? 'live' : undefined
     log = child
@@ -56,7 +56,7 @@ async function logsIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [] as string[])
   const logs = new Set<string>()
   for (const name of names) {
-    const log = /^(.*\.jsonl)(?:\.agents)?$/.exec(name)?.[1]
+    const log = /^(.*\.jsonl)(?:\.agents)?$/s.exec(name)?.[1]
     if (log !== undefined && !ARCHIVE_END.test(log)) logs.add(log)
   }
   return [...logs].sort()

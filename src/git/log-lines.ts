@@ -1,5 +1,6 @@
 /** What a log's bytes tell about its lines: where the last whole one ends, and which numbers they have. */
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { openFile } from '../disk/open.js'
 
 const BLOCK = 64 * 1024
 /** How far back a line that tells its number is looked for. */
@@ -43,7 +44,7 @@ export async function lineNumberAt(handle: FileHandle, end: number): Promise<Lin
 
 /** `seq` of the file's first line; 1 when it tells none. */
 export async function firstSeqOf(path: string): Promise<number> {
-  const handle = await open(path, 'r')
+  const handle = await openFile(path)
   try {
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, 0)
     const newline = buffer.subarray(0, bytesRead).indexOf(NEWLINE)

@@ -17,13 +17,15 @@ export interface Repository {
 
 /** @throws {CommitError} when git's folder is in no working tree */
 export async function findRepository(git: Git): Promise<Repository> {
-  const { text } = await git.run([
-    'rev-parse',
-    '--is-inside-work-tree',
-    '--absolute-git-dir',
-    '--show-prefix',
-  ])
-  const [isInside, gitDir = '', prefix = ''] = text.split('\n')
+  const wanted = ['--is-inside-work-tree', '--absolute-git-dir', '--show-prefix']
+  const { text } = await git.run(['rev-parse', ...wanted])
+  let answers = text.split('\n')
+  if (answers.length > wanted.length) {
+    // Names with line ends in them.
+    answers = []
+    for (const one of wanted) answers.push((await git.run(['rev-parse', one])).text)
+  }
+  const [isInside, gitDir = '', prefix = ''] = answers
   if (isInside !== 'true') throw commitError('not a git repository', git.context.cwd)
   return { gitDir, prefix }
 }

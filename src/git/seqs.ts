@@ -1,6 +1,6 @@
 /** Which lines of the log a commit adds: from the newest that HEAD holds to the newest on disk. */
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openFile } from '../disk/open.js'
 import { archivedSegments } from '../disk/segments.js'
 import type { LogBlob } from './blobs.js'
 import { firstSeqOf, lineNumberAt, wholeLinesEnd } from './log-lines.js'
@@ -74,7 +74,7 @@ async function committedSeq(
 async function seqAt(git: Git, name: string, oid: string, live: LogBlob): Promise<number | undefined> {
   const bytes = Number((await git.run(['cat-file', '-s', oid])).text)
   if (bytes > live.bytes) return undefined
-  const handle = await open(join(git.context.cwd, name), 'r')
+  const handle = await openFile(join(git.context.cwd, name))
   try {
     if ((await wholeLinesEnd(handle, bytes)) !== bytes) return undefined
     return (await lineNumberAt(handle, bytes))?.seq

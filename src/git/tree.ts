@@ -79,17 +79,22 @@ export async function lineEndingNote(git: Git, name: string): Promise<string | u
   return `git may change the line endings of ${name} when it checks it out, which breaks its seals; add the lines "*.jsonl -text" and "*.artifacts/** -text" to .gitattributes`
 }
 
-/** Of the log's files and folders, those that a `.gitignore` names. @throws {CommitError} when the log itself is one */
+/**
+ * Of the log's files and folders, those that a `.gitignore` names. They are told as `./NAME`, since git takes them for
+ * pathspecs, and a name may begin with its magic.
+ * @throws {CommitError} when the log itself is one
+ */
 export async function ignoredOf(git: Git, name: string): Promise<Set<string>> {
   const { stdout } = await git.run(['check-ignore', '-z', '--verbose', '--stdin'], {
-    input: [name, `${name}.artifacts`, `${name}.agents`].map((path) => `${path}\0`).join(''),
+    input: [name, `${name}.artifacts`, `${name}.agents`].map((path) => `./${path}\0`).join(''),
     ok: [0, 1],
   })
   const fields = stdout.toString('utf8').split('\0')
   const ignored = new Set<string>()
   for (let i = 0; i + 3 < fields.length; i += 4) {
-    const [source, line, pattern = '', path] = fields.slice(i, i + 4)
-    if (path === undefined || pattern.startsWith('!')) continue
+    const [source, line, pattern = '', found] = fields.slice(i, i + 4)
+    if (found === undefined || pattern.startsWith('!')) continue
+    const path = found.replace(/^\.\//, '')
     if (path === name) {
       throw new CommitError(
         'ignored',

@@ -3,8 +3,9 @@
  * what comes after it was merely found, and is said to be in the `adopted` field of the next `log.open`.
  */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { linesBackward } from '../disk/backward.js'
+import { openFileSync } from '../disk/open.js'
 import { decodeLine } from '../format/decode.js'
 import { isKind } from '../format/kinds.js'
 import { logIdOf, signedText } from '../format/seal.js'
@@ -42,7 +43,7 @@ const BLOCK = 1024 * 1024
 
 /** Looks for the last seal of a segment that can be a good one, from its end. */
 export function lastSeal(file: string, size: number, trust: Trust): Vouched {
-  const fd = openSync(file, 'r')
+  const fd = openFileSync(file)
   try {
     const isSigned = signatureCheck(trust)
     for (const line of linesBackward(fd, size)) {

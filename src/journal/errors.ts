@@ -1,3 +1,6 @@
+/** What the writer of a log throws. A message is one line that is safe to print, whatever the file is called. */
+import { clean } from '../text/clean.js'
+
 /** Who holds a log's lock. */
 export interface LockHolder {
   pid: number
@@ -16,8 +19,10 @@ export class LogLockedError extends Error {
   constructor(file: string, holder: LockHolder) {
     const thread = holder.thread === undefined ? '' : ` (thread ${holder.thread})`
     super(
-      `${file} is being written by process ${holder.pid}${thread} on ${holder.host} since ${holder.since}; ` +
-        'a log has one writer: stop that process, or give this one a file of its own',
+      clean(
+        `${file} is being written by process ${holder.pid}${thread} on ${holder.host} since ${holder.since}; ` +
+          'a log has one writer: stop that process, or give this one a file of its own',
+      ),
     )
     this.name = 'LogLockedError'
     const { pid, host, since } = holder
@@ -30,7 +35,7 @@ export class LogOpenError extends Error {
   readonly code = 'ERR_HIVELOG_OPEN'
 
   constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
+    super(clean(message), cause === undefined ? undefined : { cause })
     this.name = 'LogOpenError'
   }
 }
@@ -51,12 +56,18 @@ export class OptionsConflictError extends Error {
   }
 }
 
+/** Whatever went wrong at opening `file`, as the error that tells it. */
+export function asOpenError(file: string, error: unknown): Error {
+  if (error instanceof LogOpenError || error instanceof LogLockedError) return error
+  return new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
+}
+
 /** An event could not be made durable: it was lost, or the disk reported an error when asked to sync it. */
 export class NotDurableError extends Error {
   readonly code = 'ERR_HIVELOG_NOT_DURABLE'
 
   constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
+    super(clean(message), cause === undefined ? undefined : { cause })
     this.name = 'NotDurableError'
   }
 }

@@ -19,7 +19,7 @@ import { removeDrafts } from '../disk/durable.js'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
 import { checkOptions } from '../format/options.js'
 import { ArtifactStore } from './artifacts.js'
-import { LogOpenError, NotDurableError } from './errors.js'
+import { asOpenError, NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
 import { Housekeeping, type LineWriter } from './housekeeping.js'
 import { LineQueue } from './line-queue.js'
@@ -189,8 +189,7 @@ export class Journal {
     } catch (error) {
       if (lock.inherited === undefined) lock.release()
       else lock.abandon(lock.inherited)
-      if (error instanceof LogOpenError) throw error
-      throw new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
+      throw asOpenError(file, error)
     }
   }
 

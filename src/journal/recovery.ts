@@ -1,12 +1,14 @@
 /**
- * What a writer must know of a file that it goes on with: the last `seq`, and whether a crash left a torn line at
- * the end. Nothing is repaired here and nothing is ever cut off: the writer closes a torn line with a newline and
- * accounts for it in a `log.torn` line.
+ * What a writer must know of a file that it goes on with: that it is a log, the last `seq`, and whether a crash left a
+ * torn line at the end. Nothing is repaired here and nothing is ever cut off: the writer closes a torn line with a
+ * newline and accounts for it in a `log.torn` line.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { linesBackward } from '../disk/backward.js'
+import { openFileSync } from '../disk/open.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import type { HiveEvent } from '../format/kinds.js'
+import { ordinalOf } from './archive.js'
 import { LogOpenError } from './errors.js'
 
 export interface FileState {
@@ -28,11 +30,16 @@ export interface FileState {
 
 /** A file of this size or less may be nothing but the torn first write of a crashed process. */
 const MAX_TORN_FILE = 1024 * 1024
+/** Longer lines are nobody's events. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024
+/** Numbers that a log must have left to be gone on with: more than anybody can write. */
+const ROOM = 2 ** 48
+const MAX_SEQ = Number.MAX_SAFE_INTEGER - ROOM
 
 /**
  * Reads the state of a segment from its first line and its last ones.
  * @param before tells the `seq` of the last line of the segment before, 0 if there is none
- * @throws {LogOpenError} when the file holds no event at all and does not look like the start of a log
+ * @throws {LogOpenError} when the file cannot be read, is no log, or has no numbers left for further lines
  */
 export function readState(file: string, size: number, before: () => number): FileState {
   const state: FileState = {
@@ -44,29 +51,39 @@ export function readState(file: string, size: number, before: () => number): Fil
     tornBytes: 0,
     isOpenEnded: false,
   }
-  if (size === 0) return after(before(), state)
-  const fd = openSync(file, 'r')
   try {
+    if (size === 0) after(before(), state)
+    else readFile(file, size, before, state)
+  } catch (error) {
+    if (error instanceof LogOpenError) throw error
+    throw new LogOpenError(`cannot read ${file}, the log to go on with: ${(error as Error).message}`, error)
+  }
+  if (!(state.lastSeq <= MAX_SEQ)) {
+    throw new LogOpenError(
+      `${file} cannot be gone on with: after seq ${state.lastSeq} there are no numbers left for its lines; move it away, and its archived segments`,
+    )
+  }
+  return state
+}
+
+function readFile(file: string, size: number, before: () => number, state: FileState): void {
+  const fd = openFileSync(file)
+  try {
+    const first = firstEvent(fd, size, file)
     const last = readEnd(fd, size, state)
-    if (last === undefined) {
-      if (size > MAX_TORN_FILE || !looksLikeFirstWrite(fd)) {
-        throw new LogOpenError(
-          `${file} holds no event in any line, so it is no hive log; give the log a file of its own`,
-        )
-      }
-      return after(before(), state)
+    if (first === undefined || last === undefined) {
+      after(before(), state)
+      return
     }
-    const first = readFirst(fd, size)
-    if (first !== undefined) {
-      state.firstTs = first.ts
-      if (first.kind === 'log.open' && typeof first.segment === 'number') state.segment = first.segment
+    if (first.isFirstLine) {
+      state.firstTs = first.event.ts
+      state.segment = ordinalOf(first.event)
     }
-    const firstSeq = first && ownSeq(first)
+    const firstSeq = first.isFirstLine ? ownSeq(first.event) : undefined
     const lastSeq = ownSeq(last)
     if (firstSeq === undefined || lastSeq === undefined) after(before(), state)
     if (firstSeq !== undefined) state.firstSeq = firstSeq
     state.lastSeq = lastSeq ?? state.lastSeq + countLines(fd, size)
-    return state
   } finally {
     closeSync(fd)
   }
@@ -82,34 +99,69 @@ function after(before: number, state: FileState): FileState {
 /** The last event. Looks on past the `log.torn` lines of recoveries that were cut short themselves. */
 function readEnd(fd: number, size: number, state: FileState): HiveEvent | undefined {
   let last: HiveEvent | undefined
-  for (const line of linesBackward(fd, size)) {
+  for (const line of linesBackward(fd, size, undefined, MAX_LINE_BYTES)) {
     if (!line.terminated) state.isOpenEnded = true
-    const decoded = decodeLine(line.bytes)
+    const decoded = line.bytes.length < line.length ? { reason: 'too long' } : decodeLine(line.bytes)
     if ('event' in decoded) {
       last ??= decoded.event
       state.isBegun = decoded.event.kind !== 'log.torn'
       if (state.isBegun) break
-    } else if (last === undefined) state.tornBytes += line.bytes.length
+    } else if (last === undefined) state.tornBytes += line.length
   }
   return last
 }
 
-/** The file's first event, if its first line is one. */
-export function readFirst(fd: number, size: number): HiveEvent | undefined {
-  const block = Buffer.allocUnsafe(Math.min(size, 64 * 1024))
-  const got = readSync(fd, block, 0, block.length, 0)
-  const newline = block.subarray(0, got).indexOf(10)
-  const decoded = decodeLine(block.subarray(0, newline === -1 ? got : newline))
-  return 'event' in decoded ? decoded.event : undefined
+/**
+ * The file's first event. Before it there may only be what a crash leaves of a first write: lines that begin as one,
+ * or blocks that never reached the disk. `undefined` in a file that holds no more than the former.
+ * @throws {LogOpenError} when the file is no log
+ */
+function firstEvent(
+  fd: number,
+  size: number,
+  file: string,
+): { event: HiveEvent; isFirstLine: boolean } | undefined {
+  let isTorn = true
+  for (let start = 0; start < size; ) {
+    const line = lineAt(fd, start, size)
+    const decoded = line.bytes.length < line.length ? { reason: 'too long' } : decodeLine(line.bytes)
+    if ('event' in decoded) return { event: decoded.event, isFirstLine: start === 0 }
+    const isHole = line.bytes[0] === 0
+    if (!isHole && !beginsAsEvent(line.bytes)) break
+    if (isHole) isTorn = false
+    start += line.length + 1
+    if (start > MAX_TORN_FILE) break
+    if (start >= size && isTorn) return undefined
+  }
+  throw new LogOpenError(
+    `${file} is no hive log: its first line holds no event; give the log a file of its own`,
+  )
 }
 
-/** Its first line, which the next writer may have closed before it crashed too, begins as that of a log does. */
-function looksLikeFirstWrite(fd: number): boolean {
+/** The line from `start` on, at most as much of it as an event can have. */
+function lineAt(fd: number, start: number, size: number): { bytes: Buffer; length: number } {
+  for (let length = 64 * 1024; ; length *= 8) {
+    const wanted = Math.min(length, size - start, MAX_LINE_BYTES)
+    const block = Buffer.allocUnsafe(wanted)
+    const bytes = block.subarray(0, readSync(fd, block, 0, wanted, start))
+    const newline = bytes.indexOf(10)
+    if (newline !== -1) return { bytes: bytes.subarray(0, newline), length: newline }
+    const isAll = bytes.length < wanted || wanted === size - start
+    if (isAll) return { bytes, length: bytes.length }
+    // What is no event in its first bytes is not read to its end.
+    const isOver = wanted === MAX_LINE_BYTES || !MAY_BE_EVENT.test(bytes.toString('latin1', 0, 64))
+    if (isOver) return { bytes, length: size - start }
+  }
+}
+
+/** After a byte order mark perhaps. */
+const MAY_BE_EVENT = /^(?:\xef\xbb\xbf)?\s*\{/
+
+/** Whether a line begins as the writer's own do, or is shorter than that beginning. */
+function beginsAsEvent(line: Buffer): boolean {
   const expected = '{"ts":'
-  const start = Buffer.alloc(expected.length)
-  const got = readSync(fd, start, 0, start.length, 0)
-  const [line = ''] = start.toString('latin1', 0, got).split('\n', 1)
-  return line !== '' && expected.startsWith(line)
+  const start = line.toString('latin1', 0, expected.length)
+  return start !== '' && expected.startsWith(start)
 }
 
 export function countLines(fd: number, size: number): number {

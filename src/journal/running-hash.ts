@@ -6,7 +6,8 @@
  * reading has come there, and what is read of the writer's own bytes is compared with what it wrote.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { closeSync, openSync, read, readSync } from 'node:fs'
+import { closeSync, read, readSync } from 'node:fs'
+import { openFileSync } from '../disk/open.js'
 
 const BLOCK = 1024 * 1024
 
@@ -41,7 +42,7 @@ export class RunningHash {
     if (existing > 0) {
       this.#written = createHash('sha256')
       this.#readBack = createHash('sha256')
-      this.#readFd = openSync(file, 'r')
+      this.#readFd = openFileSync(file)
       this.#readOn()
     }
   }

@@ -9,7 +9,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readlinkSync,
   readSync,
   realpathSync,
@@ -20,6 +19,7 @@ import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { gunzipSync, constants as zlib } from 'node:zlib'
 import { linesBackward } from '../disk/backward.js'
+import { kindOf, openFileSync } from '../disk/open.js'
 import { archivedSegments, archiveName, type Segment } from '../disk/segments.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/encode.js'
@@ -409,7 +409,7 @@ const HEAD_BYTES = 64 * 1024
 function firstLineOf(file: string): FirstLine | undefined {
   let fd: number
   try {
-    fd = openSync(file, 'r')
+    fd = openFileSync(file)
   } catch {
     return undefined
   }
@@ -432,7 +432,7 @@ function firstLineOf(file: string): FirstLine | undefined {
  */
 function holeIn(file: string, firstSeq: number, written: number): Range {
   let to = written
-  const fd = openSync(file, 'r')
+  const fd = openFileSync(file)
   try {
     for (const line of linesBackward(fd, sizeOf(file))) {
       const decoded = line.terminated ? decodeLine(line.bytes) : undefined
@@ -458,9 +458,7 @@ export function canonicalPath(file: string): string {
       return isLink ? canonicalPath(resolve(folder, readlinkSync(path))) : join(folder, basename(path))
     }
     if (!stat.isFile()) {
-      throw new LogOpenError(
-        `${file} is ${stat.isDirectory() ? 'a directory' : 'no regular file'}; name a file for the log`,
-      )
+      throw new LogOpenError(`${file} is ${kindOf(stat)}; name a file for the log`)
     }
     return realpathSync(path)
   } catch (error) {

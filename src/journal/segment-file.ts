@@ -1,5 +1,6 @@
 /** One open segment: append whole buffers, know its size and hash. */
-import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, write, writeSync } from 'node:fs'
+import { openFileSync } from '../disk/open.js'
 import { type Expected, RunningHash } from './running-hash.js'
 
 /** A write that ended early: `written` bytes of the buffer are in the file. */
@@ -52,10 +53,9 @@ export class SegmentFile {
   ) {
     this.file = file
     this.#calls = calls
-    this.fd = openSync(file, APPEND_ONLY, 0o600)
+    this.fd = openFileSync(file, APPEND_ONLY, 0o600)
     try {
       const stat = fstatSync(this.fd)
-      if (!stat.isFile()) throw new Error(`${file} is not a regular file`)
       this.inode = stat.ino
       this.device = stat.dev
       this.hash = new RunningHash(file, stat.size, stat.size > 0 ? expectedOf(stat.size) : undefined)

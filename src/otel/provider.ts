@@ -1,8 +1,10 @@
 /** The tracer provider that `startHive` sets up: standard parts, configured by the standard `OTEL_*` variables. */
+import { inspect } from 'node:util'
 import {
   type Context,
   context,
   DiagConsoleLogger,
+  type DiagLogger,
   DiagLogLevel,
   diag,
   propagation,
@@ -29,6 +31,7 @@ import {
 import { shown } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
+import { visible } from '../text/clean.js'
 import { BoundedProcessor } from './bounded-processor.js'
 import { ChunkedExporter } from './chunked-exporter.js'
 import { SpanRedactor } from './redacted-spans.js'
@@ -184,7 +187,28 @@ export function register(provider: BasicTracerProvider): Registration {
 export function ensureDiagLogger(): void {
   if (hasGlobal('diag')) return
   const level = diagLogLevelFromString(getStringFromEnv('OTEL_LOG_LEVEL')) ?? DiagLogLevel.WARN
-  diag.setLogger(new DiagConsoleLogger(), level)
+  diag.setLogger(safeConsole(), level)
+}
+
+/** The console, where a terminal obeys nothing of what a log, a file name or a backend says. */
+function safeConsole(): DiagLogger {
+  const plain = new DiagConsoleLogger()
+  const safe = (text: string): string => text.split('\n').map(visible).join('\n')
+  const say =
+    (level: keyof DiagLogger) =>
+    (...words: unknown[]): void => {
+      const [message = '', ...rest] = words.map((word) =>
+        safe(typeof word === 'string' ? word : inspect(word)),
+      )
+      plain[level](message, ...rest)
+    }
+  return {
+    error: say('error'),
+    warn: say('warn'),
+    info: say('info'),
+    debug: say('debug'),
+    verbose: say('verbose'),
+  }
 }
 
 /** Whether some copy of the OpenTelemetry API (1.x) in this process has registered a global of this type. */

@@ -11,7 +11,7 @@ import { type Batch, lastSeq } from './cursor-position.js'
 import { isMalformed, type LogItem } from './items.js'
 import { ItemReader, type Start } from './lines.js'
 import { FOLLOW_RULES } from './options.js'
-import { cannotRead, chunksOf, firstSeqOf, isAt, openNext, type Source } from './sources.js'
+import { cannotRead, chunksOf, firstSeqOf, gzipDamage, isAt, openNext, type Source } from './sources.js'
 import { lastItems, type TailOptions } from './tail.js'
 import { Wakeup } from './wakeup.js'
 
@@ -190,7 +190,7 @@ class Follower {
 
   async *#readArchived(source: Source): AsyncGenerator<Batch> {
     const reader = this.#reader as ItemReader
-    let isDamaged = false
+    let reason: string | undefined
     try {
       for await (const chunk of chunksOf(source, reader.offset)) {
         yield await this.#batch(reader.push(chunk))
@@ -198,12 +198,11 @@ class Follower {
       }
     } catch (error) {
       if (!source.gzip) throw error
-      isDamaged = true
+      reason = gzipDamage(error)
     }
     yield await this.#batch(reader.end())
     const after = source.firstSeq as number
-    if (isDamaged) {
-      const reason = 'compressed data is damaged; the rest of the segment cannot be read'
+    if (reason !== undefined) {
       yield this.#told({ file: source.file, offset: reader.offset, reason }, reader.count, after)
     }
     yield await this.#finish(after)

@@ -5,7 +5,7 @@ import { checkOptions } from '../format/options.js'
 import { isMalformed, type LineOptions, type LogItem } from './items.js'
 import { ItemReader } from './lines.js'
 import { READ_RULES } from './options.js'
-import { cannotRead, chunksOf, openNext, type Source } from './sources.js'
+import { cannotRead, chunksOf, endingLines, gzipDamage, openNext, type Source } from './sources.js'
 
 export interface ReadOptions extends LineOptions {
   /** Also read the archived segments of the log. Default true. */
@@ -102,7 +102,7 @@ export async function* itemsOf(
   } catch (error) {
     if (!source.gzip) throw error
     yield reader.end()
-    const reason = 'compressed data is damaged; the rest of the segment cannot be read'
+    const reason = gzipDamage(error)
     yield [{ malformed: '', reason, offset: reader.offset, file: source.file, bytes: 0 }]
     return
   }
@@ -112,7 +112,7 @@ export async function* itemsOf(
 async function* standardInput(options: ReadOptions): AsyncGenerator<LogItem[]> {
   const reader = new ItemReader('-', { offset: 0, line: 0, count: 0 }, options)
   try {
-    for await (const chunk of process.stdin as AsyncIterable<Buffer>) yield reader.push(chunk)
+    for await (const chunk of endingLines(process.stdin)) yield reader.push(chunk)
   } catch (error) {
     throw cannotRead('standard input', error)
   }

@@ -1,10 +1,13 @@
 /** Opens the segments of a log in their order, and reads their bytes; a rotation meanwhile loses nothing. */
-import type { BigIntStats } from 'node:fs'
+import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
+import { kindOf, NO_WAIT } from '../disk/open.js'
 import { archivedSegments } from '../disk/segments.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
+import { clean } from '../text/clean.js'
 
 /** A segment, open for reading: whatever its name becomes, it stays readable until it is closed. */
 export interface Source {
@@ -33,9 +36,12 @@ export function cannotRead(file: string, why: unknown): Error {
     EACCES: 'no permission to read it',
     EPERM: 'no permission to read it',
     ENOTDIR: 'a part of its path is not a directory',
+    ELOOP: 'it is a symbolic link that leads to itself',
+    ENXIO: 'it is a socket or a device, and no log',
+    ENODEV: 'it is a device, and no log',
   }
   const reason = reasons[code ?? ''] ?? (why instanceof Error ? why.message : String(why))
-  const error: NodeJS.ErrnoException = new Error(`cannot read ${file}: ${reason}`, { cause: why })
+  const error: NodeJS.ErrnoException = new Error(clean(`cannot read ${file}: ${reason}`), { cause: why })
   if (code !== undefined) error.code = code
   return error
 }
@@ -46,11 +52,15 @@ export function seqInName(file: string): number | undefined {
   return match === null ? undefined : Number(match[1])
 }
 
-/** Opens one segment; `undefined` when there is none of that name. @throws when it cannot be read */
+/**
+ * Opens one segment; `undefined` when there is none of that name. The live file may be a pipe.
+ * @throws when it cannot be read, or is neither
+ */
 export async function openSource(file: string, live = false): Promise<Source | undefined> {
   let handle: FileHandle
   try {
-    handle = await open(file, 'r')
+    // A pipe that nobody writes to must not hold up the opening.
+    handle = await open(file, constants.O_RDONLY | NO_WAIT)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw cannotRead(file, error)
@@ -58,6 +68,7 @@ export async function openSource(file: string, live = false): Promise<Source | u
   try {
     const stats = await handle.stat({ bigint: true })
     if (stats.isDirectory()) throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' })
+    if (!stats.isFile() && !(live && stats.isFIFO())) throw new Error(`it is ${kindOf(stats)}, and no log`)
     return { file, handle, gzip: GZIP_NAME.test(file), live, firstSeq: seqInName(file), stats }
   } catch (error) {
     await handle.close()
@@ -114,12 +125,38 @@ export async function firstSeqOf(source: Source): Promise<number | undefined> {
 /** The (uncompressed) bytes of a segment from `offset` on. A chunk is valid until the next one is asked for. */
 export async function* chunksOf(source: Source, offset = 0, size = CHUNK): AsyncGenerator<Buffer> {
   try {
-    if (source.gzip) yield* inflated(source, offset)
-    else if (source.stats.isFile()) yield* plain(source, offset, size)
-    else yield* piped(source, size)
+    if (source.gzip) yield* endingLines(inflated(source, offset))
+    else if (source.stats.isFile()) yield* endingLines(plain(source, offset, size))
+    else yield* endingLines(piped(source, size))
   } catch (error) {
     throw cannotRead(source.file, error)
   }
+}
+
+/** Bytes after which a line that has not ended is taken for one that never will: a device, or compressed nothing. */
+const ENDLESS_BYTES = 1024 * 1024 * 1024
+const ENDLESS = 'ERR_HIVELOG_ENDLESS'
+
+/** Passes chunks on until a line does not end. @throws then */
+export async function* endingLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let length = 0
+  for await (const chunk of chunks) {
+    const newline = chunk.lastIndexOf(10)
+    length = newline === -1 ? length + chunk.length : chunk.length - newline - 1
+    if (length > ENDLESS_BYTES) {
+      throw Object.assign(new Error('it has a line that does not end within 1 GiB, so it is no log'), {
+        code: ENDLESS,
+      })
+    }
+    yield chunk
+  }
+}
+
+/** Why the compressed data of a segment could be read no further. */
+export function gzipDamage(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code === ENDLESS
+    ? 'a line does not end within 1 GiB; the rest of the segment is not read'
+    : 'compressed data is damaged; the rest of the segment cannot be read'
 }
 
 async function* plain(source: Source, offset: number, size: number): AsyncGenerator<Buffer> {
@@ -141,13 +178,39 @@ async function* plain(source: Source, offset: number, size: number): AsyncGenera
   }
 }
 
+/** How long a pipe with a name is given to get a writer. */
+const WRITER_MS = 2_000
+const MAX_PAUSE_MS = 10
+/** Pipes that this process was given, as by `<(command)`: their other end was there from the start. */
+const GIVEN = /^\/(?:dev|proc\/(?:self|\d+))\/(?:fd\/|std)/
+
 /** A pipe has no positions, and reading ahead could wait for bytes that nobody asked for. */
 async function* piped(source: Source, size: number): AsyncGenerator<Buffer> {
   const buffer = Buffer.allocUnsafe(size)
-  for (;;) {
-    const { bytesRead } = await source.handle.read(buffer, 0, size, null)
-    if (bytesRead === 0) return
-    yield buffer.subarray(0, bytesRead)
+  const deadline = performance.now() + WRITER_MS
+  let hasWriter = GIVEN.test(source.file)
+  for (let waits = 0; ; ) {
+    const bytesRead = await readNow(source.handle, buffer)
+    if (bytesRead !== 0) hasWriter = true
+    else if (hasWriter) return
+    else if (performance.now() > deadline) throw new Error('it is a pipe that nobody writes to')
+    if (bytesRead === undefined || bytesRead === 0) {
+      await (waits < 4 ? nextTurn() : pause(Math.min(MAX_PAUSE_MS, waits - 3)))
+      waits++
+    } else {
+      waits = 0
+      yield buffer.subarray(0, bytesRead)
+    }
+  }
+}
+
+/** `undefined` when there is nothing to read yet, and somebody who may write; 0 when there is nobody. */
+async function readNow(handle: FileHandle, buffer: Buffer): Promise<number | undefined> {
+  try {
+    return (await handle.read(buffer, 0, buffer.length, null)).bytesRead
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined
+    throw error
   }
 }
 

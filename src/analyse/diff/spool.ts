@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { endingLines } from '../../read/sources.js'
 
 /** A log that can be read again and again. */
 export interface Spooled {
@@ -18,7 +19,7 @@ export async function spooled(file: string): Promise<Spooled> {
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   const copy = join(folder, 'stdin.jsonl')
   try {
-    await pipeline(process.stdin, createWriteStream(copy, { mode: 0o600 }))
+    await pipeline(process.stdin, endingLines, createWriteStream(copy, { mode: 0o600 }))
   } catch (error) {
     await remove()
     throw new Error(

@@ -21,6 +21,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { openFileSync } from '../../disk/open.js'
 import type { HiveState } from '../state/state.js'
 
 /** A line of the segment before which the state is known. */
@@ -80,7 +81,7 @@ export class IndexFile {
   static open(path: string): IndexFile | undefined {
     let fd: number
     try {
-      fd = openSync(path, 'r')
+      fd = openFileSync(path)
     } catch {
       return undefined
     }
