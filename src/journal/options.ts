@@ -1,16 +1,5 @@
 /** What the journal's options may be. */
-import {
-  callable,
-  flag,
-  group,
-  having,
-  number,
-  oneOf,
-  type RulesOf,
-  recordOf,
-  secret,
-  text,
-} from '../format/options.js'
+import { flag, group, having, number, oneOf, type RulesOf, secret, text } from '../format/options.js'
 import type { JournalOptions } from './journal.js'
 import type { SealOptions } from './seal.js'
 import type { RotateOptions } from './segment-chain.js'
@@ -33,5 +22,5 @@ export const JOURNAL_RULES: RulesOf<JournalOptions> = {
     }),
   }),
   maxBufferBytes: number('bytes', { from: 1 }),
-  calls: recordOf('functions', callable),
+  calls: having('an object of system calls'),
 }

@@ -24,11 +24,23 @@ export class GrowingRedactor extends Redactor {
   /** Adds the patterns and names of these options, and the built-in ones unless they are switched off in both. */
   add({ patterns = [], keys = [], builtin = true }: RedactOptions): void {
     const { patterns: ownPatterns = [], keys: ownKeys = [], builtin: ownBuiltin = true } = this.#options
-    this.#options = {
-      patterns: [...ownPatterns, ...patterns],
-      keys: [...ownKeys, ...keys],
+    // Hives come and go on a file that stays open: what is there already is not added again.
+    const merged = {
+      patterns: [...new Map([...ownPatterns, ...patterns].map((each) => [nameOf(each), each])).values()],
+      keys: [...new Set([...ownKeys, ...keys])],
       builtin: ownBuiltin || builtin,
     }
-    this.#now = new Redactor(this.#options)
+    const isSame =
+      merged.patterns.length === ownPatterns.length &&
+      merged.keys.length === ownKeys.length &&
+      merged.builtin === ownBuiltin
+    if (isSame) return
+    this.#now = new Redactor(merged)
+    this.#options = merged
   }
+}
+
+/** The same for patterns that replace the same by the same. */
+function nameOf(given: RegExp | { name: string; pattern: RegExp }): string {
+  return given instanceof RegExp ? ` ${given}` : `${given.name} ${given.pattern}`
 }
