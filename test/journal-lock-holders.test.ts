@@ -19,7 +19,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { LogLockedError, LogOpenError } from '../src/journal/errors.js'
-import { Journal } from '../src/journal/journal.js'
+import { Journal, type JournalOptions } from '../src/journal/journal.js'
 import { acquireLock, type LockStep, STALE_MS } from '../src/journal/lock.js'
 import {
   append,
@@ -352,6 +352,27 @@ test('a log of two names has no writer, so it never has two', async (t) => {
   await open(file).close()
   checkLog(file)
   assert.deepEqual(lockFiles(file), [])
+})
+
+test('a constructor that throws keeps neither the lock nor the file', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const fdatasync = Object.assign(() => {}, {
+    bind(): never {
+      throw new RangeError('no such call')
+    },
+  })
+  const openFiles = (): number => (existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0)
+  const before = openFiles()
+  const options = {
+    file,
+    session: 's-1',
+    calls: { fdatasync } as unknown as NonNullable<JournalOptions['calls']>,
+  }
+  assert.throws(() => new Journal(options), { message: 'no such call' })
+  assert.equal(openFiles(), before)
+  assert.deepEqual(lockFiles(file), [])
+  await open(file).close()
+  checkLog(file)
 })
 
 test('a lock with odd content harms nobody', async (t) => {

@@ -148,37 +148,50 @@ export class Journal {
     const { lock, chain } = this.#openChain(this.file)
     this.#lock = lock
     this.#chain = chain
-    this.#ticket = chain.lastSeq
-    this.#lastEvent = chain.lastSeq
-    this.#written = chain.lastSeq
-    this.#syncer = new Syncer(
-      policy,
-      this.file,
-      chain.live.fd,
-      this.#ticket,
-      {
-        idle: () => this.#afterSync(),
-        synced: () => this.#housekeeping.noteSynced(),
-        refused: ({ from, error }) => {
-          diag.error(
-            `hivelog: ${this.path}: ${error.message}; lines from seq ${from - this.#shift} are in doubt`,
-          )
-          this.#unsynced ??= { from: from - this.#shift, reason: error.message }
-          setImmediate(() => this.#writeIfTaken())
+    let heartbeat: NodeJS.Timeout | undefined
+    let forgetExit: (() => void) | undefined
+    try {
+      this.#ticket = chain.lastSeq
+      this.#lastEvent = chain.lastSeq
+      this.#written = chain.lastSeq
+      this.#syncer = new Syncer(
+        policy,
+        this.file,
+        chain.live.fd,
+        this.#ticket,
+        {
+          idle: () => this.#afterSync(),
+          synced: () => this.#housekeeping.noteSynced(),
+          refused: ({ from, error }) => {
+            diag.error(
+              `hivelog: ${this.path}: ${error.message}; lines from seq ${from - this.#shift} are in doubt`,
+            )
+            this.#unsynced ??= { from: from - this.#shift, reason: error.message }
+            setImmediate(() => this.#writeIfTaken())
+          },
+          look: () => this.#look(),
         },
-        look: () => this.#look(),
-      },
-      options.calls?.fdatasync?.bind(options.calls),
-    )
-    this.#pool = new PoolWrite(chain)
-    this.#housekeeping = this.#keepHouse()
-    this.artifacts = new ArtifactStore(this.file, policy !== 'no', (tickets, ref, error) =>
-      this.#lostArtifact(tickets, ref, error),
-    )
-    this.#heartbeat = setInterval(() => this.#lock.touch(), HEARTBEAT_MS).unref()
-    this.#forgetExit = closeAtExit(() => this.closeSync())
-    this.#open()
-    if (policy !== 'no') this.#syncer.syncNameSync()
+        options.calls?.fdatasync?.bind(options.calls),
+      )
+      this.#pool = new PoolWrite(chain)
+      this.#housekeeping = this.#keepHouse()
+      this.artifacts = new ArtifactStore(this.file, policy !== 'no', (tickets, ref, error) =>
+        this.#lostArtifact(tickets, ref, error),
+      )
+      heartbeat = this.#heartbeat = setInterval(() => this.#lock.touch(), HEARTBEAT_MS).unref()
+      forgetExit = this.#forgetExit = closeAtExit(() => this.closeSync())
+      this.#open()
+      if (policy !== 'no') this.#syncer.syncNameSync()
+    } catch (error) {
+      // Whatever went wrong on the way, the next opener finds the log free.
+      clearInterval(heartbeat)
+      forgetExit?.()
+      this.#state = 'closed'
+      chain.live.close()
+      if (lock.inherited === undefined) lock.release()
+      else lock.abandon(lock.inherited)
+      throw error
+    }
   }
 
   #openChain(file: string): { lock: Lock; chain: SegmentChain } {
