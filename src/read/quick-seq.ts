@@ -2,6 +2,7 @@
  * Reads a line's `seq` from its bytes, without parsing it. A raw `,"seq":` cannot stand inside a JSON string (its
  * quotes would be escaped), and the line's own comes after all its fields: it is the last one in the line.
  */
+import { MAX_SEQ } from '../format/decode.js'
 
 /** `{"ts":` and `,"kind":"` */
 const HEAD = Buffer.from('{"ts":')
@@ -39,7 +40,7 @@ function numberAt(buffer: Buffer, start: number): number {
   let at = start
   let value = 0
   for (; isDigit(buffer[at] as number); at++) value = value * 10 + (buffer[at] as number) - 48
-  const isWhole = at > start && (buffer[at] === 0x2c || buffer[at] === 0x7d)
+  const isWhole = at > start && value <= MAX_SEQ && (buffer[at] === 0x2c || buffer[at] === 0x7d)
   return isWhole ? value : -1
 }
 

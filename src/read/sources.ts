@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { archivedSegments } from '../disk/segments.js'
+import { archivedSegments, seqInName } from '../disk/segments.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 
 /** A segment, open for reading: whatever its name becomes, it stays readable until it is closed. */
@@ -17,12 +17,13 @@ export interface Source {
   /** `seq` of its first line, if known. */
   firstSeq: number | undefined
   stats: BigIntStats
+  /** Path of a compressed copy beside it. */
+  twin?: string
 }
 
 /** Bytes that are read at once. */
 export const CHUNK = 256 * 1024
 const GZIP_NAME = /\.gz$/
-const ARCHIVE_NAME = /\.(\d{12,})\.jsonl(?:\.gz)?$/
 
 /** The one error that readers throw: the file as such cannot be read. */
 export function cannotRead(file: string, why: unknown): Error {
@@ -38,12 +39,6 @@ export function cannotRead(file: string, why: unknown): Error {
   const error: NodeJS.ErrnoException = new Error(`cannot read ${file}: ${reason}`, { cause: why })
   if (code !== undefined) error.code = code
   return error
-}
-
-/** `seq` that an archived segment's name tells. */
-export function seqInName(file: string): number | undefined {
-  const match = ARCHIVE_NAME.exec(file)
-  return match === null ? undefined : Number(match[1])
 }
 
 /** Opens one segment; `undefined` when there is none of that name. @throws when it cannot be read */
@@ -84,7 +79,10 @@ export async function openNext(file: string, after: number): Promise<Source | un
       await live.handle.close()
     }
     const archived = (await openSource(next.file)) ?? (await openSource(`${next.file}.gz`))
-    if (archived !== undefined) return archived
+    if (archived !== undefined) {
+      if (next.twin !== undefined && !archived.gzip) archived.twin = next.twin
+      return archived
+    }
     // Gone since it was listed; if it stays so (a broken link, say), the next one is looked for.
     if (attempt > 0 && attempt % 3 === 0) skip = next.firstSeq as number
   }
