@@ -110,7 +110,7 @@ function openingLines(items: readonly LogItem[]): Fields[] {
  * What is wrong with the compressed copy beside a segment: by its length alone, which is in its last four bytes
  * (RFC 1952). `verify` compares all of it.
  */
-async function wrongTwin(source: Source): Promise<string | undefined> {
+export async function wrongTwin(source: Source): Promise<string | undefined> {
   if (source.twin === undefined) return undefined
   const twin = await openSource(source.twin)
   if (twin === undefined) return undefined

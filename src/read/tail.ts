@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { linesBackward } from '../disk/backward.js'
 import { archivedSegments, type Segment } from '../disk/segments.js'
 import { ownSeq } from '../format/decode.js'
-import { breakBefore, breakIn, headOf } from './chain.js'
+import { breakBefore, breakIn, headOf, type SegmentBefore, wrongTwin } from './chain.js'
 import { linesBefore } from './count.js'
 import { HEAD_BYTES, isMalformed, type LineOptions, type LogItem, MAX_LINE_BYTES, makeItem } from './items.js'
 import { ItemReader } from './lines.js'
@@ -52,7 +52,8 @@ export async function lastItems(file: string, n: number, options: TailOptions, w
     let next: Head | undefined
     if (source !== undefined) {
       source.firstSeq = await firstSeqOf(source)
-      earlier = await before(source, earlier)
+      // What is archived while this goes on shows by the log's own name having another file.
+      if (!(await isAt(source, file))) earlier = await before(source, earlier)
       const end = whole ? wholeEnd(source) : Number(source.stats.size)
       live = { source, end, count: 0 }
       const isForward = source.gzip || !source.stats.isFile()
@@ -60,24 +61,17 @@ export async function lastItems(file: string, n: number, options: TailOptions, w
         ? await lastForward(source, n, options)
         : await lastBackward(source, end, n, options, earlier)
       items = found.items
-      if (items.length < n) next = { source, items: await headOf(source) }
+      if (items.length < n) next = await beginningOf(source)
       if (whole) live.count = await countAt(source, end, earlier)
     }
     while (items.length < n && earlier.length > 0) {
       const segment = earlier.pop() as Segment
       const last = await lastArchived(segment, n - items.length, options, earlier)
       if (last === undefined) continue
-      if (next !== undefined) {
-        const reason = breakBefore(
-          { firstSeq: segment.firstSeq, lastSeq: last.lastSeq },
-          next.source,
-          next.items,
-        )
-        if (reason !== undefined) items = [breakIn(next.source.file, reason), ...items]
-      }
-      items = last.items.concat(items)
+      items = last.items.concat(noticeBefore({ ...segment, ...last }, next), items)
       next = last.head
     }
+    if (items.length < n) items = [...noticeBefore(undefined, next), ...items]
     return { items, live }
   } catch (error) {
     await source?.handle.close()
@@ -89,6 +83,21 @@ export async function lastItems(file: string, n: number, options: TailOptions, w
 interface Head {
   source: Source
   items: readonly LogItem[]
+  /** What is wrong with a copy beside it. */
+  wrong: string | undefined
+}
+
+async function beginningOf(source: Source): Promise<Head | undefined> {
+  if (!source.stats.isFile()) return undefined
+  return { source, items: await headOf(source), wrong: await wrongTwin(source) }
+}
+
+/** The notice that belongs between two segments, if any. */
+function noticeBefore(before: SegmentBefore | undefined, next: Head | undefined): LogItem[] {
+  if (next === undefined) return []
+  const { source, items, wrong } = next
+  const reason = breakBefore(before, source, items) ?? wrong
+  return reason === undefined ? [] : [breakIn(source.file, reason)]
 }
 
 /** The last items of a segment. */
@@ -112,15 +121,15 @@ async function lastArchived(
   n: number,
   options: TailOptions,
   earlier: Segment[],
-): Promise<(Last & { head: Head }) | undefined> {
+): Promise<(Last & { head: Head | undefined }) | undefined> {
   const source = (await openSource(segment.file)) ?? (await openSource(`${segment.file}.gz`))
   if (source === undefined) return undefined
   try {
     const last = source.gzip
       ? await lastForward(source, n, options)
       : await lastBackward(source, Number(source.stats.size), n, options, earlier)
-    const isDone = last.items.length < n && earlier.length > 0
-    return { ...last, head: { source, items: isDone ? await headOf(source) : [] } }
+    if (segment.twin !== undefined && !source.gzip) source.twin = segment.twin
+    return { ...last, head: last.items.length < n ? await beginningOf(source) : undefined }
   } finally {
     await source.handle.close()
   }
