@@ -119,7 +119,8 @@ test('names are found however the bytes are cut into chunks', () => {
         end = bytes.indexOf(10, start)
       ) {
         line++
-        if (end > finder.next) finder.line(bytes.subarray(start, end), start, line)
+        if (end > finder.next)
+          finder.line(JSON.parse(bytes.toString('utf8', start, end)), start, end - start, line)
         start = end + 1
       }
     }

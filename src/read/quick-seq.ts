@@ -9,8 +9,8 @@ const HEAD = Buffer.from('{"ts":')
 const KIND = Buffer.from(',"kind":"')
 
 /**
- * `seq` of the line `buffer[start, end)`; -1 if the line is housekeeping, has none, or does not look like a line of
- * this format version. A number does not prove that the line is sound.
+ * `seq` of the line `buffer[start, end)`; -1 if the line is housekeeping or a snapshot, has none, or does not look
+ * like a line of this format version. A number does not prove that the line is sound.
  */
 export function quickSeq(buffer: Buffer, start: number, end: number): number {
   if (buffer[end - 1] !== 0x7d || end - start < HEAD.length + KIND.length + 4) return -1
@@ -20,6 +20,7 @@ export function quickSeq(buffer: Buffer, start: number, end: number): number {
   for (let i = 0; i < KIND.length; i++) if (buffer[at++] !== KIND[i]) return -1
   if (buffer[at] === 0x6c && buffer[at + 1] === 0x6f && buffer[at + 2] === 0x67 && buffer[at + 3] === 0x2e)
     return -1
+  if (buffer[at] === 0x73 && buffer[at + 1] === 0x6e) return -1
   for (let q = end - 4; q > at; q--) {
     if (
       buffer[q] === 0x71 &&

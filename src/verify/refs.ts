@@ -1,7 +1,7 @@
 /**
- * Finds the lines of a segment that name artifacts. Lines are many and artifacts few, so the bytes are searched for a
- * name's beginning a chunk at a time; only lines that have one are parsed. A raw `"ref":"` cannot stand inside a JSON
- * string, where its quotes would be escaped.
+ * Finds the lines of a segment that name artifacts. Lines are many and artifacts few, so the bytes are searched for
+ * the beginning of a reference a chunk at a time; only lines that have one are parsed, and snapshots, which name
+ * theirs in another way. A raw `{"ref"` cannot stand inside a JSON string, where its quotes would be escaped.
  */
 import type { ArtifactRef } from '../format/kinds.js'
 
@@ -12,7 +12,8 @@ export interface NamedArtifact extends ArtifactRef {
   offset: number
 }
 
-const MARK = Buffer.from('"ref":"')
+/** Short enough to be searched for by its first byte alone, which is many times faster. */
+const MARK = Buffer.from('{"ref"')
 const SHA256 = /^[0-9a-f]{64}$/
 
 export class RefFinder {
@@ -48,17 +49,9 @@ export class RefFinder {
     this.#step()
   }
 
-  /** Takes a line that one of the places may be in. */
-  line(bytes: Buffer, offset: number, line: number): void {
-    const end = offset + bytes.length
-    while (this.next < end) this.#step()
-    let event: unknown
-    try {
-      event = JSON.parse(bytes.toString('utf8'))
-    } catch {
-      // Whether it should be one, the scan says.
-      return
-    }
+  /** Takes a line that one of the places may be in, or that may name one by itself. */
+  line(event: object, offset: number, length: number, line: number): void {
+    while (this.next < offset + length) this.#step()
     for (const ref of artifactsIn(event)) this.#found.push({ ...ref, line, offset })
   }
 
@@ -83,8 +76,7 @@ export class RefFinder {
  * The artifacts that a line names: its own `ref` and `bytes` as a snapshot has them, and fields that are such a pair
  * and nothing else. A content that could not be kept has a `ref` that is no hash, and names none.
  */
-function artifactsIn(event: unknown): ArtifactRef[] {
-  if (typeof event !== 'object' || event === null) return []
+function artifactsIn(event: object): ArtifactRef[] {
   const values: unknown[] = Object.values(event).filter(
     (value) => typeof value === 'object' && value !== null && Object.keys(value).join() === 'ref,bytes',
   )

@@ -159,8 +159,13 @@ export class SegmentScan {
 
   #line(buffer: Buffer, start: number, end: number, offset: number, length: number): void {
     this.lines++
-    if (offset + length > this.refs.next) this.refs.line(buffer.subarray(start, end), offset, this.lines)
-    if (length === end - start && quickSeq(buffer, start, end) === this.#expected && this.isNumbered) {
+    const isNaming = offset + length > this.refs.next
+    if (
+      !isNaming &&
+      length === end - start &&
+      quickSeq(buffer, start, end) === this.#expected &&
+      this.isNumbered
+    ) {
       this.#run ??= { line: this.lines, offset, seq: this.#expected, count: 0 }
       this.#expected++
       this.events++
@@ -177,6 +182,7 @@ export class SegmentScan {
       return
     }
     const { event } = decoded
+    if (isNaming || event.kind === 'snapshot') this.refs.line(event, offset, length, this.lines)
     if (this.lines === 1) this.first = event
     const seq = ownSeq(event)
     if (seq === undefined && this.isNumbered) {
