@@ -136,7 +136,9 @@ export async function isBeingMade(source: Source, twin: Source): Promise<boolean
   return !isSettled || !(await isAt(source, source.file)) || !(await isAt(twin, twin.file))
 }
 
-const HEAD = 64 * 1024
+/** Bytes that are read at once to see how a segment begins, and in all. */
+const HEAD = 4096
+const MAX_HEAD = 64 * 1024
 
 /** Follows the segments of a log as they are read, and says where one does not follow on the other. */
 export class ChainWatch {
@@ -199,11 +201,22 @@ export class ChainWatch {
   }
 }
 
-/** The first lines of a segment. */
+/** The first lines of a segment, the log's own with which it begins among them; none if the first one is too long. */
 export async function headOf(source: Source): Promise<LogItem[]> {
-  const reader = new ItemReader(source.file, { offset: 0, line: 0, count: 0 }, { maxLineBytes: HEAD })
+  const reader = new ItemReader(source.file, { offset: 0, line: 0, count: 0 }, { maxLineBytes: MAX_HEAD })
+  if (!source.gzip) {
+    // One read does in nearly all cases, and takes half the time of a stream.
+    const { bytesRead, buffer } = await source.handle.read(Buffer.allocUnsafe(HEAD), 0, HEAD, 0)
+    const items = reader.push(buffer.subarray(0, bytesRead))
+    if (items.length > 0 || bytesRead < HEAD) return items
+  }
+  let left = MAX_HEAD
   try {
-    for await (const chunk of chunksOf(source, 0, HEAD)) return reader.push(chunk)
+    for await (const chunk of chunksOf(source, source.gzip ? 0 : HEAD, HEAD)) {
+      const items = reader.push(chunk)
+      left -= chunk.length
+      if (items.length > 0 || left <= 0) return items
+    }
   } catch (error) {
     if (!source.gzip) throw error
   }
