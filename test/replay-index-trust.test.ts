@@ -31,7 +31,10 @@ async function write(t: TestContext): Promise<{ file: string; log: LogWriter; ho
   const home = scratch(t)
   process.env.XDG_STATE_HOME = home
   const file = join(scratch(t), 'hive.jsonl')
-  const log = new LogWriter(file).event('spawn', { agentId: 'coder', name: 'Honest', isGod: false })
+  const log = new LogWriter(file)
+    .messages(15)
+    .event('spawn', { agentId: 'coder', name: 'Honest', isGod: false })
+  // Far from both ends of what is indexed.
   log.messages(30).event('escalate', { from: 'coder', to: 'human', subject: 'May I?', id: 'e-1' }).seal()
   log.messages(30)
   await replay(file, { indexSpacing })
@@ -39,7 +42,9 @@ async function write(t: TestContext): Promise<{ file: string; log: LogWriter; ho
 }
 
 const nameOf = async (file: string, at?: number): Promise<string | undefined> =>
-  (await replay(file, { indexSpacing, ...(at !== undefined && { at }) })).agents[0]?.name
+  (await replay(file, { indexSpacing, ...(at !== undefined && { at }) })).agents.find(
+    ({ agentId }) => agentId === 'coder',
+  )?.name
 
 /** Changes the states in an index, and makes all sums in it right that need no key. */
 function poison(idx: string, mac: (directory: Buffer) => string): void {
@@ -74,7 +79,7 @@ test('states that were exchanged in the index are not believed, whatever sums ar
     poison(idx, (directory) =>
       createHmac('sha256', key).update('hivelog-index 2\n').update(directory).digest('hex'),
     )
-    for (const at of [undefined, 5, 40]) assert.equal(await nameOf(file, at), 'Honest')
+    for (const at of [undefined, 20, 40]) assert.equal(await nameOf(file, at), 'Honest')
   }
   assert.equal((await verifyLog(file)).ok, true)
 })
