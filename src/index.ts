@@ -11,6 +11,7 @@ export type {
   AuditProblemKind,
   AuditStatus,
   AuditTrail,
+  Unsealed,
 } from './analyse/audit/report.js'
 export { auditTrail } from './analyse/audit.js'
 export {
@@ -50,6 +51,7 @@ export type {
   OnlyGroup,
 } from './analyse/diff/report.js'
 export { diffLogs } from './analyse/diff.js'
+export type { BrokenChain } from './analyse/reading.js'
 export { type ReplayOptions, replay, type Step, type VisitOptions, visitLog } from './analyse/replay.js'
 export type { Target } from './analyse/side-index/walk.js'
 export type { StateChange } from './analyse/state/changes.js'
@@ -135,10 +137,16 @@ export type { CursorOptions } from './read/cursor.js'
 export type { LogFollower } from './read/cursor-follower.js'
 export { type CursorLoss, CursorLostError, type OldestLine } from './read/cursor-lost.js'
 export { type FollowOptions, followLog } from './read/follow.js'
-export { isMalformed, type LogEntry, type LogItem, type MalformedLine } from './read/items.js'
+export { isBreak, isMalformed, type LogEntry, type LogItem, type MalformedLine } from './read/items.js'
 export { type ReadOptions, readLog } from './read/read.js'
 export { type TailOptions, tailLog } from './read/tail.js'
 export type { RedactOptions } from './redact/redact.js'
-export type { VerifiedFile, VerifyFinding, VerifyKind, VerifyReport } from './verify/report.js'
+export type {
+  AdoptedStretch,
+  VerifiedFile,
+  VerifyFinding,
+  VerifyKind,
+  VerifyReport,
+} from './verify/report.js'
 export { type VerifyOptions, verifyLog } from './verify/verify.js'
 export { VERSION } from './version.js'

@@ -40,7 +40,7 @@ test('names who asked, what, whom, when, who decided, what, how long it took, an
   const trail = await auditTrail(file)
   const { offset, ...place } = trail.cases[0]?.place ?? { offset: 0 }
   assert.ok(offset > 0)
-  assert.deepEqual(place, { file, line: 3, seq: 3, sealed: false })
+  assert.deepEqual(place, { file, line: 3, seq: 3, sealed: false, unsealed: 'no-seal' })
   const [first] = trail.cases
   assert.deepEqual(
     { ...first, place: 0, decisions: first?.decisions.map((each) => ({ ...each, place: each.place.seq })) },

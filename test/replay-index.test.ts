@@ -7,6 +7,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -14,8 +15,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { replay } from '../src/analyse/replay.js'
@@ -24,6 +26,11 @@ import type { HiveState } from '../src/analyse/state/state.js'
 import { isMalformed, readLog } from '../src/index.js'
 import { MAIN } from './fixtures/reader-cli.js'
 import { LogWriter, scratch } from './fixtures/reader-log.js'
+
+// The key of the index is the user's own; the tests leave it alone.
+const stateHome = mkdtempSync(join(tmpdir(), 'hivelog-state-'))
+process.env.XDG_STATE_HOME = stateHome
+after(() => rmSync(stateHome, { recursive: true, force: true }))
 
 /** Bytes between two states: small, so that small logs have many. */
 const indexSpacing = 512

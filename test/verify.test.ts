@@ -47,7 +47,13 @@ test('a whole log is fine, and the report says what is in it', async (t) => {
       lastSeq: 47,
       unsealed: { lines: 2, bytes: unsealed.length, openTail: 0 },
       torn: 1,
-      gaps: { count: 1, lost: 3 },
+      log: createHash('sha256')
+        .update(bytes.subarray(0, bytes.indexOf(10)))
+        .digest('hex')
+        .slice(0, 16),
+      adopted: [],
+      gaps: { count: 1, lost: 3, missing: 0 },
+      artifacts: { named: 0, checked: 0, unnamed: 0 },
       signed: 0,
       findings: [],
       notes: [],

@@ -1,5 +1,6 @@
 /** Who asked for what, who decided, and what in that is wrong: the audit of a hive, in one pass over its logs. */
 
+import { dirname, join } from 'node:path'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
 import type { LogEntry } from '../read/items.js'
@@ -13,6 +14,7 @@ import type {
   AuditOutcome,
   AuditPlace,
   AuditTrail,
+  Unsealed,
 } from './audit/report.js'
 import { jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
 import { AUDIT_RULES } from './options.js'
@@ -39,7 +41,8 @@ export async function auditTrail(
   const audit = new Audit(options)
   const list = typeof files === 'string' ? [files] : [...files]
   const tally = await tallyLogs(list, audit)
-  return { files: list, ...tally, ...audit.report() }
+  const report = audit.report()
+  return { files: list, ...tally, ...report, ok: report.ok && tally.broken === undefined }
 }
 
 /** The reducer: takes the entries of a log in order, housekeeping too. */
@@ -58,6 +61,11 @@ export class Audit {
   readonly #orphansOf = new Map<string, AuditDecision[]>()
   /** Of each segment, where its last seal stands: what comes before is sealed. */
   readonly #seals = new Map<string, number>()
+  /** Of each segment, what its writers found at opening: from offset to offset. */
+  readonly #adopted = new Map<string, { from: number; to: number }[]>()
+  /** Segments on either side of a break in the chain. */
+  readonly #broken = new Set<string>()
+  #file: string | undefined
   readonly #notListed = { escalations: 0, approvals: 0 }
   #escalations = 0
   #approvals = 0
@@ -76,6 +84,7 @@ export class Audit {
   add(entry: LogEntry): void {
     const { event } = entry
     this.#lastTs = event.ts
+    this.#file = entry.file
     switch (event.kind) {
       case 'escalate':
         this.#escalate(entry)
@@ -91,8 +100,20 @@ export class Audit {
       case 'log.seal':
         this.#seal(entry)
         break
+      case 'log.open':
+        this.#opened(entry)
+        break
+      case 'log.changed':
+        // Only the segment before was changed by somebody else; this one's writer tells of it.
+        this.#broken.delete(entry.file)
+        break
     }
     this.#recent?.add(entry)
+  }
+
+  broken(file: string): void {
+    if (this.#file !== undefined) this.#broken.add(this.#file)
+    this.#broken.add(file)
   }
 
   report(): Omit<AuditTrail, 'files' | 'lines' | 'events' | 'malformed' | 'lost'> {
@@ -203,8 +224,33 @@ export class Audit {
     if (typeof sha256 === 'string' && bytes === offset) this.#seals.set(file, offset)
   }
 
+  #opened({ event, file }: LogEntry): void {
+    const { adopted } = event as Fields
+    if (typeof adopted !== 'object' || adopted === null) return
+    const { from, bytes, file: archived } = adopted as Fields
+    if (typeof from !== 'number' || typeof bytes !== 'number') return
+    const plain = typeof archived === 'string' ? join(dirname(file), archived) : file
+    const range = { from, to: from + bytes }
+    for (const path of plain === file ? [file] : [plain, `${plain}.gz`]) {
+      const ranges = this.#adopted.get(path)
+      if (ranges === undefined) this.#adopted.set(path, [range])
+      else ranges.push(range)
+    }
+  }
+
   #markSealed(parts: readonly { place: AuditPlace }[]): void {
-    for (const { place } of parts) place.sealed = place.offset < (this.#seals.get(place.file) ?? 0)
+    for (const { place } of parts) {
+      const why = this.#whyUnsealed(place)
+      place.sealed = why === undefined
+      if (why !== undefined) place.unsealed = why
+    }
+  }
+
+  #whyUnsealed({ file, offset }: AuditPlace): Unsealed | undefined {
+    if (this.#broken.has(file)) return 'broken'
+    if (offset >= (this.#seals.get(file) ?? 0)) return 'no-seal'
+    const isAdopted = this.#adopted.get(file)?.some(({ from, to }) => offset >= from && offset < to)
+    return isAdopted === true ? 'adopted' : undefined
   }
 
   #text(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
 /** Reads logs for a report: gives every event to a reducer, and tallies what was read and what could not be. */
-import { isMalformed, type LogEntry } from '../read/items.js'
+import { isBreak, isMalformed, type LogEntry, type MalformedLine } from '../read/items.js'
 import { logBatches } from '../read/read.js'
 
 /** What a report was made from. */
@@ -11,11 +11,29 @@ export interface LogTally {
   malformed: number
   /** Events that `log.gap` lines say were lost; they are not in the report. */
   lost: number
+  /** Where a segment does not follow on the one before it; left out where none does that. */
+  broken?: BrokenChain[]
 }
+
+/** A segment that does not follow on the one before it: something is missing, was put there, or was exchanged. */
+export interface BrokenChain {
+  /** Path of the segment. */
+  file: string
+  /** One sentence. */
+  reason: string
+}
+
+/** What is told of the notice that a segment does not follow. */
+export const brokenChain = ({ file, reason }: MalformedLine): BrokenChain => ({ file, reason })
+
+/** Breaks that are listed. */
+export const MAX_BROKEN = 100
 
 /** Takes the entries of a log one by one, housekeeping too. */
 export interface EntryTaker {
   add(entry: LogEntry): void
+  /** The segment to come does not follow on the one before it. */
+  broken?(file: string): void
 }
 
 /** @throws when a file is missing, a directory, or must not be read; never because of a line */
@@ -23,8 +41,14 @@ export async function tallyLogs(files: readonly string[], taker: EntryTaker): Pr
   const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
   for (const file of files) {
     for await (const items of logBatches(file)) {
-      tally.lines += items.length
       for (const item of items) {
+        if (isBreak(item)) {
+          tally.broken ??= []
+          if (tally.broken.length < MAX_BROKEN) tally.broken.push(brokenChain(item))
+          taker.broken?.(item.file)
+          continue
+        }
+        tally.lines++
         if (isMalformed(item)) {
           tally.malformed++
           continue

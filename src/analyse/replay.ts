@@ -15,8 +15,9 @@ export interface ReplayOptions {
   time?: number
   /**
    * Whether to use, and keep, the side index `<log>.index`, which makes the state at any event of a big log a matter
-   * of milliseconds; it can be deleted at any time. Where it cannot be written the answer is the same, but slower.
-   * Default true.
+   * of milliseconds; it can be deleted at any time. It is authenticated by a key in the user's state folder
+   * (`XDG_STATE_HOME`, else `~/.local/state`), so that nobody who can write beside the log can make the answer wrong.
+   * Where index or key cannot be written, or are another user's, the answer is the same, but slower. Default true.
    */
   index?: boolean
   /** Bytes of log between two states that a new index holds. Default 1 MiB. */
@@ -35,13 +36,13 @@ export async function replay(file: string, options: ReplayOptions = {}): Promise
   const { at, time, index = true, indexSpacing, onProgress } = options
   const until = { ...(at !== undefined && { seq: at }), ...(time !== undefined && { time }) }
   if (file === '-') return (await walkInput(until, new StateReducer())).state()
-  const reducer = await walk(file, {
+  const { reducer, broken } = await walk(file, {
     index,
     until,
     ...(indexSpacing !== undefined && { spacing: indexSpacing }),
     ...(onProgress && { onProgress }),
   })
-  return reducer.state()
+  return { ...reducer.state(), ...(broken.length > 0 && { broken }) }
 }
 
 /** What happens to a hive, event by event. */

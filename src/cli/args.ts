@@ -1,7 +1,7 @@
 /** Command line arguments, on top of `node:util`'s parser: same wording of errors for every command. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { HiveEvent } from '../format/kinds.js'
-import { isMalformed, type LogItem } from '../read/items.js'
+import { isBreak, isMalformed, type LogItem } from '../read/items.js'
 import { nearest } from './nearest.js'
 
 /** Bad use of the command line: one line for standard error, exit code 2. */
@@ -127,7 +127,8 @@ export function itemFilter(
   const spans = hexIds('--span', ids.span, 16)
   if (kinds.length + agents.length + traces.length + spans.length === 0) return undefined
   return (item) => {
-    if (isMalformed(item)) return false
+    // That a segment is not the log's own is for everybody to see, whatever was asked for.
+    if (isMalformed(item)) return isBreak(item)
     return (
       (kinds.length === 0 || kinds.includes(item.event.kind)) &&
       (agents.length === 0 || concerns(item.event, agents)) &&

@@ -7,6 +7,7 @@ import type {
   AuditPlace,
   AuditStatus,
   AuditTrail,
+  Unsealed,
 } from '../analyse/audit/report.js'
 import { auditTrail } from '../analyse/audit.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
@@ -33,19 +34,22 @@ segments are read too; - is standard input.
                     "contradicted", "unclear"}, "cases": [{"id", "status",
                     "ts", "asker": {"agentId", "name", "parent", "role"},
                     "to", "subject", "place": {"file", "line", "seq",
-                    "offset", "sealed"}, "decisions": [{"id", "ts",
+                    "offset", "sealed", "unsealed"}, "decisions": [{"id", "ts",
                     "outcome", "value", "by", "note", "tookMs", "place"}],
                     "moreDecisions", "tookMs", "waitingMs", "problems",
                     "before": [{"event", "place"}]}], "orphans": [decision],
                     "problems": [{"kind", "message", "place"}], "notListed":
-                    {"escalations", "approvals"}}; what is unknown is left out
+                    {"escalations", "approvals"}, "broken": [{"file",
+                    "reason"}]}; what is unknown is left out
       --help        this text
 
 Wrong is: an approval that answers nothing or stands before its question; a
 decision repeated or contradicted; one that is neither true nor false (only
 true approves); one by the agent that asked; an id that is used twice, or
-missing. "sealed" means that a later seal vouches for the line; hivelog verify
-checks the seals. At most 30,000 escalations are listed, the rest counted.
+missing. "sealed" means that a later seal vouches for the line, that its writer
+did not merely find it there at opening (else "unsealed" is "adopted"), and that
+its segment follows on the one before ("broken"); hivelog verify checks the
+seals. At most 30,000 escalations are listed, the rest counted.
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
 Exit code 0: fine, pending or not; 1: something wrong in what is shown, or no
@@ -196,6 +200,11 @@ class View {
     if (notListed.approvals > 0) yield `not judged: ${counted(notListed.approvals, 'approval')}; use --id`
     if (trail.malformed > 0)
       yield `not read: ${counted(trail.malformed, 'malformed line')}; see hivelog verify`
+    for (const { file, reason } of trail.broken ?? []) {
+      for (const line of broken(`${clean(basename(file))}: ${clean(reason)}`, this.#look.width)) {
+        yield paint(line, 'alarm', color)
+      }
+    }
     if (trail.lost > 0) yield `lost, as the writer says (log.gap): ${counted(trail.lost, 'event')}`
     if (problems.length > 0) yield paint(`WRONG: ${counted(problems.length, 'finding')}`, 'red', color)
   }
@@ -210,6 +219,13 @@ class View {
     else if (sealed === places.length)
       yield `seals vouch for ${places.length === 1 ? '' : 'all '}${lines}; hivelog verify checks them`
     else yield `seals vouch for ${grouped(sealed)} of ${lines}; hivelog verify checks them`
+    for (const [why, text] of UNSEALED) {
+      const of = places.filter(({ unsealed }) => unsealed === why)
+      if (of.length === 0 || (sealed === 0 && why === 'no-seal' && of.length === places.length)) continue
+      const named = of.slice(0, MAX_UNSEALED).map((place) => whereIs(place).replace(/ seq .*/, ''))
+      const more = of.length > MAX_UNSEALED ? ', …' : ''
+      yield fit(`not for ${counted(of.length, 'line')} ${text}: ${named.join(', ')}${more}`, this.#look.width)
+    }
   }
 
   #at(place: AuditPlace): string {
@@ -233,6 +249,14 @@ class View {
     return `${paint(left, style, color)}${gap}${paint(end, 'dim', color)}`
   }
 }
+
+const UNSEALED: [Unsealed, string][] = [
+  ['adopted', 'found by its writer at opening'],
+  ['no-seal', 'after the last seal'],
+  ['broken', 'at a break in the chain'],
+]
+/** Places of such lines that are named. */
+const MAX_UNSEALED = 5
 
 const whereIs = ({ file, line, seq }: AuditPlace): string =>
   `${clean(basename(file))}${line === undefined ? '' : `:${line}`} seq ${seq}`

@@ -1,4 +1,5 @@
 /** A hive's state as lines for people. */
+import { basename } from 'node:path'
 import type { AgentState, HiveState, UsageTotals } from '../analyse/state/state.js'
 import { table } from './table.js'
 import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, paint } from './text.js'
@@ -37,6 +38,9 @@ function head(file: string, state: HiveState): string[] {
     const label = snapshot.label === undefined ? '' : ` "${clean(snapshot.label)}"`
     const what = `${byteSize(snapshot.bytes)}, ${clean(snapshot.ref).slice(0, 12)}`
     lines.push(`snapshot ${clean(snapshot.agentId)}${label}, seq ${snapshot.seq}, ${what}`)
+  }
+  for (const { file: at, reason } of (state.broken ?? []).slice(0, MAX_LISTED)) {
+    lines.push(`BROKEN   ${clean(basename(at))}: ${clean(reason)}`)
   }
   if (state.lost > 0) lines.push(`lost     ${counted(state.lost, 'event')}, as the writer says`)
   if (state.malformed > 0) lines.push(`skipped  ${counted(state.malformed, 'malformed line')}`)

@@ -1,27 +1,36 @@
 /** `hivelog verify` */
-import type { VerifyFinding, VerifyReport } from '../verify/report.js'
+import type { AdoptedStretch, VerifyFinding, VerifyReport } from '../verify/report.js'
 import { verifyLog } from '../verify/verify.js'
-import { type Command, defaultFile, parse } from './args.js'
+import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { byteSize, clean, counted, paint } from './text.js'
 
-const help = `Usage: hivelog verify [--key PUBLIC.pem] [--json] [FILE]...
+const help = `Usage: hivelog verify [OPTION]... [FILE]...
 
-Checks logs against their seals, numbering and chain of segments, and names each
-damaged place. The path of an archived segment checks that one alone. Nobody can
-miss lines that were taken from the end of the live file together with their
-seals.
+Checks logs against their seals, numbering and chain of segments, and artifacts
+against their names, and names each damaged place. The path of an archived
+segment checks that one alone. Adopted is what a writer found at its start and
+no seal vouched for: after a crash the last lines before it; what they were, only
+a copy elsewhere can tell. So it is with lines that were taken from the log's end
+together with their seals.
 
-      --key FILE   Ed25519 public key (PEM); every seal must then be signed with
-                   its private half
-      --json       one JSON object a FILE: {"file", "ok", "files": [{"file",
-                   "lines", "bytes", "seals", "sealedBytes", "firstSeq",
-                   "lastSeq", "sha256"}], "lines", "events", "lastSeq",
-                   "unsealed": {"lines", "bytes", "openTail"}, "torn",
-                   "gaps": {"count", "lost"}, "signed", "findings": [{"kind",
-                   "file", "line", "toLine", "offset", "message"}], "notes"}
-      --help       this text
+      --key FILE      Ed25519 public key (PEM); every seal must then be signed
+                      with its private half, and no longer stretch go unsigned
+                      than its writer leaves so
+      --log-id ID     the log must be this one; ID is "log" of --json, noted when
+                      the log was begun
+      --no-artifacts  do not read the artifacts that lines name
+      --json          one JSON object a FILE: {"file", "ok", "log", "files":
+                      [{"file", "lines", "bytes", "seals", "sealedBytes",
+                      "firstSeq", "lastSeq", "sha256"}], "lines", "events",
+                      "lastSeq", "unsealed": {"lines", "bytes", "openTail"},
+                      "adopted": [{"file", "line", "toLine", "offset", "bytes",
+                      "fits", "byFile", "byLine"}], "torn", "gaps": {"count",
+                      "lost", "missing"}, "artifacts": {"named", "checked",
+                      "unnamed"}, "signed", "findings": [{"kind", "file",
+                      "line", "toLine", "offset", "message"}], "notes"}
+      --help          this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
 Exit code 0: no damage; 1: damage found; 2: cannot check.
@@ -34,14 +43,25 @@ export const command: Command = {
   async run(args) {
     const { values, positionals } = parse('verify', args, {
       key: { type: 'string' },
+      'log-id': { type: 'string' },
+      'no-artifacts': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     })
     const publicKey = values.key === undefined ? undefined : await readInput('the key', values.key)
+    const logId = values['log-id']
+    if (logId !== undefined && !/^[0-9a-f]{16}$/.test(logId)) {
+      throw new UsageError('--log-id needs 16 hex digits, as "log" of hivelog verify --json shows them')
+    }
+    const options = {
+      ...(publicKey !== undefined && { publicKey }),
+      ...(logId !== undefined && { logId }),
+      artifacts: !values['no-artifacts'],
+    }
     const output = new Output()
     let code = 0
     try {
       for (const file of positionals.length > 0 ? positionals : [defaultFile()]) {
-        const report = await verifyLog(file, publicKey === undefined ? {} : { publicKey })
+        const report = await verifyLog(file, options)
         if (values.json) await output.json({ file, ...report })
         else for (const line of reportLines(file, report, publicKey !== undefined)) await output.line(line)
         if (!report.ok) code = 1
@@ -64,7 +84,12 @@ function reportLines(file: string, report: VerifyReport, withKey: boolean): stri
   for (const finding of report.findings) lines.push(...findingLines(finding, width, color))
   for (const note of report.notes) lines.push(...wrap(`note: ${clean(note)}`, width, '      '))
   const { unsealed, torn, gaps } = report
+  if (report.log !== undefined) lines.unshift(`log ${report.log}`)
+  for (const each of report.adopted) lines.push(...wrap(`note: ${adoptedText(each)}`, width, '      '))
   if (gaps.count > 0) lines.push(`note: lost, as the writer says (log.gap): ${counted(gaps.lost, 'event')}`)
+  if (gaps.missing > 0) {
+    lines.push(`note: missing, as the writer says (log.gap): ${counted(gaps.missing, 'line')}`)
+  }
   if (torn > 0) lines.push(`note: cut off by a crash, and accounted for (log.torn): ${counted(torn, 'line')}`)
   if (unsealed.lines > 0 && report.files.some(({ seals }) => seals > 0)) {
     lines.push(
@@ -79,6 +104,12 @@ function reportLines(file: string, report: VerifyReport, withKey: boolean): stri
       : paint(`DAMAGED: ${clean(file)}: ${places}`, 'red', color),
   )
   return lines
+}
+
+function adoptedText({ file, line, toLine, bytes, byFile, byLine }: AdoptedStretch): string {
+  const lines = line === undefined ? '' : line === toLine ? `:${line}` : `:${line}-${toLine}`
+  const by = byFile === file ? `line ${byLine}` : `${clean(byFile)}:${byLine}`
+  return `${clean(file)}${lines}: adopted, ${byteSize(bytes)}: found by its writer at opening (${by}), no seal vouched for it`
 }
 
 function findingLines(finding: VerifyFinding, width: number, color: boolean): string[] {

@@ -36,10 +36,16 @@ export function decodeLine(line: string | Buffer): Decoded {
   return { event: value as HiveEvent }
 }
 
+/**
+ * The greatest `seq` that a line can have: fifteen digits, as many as a segment's name holds, and far from where
+ * adding one to a number no longer changes it. At a million lines a second it is reached after 31 years.
+ */
+export const MAX_SEQ = 999_999_999_999_999
+
 /** An event's own position in the log, if it carries a possible one. */
 export function ownSeq(event: HiveEvent): number | undefined {
   const { seq } = event
-  return Number.isSafeInteger(seq) && (seq as number) > 0 ? seq : undefined
+  return Number.isSafeInteger(seq) && (seq as number) > 0 && (seq as number) <= MAX_SEQ ? seq : undefined
 }
 
 function whyNotJson(text: string, error: unknown): string {

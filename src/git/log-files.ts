@@ -5,10 +5,10 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseArchiveName } from '../disk/segments.js'
 
 export type LogFileKind = 'live' | 'archived' | 'artifact'
 
-const ARCHIVE_END = /^(.*)\.\d{12,}\.jsonl(\.gz)?$/s
 const ARTIFACT = /^[0-9a-f]{2}\/[0-9a-f]{64}$/
 
 /** What `path` is to the log `name`; `undefined` for what is not its history. */
@@ -18,7 +18,7 @@ export function kindOfFile(name: string, path: string): LogFileKind | undefined 
   for (;;) {
     if (rest === log) return 'live'
     const stem = log.replace(/\.jsonl$/, '')
-    if (ARCHIVE_END.exec(rest)?.[1] === stem && !rest.includes('/')) return 'archived'
+    if (parseArchiveName(rest)?.stem === stem && !rest.includes('/')) return 'archived'
     if (rest.startsWith(`${log}.artifacts/`)) {
       return ARTIFACT.test(rest.slice(log.length + 11)) ? 'artifact' : undefined
     }
@@ -28,7 +28,8 @@ export function kindOfFile(name: string, path: string): LogFileKind | undefined 
     const first = end === -1 ? rest : rest.slice(0, end)
     const child = /^(.*?\.jsonl)(\.artifacts|\.agents)?(\.gz)?$/s.exec(first)?.[1]
     if (child === undefined) return undefined
-    if (end === -1) return ARCHIVE_END.test(first) ? 'archived' : first === child ? 'live' : undefined
+    if (end === -1)
+      return parseArchiveName(first) !== undefined ? 'archived' : first === child ? 'live' : undefined
     log = child
   }
 }
@@ -57,7 +58,7 @@ async function logsIn(folder: string): Promise<string[]> {
   const logs = new Set<string>()
   for (const name of names) {
     const log = /^(.*\.jsonl)(?:\.agents)?$/s.exec(name)?.[1]
-    if (log !== undefined && !ARCHIVE_END.test(log)) logs.add(log)
+    if (log !== undefined && parseArchiveName(log) === undefined) logs.add(log)
   }
   return [...logs].sort()
 }

@@ -2,6 +2,7 @@
 
 import { archivedSegments } from '../disk/segments.js'
 import { checkOptions } from '../format/options.js'
+import { ChainWatch } from './chain.js'
 import type { CursorOptions } from './cursor.js'
 import { beginWith } from './cursor-begin.js'
 import { fingerprintOf } from './cursor-fingerprint.js'
@@ -108,6 +109,7 @@ class Follower {
   #seq: number | undefined
   #notice: string | undefined
   #isAtEnd = false
+  readonly #chain = new ChainWatch()
 
   constructor(file: string, options: FollowOptions, keeper: CursorKeeper | undefined) {
     this.#file = file
@@ -172,6 +174,7 @@ class Follower {
     if (source === undefined) return undefined
     source.firstSeq ??= await firstSeqOf(source)
     this.#beginAnew(source)
+    await this.#chain.begin(source)
     return source
   }
 
@@ -193,14 +196,15 @@ class Follower {
     let reason: string | undefined
     try {
       for await (const chunk of chunksOf(source, reader.offset)) {
-        yield await this.#batch(reader.push(chunk))
+        yield* this.#batches(reader.push(chunk))
         if (this.#isOver) return
       }
     } catch (error) {
       if (!source.gzip) throw error
       reason = gzipDamage(error)
     }
-    yield await this.#batch(reader.end())
+    yield* this.#batches(reader.end())
+    this.#chain.end(undefined, reason === undefined)
     const after = source.firstSeq as number
     if (reason !== undefined) {
       yield this.#told({ file: source.file, offset: reader.offset, reason }, reader.count, after)
@@ -217,6 +221,7 @@ class Follower {
         const lost = this.#position - size
         this.#notice = `the file was cut short by ${lost} bytes; reading it anew from its start`
         this.#beginAnew(source)
+        this.#chain.restart()
       } else {
         await this.#caughtUp()
       }
@@ -225,10 +230,12 @@ class Follower {
     // What was written between the last look and the renaming.
     yield* this.#readOn(source)
     if (this.#isOver) return
-    yield await this.#batch((this.#reader as ItemReader).end())
+    yield* this.#batches((this.#reader as ItemReader).end())
+    this.#chain.end()
     const archived = await this.#archivedAs(source)
     if (archived === undefined) {
       this.#notice = 'the file was replaced by another; reading that from its start'
+      this.#chain.restart()
       await this.#finish(archivedSegments(this.#file).at(-1)?.firstSeq ?? this.#after)
     } else {
       yield await this.#finish(archived)
@@ -256,8 +263,18 @@ class Follower {
       this.#position += bytesRead
       const items = reader.push(this.#buffer.subarray(0, bytesRead))
       if (this.#isWhole) for (const item of items) if (!isMalformed(item)) source.firstSeq ??= item.seq
-      yield await this.#batch(items)
+      yield* this.#batches(items)
     }
+  }
+
+  /** Items that were read just now, behind the notice that belongs before them. */
+  async *#batches(items: LogItem[]): AsyncGenerator<Batch> {
+    const notice = this.#chain.take(items)
+    if (notice !== undefined) {
+      const count = (this.#reader as ItemReader).count - items.length
+      yield { items: [notice], count, seq: this.#seq, after: this.#after }
+    }
+    yield await this.#batch(items)
   }
 
   /** Items that were read just now. */

@@ -19,7 +19,10 @@ export interface LogEntry {
   text?: string
 }
 
-/** A line that is no event, or (with `bytes` 0) a notice that the file under a follower is not the one it was. */
+/**
+ * A line that is no event, or (with `bytes` 0) a notice: that the file under a follower is not the one it was, that
+ * compressed data is damaged, or that a segment does not follow on the one before it (`broken`).
+ */
 export interface MalformedLine {
   /** How the line begins, at most 200 characters. */
   malformed: string
@@ -33,6 +36,8 @@ export interface MalformedLine {
   line?: number
   /** Length of the line without its newline. */
   bytes: number
+  /** It is no line, but the notice that the segment does not follow on the one before it. */
+  broken?: true
 }
 
 export type LogItem = LogEntry | MalformedLine
@@ -40,6 +45,11 @@ export type LogItem = LogEntry | MalformedLine
 /** Narrows an item to a line that is no event. */
 export function isMalformed(item: LogItem): item is MalformedLine {
   return 'malformed' in item
+}
+
+/** Narrows an item to the notice that the chain of segments is broken where it stands. */
+export function isBreak(item: LogItem): item is MalformedLine & { broken: true } {
+  return isMalformed(item) && item.broken === true
 }
 
 /** What all readers take. */

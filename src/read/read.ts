@@ -2,10 +2,19 @@
 
 import { archivedSegments } from '../disk/segments.js'
 import { checkOptions } from '../format/options.js'
+import { ChainWatch } from './chain.js'
 import { isMalformed, type LineOptions, type LogItem } from './items.js'
 import { ItemReader } from './lines.js'
 import { READ_RULES } from './options.js'
-import { cannotRead, chunksOf, endingLines, gzipDamage, openNext, type Source } from './sources.js'
+import {
+  cannotRead,
+  chunksOf,
+  endingLines,
+  gzipDamage,
+  isGzipDamage,
+  openNext,
+  type Source,
+} from './sources.js'
 
 export interface ReadOptions extends LineOptions {
   /** Also read the archived segments of the log. Default true. */
@@ -19,8 +28,9 @@ export interface ReadOptions extends LineOptions {
 /**
  * Gives every line of the log in order: its archived segments (plain and gzipped) oldest first, then the live file
  * to its present end. The path of an archived segment gives that one alone; `-` reads standard input. A bad line
- * comes as a `MalformedLine`, as does compressed data that is damaged; a last line without newline counts if it is
- * a whole event.
+ * comes as a `MalformedLine`, as does compressed data that is damaged, and a segment that does not follow on the one
+ * before it (`broken`; early segments that are missing are none); a last line without newline counts if it is a whole
+ * event.
  * @throws when the file is missing, a directory, or must not be read
  */
 export function readLog(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem> {
@@ -59,6 +69,7 @@ async function* segments(file: string, options: ReadOptions): AsyncGenerator<Log
     if (start !== undefined) after = (start.firstSeq as number) - 1
   }
   let count: number | undefined
+  const chain = new ChainWatch()
   for (;;) {
     const source = await openNext(file, after)
     if (source === undefined) {
@@ -71,7 +82,15 @@ async function* segments(file: string, options: ReadOptions): AsyncGenerator<Log
         { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1 },
         options,
       )
-      yield* itemsOf(source, reader)
+      await chain.begin(source)
+      let isWhole = true
+      for await (const items of itemsOf(source, reader)) {
+        const notice = chain.take(items)
+        if (notice !== undefined) yield [notice]
+        if (source.gzip) isWhole = !items.some(isDamagedData)
+        yield items
+      }
+      chain.end(undefined, isWhole)
       count = reader.count
     } finally {
       await source.handle.close()
@@ -108,6 +127,10 @@ export async function* itemsOf(
   }
   yield reader.end()
 }
+
+/** Whether an item is the notice that a compressed segment ends before its end. */
+export const isDamagedData = (item: LogItem): boolean =>
+  isMalformed(item) && item.bytes === 0 && isGzipDamage(item.reason)
 
 async function* standardInput(options: ReadOptions): AsyncGenerator<LogItem[]> {
   const reader = new ItemReader('-', { offset: 0, line: 0, count: 0 }, options)

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
 import { kindOf, NO_WAIT } from '../disk/open.js'
-import { archivedSegments } from '../disk/segments.js'
+import { archivedSegments, seqInName } from '../disk/segments.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { clean } from '../text/clean.js'
 
@@ -20,12 +20,13 @@ export interface Source {
   /** `seq` of its first line, if known. */
   firstSeq: number | undefined
   stats: BigIntStats
+  /** Path of a compressed copy beside it. */
+  twin?: string
 }
 
 /** Bytes that are read at once. */
 export const CHUNK = 256 * 1024
 const GZIP_NAME = /\.gz$/
-const ARCHIVE_NAME = /\.(\d{12,})\.jsonl(?:\.gz)?$/
 
 /** The one error that readers throw: the file as such cannot be read. */
 export function cannotRead(file: string, why: unknown): Error {
@@ -44,12 +45,6 @@ export function cannotRead(file: string, why: unknown): Error {
   const error: NodeJS.ErrnoException = new Error(clean(`cannot read ${file}: ${reason}`), { cause: why })
   if (code !== undefined) error.code = code
   return error
-}
-
-/** `seq` that an archived segment's name tells. */
-export function seqInName(file: string): number | undefined {
-  const match = ARCHIVE_NAME.exec(file)
-  return match === null ? undefined : Number(match[1])
 }
 
 /**
@@ -95,7 +90,10 @@ export async function openNext(file: string, after: number): Promise<Source | un
       await live.handle.close()
     }
     const archived = (await openSource(next.file)) ?? (await openSource(`${next.file}.gz`))
-    if (archived !== undefined) return archived
+    if (archived !== undefined) {
+      if (next.twin !== undefined && !archived.gzip) archived.twin = next.twin
+      return archived
+    }
     // Gone since it was listed; if it stays so (a broken link, say), the next one is looked for.
     if (attempt > 0 && attempt % 3 === 0) skip = next.firstSeq as number
   }
@@ -152,12 +150,15 @@ export async function* endingLines(chunks: AsyncIterable<Buffer>): AsyncGenerato
   }
 }
 
+const ENDLESS_LINE = 'a line does not end within 1 GiB; the rest of the segment is not read'
+const DAMAGED_DATA = 'compressed data is damaged; the rest of the segment cannot be read'
+
 /** Why the compressed data of a segment could be read no further. */
-export function gzipDamage(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code === ENDLESS
-    ? 'a line does not end within 1 GiB; the rest of the segment is not read'
-    : 'compressed data is damaged; the rest of the segment cannot be read'
-}
+export const gzipDamage = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code === ENDLESS ? ENDLESS_LINE : DAMAGED_DATA
+
+/** Whether a reason is one of `gzipDamage`. */
+export const isGzipDamage = (reason: string): boolean => reason === ENDLESS_LINE || reason === DAMAGED_DATA
 
 async function* plain(source: Source, offset: number, size: number): AsyncGenerator<Buffer> {
   let position = offset

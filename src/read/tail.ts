@@ -5,11 +5,12 @@ import { linesBackward } from '../disk/backward.js'
 import { archivedSegments, type Segment } from '../disk/segments.js'
 import { ownSeq } from '../format/decode.js'
 import { checkOptions } from '../format/options.js'
+import { breakBefore, breakIn, headOf, type SegmentBefore, wrongTwin } from './chain.js'
 import { linesBefore } from './count.js'
 import { HEAD_BYTES, isMalformed, type LineOptions, type LogItem, MAX_LINE_BYTES, makeItem } from './items.js'
 import { ItemReader } from './lines.js'
 import { TAIL_RULES } from './options.js'
-import { itemsOf } from './read.js'
+import { isDamagedData, itemsOf } from './read.js'
 import { cannotRead, firstSeqOf, isAt, openSource, type Source } from './sources.js'
 
 export interface TailOptions extends LineOptions {
@@ -56,27 +57,62 @@ export async function lastItems(file: string, n: number, options: TailOptions, w
     let earlier = archivedSegments(file)
     let items: LogItem[] = []
     let live: Tail['live']
+    let next: Head | undefined
     if (source !== undefined) {
       source.firstSeq = await firstSeqOf(source)
-      earlier = await before(source, earlier)
+      // What is archived while this goes on shows by the log's own name having another file.
+      if (!(await isAt(source, file))) earlier = await before(source, earlier)
       const end = whole ? wholeEnd(source) : Number(source.stats.size)
       live = { source, end, count: 0 }
       const isForward = source.gzip || !source.stats.isFile()
       const found = isForward
         ? await lastForward(source, n, options)
         : await lastBackward(source, end, n, options, earlier)
-      items = found
+      items = found.items
+      if (items.length < n) next = await beginningOf(source)
       if (whole) live.count = await countAt(source, end, earlier)
     }
     while (items.length < n && earlier.length > 0) {
       const segment = earlier.pop() as Segment
-      items = (await lastArchived(segment, n - items.length, options, earlier)).concat(items)
+      const last = await lastArchived(segment, n - items.length, options, earlier)
+      if (last === undefined) continue
+      items = last.items.concat(noticeBefore({ ...segment, ...last }, next), items)
+      next = last.head
     }
+    if (items.length < n) items = [...noticeBefore(undefined, next), ...items]
     return { items, live }
   } catch (error) {
     await source?.handle.close()
     throw error
   }
+}
+
+/** How a segment begins, to compare it with the one before it. */
+interface Head {
+  source: Source
+  items: readonly LogItem[]
+  /** What is wrong with a copy beside it. */
+  wrong: string | undefined
+}
+
+async function beginningOf(source: Source): Promise<Head | undefined> {
+  if (!source.stats.isFile()) return undefined
+  return { source, items: await headOf(source), wrong: await wrongTwin(source) }
+}
+
+/** The notice that belongs between two segments, if any. */
+function noticeBefore(before: SegmentBefore | undefined, next: Head | undefined): LogItem[] {
+  if (next === undefined) return []
+  const { source, items, wrong } = next
+  const reason = breakBefore(before, source, items) ?? wrong
+  return reason === undefined ? [] : [breakIn(source.file, reason)]
+}
+
+/** The last items of a segment. */
+interface Last {
+  items: LogItem[]
+  /** Last `seq` that one of its lines carries; 0 if none, or its end could not be read. */
+  lastSeq: number
 }
 
 /** The archived segments that come before this one, which may itself have been archived meanwhile. */
@@ -93,18 +129,21 @@ async function lastArchived(
   n: number,
   options: TailOptions,
   earlier: Segment[],
-): Promise<LogItem[]> {
+): Promise<(Last & { head: Head | undefined }) | undefined> {
   const source = (await openSource(segment.file)) ?? (await openSource(`${segment.file}.gz`))
-  if (source === undefined) return []
+  if (source === undefined) return undefined
   try {
-    if (source.gzip) return await lastForward(source, n, options)
-    return await lastBackward(source, Number(source.stats.size), n, options, earlier)
+    const last = source.gzip
+      ? await lastForward(source, n, options)
+      : await lastBackward(source, Number(source.stats.size), n, options, earlier)
+    if (segment.twin !== undefined && !source.gzip) source.twin = segment.twin
+    return { ...last, head: last.items.length < n ? await beginningOf(source) : undefined }
   } finally {
     await source.handle.close()
   }
 }
 
-async function lastForward(source: Source, n: number, options: TailOptions): Promise<LogItem[]> {
+async function lastForward(source: Source, n: number, options: TailOptions): Promise<Last> {
   const { filter = () => true } = options
   const reader = new ItemReader(
     source.file,
@@ -112,11 +151,16 @@ async function lastForward(source: Source, n: number, options: TailOptions): Pro
     options,
   )
   let last: LogItem[] = []
+  let lastSeq = 0
   for await (const items of itemsOf(source, reader)) {
-    for (const item of items) if (filter(item)) last.push(item)
+    for (const item of items) {
+      if (filter(item)) last.push(item)
+      if (!isMalformed(item)) lastSeq = ownSeq(item.event) ?? lastSeq
+      else if (isDamagedData(item)) lastSeq = 0
+    }
     if (last.length > 2 * n) last = last.slice(last.length - n)
   }
-  return last.slice(Math.max(0, last.length - n))
+  return { items: last.slice(Math.max(0, last.length - n)), lastSeq }
 }
 
 async function lastBackward(
@@ -125,11 +169,12 @@ async function lastBackward(
   n: number,
   options: TailOptions,
   earlier: readonly Segment[],
-): Promise<LogItem[]> {
-  if (n <= 0) return []
+): Promise<Last> {
+  if (n <= 0) return { items: [], lastSeq: 0 }
   const { filter = () => true, maxLineBytes = MAX_LINE_BYTES } = options
   const found: Found[] = []
   let after = 0
+  let lastSeq = 0
   for (const { bytes, length, offset, terminated } of linesBackward(
     source.handle.fd,
     end,
@@ -139,6 +184,7 @@ async function lastBackward(
     const held = length > maxLineBytes ? bytes.subarray(0, Math.min(HEAD_BYTES, maxLineBytes)) : bytes
     const place = { file: source.file, offset, line: undefined, count: 0 }
     const item = makeItem(held, length, terminated, place, options.text)
+    if (lastSeq === 0 && !isMalformed(item)) lastSeq = ownSeq(item.event) ?? 0
     if (filter(item)) found.push({ item, after })
     if (found.length === n) break
     // Reading is synchronous; a filter that seldom fits must not hold up everything else.
@@ -146,7 +192,7 @@ async function lastBackward(
   }
   found.reverse()
   await number(found, source, earlier)
-  return found.map(({ item }) => item)
+  return { items: found.map(({ item }) => item), lastSeq }
 }
 
 /** Gives entries that carry no `seq` the number of their line. */

@@ -4,7 +4,7 @@ import { LineSplitter } from '../read/lines.js'
 import { chunksOf, type Source } from '../read/sources.js'
 import { type BadLines, checkOrder, isRun } from './order.js'
 import type { SegmentFinding } from './report.js'
-import type { SegmentScan } from './segment.js'
+import type { SegmentScan, Window } from './segment.js'
 
 /** Places with malformed lines that are named; a file with more is no log. */
 const MAX_NAMED = 1000
@@ -21,31 +21,40 @@ export async function damageOf(
 ): Promise<{ findings: SegmentFinding[]; lastSeq: number | undefined }> {
   const order = checkOrder(scan.marks, expected)
   const findings = [...scan.findings, ...order.findings]
-  for (const { lines, remark } of order.bad) findings.push(badFinding(lines, remark, scan))
+  for (const { lines, remark, missing } of order.bad) findings.push(badFinding(lines, remark, scan, missing))
   if (scan.unparsed > 0) {
     for (const lines of await malformedLines(source, scan)) findings.push(badFinding(lines, '', scan))
   }
-  const { window } = scan
   // A good seal whose signature is wrong was changed itself, and so explains why the next one does not fit.
   const causes = [...findings, ...signatures.filter(({ kind }) => kind === 'bad-signature')]
-  const isExplained = causes.some(
-    ({ line = 0, toLine = line }) =>
-      window !== undefined && line <= window.toLine && toLine >= window.fromLine,
-  )
-  if (window !== undefined && !isExplained) findings.push(changed(scan, window))
+  for (const window of scan.windows) {
+    const within = causes.filter(
+      ({ line = 0, toLine = line }) => line <= window.toLine && toLine >= window.fromLine,
+    )
+    if (within.length === 0) findings.push(changed(scan, window))
+    // That a writer lost lines does not make a seal good that they are missing under.
+    else for (const cause of within) if (cause.missing !== undefined) cause.otherwise = changed(scan, window)
+  }
   findings.push(...signatures)
   findings.sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
   return { findings, lastSeq: order.lastSeq }
 }
 
-function badFinding(lines: BadLines, remark: string, scan: SegmentScan): SegmentFinding {
+function badFinding(
+  lines: BadLines,
+  remark: string,
+  scan: SegmentScan,
+  missing?: SegmentFinding['missing'],
+): SegmentFinding {
   const { line, offset, count, reason, bytes, torn } = lines
-  const { window, sealed } = scan
+  const { sealed } = scan
+  const window = scan.windows.find(({ fromLine, toLine }) => line >= fromLine && line <= toLine)
   const what =
     count === 1 ? `the line is malformed (${reason})` : `${count} lines are malformed (the first: ${reason})`
   const finding: SegmentFinding = { kind: 'malformed', line, offset, message: what + remark }
+  if (missing !== undefined) finding.missing = missing
   if (count > 1) finding.toLine = line + count - 1
-  if (window !== undefined && line >= window.fromLine && line <= window.toLine) {
+  if (window !== undefined) {
     finding.kind = 'changed'
     finding.message += `; the seal at line ${window.toLine} does not fit`
   } else if (torn !== undefined) {
@@ -58,13 +67,14 @@ function badFinding(lines: BadLines, remark: string, scan: SegmentScan): Segment
   return finding
 }
 
-function changed(scan: SegmentScan, window: NonNullable<SegmentScan['window']>): SegmentFinding {
+function changed(scan: SegmentScan, window: Window): SegmentFinding {
   const { fromLine, toLine, shorterBy } = window
   const size =
     shorterBy === 0
       ? ''
       : `; ${Math.abs(shorterBy)} bytes ${shorterBy > 0 ? 'are missing' : 'too many are there'}`
-  const since = scan.sealed.line === 0 ? 'the start of the segment' : `the seal at line ${fromLine}`
+  const isSinceSeal = scan.goodSeals.some(({ line }) => line === fromLine)
+  const since = isSinceSeal ? `the seal at line ${fromLine}` : 'the start of the segment'
   const message = `something between ${since} and the seal at line ${toLine} was changed (or that seal)${size}`
   return { kind: 'changed', line: fromLine, toLine, message }
 }

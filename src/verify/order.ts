@@ -36,7 +36,7 @@ export const isRun = (mark: Mark): mark is Run => 'seq' in mark
 export interface OrderResult {
   findings: SegmentFinding[]
   /** Bad lines that nothing accounts for, and what is to be said of the place beside. */
-  bad: { lines: BadLines; remark: string }[]
+  bad: { lines: BadLines; remark: string; missing?: SegmentFinding['missing'] }[]
   lastSeq: number | undefined
 }
 
@@ -203,13 +203,15 @@ function explainStep(step: Step, strays: readonly Run[], chain: readonly Run[], 
     if (lines.isCounted) step.open -= lines.count
     if (lines.torn === lines.bytes) continue
     const remark = step.open > 0 && !isTold ? `; ${missing(step)} should be here` : ''
+    const isMissing = remark !== '' && { missing: { from: step.from, to: step.to } }
     if (step.open > 0) isTold = true
-    result.bad.push({ lines, remark })
+    result.bad.push({ lines, remark, ...isMissing })
   }
   if (step.open > 0 && step.next !== undefined && !isTold) {
     const { line, offset, seq } = step.next
     const message = `${missing(step)} ${step.open === 1 ? 'is' : 'are'} missing before seq ${seq}`
-    result.findings.push({ kind: 'missing-lines', line, offset, message })
+    const range = { from: step.from, to: step.to }
+    result.findings.push({ kind: 'missing-lines', line, offset, message, missing: range })
   }
 }
 

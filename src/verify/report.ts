@@ -29,6 +29,22 @@ export type VerifyKind =
   | 'unaccounted-torn'
   /** Compressed data of an archived segment is damaged. */
   | 'unreadable'
+  /** The writer itself noticed that somebody else changed, cut, removed or replaced the file (`log.changed`). */
+  | 'changed-while-open'
+  /** Bytes that a writer found at opening, and noted with their hash, are no longer these. */
+  | 'adopted-changed'
+  /** A public key was given, and a stretch that should carry signed seals carries none. */
+  | 'unsealed'
+  /** A segment belongs to another log, or the log is not the one that was asked for. */
+  | 'other-log'
+  /** A compressed copy beside a segment has another content. */
+  | 'twin-differs'
+  /** A file is called like a segment, and can be none; nobody reads it. */
+  | 'no-segment'
+  /** An artifact that a line names is not there. */
+  | 'artifact-missing'
+  /** An artifact's content is not the one that its name and the line say. */
+  | 'artifact-changed'
 
 /** One damaged place. */
 export interface VerifyFinding {
@@ -46,7 +62,31 @@ export interface VerifyFinding {
 }
 
 /** A damaged place in the segment at hand. */
-export type SegmentFinding = Omit<VerifyFinding, 'file'>
+export type SegmentFinding = Omit<VerifyFinding, 'file'> & Explainable
+
+/** What a finding says of missing lines: a `log.gap` found later may explain them. */
+export interface Explainable {
+  missing?: { from: number; to: number }
+  /** What is still wrong when they are explained. */
+  otherwise?: Omit<VerifyFinding, 'file'>
+}
+
+/** A stretch that a writer found when it opened the log and that no good seal vouched for: after a crash, a few lines. */
+export interface AdoptedStretch {
+  /** Path of the segment that it is in. */
+  file: string
+  /** Its first and last line, from 1; left out when the file is not there. */
+  line?: number
+  toLine?: number
+  /** Offset of its first byte in the (uncompressed) segment. */
+  offset: number
+  bytes: number
+  /** Whether the bytes are still those that the writer found, by the hash that it noted. */
+  fits: boolean
+  /** The `log.open` that says so. */
+  byFile: string
+  byLine: number
+}
 
 /** What one segment holds. */
 export interface VerifiedFile {
@@ -67,7 +107,7 @@ export interface VerifiedFile {
 }
 
 export interface VerifyReport {
-  /** No findings. Says nothing about lines that are not sealed, beyond their form and order. */
+  /** No findings. Says nothing about lines that are not sealed or were adopted, beyond their form and order. */
   ok: boolean
   files: VerifiedFile[]
   lines: number
@@ -76,10 +116,16 @@ export interface VerifyReport {
   lastSeq: number
   /** Lines for which no good seal vouches (yet), and their bytes; `openTail`: bytes of an unfinished last line. */
   unsealed: { lines: number; bytes: number; openTail: number }
+  /** The log's id: the first 16 hex digits of the SHA-256 of its first line; left out where nothing tells it. */
+  log?: string
+  /** Stretches that writers found at opening: no seal vouches for what they were before. */
+  adopted: AdoptedStretch[]
   /** Cut-off lines for which `log.torn` accounts. */
   torn: number
-  /** `log.gap` lines, and how many events the writer says it lost. */
-  gaps: { count: number; lost: number }
+  /** `log.gap` lines, how many events the writer says it lost, and lines that are missing and explained by them. */
+  gaps: { count: number; lost: number; missing: number }
+  /** Artifacts that lines name, of which were checked; and files among them that no line names. */
+  artifacts: { named: number; checked: number; unnamed: number }
   /** Seals that carry a signature. Whether the signatures are good is checked only with `publicKey`. */
   signed: number
   findings: VerifyFinding[]

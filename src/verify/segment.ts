@@ -3,11 +3,15 @@
  * ordinary look whose `seq` is the expected one are not parsed; if no seal vouches for them that is made up for later.
  */
 import { decodeLine, ownSeq } from '../format/decode.js'
+import type { Fields } from '../format/fields.js'
 import { type HiveEvent, isKind } from '../format/kinds.js'
+import { logIdOf } from '../format/seal.js'
+import { gapRange, type SeqRange } from '../read/chain.js'
 import { LineSplitter, type OnLine } from '../read/lines.js'
 import { PrefixHash } from '../read/prefix-hash.js'
 import { quickSeq } from '../read/quick-seq.js'
 import { type BadLines, isRun, type Mark, type Run } from './order.js'
+import { RefFinder } from './refs.js'
 import type { SegmentFinding } from './report.js'
 
 /** Breaks in the order after which a segment counts as shuffled and its order is no longer followed. */
@@ -17,9 +21,52 @@ const MAX_MARKS = 1000
 export interface SealLine {
   line: number
   offset: number
+  /** Offset after it. */
+  end: number
   sha256: string
   sig: string | undefined
+  /** Whether the writer at that time signed with the log's id. */
+  withLogId: boolean
 }
+
+/** What a `log.open` line says. */
+export interface OpenLine {
+  line: number
+  offset: number
+  /** Id of the log that it belongs to. */
+  log: string | undefined
+  signs: { everyBytes: number; everyMs: number } | undefined
+  adopted: Adopted | undefined
+}
+
+/** A stretch that a writer found at opening. */
+export interface Adopted {
+  from: number
+  bytes: number
+  sha256: unknown
+  /** Archived segment that it is in, without folder; the segment itself when left out. */
+  file: string | undefined
+}
+
+/** What a `log.changed` line says. */
+export interface ChangedLine {
+  line: number
+  offset: number
+  file: string | undefined
+  /** In words. */
+  why: string
+}
+
+/** Where something was changed: from the last good seal to the first that does not fit. */
+export interface Window {
+  fromLine: number
+  toLine: number
+  /** Bytes that the seal counts more than there are. */
+  shorterBy: number
+}
+
+/** Lines with which a segment begins, as far as a writer's own go that say what came before. */
+const OPENING_LINES = 8
 
 export class SegmentScan {
   lines = 0
@@ -41,25 +88,38 @@ export class SegmentScan {
   isNumbered: boolean
   /** Up to where good seals vouch: the last of them. */
   sealed = { line: 0, end: 0, bytes: 0 }
-  /**
-   * From the last good seal to the first that is not: here something was changed. `shorterBy`: bytes that the
-   * seal counts more than there are.
-   */
-  window: { fromLine: number; toLine: number; shorterBy: number } | undefined
+  /** Where something was changed under seals: at most one, and one more for each time that a writer began anew. */
+  readonly windows: Window[] = []
+  readonly opens: OpenLine[] = []
+  readonly changes: ChangedLine[] = []
+  /** What `log.gap` lines explain. */
+  readonly gapRanges: SeqRange[] = []
+  /** All seals, good or not. */
+  readonly sealPlaces: { line: number; end: number }[] = []
+  /** Id of the log whose first line this segment begins with, if it does. */
+  firstLineId: string | undefined
+  /** Where lines name artifacts. */
+  readonly refs: RefFinder
   /** Lines after the last good seal that were not parsed. */
   unparsed = 0
   readonly #hash = new PrefixHash()
   readonly #splitter: LineSplitter
   #expected: number
   #run: Run | undefined
+  #window: Window | undefined
+  #withLogId = false
   #suspect: { line: number; offset: number } | undefined
   #isTrusted = true
   /** How many bytes longer the file would be had no seal been changed. */
   #shift = 0
   #isShuffled = false
 
-  /** @param expected `seq` of the first line */
-  constructor(expected: number, isNumbered: boolean) {
+  /**
+   * @param expected `seq` of the first line
+   * @param withRefs whether artifacts that lines name are looked for
+   */
+  constructor(expected: number, isNumbered: boolean, withRefs = false) {
+    this.refs = new RefFinder(withRefs)
     this.#expected = expected
     this.isNumbered = isNumbered
     const onLine: OnLine = (buffer, start, end, offset, length) =>
@@ -72,6 +132,7 @@ export class SegmentScan {
   }
 
   push(chunk: Buffer): void {
+    this.refs.begin(chunk, this.bytes)
     this.bytes += chunk.length
     this.#hash.begin(chunk)
     this.#splitter.push(chunk)
@@ -88,11 +149,23 @@ export class SegmentScan {
     }
     this.#hash.finish()
     this.#closeRun()
+    this.#closeWindow()
+  }
+
+  /** The change that its writer says it noticed before it began this segment. */
+  get changedBefore(): ChangedLine | undefined {
+    return this.changes.find(({ line }) => line <= OPENING_LINES)
   }
 
   #line(buffer: Buffer, start: number, end: number, offset: number, length: number): void {
     this.lines++
-    if (length === end - start && quickSeq(buffer, start, end) === this.#expected && this.isNumbered) {
+    const isNaming = offset + length > this.refs.next
+    if (
+      !isNaming &&
+      length === end - start &&
+      quickSeq(buffer, start, end) === this.#expected &&
+      this.isNumbered
+    ) {
       this.#run ??= { line: this.lines, offset, seq: this.#expected, count: 0 }
       this.#expected++
       this.events++
@@ -101,6 +174,7 @@ export class SegmentScan {
       return
     }
     const bytes = buffer.subarray(start, end)
+    if (this.lines === 1 && length === bytes.length) this.firstLineId = logIdOf(bytes)
     const decoded = length > bytes.length ? { reason: 'the line is too long' } : decodeLine(bytes)
     this.endsWithSeal = false
     if ('reason' in decoded) {
@@ -108,6 +182,7 @@ export class SegmentScan {
       return
     }
     const { event } = decoded
+    if (isNaming || event.kind === 'snapshot') this.refs.line(event, offset, length, this.lines)
     if (this.lines === 1) this.first = event
     const seq = ownSeq(event)
     if (seq === undefined && this.isNumbered) {
@@ -163,9 +238,45 @@ export class SegmentScan {
     } else if (isKind(event, 'log.gap')) {
       this.gaps.count++
       if (typeof event.lost === 'number') this.gaps.lost += event.lost
+      const range = gapRange(event as Fields)
+      if (range !== undefined) this.gapRanges.push(range)
     } else if (isKind(event, 'log.torn')) {
       this.#torn(event.bytes, offset)
+    } else if (isKind(event, 'log.open')) {
+      this.#open(event as Fields, offset)
+    } else if (event.kind === 'log.changed') {
+      const { file, reason, expected, found } = event as Fields
+      const sizes =
+        typeof expected === 'number' && typeof found === 'number'
+          ? `: it had ${found} bytes instead of ${expected}`
+          : ''
+      const why = `${typeof reason === 'string' ? reason : 'no reason is given'}${sizes}`
+      this.changes.push({ line: this.lines, offset, file: typeof file === 'string' ? file : undefined, why })
     }
+  }
+
+  #open({ log, signs, adopted }: Fields, offset: number): void {
+    const open: OpenLine = {
+      line: this.lines,
+      offset,
+      log: typeof log === 'string' ? log : undefined,
+      signs: isObject(signs) ? policyOf(signs) : undefined,
+      adopted: isObject(adopted) ? adoptedOf(adopted) : undefined,
+    }
+    this.opens.push(open)
+    this.#withLogId = open.signs !== undefined
+    if (open.adopted === undefined || open.adopted.file !== undefined) return
+    // From here on seals are about the bytes as the writer found them, whatever was wrong with those.
+    this.#closeWindow()
+    this.#hash.drop()
+    this.#suspect = undefined
+    this.#isTrusted = true
+    this.#shift = 0
+  }
+
+  #closeWindow(): void {
+    if (this.#window !== undefined) this.windows.push(this.#window)
+    this.#window = undefined
   }
 
   #torn(bytes: unknown, offset: number): void {
@@ -183,6 +294,7 @@ export class SegmentScan {
   #seal(sha256: unknown, bytes: unknown, sig: unknown, line: Buffer, offset: number): void {
     this.seals++
     this.endsWithSeal = true
+    this.sealPlaces.push({ line: this.lines, end: offset + line.length + 1 })
     if (sig !== undefined) this.signed++
     if (!this.#isTrusted) return
     this.#hash.upTo(offset)
@@ -192,7 +304,7 @@ export class SegmentScan {
       // The seal before did not fit. If this one does, at least once that one is set right, then it alone is wrong.
       if (!fits) {
         this.#isTrusted = false
-        this.window ??= this.#windowTo(bytes, offset)
+        this.#window ??= this.#windowTo(bytes, offset)
         return
       }
       const { line: sealLine, offset: sealOffset } = this.#suspect
@@ -206,9 +318,9 @@ export class SegmentScan {
         this.#shift = 0
       }
       this.#suspect = undefined
-      this.window = undefined
+      this.#window = undefined
     } else if (!fits) {
-      this.window = this.#windowTo(bytes, offset)
+      this.#window = this.#windowTo(bytes, offset)
       if (!isSha256(sha256)) this.#badSeal(this.lines, offset, 'this seal holds no hash that could be one')
       this.#suppose(line, offset)
       return
@@ -222,14 +334,16 @@ export class SegmentScan {
       )
       this.#suppose(line, offset)
     }
-    this.sealed = { line: this.lines, end: offset + line.length + 1, bytes: offset }
+    const end = offset + line.length + 1
+    this.sealed = { line: this.lines, end, bytes: offset }
     this.unparsed = 0
     const text = typeof sig === 'string' ? sig : undefined
-    this.goodSeals.push({ line: this.lines, offset, sha256: sha256 as string, sig: text })
+    const withLogId = this.#withLogId
+    this.goodSeals.push({ line: this.lines, offset, end, sha256: sha256 as string, sig: text, withLogId })
   }
 
   /** From the last good seal, whose own line only the next one vouches for, to the seal at hand. */
-  #windowTo(bytes: unknown, offset: number): SegmentScan['window'] {
+  #windowTo(bytes: unknown, offset: number): Window {
     const shorterBy = typeof bytes === 'number' ? bytes - offset - this.#shift : 0
     return { fromLine: Math.max(1, this.sealed.line), toLine: this.lines, shorterBy }
   }
@@ -258,3 +372,23 @@ export class SegmentScan {
 const shown = (value: unknown): string => (typeof value === 'number' ? String(value) : 'no number of')
 
 const isSha256 = (value: unknown): boolean => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null
+
+const isLength = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+const policyOf = ({ everyBytes, everyMs }: Fields): NonNullable<OpenLine['signs']> => ({
+  everyBytes: typeof everyBytes === 'number' ? everyBytes : Number.POSITIVE_INFINITY,
+  everyMs: typeof everyMs === 'number' ? everyMs : Number.POSITIVE_INFINITY,
+})
+
+/** What makes no sense is taken as a stretch whose hash cannot fit. */
+function adoptedOf({ from, bytes, sha256, file }: Fields): Adopted {
+  const isPossible = isLength(from) && isLength(bytes)
+  return {
+    from: isPossible ? from : 0,
+    bytes: isPossible ? bytes : 0,
+    sha256: isPossible ? sha256 : undefined,
+    file: typeof file === 'string' ? file : undefined,
+  }
+}

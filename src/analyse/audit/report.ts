@@ -12,11 +12,20 @@ export interface AuditPlace {
   /** Offset of the line's first byte in its segment (uncompressed). */
   offset: number
   /**
-   * Whether a `log.seal` line later in the same segment vouches for this line. That the seal itself is good is for
-   * `verifyLog` to say.
+   * Whether a `log.seal` line later in the same segment vouches for this line, its writer wrote it, and the segment
+   * follows on the one before it. That the seal itself is good is for `verifyLog` to say.
    */
   sealed: boolean
+  /** Why not; left out where it is. */
+  unsealed?: Unsealed
 }
+
+/**
+ * Why nothing vouches for a line: `no-seal`: no seal stands after it; `adopted`: a writer found it at opening, and
+ * seals after that say only what it found; `broken`: its segment does not follow on the one before it, or the next
+ * one on it.
+ */
+export type Unsealed = 'no-seal' | 'adopted' | 'broken'
 
 /** `unclear`: `approve` is neither true nor false. */
 export type AuditOutcome = 'approved' | 'rejected' | 'unclear'
@@ -115,7 +124,7 @@ export type AuditCounts = Record<AuditStatus, number>
 
 export interface AuditTrail extends LogTally {
   files: string[]
-  /** Whether nothing is wrong in what is listed. A pending escalation is not wrong. */
+  /** Whether nothing is wrong in what is listed, and the chain of segments whole. A pending escalation is not wrong. */
   ok: boolean
   /** Escalations in the log, listed or not. */
   escalations: number

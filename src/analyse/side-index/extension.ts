@@ -1,12 +1,12 @@
 /** Adds to the index of a segment while the segment is read. */
 import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import type { Source } from '../../read/sources.js'
-import { type Block, IndexFile, IndexWriter } from './file.js'
-import { edgesOf } from './fit.js'
+import { type Block, IndexFile, IndexWriter, type StatePlace } from './file.js'
+import { ByteChain, identityOf } from './fit.js'
+import { indexKey } from './key.js'
 
-/** Where in a log a state is: `Block` without the place of the state. */
-export type Position = Omit<Block, 'at' | 'size' | 'crc'>
+/** Where in a log a state is: `Block` without the place of the state, and what the bytes before it are. */
+export type Position = Omit<Block, keyof StatePlace | 'hash'>
 
 /** Bytes of log between two states: what must be parsed for an answer at most, in some 30 ms of a fresh process. */
 export const SPACING = 1024 * 1024
@@ -30,12 +30,12 @@ export class Extension {
   #end = ''
   #lastRaw = 0
   #isOff = false
-  /** Up to the end of the last chunk, and up to the last line's end in it. */
-  #crcOfAll: number
-  #crcOfLines: number
-  #read: number
-  /** Up to the last block. */
-  #crc: number
+  /** Up to the end of the last whole line. */
+  readonly #chain: ByteChain
+  /** Copies of the bytes behind it. */
+  #held: Buffer[] = []
+  /** Link up to the last block. */
+  #hash: string
 
   /**
    * @param before index that is extended, reading being about to begin at its last block; or, where there is none,
@@ -54,20 +54,26 @@ export class Extension {
     this.#old = old
     this.#first = before instanceof IndexFile ? undefined : before
     this.#start = before instanceof IndexFile ? before.directory.start : keyOf(before.raw)
-    this.#crc = old?.directory.crc ?? 0
-    this.#crcOfAll = this.#crc
-    this.#crcOfLines = this.#crc
-    this.#read = old?.directory.blocks.at(-1)?.offset ?? 0
+    const last = old?.directory.blocks.at(-1)
+    this.#hash = last?.hash ?? ''
+    this.#chain = new ByteChain(this.#hash, last?.offset)
   }
 
   /** Takes bytes that were read. @param lines offset up to which whole lines were read with them */
   chunk(bytes: Buffer, lines: number): void {
-    const inside = lines - this.#read
+    if (this.#isOff) return
+    const held = this.#held.reduce((sum, piece) => sum + piece.length, 0)
+    const inside = Math.max(0, lines - this.#chain.offset - held)
     if (inside > 0) {
-      this.#crcOfLines = crc32(bytes.subarray(0, inside), this.#crcOfAll)
-      this.#crcOfAll = crc32(bytes.subarray(inside), this.#crcOfLines)
-    } else this.#crcOfAll = crc32(bytes, this.#crcOfAll)
-    this.#read += bytes.length
+      this.#flush()
+      this.#chain.add(bytes.subarray(0, inside))
+    }
+    if (inside < bytes.length) this.#held.push(Buffer.from(bytes.subarray(inside)))
+  }
+
+  #flush(): void {
+    for (const piece of this.#held) this.#chain.add(piece)
+    this.#held = []
   }
 
   /** Whether a state is wanted at this offset. */
@@ -82,10 +88,12 @@ export class Extension {
     if (this.#isOff) return
     try {
       const writer = this.#begin()
-      this.#blocks.push({ ...position, ...writer.add(raw) })
+      // A last line without newline is one at the segment's end.
+      if (position.offset > this.#chain.offset) this.#flush()
+      this.#hash = this.#chain.link()
+      this.#blocks.push({ ...position, hash: this.#hash, ...writer.add(raw) })
       this.#end = keyOf(raw)
       this.#lastRaw = raw.length
-      this.#crc = position.offset === this.#read ? this.#crcOfAll : this.#crcOfLines
     } catch {
       // No room, no right to write there: the answer does not need it.
       this.abort()
@@ -93,28 +101,38 @@ export class Extension {
   }
 
   /** Puts the index in its place if it has anything new. */
-  async finish(final: boolean): Promise<string> {
-    if (this.#writer === undefined || this.#isOff) return this.#end
+  finish(final: boolean): void {
+    if (this.#writer === undefined || this.#isOff) return
     try {
-      const { handle, gzip } = this.#source
-      const stats = await handle.stat({ bigint: true })
-      const indexed = this.#blocks.at(-1)?.offset ?? 0
-      const edges = gzip ? { head: 0, tail: 0 } : await edgesOf(handle, indexed)
+      const identity = identityOf(this.#source)
       this.#writer.finish({
         start: this.#start,
         end: this.#end,
         final,
-        size: Number(stats.size),
-        mtimeNs: String(stats.mtimeNs),
-        crc: this.#crc,
-        ...edges,
+        ...(identity !== undefined && { identity }),
         blocks: this.#blocks,
       })
       this.#writer = undefined
     } catch {
       this.abort()
     }
-    return this.#end
+  }
+
+  /** Puts an index in its place that says the same of a file that was renamed, compressed or copied. */
+  static renew(path: string, key: Buffer, source: Source, old: IndexFile): void {
+    const identity = identityOf(source)
+    if (identity === undefined) return
+    try {
+      const writer = new IndexWriter(path, key)
+      try {
+        const blocks = old.directory.blocks.map((block) => ({ ...block, ...writer.copy(old.bytes(block)) }))
+        writer.finish({ ...old.directory, identity, blocks })
+      } catch {
+        writer.abort()
+      }
+    } catch {
+      // It stays as it is, and is compared anew the next time.
+    }
   }
 
   abort(): void {
@@ -130,14 +148,16 @@ export class Extension {
   /** The first new state: what the old index has is taken over. */
   #begin(): IndexWriter {
     if (this.#writer !== undefined) return this.#writer
-    const writer = new IndexWriter(this.#path)
+    const key = indexKey(true)
+    if (key === undefined) throw new Error('there is no key')
+    const writer = new IndexWriter(this.#path, key)
     this.#writer = writer
     for (const block of this.#old?.directory.blocks ?? []) {
       this.#blocks.push({ ...block, ...writer.copy((this.#old as IndexFile).bytes(block)) })
     }
     if (this.#first !== undefined) {
       const { position, raw } = this.#first
-      this.#blocks.push({ ...position, ...writer.add(raw) })
+      this.#blocks.push({ ...position, hash: '', ...writer.add(raw) })
     }
     return writer
   }

@@ -4,9 +4,13 @@
  *
  * The file: the states one after the other (JSON, raw deflate), then a directory (JSON), then a trailer of fixed
  * length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
- * check out is thrown away: lengths and CRC-32s guard states and directory.
+ * check out is thrown away.
+ *
+ * An index that lies would make hivelog lie of a log that is sound. So the directory carries a MAC by the user's own
+ * key (see `key.ts`), and the hashes of all states and of the segment's bytes (see `fit.ts`); a file that is a
+ * symbolic link, another user's, or one that others can write to is not read, nor is a folder like that.
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import {
   closeSync,
   fstatSync,
@@ -20,9 +24,10 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
-import { openFileSync } from '../../disk/open.js'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { HiveState } from '../state/state.js'
+import type { Identity } from './fit.js'
+import { openOwn } from './key.js'
 
 /** A line of the segment before which the state is known. */
 export interface Block {
@@ -34,11 +39,18 @@ export interface Block {
   /** Greatest `seq` and `ts` (epoch milliseconds) before it. */
   maxSeq: number
   maxTs: number
-  /** Where its state is in this file: offset, bytes, CRC-32. */
+  /** The last `seq` that a line before it carries; 0 if none does. */
+  lastSeq: number
+  /** Link of the segment's bytes up to here (`ByteChain`). */
+  hash: string
+  /** Where its state is in this file: offset, bytes, SHA-256. */
   at: number
   size: number
-  crc: number
+  sha256: string
 }
+
+/** Where a state is in the file. */
+export type StatePlace = Pick<Block, 'at' | 'size' | 'sha256'>
 
 export interface Directory {
   /** Tells the state before the segment: that of the segment's first block. */
@@ -47,25 +59,17 @@ export interface Directory {
   end: string
   /** Whether the segment is archived and the last block is its end. */
   final: boolean
-  /** Size and modification time (nanoseconds, as text) of the segment's file when this was made. */
-  size: number
-  mtimeNs: string
-  /** CRC-32 of the segment's bytes up to the last block. */
-  crc: number
-  /** CRC-32 of the segment's first and of the last bytes before the last block: at most `EDGE` of each. */
-  head: number
-  tail: number
+  /** The segment's file as it was before it was read; left out where that could not tell it from what it became. */
+  identity?: Identity
   /** By offset; the first one is the segment's start. */
   blocks: Block[]
 }
 
 /** Changes when the states do: an index of another format is made anew. */
-const FORMAT = 1
+const FORMAT = 2
 const MAGIC = `hivelog-index ${FORMAT}\n`
-/** Directory's offset and length, and its CRC-32, in hexadecimal; then the magic. */
-const TRAILER = 12 + 8 + 8 + MAGIC.length
-
-export const EDGE = 1024
+/** Directory's offset and length, and its MAC, in hexadecimal; then the magic. */
+const TRAILER = 12 + 8 + 64 + MAGIC.length
 
 /** An index that is there and sound as a file; whether it fits its segment is another question. */
 export class IndexFile {
@@ -77,16 +81,16 @@ export class IndexFile {
     this.directory = directory
   }
 
-  /** `undefined` when there is none, or none that is sound. */
-  static open(path: string): IndexFile | undefined {
+  /** `undefined` when there is none, or none that is sound and made by who has the key. */
+  static open(path: string, key: Buffer): IndexFile | undefined {
     let fd: number
     try {
-      fd = openFileSync(path)
+      fd = openOwn(path)
     } catch {
       return undefined
     }
     try {
-      const directory = readDirectory(fd)
+      const directory = readDirectory(fd, key)
       if (directory !== undefined) return new IndexFile(fd, directory)
     } catch {
       // Whatever it is, it is no index.
@@ -109,25 +113,31 @@ export class IndexFile {
   }
 
   /** @throws when they are damaged */
-  bytes({ at, size, crc }: Block): Buffer {
+  bytes({ at, size, sha256 }: Block): Buffer {
     const bytes = readExactly(this.#fd, at, size)
-    if (crc32(bytes) !== crc) throw new Error('a state in the index is damaged')
+    if (hashOf(bytes) !== sha256) throw new Error('a state in the index is damaged')
     return bytes
   }
 }
 
-function readDirectory(fd: number): Directory | undefined {
+function readDirectory(fd: number, key: Buffer): Directory | undefined {
   const { size } = fstatSync(fd)
   if (size < TRAILER) return undefined
   const trailer = readExactly(fd, size - TRAILER, TRAILER).toString('latin1')
   if (!trailer.endsWith(MAGIC)) return undefined
-  const [at, length, crc] = [trailer.slice(0, 12), trailer.slice(12, 20), trailer.slice(20, 28)].map((hex) =>
-    Number.parseInt(hex, 16),
-  ) as [number, number, number]
+  const at = Number.parseInt(trailer.slice(0, 12), 16)
+  const length = Number.parseInt(trailer.slice(12, 20), 16)
   if (at + length !== size - TRAILER) return undefined
   const bytes = readExactly(fd, at, length)
-  return crc32(bytes) === crc ? (JSON.parse(bytes.toString()) as Directory) : undefined
+  const mac = Buffer.from(trailer.slice(20, 84), 'latin1')
+  if (!timingSafeEqual(mac, Buffer.from(macOf(bytes, key)))) return undefined
+  return JSON.parse(bytes.toString()) as Directory
 }
+
+const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+const macOf = (directory: Buffer, key: Buffer): string =>
+  createHmac('sha256', key).update(MAGIC).update(directory).digest('hex')
 
 function readExactly(fd: number, offset: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length)
@@ -143,36 +153,38 @@ function readExactly(fd: number, offset: number, length: number): Buffer {
 export class IndexWriter {
   readonly #path: string
   readonly #draft: string
+  readonly #key: Buffer
   readonly #fd: number
   #size = 0
 
   /** @throws when the folder cannot be written */
-  constructor(path: string) {
+  constructor(path: string, key: Buffer) {
     const folder = dirname(path)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     clearDrafts(folder)
     this.#path = path
+    this.#key = key
     this.#draft = `${path}.${randomBytes(4).toString('hex')}.tmp`
     this.#fd = openSync(this.#draft, 'wx', 0o600)
   }
 
   /** Returns where the state is; `raw` is its JSON. */
-  add(raw: string): Pick<Block, 'at' | 'size' | 'crc'> {
+  add(raw: string): StatePlace {
     return this.copy(deflateRawSync(raw, { level: 1 }))
   }
 
   /** Takes over a state from another index as it is. */
-  copy(bytes: Buffer): Pick<Block, 'at' | 'size' | 'crc'> {
+  copy(bytes: Buffer): StatePlace {
     const at = this.#size
     this.#write(bytes)
-    return { at, size: bytes.length, crc: crc32(bytes) }
+    return { at, size: bytes.length, sha256: hashOf(bytes) }
   }
 
   finish(directory: Directory): void {
     const at = this.#size
     const bytes = Buffer.from(JSON.stringify(directory))
     this.#write(bytes)
-    this.#write(Buffer.from(hex(at, 12) + hex(bytes.length, 8) + hex(crc32(bytes), 8) + MAGIC))
+    this.#write(Buffer.from(hex(at, 12) + hex(bytes.length, 8) + macOf(bytes, this.#key) + MAGIC))
     closeSync(this.#fd)
     renameSync(this.#draft, this.#path)
   }

@@ -2,19 +2,23 @@
  * Walks a log to an event: from its start, or from the last place before it where the side index knows the state.
  * What is walked anyway is added to the index, so that the next walk is short.
  */
-import { statSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { archivedSegments } from '../../disk/segments.js'
-import { isMalformed, type LogItem } from '../../read/items.js'
+import { ownSeq } from '../../format/decode.js'
+import { ChainWatch } from '../../read/chain.js'
+import { isMalformed, type LogItem, type MalformedLine } from '../../read/items.js'
 import { ItemReader } from '../../read/lines.js'
 import { itemsOf } from '../../read/read.js'
 import { CHUNK, cannotRead, firstSeqOf, openNext, type Source } from '../../read/sources.js'
+import { type BrokenChain, brokenChain, MAX_BROKEN } from '../reading.js'
 import type { OnChange } from '../state/changes.js'
 import { StateReducer } from '../state/reducer.js'
 import { emptyState } from '../state/state.js'
 import { Extension, keyOf, type Position, SPACING } from './extension.js'
 import { type Block, IndexFile } from './file.js'
 import { fits } from './fit.js'
+import { indexKey, isOwnFolder } from './key.js'
 
 /** Before the first event that lies beyond either of these. */
 export interface Target {
@@ -61,8 +65,14 @@ interface Known {
   key: () => string
 }
 
+export interface Walked {
+  reducer: StateReducer
+  /** Where a segment up to there does not follow on the one before it. */
+  broken: BrokenChain[]
+}
+
 /** @throws when the log cannot be read */
-export async function walk(file: string, options: WalkOptions): Promise<StateReducer> {
+export async function walk(file: string, options: WalkOptions): Promise<Walked> {
   const damaged = new Set<string>()
   for (;;) {
     try {
@@ -81,6 +91,15 @@ class Walk {
   readonly #until: Required<Target>
   readonly #skipTo: Required<Target>
   readonly #spacing: number
+  readonly #folder: string
+  readonly #isIndexed: boolean
+  /** With which the index is authenticated; `undefined` where none can have been made. */
+  readonly #key: Buffer | undefined
+  readonly #broken: BrokenChain[] = []
+  /** What is wrong where the segment begins that is walked. */
+  #notice: MalformedLine | undefined
+  /** Whether any of its lines counts. */
+  #isReached = false
   #read = 0
   #total = 0
 
@@ -89,32 +108,46 @@ class Walk {
     this.#options = options
     this.#damaged = damaged
     this.#spacing = options.spacing ?? SPACING
+    this.#folder = `${file}.index`
+    this.#isIndexed = options.index && isUsable(this.#folder)
+    this.#key = this.#isIndexed ? indexKey(false) : undefined
     this.#until = bounds(options.until)
     this.#skipTo = bounds(options.skipTo ?? options.until)
   }
 
-  async run(): Promise<StateReducer> {
+  async run(): Promise<Walked> {
     if (this.#options.onProgress !== undefined) this.#total = sizeOf(this.#file)
     const nothing = new StateReducer(emptyState(), this.#options.onChange)
-    let known = walked(nothing, { offset: 0, line: 0, count: 0, maxSeq: 0, maxTs: NEVER })
+    let known = walked(nothing, { offset: 0, line: 0, count: 0, maxSeq: 0, maxTs: NEVER, lastSeq: 0 })
+    const chain = new ChainWatch()
     for (let after = 0, isFirst = true; ; isFirst = false) {
       const source = await openNext(this.#file, after)
       if (source === undefined) {
         if (isFirst) throw cannotRead(this.#file, Object.assign(new Error('ENOENT'), { code: 'ENOENT' }))
-        return known.load()
+        return this.#result(known)
       }
       try {
         const firstSeq = source.firstSeq ?? (await firstSeqOf(source)) ?? (isFirst ? 1 : undefined)
         const count = isFirst ? (source.firstSeq ?? 1) - 1 : known.position.count
         known.position = { ...known.position, offset: 0, line: 0, count }
+        this.#notice = source.stats.isFile() ? await chain.head(source) : undefined
+        this.#isReached = false
         const { isDone, end } = await this.#segment(source, firstSeq, known)
-        if (isDone || source.live) return end.load()
+        if (this.#isReached && this.#notice !== undefined && this.#broken.length < MAX_BROKEN) {
+          this.#broken.push(brokenChain(this.#notice))
+        }
+        if (isDone || source.live) return this.#result(end)
         known = end
+        chain.end(end.position.lastSeq)
         after = source.firstSeq as number
       } finally {
         await source.handle.close()
       }
     }
+  }
+
+  #result(end: Known): Walked {
+    return { reducer: end.load(), broken: this.#broken }
   }
 
   /** Goes through a segment from the state before it; done is the walk that met its end there. */
@@ -123,12 +156,16 @@ class Walk {
     firstSeq: number | undefined,
     before: Known,
   ): Promise<{ isDone: boolean; end: Known }> {
-    const { index: isWanted, visit } = this.#options
-    if (!isWanted || firstSeq === undefined || !source.stats.isFile()) return this.#through(source, before)
-    const path = join(`${this.#file}.index`, `${String(firstSeq).padStart(12, '0')}.idx`)
-    const index = this.#damaged.has(path) ? undefined : IndexFile.open(path)
+    const { visit } = this.#options
+    const key = this.#key
+    if (!this.#isIndexed || firstSeq === undefined || !source.stats.isFile()) {
+      return this.#through(source, before)
+    }
+    const path = join(this.#folder, `${String(firstSeq).padStart(12, '0')}.idx`)
+    const index = key === undefined || this.#damaged.has(path) ? undefined : IndexFile.open(path, key)
     try {
-      if (index === undefined || !(await this.#isGood(index, source, before))) {
+      const fit = index?.directory.start === before.key() ? await fits(source, index.directory) : 'no'
+      if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
         const raw = JSON.stringify(before.load().view())
         return await this.#through(
@@ -143,10 +180,12 @@ class Walk {
       if (at === -1) return await this.#through(source, before)
       const block = blocks[at] as Block
       const isLast = block === blocks.at(-1)
-      const from = indexed(path, block, end, this.#options.onChange)
+      const from = indexed(path, key, block, end, this.#options.onChange)
+      if (block.offset > 0) this.#isReached = true
       this.#progress(isLast && final ? Number(source.stats.size) : block.offset)
+      const isExtended = isLast && !final && visit === undefined
+      if (fit === 'fits' && visit === undefined) Extension.renew(path, key, source, index)
       if (isLast && final) return { isDone: false, end: from }
-      const isExtended = isLast && visit === undefined
       return await this.#through(source, from, isExtended ? this.#extension(path, source, index) : undefined)
     } finally {
       index?.close()
@@ -157,10 +196,6 @@ class Walk {
     return new Extension(path, source, before, this.#spacing)
   }
 
-  async #isGood(index: IndexFile, source: Source, before: Known): Promise<boolean> {
-    return index.directory.start === before.key() && (await fits(source, index.directory))
-  }
-
   async #through(
     source: Source,
     from: Known,
@@ -169,9 +204,10 @@ class Walk {
     const { offset, line, count } = from.position
     const reader = new ItemReader(source.file, { offset, line, count }, {})
     const reducer = from.load()
-    let { maxSeq, maxTs } = from.position
+    let { maxSeq, maxTs, lastSeq } = from.position
     const position = (): Position => {
-      return { offset: reader.offset, line: line + reader.count - count, count: reader.count, maxSeq, maxTs }
+      const lines = { line: line + reader.count - count, count: reader.count }
+      return { offset: reader.offset, ...lines, maxSeq, maxTs, lastSeq }
     }
     const onChunk = (chunk: Buffer): void => {
       extension?.chunk(chunk, reader.offset)
@@ -180,6 +216,9 @@ class Walk {
     const { visit } = this.#options
     let isDone = false
     try {
+      if (this.#notice !== undefined && offset === 0 && visit !== undefined && !(await visit(this.#notice))) {
+        return { isDone: true, end: walked(reducer, position()) }
+      }
       walking: for await (const items of itemsOf(source, reader, onChunk, Math.min(CHUNK, this.#spacing))) {
         for (const item of items) {
           if (isMalformed(item)) reducer.malformed()
@@ -191,7 +230,9 @@ class Walk {
             }
             if (seq > maxSeq) maxSeq = seq
             if (event.ts > maxTs) maxTs = event.ts
+            lastSeq = ownSeq(event) ?? lastSeq
             reducer.apply(event, seq)
+            this.#isReached = true
           }
           if (visit !== undefined && !(await visit(item))) {
             isDone = true
@@ -202,7 +243,7 @@ class Walk {
       }
       const isFinal = !isDone && !source.live
       if (isFinal) extension?.block(position(), JSON.stringify(reducer.view()))
-      await extension?.finish(isFinal)
+      extension?.finish(isFinal)
     } catch (error) {
       extension?.abort()
       throw error
@@ -216,6 +257,10 @@ class Walk {
   }
 }
 
+/** A folder that others can write to is left alone; one that is not there yet is made. */
+const isUsable = (folder: string): boolean =>
+  lstatSync(folder, { throwIfNoEntry: false }) === undefined || isOwnFolder(folder)
+
 const bounds = ({ seq = Number.POSITIVE_INFINITY, time = Number.POSITIVE_INFINITY }: Target) => ({
   seq,
   time,
@@ -228,10 +273,16 @@ function walked(reducer: StateReducer, position: Position): Known {
   return { position, load: () => reducer, key: () => keyOf(JSON.stringify(reducer.view())) }
 }
 
-function indexed(path: string, block: Block, end: string, onChange: OnChange | undefined): Known {
-  const { at: _, size: __, crc: ___, ...position } = block
+function indexed(
+  path: string,
+  key: Buffer,
+  block: Block,
+  end: string,
+  onChange: OnChange | undefined,
+): Known {
+  const { at: _, size: __, sha256: ___, hash: ____, ...position } = block
   const load = (): StateReducer => {
-    const index = IndexFile.open(path)
+    const index = IndexFile.open(path, key)
     const state = index?.state(block)
     index?.close()
     if (state === undefined) throw new DamagedIndex(path)

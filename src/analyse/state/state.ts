@@ -3,6 +3,7 @@
  * what it had cost. Plain data: `JSON.stringify` keeps all of it, and `StateReducer` can go on from it.
  */
 import type { ExitStatus } from '../../format/kinds.js'
+import type { BrokenChain } from '../reading.js'
 
 /**
  * `alive` from the spawn on; `held` and `archived` as harnesses put agents aside (`agent-hold`, `archive`); then what
@@ -130,6 +131,8 @@ export interface HiveState {
   usage: UsageTotals
   /** The last one of any agent. */
   snapshot?: SnapshotState
+  /** Where a segment does not follow on the one before it, so that this may not be what was; left out if nowhere. */
+  broken?: BrokenChain[]
   /** What is counted but not listed, beyond the bounds. */
   unlisted: { endedAgents: number; pending: number; messages: number }
 }

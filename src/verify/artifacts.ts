@@ -1,0 +1,103 @@
+/** Checks the artifacts that lines name: each once, its content against its name and its size. */
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { parseArchiveName } from '../disk/segments.js'
+import type { NamedArtifact } from './refs.js'
+import type { VerifyFinding } from './report.js'
+
+const PREFIX = /^[0-9a-f]{2}$/
+const SHA256 = /^[0-9a-f]{64}$/
+
+/** Folder of the artifacts of a log, which may be named by one of its archived segments. */
+export function artifactFolder(file: string): string {
+  const archive = parseArchiveName(file)
+  return `${archive === undefined ? file : join(dirname(file), `${archive.stem}.jsonl`)}.artifacts`
+}
+
+export class ArtifactCheck {
+  readonly #folder: string
+  readonly #isThere: boolean
+  /** What was checked: sizes by name, as one line may name another size than the next. */
+  readonly #seen = new Map<string, number>()
+  checked = 0
+  /** Of artifacts that are not there because nothing is: the first, and how many. */
+  #missing: { first: VerifyFinding; count: number } | undefined
+
+  constructor(log: string) {
+    this.#folder = artifactFolder(log)
+    this.#isThere = existsSync(this.#folder)
+  }
+
+  get named(): number {
+    return this.#seen.size
+  }
+
+  /** @returns findings on these, as far as they were not seen before */
+  async check(file: string, refs: readonly NamedArtifact[]): Promise<VerifyFinding[]> {
+    const findings: VerifyFinding[] = []
+    for (const named of refs) {
+      const { ref, bytes, line, offset } = named
+      const known = this.#seen.get(ref)
+      if (known === bytes) continue
+      if (known === undefined) this.#seen.set(ref, bytes)
+      const add = (kind: VerifyFinding['kind'], message: string): void => {
+        findings.push({ kind, file, line, offset, message })
+      }
+      const path = join(this.#folder, ref.slice(0, 2), ref)
+      if (!this.#isThere) {
+        const message = `the artifacts are not there: ${this.#folder} is missing`
+        this.#missing ??= { first: { kind: 'artifact-missing', file, line, offset, message }, count: 0 }
+        this.#missing.count++
+        continue
+      }
+      const stats = await stat(path).catch(() => undefined)
+      if (stats === undefined) add('artifact-missing', `the artifact that it names is not there: ${path}`)
+      else if (!stats.isFile()) add('artifact-changed', `the artifact that it names is no file: ${path}`)
+      else if (stats.size !== bytes) {
+        add(
+          'artifact-changed',
+          `the artifact has ${stats.size} bytes, not the ${bytes} that the line says: ${path}`,
+        )
+      } else {
+        this.checked++
+        const hash = await hashOf(path)
+        if (hash === undefined) add('artifact-missing', `the artifact that it names cannot be read: ${path}`)
+        else if (hash !== ref)
+          add('artifact-changed', `the artifact's content is not that of its name: ${path}`)
+      }
+    }
+    return findings
+  }
+
+  /** What is told once for all. */
+  summary(): VerifyFinding[] {
+    if (this.#missing === undefined) return []
+    const { first, count } = this.#missing
+    const more = count === 1 ? '' : `; this and later lines name ${count} of them`
+    return [{ ...first, message: first.message + more }]
+  }
+
+  /** Files among the artifacts that no line names. */
+  async unnamed(): Promise<number> {
+    let count = 0
+    for (const prefix of await readdir(this.#folder).catch(() => [])) {
+      if (!PREFIX.test(prefix)) continue
+      for (const name of await readdir(join(this.#folder, prefix)).catch(() => [])) {
+        if (SHA256.test(name) && !this.#seen.has(name)) count++
+      }
+    }
+    return count
+  }
+}
+
+async function hashOf(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256')
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  } catch {
+    return undefined
+  }
+  return hash.digest('hex')
+}
