@@ -4,6 +4,7 @@
  * tried.
  */
 import { type Detector, maskEnd, type Span } from './secret-chars.js'
+import type { Edit } from './secret-views.js'
 
 interface Candidate {
   anchor: string
@@ -63,11 +64,17 @@ function standsAt(text: string, at: number, anchor: string, anyCase: boolean): b
 /** From this length on a text is copied into bytes before it is read. */
 const SHORT = 40
 const CHUNK = 8192
-const scratch = Buffer.allocUnsafeSlow(CHUNK)
+/** One for each text within a text. */
+const scratches: Buffer[] = []
+function addScratch(): Buffer {
+  const added = Buffer.allocUnsafeSlow(CHUNK)
+  scratches.push(added)
+  return added
+}
+const NO_EDITS: readonly Edit[] = []
 
-/** Where in `scratch` the next marked pair begins, from `from` on; `length` when there is none. */
-function nextMarked(marked: Uint8Array, from: number, length: number): number {
-  const bytes = scratch
+/** Where in `bytes` the next marked pair begins, from `from` on; `length` when there is none. */
+function nextMarked(bytes: Buffer, marked: Uint8Array, from: number, length: number): number {
   let before = (bytes[from] as number) << 7
   for (let i = from + 1; i < length; i++) {
     const code = bytes[i] as number
@@ -78,6 +85,8 @@ function nextMarked(marked: Uint8Array, from: number, length: number): number {
 }
 
 export class SecretScanner {
+  /** How many texts within texts are being read. */
+  #nesting = 0
   readonly #marked = new Uint8Array(PAIRS)
   // Filled, since an array with great gaps is a slow dictionary.
   readonly #candidates: (readonly Candidate[])[] = new Array(PAIRS).fill(NONE)
@@ -103,9 +112,9 @@ export class SecretScanner {
     }
   }
 
-  /** The text with every secret masked; the very same string when there is none. */
-  redact(text: string): string {
-    return text.length < SHORT && !this.#holds(text) ? text : this.#replace(text)
+  /** What is to be masked in the text, in order; nothing in nearly every text. */
+  edits(text: string): readonly Edit[] {
+    return text.length < SHORT && !this.#holds(text) ? NO_EDITS : this.#collect(text)
   }
 
   /** Whether there is a secret or a mask in a short text; copying that would take longer than reading it. */
@@ -121,30 +130,39 @@ export class SecretScanner {
     return false
   }
 
-  #replace(text: string): string {
+  #collect(text: string): readonly Edit[] {
     const marked = this.#marked
-    let out = ''
-    let copied = 0
+    let edits: Edit[] | undefined
     let floor = 0
-    // Chunks overlap by a character, so that each pair of characters stands in one of them.
-    for (let base = 0; base + 1 < text.length; ) {
-      const length = scratch.write(text.length <= CHUNK ? text : text.slice(base, base + CHUNK), 'latin1')
-      let next = base + length - 1
-      for (let i = nextMarked(marked, 0, length); i < length; i = nextMarked(marked, i + 1, length)) {
-        const pair = pairCode(scratch[i] as number, scratch[i + 1] as number)
-        const span = this.#find(text, pair, base + i, floor)
-        if (span === undefined) continue
-        if (text.slice(span.start, span.end) !== span.mask) {
-          out += text.slice(copied, span.start) + span.mask
-          copied = span.end
+    const own = scratches[this.#nesting] ?? addScratch()
+    this.#nesting++
+    try {
+      // Chunks overlap by a character, so that each pair of characters stands in one of them.
+      for (let base = 0; base + 1 < text.length; ) {
+        const length = own.write(text.length <= CHUNK ? text : text.slice(base, base + CHUNK), 'latin1')
+        let next = base + length - 1
+        for (
+          let i = nextMarked(own, marked, 0, length);
+          i < length;
+          i = nextMarked(own, marked, i + 1, length)
+        ) {
+          const pair = pairCode(own[i] as number, own[i + 1] as number)
+          const span = this.#find(text, pair, base + i, floor)
+          if (span === undefined) continue
+          if (text.slice(span.start, span.end) !== span.mask) {
+            edits ??= []
+            edits.push(span)
+          }
+          floor = span.end
+          i = Math.max(i, floor - base - 1)
+          next = Math.max(next, floor)
         }
-        floor = span.end
-        i = Math.max(i, floor - base - 1)
-        next = Math.max(next, floor)
+        base = next
       }
-      base = next
+    } finally {
+      this.#nesting--
     }
-    return copied === 0 ? text : out + text.slice(copied)
+    return edits ?? NO_EDITS
   }
 
   /** Tries the shapes whose anchor has this pair of characters, which stands at `at`. */
