@@ -48,6 +48,8 @@ const SHORTEST = 5
 /** How often a text within a text is looked into: JSON in a URL in base64, say. */
 const DEPTH = 3
 
+const NONE: readonly Edit[] = []
+
 /** What the text that is being read has in it, besides secrets. */
 interface Signs {
   escapes: boolean
@@ -55,6 +57,7 @@ interface Signs {
 }
 
 const hexPairs = [...'0123456789abcdefABCDEF'].map((digit) => `%${digit}`)
+const plusPairs = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].map((letter) => `${letter}+`)
 const escapePairs = [...'nrtu"\'\\/'].map((char) => `\\${char}`)
 
 /** Sees signs of encoding while the text is read anyway. */
@@ -83,7 +86,7 @@ export class Redactor {
     if (detectors.length > 0) {
       detectors.push(
         base64Detector(this.#inside),
-        signDetector(hexPairs, () => {
+        signDetector([...hexPairs, ...plusPairs], () => {
           this.#signs.percents = true
         }),
         signDetector(escapePairs, () => {
@@ -128,24 +131,24 @@ export class Redactor {
 
   /** What is to be masked, within what is encoded too. */
   #edits(text: string, scanner: SecretScanner): readonly Edit[] {
-    this.#signs.escapes = false
-    this.#signs.percents = false
-    let edits = scanner.edits(text)
+    const plain = this.#scan(text, scanner)
     const { escapes, percents } = this.#signs
-    if (this.#inside.depth === 0 || !(escapes || percents)) return edits
-    let now = applyEdits(text, edits)
-    for (const open of [escapes ? unescaped : undefined, percents ? percentDecoded : undefined]) {
-      const view = open?.(now)
-      if (view === undefined) continue
-      const found = this.#editsInside(view, scanner)
-      if (found.length === 0) continue
-      edits = compose(edits, found)
-      now = applyEdits(text, edits)
-    }
-    return edits
+    if (this.#inside.depth === 0 || !(escapes || percents)) return plain
+    // First: a token that goes on after a `%2F` would else be cut there.
+    let edits = percents ? this.#editsInside(percentDecoded(text), scanner) : NONE
+    edits = edits.length === 0 ? plain : compose(edits, this.#scan(applyEdits(text, edits), scanner))
+    return escapes ? compose(edits, this.#editsInside(unescaped(applyEdits(text, edits)), scanner)) : edits
   }
 
-  #editsInside(view: View, scanner: SecretScanner): readonly Edit[] {
+  /** What is to be masked in the text as it stands, and the signs of more. */
+  #scan(text: string, scanner: SecretScanner): readonly Edit[] {
+    this.#signs.escapes = false
+    this.#signs.percents = false
+    return scanner.edits(text)
+  }
+
+  #editsInside(view: View | undefined, scanner: SecretScanner): readonly Edit[] {
+    if (view === undefined) return NONE
     this.#inside.depth--
     try {
       return this.#edits(view.text, scanner).map(({ start, end, mask }) => ({

@@ -342,7 +342,8 @@ function argumentAt(text: string, name: Name, from: number, keys: SecretKeys): S
   const label = text.slice(name.start, name.end)
   const held = text.slice(value.start, Math.min(value.end, value.start + DOUBT_LIMIT))
   if (keys.tell(held.slice(0, NAME_LIMIT)) !== undefined) return undefined
-  const certain = call && SETTER.test(label) && !/^(?:get|find|check|has|is|t|i18n)/i.test(label)
+  const method = label.slice(label.lastIndexOf('.') + 1)
+  const certain = call && SETTER.test(method) && !/^(?:get|find|check|has|is|of|by)/i.test(method)
   if (
     maskEnd(text, value.start) !== value.end &&
     name.key !== AUTHORIZATION &&

@@ -299,26 +299,37 @@ export const RULES: readonly Rule[] = [
   },
   // Clouds
   {
+    id: 'aws-secret-key',
+    what: 'AWS secret access key, beside its access key id',
+    doc: 'https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html',
+    shapes: [
+      {
+        anchors: ['AKIA', 'ASIA'],
+        pattern:
+          /(?<keep>(?<![A-Z0-9])A[KS]IA[A-Z0-9]{16}["'\\]{0,4}[\s,:;|/&]{1,8}(?:and |secret[ :=]{1,3})?["'\\]{0,4})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/y,
+      },
+      {
+        anchors: ['AKIA', 'ASIA'],
+        back: 41,
+        pattern: /(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?=[\s,:;|]A[KS]IA[A-Z0-9]{16})/y,
+      },
+    ],
+    like: [
+      'AKIA<16U>:<40b>',
+      'AKIA<16U>,<40b>',
+      '"AKIA<16U>", "<40b>"',
+      'AKIA<16U> <40b>',
+      '<40b>,ASIA<16U>',
+    ],
+    unlike: ['commit <40h> of main'],
+  },
+  {
     id: 'aws-access-key',
     what: 'AWS access key id',
     doc: 'https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html',
     shapes: [{ prefixes: 'AKIA ASIA ABIA ACCA', body: UPPER | DIGIT, min: 16, max: 16 }],
     like: ['AKIA<16U>', 'ASIA<16U>'],
     unlike: ['AKIA', 'AIDA<16U>'],
-  },
-  {
-    id: 'aws-secret-key',
-    what: 'AWS secret access key, beside its access key id',
-    doc: 'https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html',
-    shapes: [
-      {
-        anchors: ['[redacted:aws-access-key]'],
-        pattern:
-          /(?<keep>\[redacted:aws-access-key\](?:["'\\]{0,4}[\s,:;|/&]{1,8}(?:and |secret[ :=]{1,3})?["'\\]{0,4}))[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/y,
-      },
-    ],
-    like: ['AKIA<16U>:<40b>', 'AKIA<16U>,<40b>', '"AKIA<16U>", "<40b>"', 'AKIA<16U> <40b>'],
-    unlike: ['commit <40h> of main'],
   },
   {
     id: 'aws-session-token',
@@ -857,7 +868,7 @@ export const RULES: readonly Rule[] = [
       {
         anchors: ['AAAAAAAAAAAAAAAAAAAA'],
         pattern:
-          /(?<![A-Za-z0-9+/=])A{20,30}(?=[A-Za-z0-9%]{0,80}\d)(?=[A-Za-z0-9%]{0,80}[a-z])[A-Za-z0-9%]{30,200}(?![A-Za-z0-9+/=%])/y,
+          /(?<![A-Za-z0-9+/])A{20,30}(?=[A-Za-z0-9%]{0,80}\d)(?=[A-Za-z0-9%]{0,80}[a-z])[A-Za-z0-9%]{30,200}(?![A-Za-z0-9+/=%])/y,
       },
       {
         anchors: DIGIT_DASH,
@@ -915,10 +926,10 @@ export const RULES: readonly Rule[] = [
     what: 'PayPal access token',
     doc: 'https://developer.paypal.com/api/rest/authentication/',
     shapes: [
+      { prefixes: 'A21AA', body: URL_SAFE, min: 40 },
       {
-        prefixes: 'A21AA access_token$production$ access_token$sandbox$',
-        body: URL_SAFE | UNDERSCORE,
-        min: 24,
+        anchors: ['access_token$'],
+        pattern: /(?<keep>access_token\$(?:production|sandbox)\$)[a-z0-9]{10,24}\$[a-f0-9]{32}/y,
       },
     ],
     like: ['A21AA<90u>', 'access_token$production$<16n>$<32h>'],

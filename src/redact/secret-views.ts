@@ -154,10 +154,13 @@ function nextOf(text: string, from: number): number {
   return -1
 }
 
+/** `+` stands for a space in what a form sends. */
+const FORM = /[?&=][\w%.@:~*-]{1,512}\+/
+
 /** The text with its percent escapes decoded, and `+` as a space where nothing else says one. */
 export function percentDecoded(text: string): View | undefined {
   const out = new ViewBuilder()
-  const form = !text.includes('%20')
+  const form = !text.includes('%20') && FORM.test(text)
   const plain = (from: number, to: number): void => {
     out.copy(form ? text.slice(from, to).replaceAll('+', ' ') : text.slice(from, to))
   }
@@ -169,7 +172,7 @@ export function percentDecoded(text: string): View | undefined {
     out.escape(String.fromCharCode(hex(text, at + 1, 2)), 3)
     copied = at + 3
   }
-  if (copied === 0) return undefined
+  if (copied === 0 && !form) return undefined
   plain(copied, text.length)
   return out.view()
 }

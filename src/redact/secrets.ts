@@ -52,7 +52,8 @@ function prefixDetector(id: string, shape: PrefixShape): Detector {
         const from = at + prefix.length
         // A first look of bounded length, so that prefixes that repeat within one run cost no more than the text.
         const seen = runEnd(text, from, body, Math.min(text.length, from + Math.max(LOOK, min)))
-        if (seen - from < min || !satisfies(text, from, seen, shape)) continue
+        if (seen - from < min || (max !== undefined && seen - from > max)) continue
+        if (!satisfies(text, from, seen, shape)) continue
         const run = runEnd(text, seen, body, max === undefined ? text.length : from + max)
         const end = (body & DOT) === 0 ? run : beforeDots(text, run)
         if (end - from < min) continue
