@@ -12,7 +12,7 @@ import { SecretKeys } from './secret-keys.js'
 import { flagDetector, pairDetector } from './secret-pairs.js'
 import { PLACE_DETECTORS } from './secret-places.js'
 import { SecretScanner } from './secret-scanner.js'
-import { applyEdits, compose, type Edit, percentDecoded, unescaped, type View } from './secret-views.js'
+import { applyEdits, type Edit, percentDecoded, unescaped, union, type View } from './secret-views.js'
 import { RULE_DETECTORS } from './secrets.js'
 
 export interface RedactOptions {
@@ -131,20 +131,15 @@ export class Redactor {
 
   /** What is to be masked, within what is encoded too. */
   #edits(text: string, scanner: SecretScanner): readonly Edit[] {
-    const plain = this.#scan(text, scanner)
-    const { escapes, percents } = this.#signs
-    if (this.#inside.depth === 0 || !(escapes || percents)) return plain
-    // First: a token that goes on after a `%2F` would else be cut there.
-    let edits = percents ? this.#editsInside(percentDecoded(text), scanner) : NONE
-    edits = edits.length === 0 ? plain : compose(edits, this.#scan(applyEdits(text, edits), scanner))
-    return escapes ? compose(edits, this.#editsInside(unescaped(applyEdits(text, edits)), scanner)) : edits
-  }
-
-  /** What is to be masked in the text as it stands, and the signs of more. */
-  #scan(text: string, scanner: SecretScanner): readonly Edit[] {
     this.#signs.escapes = false
     this.#signs.percents = false
-    return scanner.edits(text)
+    let edits = scanner.edits(text)
+    const { escapes, percents } = this.#signs
+    if (this.#inside.depth === 0) return edits
+    // A token that goes on after a `%2F` is whole only when decoded, and one with a `+` only when not.
+    if (percents) edits = union(edits, this.#editsInside(percentDecoded(text), scanner))
+    if (escapes) edits = union(edits, this.#editsInside(unescaped(text), scanner))
+    return edits
   }
 
   #editsInside(view: View | undefined, scanner: SecretScanner): readonly Edit[] {

@@ -103,9 +103,10 @@ export function afterAnyScheme(text: string, name: number, value: Value, mask: s
   const first = wordEnd(text, from)
   const known = maskEnd(text, from)
   if (known !== -1) return { start: from, end: known, mask: text.slice(from, known) }
-  if (!looksLikeToken(text, from, first) || isProse(text.slice(from, Math.min(first, from + 64))))
-    return undefined
   const scheme = text.slice(start, from).trimEnd()
+  const word = text.slice(from, Math.min(first, from + 64))
+  if (isProse(word) || !(looksLikeToken(text, from, first) || (whole && isCertain(scheme, word))))
+    return undefined
   const isScheme = scheme.length <= 24 && !looksLikeToken(text, start, start + scheme.length)
   let last = first
   if (whole)
@@ -120,6 +121,15 @@ export function afterAnyScheme(text: string, name: number, value: Value, mask: s
   }
   while (last > from && ' \t,'.includes(text[last - 1] as string)) last--
   return masked(text, isScheme ? from : start, last, mask)
+}
+
+/** Whether a word is the scheme of a vendor, and what follows none of the words that describe one. */
+function isCertain(scheme: string, word: string): boolean {
+  return (
+    /^[A-Z]{3,12}$|[a-z]-[A-Za-z]/.test(scheme) &&
+    /^[\w.~+/=:-]{3,}$/.test(word) &&
+    !/^(?:auth|token|scheme|header)/i.test(word)
+  )
 }
 
 const ESCAPED_END = /\\(?:[nr]|\\{0,7}["'])/y

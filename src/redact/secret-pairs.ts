@@ -328,6 +328,7 @@ function blockBelow(text: string, name: Name, at: number, mask: string): Span | 
 
 const SETTER =
   /^(?:set|with|add|put|use|update|change)?_?[a-z]*(?:pass\w*|pwd|secret|token|key|authorization)$/i
+const NEXT_COLON = /\\{0,16}["'`]\s{0,4}[:=]/y
 const ARGUMENT = /[ \t]{0,4}(?=\\{0,16}["'`])/y
 
 /** `setPassword("…")`, and two arguments or items of a list: `("X-Api-Key", "…")`. */
@@ -338,7 +339,9 @@ function argumentAt(text: string, name: Name, from: number, keys: SecretKeys): S
   const start = sticky(ARGUMENT, text, from)
   if (start === -1) return undefined
   const value = readValue(text, start)
-  if (value === undefined || value.end === value.start) return undefined
+  // What a colon follows is the name of the next pair.
+  if (value === undefined || value.end === value.start || sticky(NEXT_COLON, text, value.end) !== -1)
+    return undefined
   const label = text.slice(name.start, name.end)
   const held = text.slice(value.start, Math.min(value.end, value.start + DOUBT_LIMIT))
   if (keys.tell(held.slice(0, NAME_LIMIT)) !== undefined) return undefined
@@ -435,6 +438,9 @@ export function flagDetector(keys: SecretKeys): Detector {
       if (from < floor || !keys.mayEnd(text, end)) return undefined
       const key = keys.tell(text.slice(from, end))
       const start = key === undefined ? -1 : sticky(FLAG_GAP, text, end)
+      // In a list, the flag is an item of its own.
+      if (start !== -1 && !isBlank(text.charCodeAt(end)) && !isQuote(text.charCodeAt(at - 1)))
+        return undefined
       if (key === undefined || start === -1) return undefined
       const name: Name = { key, start: from, end, quote: '' }
       return pairValue(text, name, start, { after: 'flag', spaced: true, declared: false }, keys)

@@ -21,39 +21,21 @@ export function applyEdits(text: string, edits: readonly Edit[]): string {
   return out + text.slice(copied)
 }
 
-/** The edits that do at once what `first`, and then `second` on its result, do. */
-export function compose(first: readonly Edit[], second: readonly Edit[]): readonly Edit[] {
+/** Both lists in one; where edits overlap, one that covers both, with the mask of the wider. */
+export function union(first: readonly Edit[], second: readonly Edit[]): readonly Edit[] {
   if (first.length === 0) return second
   if (second.length === 0) return first
   const out: Edit[] = []
-  // By how much the text after `first` is ahead of the one before, at `first[i]`.
-  let shift = 0
-  let i = 0
-  const next = (): Edit => first[i] as Edit
-  const pass = (): void => {
-    shift += grown(next())
-    i++
-  }
-  for (const { start, end, mask } of second) {
-    while (i < first.length && next().end + shift + grown(next()) <= start) {
-      out.push(next())
-      pass()
+  for (const edit of [...first, ...second].sort((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = out.at(-1)
+    if (last === undefined || edit.start >= last.end) out.push(edit)
+    else if (edit.end > last.end) {
+      const mask = edit.end - edit.start > last.end - last.start ? edit.mask : last.mask
+      out[out.length - 1] = { start: last.start, end: edit.end, mask }
     }
-    // What it cuts into goes with it, whole.
-    let from = start - shift
-    let to = -1
-    if (i < first.length && next().start + shift < start) from = next().start
-    while (i < first.length && next().start + shift < end) {
-      to = next().end + shift + grown(next()) > end ? next().end : -1
-      pass()
-    }
-    out.push({ start: from, end: to === -1 ? end - shift : to, mask })
   }
-  out.push(...first.slice(i))
   return out
 }
-
-const grown = ({ start, end, mask }: Edit): number => mask.length - (end - start)
 
 /** A text decoded, and where each of its characters stands encoded. */
 export interface View {
