@@ -264,7 +264,7 @@ export class Agent {
   /** Content as an artifact; without a file it can only be measured. */
   #store(content: unknown): ArtifactRef {
     const { scrubber, recorder } = this.#core
-    const bytes = types.isUint8Array(content) ? content : scrubber.content(content)
+    const bytes = types.isUint8Array(content) ? scrubber.bytes(content) : scrubber.content(content)
     return recorder?.journal.artifacts.put(bytes) ?? { ref: 'not-stored', bytes: Buffer.byteLength(bytes) }
   }
 
