@@ -6,7 +6,7 @@
  * JSON (secret-views.ts).
  */
 import { isUtf8 } from 'node:buffer'
-import { base64Detector, type Inside } from './secret-base64.js'
+import type { Inside } from './secret-base64.js'
 import { type Detector, maskOf } from './secret-chars.js'
 import { SecretKeys } from './secret-keys.js'
 import { flagDetector, pairDetector } from './secret-pairs.js'
@@ -85,7 +85,6 @@ export class Redactor {
     if (this.#keys.any) detectors.push(pairDetector(this.#keys), flagDetector(this.#keys))
     if (detectors.length > 0) {
       detectors.push(
-        base64Detector(this.#inside),
         signDetector([...hexPairs, ...plusPairs], () => {
           this.#signs.percents = true
         }),
@@ -93,7 +92,7 @@ export class Redactor {
           this.#signs.escapes = true
         }),
       )
-      this.#scanner = new SecretScanner(detectors)
+      this.#scanner = new SecretScanner(detectors, this.#inside)
     }
     this.#own = (options.patterns ?? []).map(ownPattern)
   }

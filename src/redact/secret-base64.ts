@@ -2,23 +2,12 @@
  * Runs of base64 (or base64url) that hold text: whether there is a secret in it, only the text itself can tell. A run
  * with one is masked whole.
  */
-import {
-  ALNUM,
-  BASE64,
-  DASH,
-  type Detector,
-  isOf,
-  maskOf,
-  runEnd,
-  runStart,
-  UNDERSCORE,
-} from './secret-chars.js'
+import { ALNUM, BASE64, DASH, isOf, maskOf, runEnd, runStart, type Span, UNDERSCORE } from './secret-chars.js'
 
+const MASK = maskOf('base64')
 const RUN = ALNUM | BASE64 | UNDERSCORE | DASH
-/** Shorter runs hold less than `token=abc123`. */
-const SHORTEST = 16
-/** Groups of four characters that must be text in a row. */
-const GROUPS = 4
+/** Shorter runs hold less than `token=abc123`; this many characters in a row must be text. */
+export const SHORTEST = 16
 /** Shortest line of a run that goes on in the next, as in mails. */
 const LINE = 60
 
@@ -39,7 +28,7 @@ const value = (text: string, at: number): number => {
 /** Whether the four characters at `at` are three bytes of plain text. */
 function isTextGroup(text: string, at: number): boolean {
   const a = value(text, at)
-  // The first six bits of a printable character.
+  // The first six bits of a printable character, or of a blank.
   if (a < 2 || a > 31) return false
   const b = value(text, at + 1)
   if (b < 0 || !isText((a << 2) | (b >> 4))) return false
@@ -50,7 +39,7 @@ function isTextGroup(text: string, at: number): boolean {
 }
 
 /** Pairs of characters that every run of some length has, and prose has not. */
-const TURNS: readonly string[] = (() => {
+export const TURNS: readonly string[] = (() => {
   const lower = [...'abcdefghijklmnopqrstuvwxyz']
   const upper = lower.map((char) => char.toUpperCase())
   const digits = [...'0123456789']
@@ -84,53 +73,75 @@ export interface Inside {
   holdsSecret(text: string): boolean
 }
 
-/** No character of a run is decoded more than four times. */
-export function base64Detector(inside: Inside): Detector {
-  // A run is looked at once, however many of its pairs are anchors: the last one without a secret.
-  let text = ''
-  let from = 0
-  let to = 0
-  let depth = -1
-  return {
-    anchors: TURNS,
-    find(now, at, floor) {
-      if (inside.depth === 0 || (at >= from && at < to && inside.depth === depth && now === text))
-        return undefined
-      const start = runStart(now, at, RUN, floor)
-      let end = runEnd(now, at, RUN)
-      let run = ''
-      let lineStart = start
-      for (let next = nextLine(now, end, start); next !== -1; next = nextLine(now, end, lineStart)) {
-        run += now.slice(lineStart, end)
-        lineStart = next
-        end = runEnd(now, next, RUN)
-      }
-      if (end - start >= SHORTEST) {
-        run += now.slice(lineStart, end)
-        const offset = secretOffset(run, inside)
-        if (offset !== -1) return { start: start + offset, end, mask: maskOf('base64') }
-      }
-      text = now
-      from = start
-      to = end
-      depth = inside.depth
-      return undefined
-    },
+/** Whether a run that is long enough can hold the character at `at`, told by a glance at a few others. */
+export function mayBeRun(text: string, at: number): boolean {
+  return isRunOf(text, at, 2) || isRunOf(text, at, -2)
+}
+
+const isRunOf = (text: string, at: number, step: number): boolean =>
+  isOf(text.charCodeAt(at + 4 * step), RUN) &&
+  isOf(text.charCodeAt(at + 2 * step), RUN) &&
+  isOf(text.charCodeAt(at + 3 * step), RUN) &&
+  isOf(text.charCodeAt(at + step), RUN)
+
+/** Finds the runs of a text that hold a secret. */
+export class Base64Runs {
+  readonly #inside: Inside
+  /** What of the last run is to be masked. */
+  found: Span | undefined
+
+  constructor(inside: Inside) {
+    this.#inside = inside
+  }
+
+  /** Looks at the run that holds the character at `at`, and tells where it ends. */
+  look(text: string, at: number, floor: number): number {
+    this.found = undefined
+    const start = runStart(text, at, RUN, floor)
+    let end = runEnd(text, at, RUN)
+    let folded = ''
+    let lineStart = start
+    for (let next = nextLine(text, end, start); next !== -1; next = nextLine(text, end, lineStart)) {
+      folded += text.slice(lineStart, end)
+      lineStart = next
+      end = runEnd(text, next, RUN)
+    }
+    if (end - start < SHORTEST || this.#inside.depth === 0) return end
+    const offset =
+      lineStart === start
+        ? secretOffset(text, start, end, this.#inside)
+        : this.#foldedOffset(folded + text.slice(lineStart, end))
+    this.found = offset === -1 ? undefined : { start: start + offset, end, mask: MASK }
+    return end
+  }
+
+  /** At most where the first line ends, as every character of the others stands behind a break. */
+  #foldedOffset(run: string): number {
+    return secretOffset(run, 0, run.length, this.#inside) === -1 ? -1 : 0
   }
 }
 
-/** Where in a run the base64 begins that holds a secret, or -1. What stands before it, a path say, is no part of it. */
-function secretOffset(run: string, inside: Inside): number {
-  const last = run.length - 4
+/**
+ * Where in a run the base64 begins that holds a secret, or -1. What stands before it, a path say, is no part of it. No
+ * character is decoded more than four times.
+ */
+function secretOffset(text: string, start: number, end: number, inside: Inside): number {
+  const last = end - 4
   for (let offset = 0; offset < 4; offset++) {
-    for (let at = offset; at <= last; at += 4) {
-      if (!isTextGroup(run, at)) continue
+    // From the last of as many groups as there must be to the first: one that is no text rules out all before it.
+    for (let at = start + offset; at + SHORTEST <= end; ) {
+      let bad = SHORTEST - 4
+      while (bad >= 0 && isTextGroup(text, at + bad)) bad -= 4
+      if (bad >= 0) {
+        at += bad + 4
+        continue
+      }
       const from = at
-      while (at <= last && isTextGroup(run, at)) at += 4
-      if (at - from < GROUPS * 4) continue
+      at += SHORTEST
+      while (at <= last && isTextGroup(text, at)) at += 4
       // The rest of the last group may be text too.
-      const text = Buffer.from(run.slice(from, at + 3), 'base64').toString('latin1')
-      if (inside.holdsSecret(text)) return from
+      const plain = Buffer.from(text.slice(from, Math.min(end, at + 3)), 'base64').toString('latin1')
+      if (inside.holdsSecret(plain)) return from - start
     }
   }
   return -1

@@ -1,6 +1,6 @@
 /** Which names name a secret: of a field (`apiKey`), or of a pair within a text (`DB_PASSWORD=…`). */
 
-import { DIGIT, runStart } from './secret-chars.js'
+import { DIGIT, isOf, runStart } from './secret-chars.js'
 import { RULES } from './secret-rules.js'
 
 export interface SecretKey {
@@ -202,10 +202,18 @@ export class SecretKeys {
     return this.#builtin || this.#own.size > 0
   }
 
+  /** The last letters of all names, in both cases. */
+  get lastLetters(): string {
+    const last = [...this.#own, ...(this.#builtin ? TAILS : [])].map((name) => name.at(-1) as string)
+    const letters = [...new Set(last)].filter((char) => /[a-z]/.test(char)).join('')
+    return letters + letters.toUpperCase()
+  }
+
   /** A cheap first look: whether a secret name may end before `to` in `text`. */
   mayEnd(text: string, to: number): boolean {
     if (this.#odd) return true
-    const code = tailCode(text, runStart(text, to, DIGIT, Math.max(0, to - 8)))
+    const digit = isOf(text.charCodeAt(to - 1), DIGIT)
+    const code = tailCode(text, digit ? runStart(text, to, DIGIT, Math.max(0, to - 8)) : to)
     // A separator within the last three letters of one's own name: `s-s-n`.
     return code === -1 ? this.#own.size > 0 : this.#tails[code] === 1
   }

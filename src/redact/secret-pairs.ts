@@ -405,22 +405,22 @@ function elementAt(text: string, name: Name, from: number, keys: SecretKeys): Sp
   return pairValue(text, name, from, { after: '=', spaced: false, declared: false }, keys)
 }
 
-const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
-const BEFORE_SEPARATOR = [...`${LETTERS}0123456789"'\` ]?*`]
-/** Calls, tables, elements and lists have names without much around them. */
-const BEFORE_ARGUMENT = [...LETTERS]
-const PAIR_ANCHORS = [
-  ...BEFORE_SEPARATOR.flatMap((char) => [`${char}=`, `${char}:`, `${char}>`]),
-  ...BEFORE_ARGUMENT.flatMap((char) => [`${char}(`, `${char}\t`, `${char}|`, `${char}<`]),
-  ' |',
-  '",',
-  "',",
-  '`,',
-]
+/** What stands before and at the separator, in every pair. */
+function pairAnchors(letters: string): string[] {
+  const after = (before: string, separators: string): string[] =>
+    [...before].flatMap((char) => [...separators].map((separator) => char + separator))
+  return [
+    ...after(`${letters}0123456789"'\` ]?*`, '=:>'),
+    // Calls, tables, elements and lists have names without much around them.
+    ...after(letters, '(\t|<'),
+    ' |',
+    ...after('"\'`', ','),
+  ]
+}
 
 export function pairDetector(keys: SecretKeys): Detector {
   return {
-    anchors: PAIR_ANCHORS,
+    anchors: pairAnchors(keys.lastLetters),
     find: (text, at, floor) => pairAt(text, at, floor, keys),
   }
 }

@@ -130,7 +130,7 @@ function urlToken(text: string, start: number, end: number): Span | undefined {
   return isOf(text.charCodeAt(end + 1), ALNUM) ? { start, end, mask: maskOf('url-token') } : undefined
 }
 
-const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-'
+const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 
 const TELEGRAM = /:[\w-]{34,36}(?![\w-])/y
 
@@ -149,21 +149,21 @@ const telegram: Detector = {
   },
 }
 
-const DISCORD = /[MNO][\w-]{21,29}\.[\w-]{6}\.[\w-]{25,45}(?![\w-])/y
+const DISCORD = /[\w-]{22,30}\.[\w-]{6}\.[\w-]{25,45}(?![\w-])/y
 
 const discord: Detector = {
   // The first part is the base64 of a number.
-  anchors: [...LETTERS_AND_DIGITS].map((before) => `${before}.`),
+  anchors: [...'MNO'].flatMap((first) => [...LETTERS_AND_DIGITS].map((second) => first + second)),
   find(text, at, floor) {
-    // The second part has six characters, so nearly every full stop is told by the seventh.
-    if (text.charCodeAt(at + 8) !== 46) return undefined
-    const start = runStart(text, at + 1, URL_SAFE, Math.max(floor, at - 30))
-    if (at + 1 - start < 22 || !wordBegins(text, start, floor)) return undefined
-    const end = sticky(DISCORD, text, start)
+    // Nearly all others are words.
+    if (!isOf(text.charCodeAt(at + 21), URL_SAFE) || !wordBegins(text, at, floor)) return undefined
+    const dot = runEnd(text, at, URL_SAFE, at + 31)
+    if (text[dot] !== '.' || dot - at < 22) return undefined
+    const end = sticky(DISCORD, text, at)
     if (end === -1) return undefined
-    const last = text.slice(at + 9, end)
+    const last = text.slice(dot + 8, end)
     return /[A-Z]/.test(last) && /[a-z]/.test(last)
-      ? { start, end, mask: maskOf('discord-token') }
+      ? { start: at, end, mask: maskOf('discord-token') }
       : undefined
   },
 }

@@ -35,6 +35,8 @@ export interface PatternShape {
   anchors: readonly string[]
   /** How many characters before the anchor the pattern begins. */
   back?: number
+  /** The character so far behind the beginning of the anchor is a letter or digit: a glance that spares the pattern. */
+  probe?: number
   /** Sticky, and bounded in all its repetitions. Its group `keep` stays as it is. */
   pattern: RegExp
 }
@@ -778,7 +780,12 @@ export const RULES: readonly Rule[] = [
     doc: 'https://documentation.mailgun.com/docs/mailgun/user-manual/get-started/api-keys',
     shapes: [
       { prefixes: 'key-', body: HEX, min: 32, max: 32, alone: true },
-      { anchors: HEX_DASH, back: 31, pattern: /(?<![\w-])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])/y },
+      {
+        anchors: HEX_DASH,
+        probe: -8,
+        back: 31,
+        pattern: /(?<![\w-])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])/y,
+      },
     ],
     like: ['key-<32h>', '<32h>-<8h>-<8h>'],
     unlike: ['cache-key-<32h>', 'key-value', '<8h>-1234-4abc-8def-<12h>'],
@@ -872,8 +879,9 @@ export const RULES: readonly Rule[] = [
       },
       {
         anchors: DIGIT_DASH,
+        probe: 30,
         pattern:
-          /(?<keep>\d-)(?=[A-Za-z0-9]{0,39}[A-Z])(?=[A-Za-z0-9]{0,39}[a-z])(?=[A-Za-z0-9]{0,39}\d)[A-Za-z0-9]{40,45}(?![\w-])/y,
+          /(?<keep>\d-)(?=[A-Za-z0-9]{40})(?=[A-Za-z0-9]{0,39}[A-Z])(?=[A-Za-z0-9]{0,39}[a-z])(?=[A-Za-z0-9]{0,39}\d)[A-Za-z0-9]{40,45}(?![\w-])/y,
       },
     ],
     like: [

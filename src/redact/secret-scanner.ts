@@ -3,6 +3,7 @@
  * per character: does this pair of characters stand in the anchor of any shape? Only then is the shape itself
  * tried.
  */
+import { Base64Runs, type Inside, mayBeRun, SHORTEST as SHORTEST_RUN, TURNS } from './secret-base64.js'
 import { type Detector, maskEnd, type Span } from './secret-chars.js'
 import type { Edit } from './secret-views.js'
 
@@ -13,17 +14,27 @@ interface Candidate {
   detector: Detector
 }
 
+/** What a pair of characters may be: part of an anchor, a turn in a run of base64, or both. */
+const ANCHOR = 1
+const TURN = 2
+
 const NONE: readonly Candidate[] = []
 const PAIRS = 128 * 128
 /**
  * The space and the letters of English, from the most to the least common; what is not among them is rarer.
  */
 const COMMON = ' etaoinshrdlucmfwypvbgkjqxz'
-const RARITY_OF_OTHERS = 40
+/** What ids, names of files and numbers have. */
+const RARITY_OF_OTHERS: readonly (readonly [RegExp, number])[] = [
+  [/[-./]/, 14],
+  [/[0-9_]/, 22],
+  [/[A-Z]/, 34],
+  [/./, 40],
+]
 
 function rarity(char: string): number {
   const rank = COMMON.indexOf(char)
-  return rank !== -1 ? rank : char === '.' || char === '/' ? COMMON.length : RARITY_OF_OTHERS
+  return rank !== -1 ? rank : (RARITY_OF_OTHERS.find(([chars]) => chars.test(char))?.[1] ?? 40)
 }
 
 /** The pair of characters of an anchor that is least likely to stand in an ordinary text. */
@@ -53,6 +64,8 @@ const mask: Detector = {
 }
 
 function standsAt(text: string, at: number, anchor: string, anyCase: boolean): boolean {
+  if (anchor.length === 2 && !anyCase)
+    return text.charCodeAt(at) === anchor.charCodeAt(0) && text.charCodeAt(at + 1) === anchor.charCodeAt(1)
   for (let i = 0; i < anchor.length; i++) {
     const code = text.charCodeAt(at + i)
     const wanted = anchor.charCodeAt(i)
@@ -62,7 +75,7 @@ function standsAt(text: string, at: number, anchor: string, anyCase: boolean): b
 }
 
 /** From this length on a text is copied into bytes before it is read. */
-const SHORT = 40
+const SHORT = 72
 const CHUNK = 8192
 /** One for each text within a text. */
 const scratches: Buffer[] = []
@@ -73,10 +86,19 @@ function addScratch(): Buffer {
 }
 const NO_EDITS: readonly Edit[] = []
 
-/** Where in `bytes` the next marked pair begins, from `from` on; `length` when there is none. */
-function nextMarked(bytes: Buffer, marked: Uint8Array, from: number, length: number): number {
+/**
+ * Where in `bytes` the next marked pair begins, from `from` on; `length` when there is none. Turns before `quiet` are
+ * in a run that was looked at.
+ */
+function nextMarked(bytes: Buffer, marked: Uint8Array, from: number, length: number, quiet: number): number {
   let before = (bytes[from] as number) << 7
-  for (let i = from + 1; i < length; i++) {
+  let i = from + 1
+  for (const stop = Math.min(quiet, length); i < stop; i++) {
+    const code = bytes[i] as number
+    if (((marked[(before | code) & (PAIRS - 1)] as number) & ANCHOR) !== 0) return i - 1
+    before = code << 7
+  }
+  for (; i < length; i++) {
     const code = bytes[i] as number
     if (marked[(before | code) & (PAIRS - 1)] !== 0) return i - 1
     before = code << 7
@@ -88,11 +110,16 @@ export class SecretScanner {
   /** How many texts within texts are being read. */
   #nesting = 0
   readonly #marked = new Uint8Array(PAIRS)
+  /** The same without the turns, for texts that hold no run. */
+  readonly #anchors = new Uint8Array(PAIRS)
+  readonly #runs: Base64Runs
   // Filled, since an array with great gaps is a slow dictionary.
   readonly #candidates: (readonly Candidate[])[] = new Array(PAIRS).fill(NONE)
 
   /** Where two shapes fit at the same place, the one that comes first counts. */
-  constructor(detectors: readonly Detector[]) {
+  constructor(detectors: readonly Detector[], inside: Inside) {
+    this.#runs = new Base64Runs(inside)
+    for (const turn of TURNS) this.#marked[pairCode(turn.charCodeAt(0), turn.charCodeAt(1))] = TURN
     for (const detector of [mask, ...detectors]) {
       for (const anchor of detector.anchors) this.#add(anchor, detector)
     }
@@ -106,7 +133,8 @@ export class SecretScanner {
     for (const first of cases(pair[0] as string)) {
       for (const second of cases(pair[1] as string)) {
         const code = pairCode(first.charCodeAt(0), second.charCodeAt(0))
-        this.#marked[code] = 1
+        this.#marked[code] = (this.#marked[code] ?? 0) | ANCHOR
+        this.#anchors[code] = ANCHOR
         this.#candidates[code] = [...(this.#candidates[code] ?? NONE), { anchor, offset, detector }]
       }
     }
@@ -119,13 +147,20 @@ export class SecretScanner {
 
   /** Whether there is a secret or a mask in a short text; copying that would take longer than reading it. */
   #holds(text: string): boolean {
-    const marked = this.#marked
+    const marked = text.length < SHORTEST_RUN ? this.#anchors : this.#marked
     let before = 0
+    let runsTo = 0
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)
       const pair = (before | code) & (PAIRS - 1)
       before = code << 7
-      if (marked[pair] !== 0 && this.#find(text, pair, i - 1, 0) !== undefined) return true
+      if (marked[pair] !== 0) {
+        if (marked[pair] !== TURN && this.#find(text, pair, i - 1, 0) !== undefined) return true
+        if (marked[pair] !== ANCHOR && i >= runsTo && mayBeRun(text, i)) {
+          runsTo = this.#runs.look(text, i, 0)
+          if (this.#runs.found !== undefined) return true
+        }
+      }
     }
     return false
   }
@@ -134,6 +169,7 @@ export class SecretScanner {
     const marked = this.#marked
     let edits: Edit[] | undefined
     let floor = 0
+    let runsTo = 0
     const own = scratches[this.#nesting] ?? addScratch()
     this.#nesting++
     try {
@@ -141,20 +177,26 @@ export class SecretScanner {
       for (let base = 0; base + 1 < text.length; ) {
         const length = own.write(text.length <= CHUNK ? text : text.slice(base, base + CHUNK), 'latin1')
         let next = base + length - 1
-        for (
-          let i = nextMarked(own, marked, 0, length);
-          i < length;
-          i = nextMarked(own, marked, i + 1, length)
-        ) {
+        let from = 0
+        while (from < length) {
+          const i = nextMarked(own, marked, from, length, runsTo - base)
+          if (i >= length) break
+          from = i + 1
           const pair = pairCode(own[i] as number, own[i + 1] as number)
-          const span = this.#find(text, pair, base + i, floor)
+          const mark = marked[pair] as number
+          const at = base + i
+          let span = mark === TURN ? undefined : this.#find(text, pair, at, floor)
+          if (span === undefined && mark !== ANCHOR && at >= runsTo && mayBeRun(text, at)) {
+            runsTo = this.#runs.look(text, at, floor)
+            span = this.#runs.found
+          }
           if (span === undefined) continue
           if (text.slice(span.start, span.end) !== span.mask) {
             edits ??= []
             edits.push(span)
           }
           floor = span.end
-          i = Math.max(i, floor - base - 1)
+          from = Math.max(from, floor - base)
           next = Math.max(next, floor)
         }
         base = next
@@ -167,7 +209,9 @@ export class SecretScanner {
 
   /** Tries the shapes whose anchor has this pair of characters, which stands at `at`. */
   #find(text: string, pair: number, at: number, floor: number): Span | undefined {
-    for (const { anchor, offset, detector } of this.#candidates[pair] ?? NONE) {
+    const candidates = this.#candidates[pair] as readonly Candidate[]
+    for (let i = 0; i < candidates.length; i++) {
+      const { anchor, offset, detector } = candidates[i] as Candidate
       const start = at - offset
       if (start < floor || !standsAt(text, start, anchor, detector.anyCase === true)) continue
       const span = detector.find(text, start, floor)

@@ -136,13 +136,19 @@ function nextOf(text: string, from: number): number {
   return -1
 }
 
-/** `+` stands for a space in what a form sends. */
-const FORM = /[?&=][\w%.@:~*-]{1,512}\+/
+/** A first field of a form. */
+const FIELD = /^[\w.-]{1,40}=[^+\s]{0,512}\+/
+
+/** Whether `+` may stand for a space, as in what a form sends. */
+const isForm = (text: string): boolean =>
+  !text.includes('%20') &&
+  text.includes('+') &&
+  (text.includes('&') || text.includes('?') || FIELD.test(text))
 
 /** The text with its percent escapes decoded, and `+` as a space where nothing else says one. */
 export function percentDecoded(text: string): View | undefined {
   const out = new ViewBuilder()
-  const form = !text.includes('%20') && FORM.test(text)
+  const form = isForm(text)
   const plain = (from: number, to: number): void => {
     out.copy(form ? text.slice(from, to).replaceAll('+', ' ') : text.slice(from, to))
   }

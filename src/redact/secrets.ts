@@ -73,12 +73,12 @@ function beforeDots(text: string, end: number): number {
   return i
 }
 
-function patternDetector(id: string, { anchors, back = 0, pattern }: PatternShape): Detector {
+function patternDetector(id: string, { anchors, back = 0, probe = 0, pattern }: PatternShape): Detector {
   const mask = maskOf(id)
   return {
     anchors,
     find(text, at, floor) {
-      if (at - back < floor) return undefined
+      if (at - back < floor || (probe !== 0 && !isOf(text.charCodeAt(at + probe), ALNUM))) return undefined
       pattern.lastIndex = at - back
       const match = pattern.exec(text)
       if (match === null) return undefined
