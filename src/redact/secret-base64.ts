@@ -38,20 +38,17 @@ function isTextGroup(text: string, at: number): boolean {
   return d >= 0 && isText(((c & 3) << 6) | d)
 }
 
-/** Pairs of characters that every run of some length has, and prose has not. */
+/**
+ * Pairs of characters of which every run has one, and prose none: of 16 characters of text in base64 one in 3,000 has
+ * none, of 24 one in 200,000. (A small letter and a digit are left out: names of files end like that.)
+ */
 export const TURNS: readonly string[] = (() => {
   const lower = [...'abcdefghijklmnopqrstuvwxyz']
   const upper = lower.map((char) => char.toUpperCase())
   const digits = [...'0123456789']
   const pairs = (first: readonly string[], second: readonly string[]): string[] =>
     first.flatMap((a) => second.map((b) => a + b))
-  return [
-    ...pairs(lower, upper),
-    ...pairs(digits, upper),
-    ...pairs(upper, digits),
-    ...pairs(lower, digits),
-    ...pairs(digits, lower),
-  ]
+  return [...pairs(lower, upper), ...pairs(digits, upper), ...pairs(upper, digits), ...pairs(digits, lower)]
 })()
 
 /** A line break in a run that is folded, as in mails: where the next line begins, or -1. */
@@ -73,16 +70,14 @@ export interface Inside {
   holdsSecret(text: string): boolean
 }
 
-/** Whether a run that is long enough can hold the character at `at`, told by a glance at a few others. */
-export function mayBeRun(text: string, at: number): boolean {
-  return isRunOf(text, at, 2) || isRunOf(text, at, -2)
+/** Whether the run that holds the character at `at` is long enough. */
+export function isLongRun(text: string, at: number): boolean {
+  let end = at + 1
+  while (end < at + SHORTEST && isOf(text.charCodeAt(end), RUN)) end++
+  let start = at
+  while (end - start < SHORTEST && isOf(text.charCodeAt(start - 1), RUN)) start--
+  return end - start >= SHORTEST
 }
-
-const isRunOf = (text: string, at: number, step: number): boolean =>
-  isOf(text.charCodeAt(at + 4 * step), RUN) &&
-  isOf(text.charCodeAt(at + 2 * step), RUN) &&
-  isOf(text.charCodeAt(at + 3 * step), RUN) &&
-  isOf(text.charCodeAt(at + step), RUN)
 
 /** Finds the runs of a text that hold a secret. */
 export class Base64Runs {

@@ -3,7 +3,7 @@
  * per character: does this pair of characters stand in the anchor of any shape? Only then is the shape itself
  * tried.
  */
-import { Base64Runs, type Inside, mayBeRun, SHORTEST as SHORTEST_RUN, TURNS } from './secret-base64.js'
+import { Base64Runs, type Inside, isLongRun, SHORTEST as SHORTEST_RUN, TURNS } from './secret-base64.js'
 import { type Detector, maskEnd, type Span } from './secret-chars.js'
 import type { Edit } from './secret-views.js'
 
@@ -98,15 +98,22 @@ function nextMarked(bytes: Buffer, marked: Uint8Array, from: number, length: num
     if (((marked[(before | code) & (PAIRS - 1)] as number) & ANCHOR) !== 0) return i - 1
     before = code << 7
   }
-  for (; i < length; i++) {
-    const code = bytes[i] as number
-    if (marked[(before | code) & (PAIRS - 1)] !== 0) return i - 1
-    before = code << 7
+  // Two at a time: a branch less.
+  for (; i + 1 < length; i += 2) {
+    const first = bytes[i] as number
+    const second = bytes[i + 1] as number
+    const pair = marked[(before | first) & (PAIRS - 1)] as number
+    if ((pair | (marked[((first << 7) | second) & (PAIRS - 1)] as number)) !== 0)
+      return pair !== 0 ? i - 1 : i
+    before = second << 7
   }
+  if (i < length && marked[(before | (bytes[i] as number)) & (PAIRS - 1)] !== 0) return i - 1
   return length
 }
 
 export class SecretScanner {
+  /** Where the last run ends that was looked at in a short text. */
+  #runsTo = 0
   /** How many texts within texts are being read. */
   #nesting = 0
   readonly #marked = new Uint8Array(PAIRS)
@@ -147,22 +154,35 @@ export class SecretScanner {
 
   /** Whether there is a secret or a mask in a short text; copying that would take longer than reading it. */
   #holds(text: string): boolean {
-    const marked = text.length < SHORTEST_RUN ? this.#anchors : this.#marked
+    const { length } = text
+    const marked = length < SHORTEST_RUN ? this.#anchors : this.#marked
     let before = 0
-    let runsTo = 0
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i)
-      const pair = (before | code) & (PAIRS - 1)
-      before = code << 7
-      if (marked[pair] !== 0) {
-        if (marked[pair] !== TURN && this.#find(text, pair, i - 1, 0) !== undefined) return true
-        if (marked[pair] !== ANCHOR && i >= runsTo && mayBeRun(text, i)) {
-          runsTo = this.#runs.look(text, i, 0)
-          if (this.#runs.found !== undefined) return true
-        }
+    let i = 0
+    this.#runsTo = 0
+    // Two at a time: a branch less.
+    for (; i + 1 < length; i += 2) {
+      const first = text.charCodeAt(i)
+      const second = text.charCodeAt(i + 1)
+      const pair = ((before << 7) | first) & (PAIRS - 1)
+      const next = ((first << 7) | second) & (PAIRS - 1)
+      before = second
+      if (((marked[pair] as number) | (marked[next] as number)) !== 0) {
+        if (this.#isHeld(text, marked[pair] as number, pair, i - 1)) return true
+        if (this.#isHeld(text, marked[next] as number, next, i)) return true
       }
     }
-    return false
+    if (i >= length) return false
+    const pair = ((before << 7) | text.charCodeAt(i)) & (PAIRS - 1)
+    return this.#isHeld(text, marked[pair] as number, pair, i - 1)
+  }
+
+  /** Whether the pair of characters at `at` of a short text leads to a secret or a mask. */
+  #isHeld(text: string, mark: number, pair: number, at: number): boolean {
+    if (mark === 0) return false
+    if (mark !== TURN && this.#find(text, pair, at, 0) !== undefined) return true
+    if (mark === ANCHOR || at < this.#runsTo || !isLongRun(text, at + 1)) return false
+    this.#runsTo = this.#runs.look(text, at, 0)
+    return this.#runs.found !== undefined
   }
 
   #collect(text: string): readonly Edit[] {
@@ -186,7 +206,7 @@ export class SecretScanner {
           const mark = marked[pair] as number
           const at = base + i
           let span = mark === TURN ? undefined : this.#find(text, pair, at, floor)
-          if (span === undefined && mark !== ANCHOR && at >= runsTo && mayBeRun(text, at)) {
+          if (span === undefined && mark !== ANCHOR && at >= runsTo && isLongRun(text, at)) {
             runsTo = this.#runs.look(text, at, floor)
             span = this.#runs.found
           }
