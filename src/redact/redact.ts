@@ -147,7 +147,7 @@ export class Redactor {
     try {
       return this.#edits(view.text, scanner).map(({ start, end, mask }) => ({
         start: view.origin(start),
-        end: view.origin(end - 1) + view.width(end - 1),
+        end: view.origin(end),
         // Quotes around it would be those of the decoded text.
         mask: mask.replace(/^[\\"']+|[\\"']+$/g, ''),
       }))

@@ -180,6 +180,8 @@ function pairValue(
     // Nothing was given, and a flag follows.
     if (value.quote === '' && isFlag(text, start, end, keys)) return undefined
   }
+  // A separator, set apart from its name: `--token : …`.
+  if (place.after === 'flag' && (first === ':' || first === '=') && value.quote === '') return undefined
   const quoted = value.quote !== ''
   const mask = maskOf(key.name)
   if (first === '[' && maskEnd(text, start) === end) return masked(text, start, end, mask)

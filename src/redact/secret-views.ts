@@ -40,102 +40,89 @@ export function union(first: readonly Edit[], second: readonly Edit[]): readonly
 /** A text decoded, and where each of its characters stands encoded. */
 export interface View {
   text: string
-  /** From a place in `text` to the place in the encoded text. */
+  /** From a place in `text`, its end included, to the place in the encoded text. */
   origin(at: number): number
-  /** How many characters the one at a place in `text` takes encoded. */
-  width(at: number): number
 }
 
-/** Collects a decoded text piece by piece. */
+/** Collects a decoded text, character by character. */
 class ViewBuilder {
-  #text = ''
-  /** Places in the decoded text after each escape, and by how much the encoded text is ahead there. */
-  readonly #places: number[] = []
-  readonly #shifts: number[] = []
-  #shift = 0
+  readonly #codes: Uint16Array
+  readonly #origins: Uint32Array
+  readonly #length: number
+  #used = 0
+  /** All bits of all characters. */
+  #bits = 0
 
-  /** A stretch that is not encoded. */
-  copy(text: string): void {
-    this.#text += text
+  constructor(length: number) {
+    this.#codes = new Uint16Array(length)
+    this.#origins = new Uint32Array(length + 1)
+    this.#length = length
   }
 
-  /** `decoded`, which takes `length` characters encoded. */
-  escape(decoded: string, length: number): void {
-    this.#text += decoded
-    if (decoded.length === length) return
-    this.#shift += length - decoded.length
-    this.#places.push(this.#text.length)
-    this.#shifts.push(this.#shift)
+  add(code: number, origin: number): void {
+    this.#codes[this.#used] = code
+    this.#origins[this.#used++] = origin
+    this.#bits |= code
   }
 
   view(): View {
-    const places = this.#places
-    const shifts = this.#shifts
-    const origin = (at: number): number => {
-      // The last place that is not past `at`.
-      let low = 0
-      let high = places.length
-      while (low < high) {
-        const middle = (low + high) >> 1
-        if ((places[middle] as number) <= at) low = middle + 1
-        else high = middle
-      }
-      return at + (low === 0 ? 0 : (shifts[low - 1] as number))
-    }
-    return { text: this.#text, origin, width: (at) => origin(at + 1) - origin(at) }
+    const origins = this.#origins
+    origins[this.#used] = this.#length
+    const codes = this.#codes.subarray(0, this.#used)
+    const text =
+      this.#bits < 256
+        ? Buffer.from(codes).toString('latin1')
+        : Buffer.from(codes.buffer, 0, codes.byteLength).toString('utf16le')
+    return { text, origin: (at) => origins[at] as number }
   }
 }
 
-const isHex = (text: string, at: number, count: number): boolean => {
-  for (let i = 0; i < count; i++) if (!isOf(text.charCodeAt(at + i), HEX)) return false
-  return true
+/** The number that the hex digits say that stand there, or -1 when not all are. */
+function hexAt(text: string, at: number, count: number): number {
+  let number = 0
+  for (let i = at; i < at + count; i++) {
+    const code = text.charCodeAt(i)
+    if (!isOf(code, HEX)) return -1
+    number = number * 16 + (code < 58 ? code - 48 : (code | 32) - 87)
+  }
+  return number
 }
-const hex = (text: string, at: number, count: number): number =>
-  Number.parseInt(text.slice(at, at + count), 16)
 
 /** Stands for a quote that is not escaped: what stands before and behind it is of different texts. */
-const BORDER = '\u2028'
-const SIMPLE: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f' }
+const BORDER = 0x2028
+const QUOTE = 34
+const BACKSLASH = 92
+const U = 117
+/** What a letter after a backslash says; every other character says itself. */
+const ESCAPED = new Uint8Array(128).map((_, code) => code)
+for (const [letter, char] of ['n\n', 'r\r', 't\t', 'b\b', 'f\f']) {
+  ESCAPED[(letter as string).charCodeAt(0)] = (char as string).charCodeAt(0)
+}
 
-/** The text with its backslash escapes decoded; `undefined` when there are none. */
-export function unescaped(text: string): View | undefined {
-  if (!text.includes('\\')) return undefined
-  const out = new ViewBuilder()
-  let copied = 0
-  let found = false
-  for (let at = nextOf(text, 0); at !== -1; at = nextOf(text, copied)) {
-    out.copy(text.slice(copied, at))
-    if (text[at] === '"') {
-      out.escape(BORDER, 1)
-      copied = at + 1
-      continue
+/** The text with its backslash escapes decoded. */
+export function unescaped(text: string): View {
+  const out = new ViewBuilder(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) out.add(BORDER, i)
+    else if (code !== BACKSLASH || i + 1 === text.length) out.add(code, i)
+    else {
+      const next = text.charCodeAt(i + 1)
+      const unicode = next === U ? hexAt(text, i + 2, 4) : -1
+      if (unicode !== -1) {
+        out.add(unicode, i)
+        i += 5
+      } else {
+        out.add(next < 128 ? (ESCAPED[next] as number) : next, i)
+        i++
+      }
     }
-    const next = text[at + 1]
-    if (next === undefined) {
-      copied = at
-      break
-    }
-    const unicode = next === 'u' && isHex(text, at + 2, 4)
-    found = true
-    const length = unicode ? 6 : 2
-    const simple = SIMPLE[next]
-    out.escape(unicode ? String.fromCharCode(hex(text, at + 2, 4)) : (simple ?? next), length)
-    copied = at + length
   }
-  if (!found) return undefined
-  out.copy(text.slice(copied))
   return out.view()
 }
 
-/** Where the next backslash or quote stands, or -1. */
-function nextOf(text: string, from: number): number {
-  for (let i = from; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === 92 || code === 34) return i
-  }
-  return -1
-}
-
+const PERCENT = 37
+const PLUS = 43
 /** A first field of a form. */
 const FIELD = /^[\w.-]{1,40}=[^+\s]{0,512}\+/
 
@@ -145,22 +132,19 @@ const isForm = (text: string): boolean =>
   text.includes('+') &&
   (text.includes('&') || text.includes('?') || FIELD.test(text))
 
-/** The text with its percent escapes decoded, and `+` as a space where nothing else says one. */
+/** The text with its percent escapes decoded, and in a form `+` as a space; `undefined` when there are none. */
 export function percentDecoded(text: string): View | undefined {
-  const out = new ViewBuilder()
   const form = isForm(text)
-  const plain = (from: number, to: number): void => {
-    out.copy(form ? text.slice(from, to).replaceAll('+', ' ') : text.slice(from, to))
-  }
-  let copied = 0
-  for (let at = text.indexOf('%'); at !== -1; at = text.indexOf('%', at + 1)) {
-    if (!isHex(text, at + 1, 2)) continue
-    plain(copied, at)
+  if (!form && !text.includes('%')) return undefined
+  const out = new ViewBuilder(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
     // A byte of a longer character stands for itself: no secret's shape has one.
-    out.escape(String.fromCharCode(hex(text, at + 1, 2)), 3)
-    copied = at + 3
+    const byte = code === PERCENT ? hexAt(text, i + 1, 2) : -1
+    if (byte !== -1) {
+      out.add(byte, i)
+      i += 2
+    } else out.add(form && code === PLUS ? 32 : code, i)
   }
-  if (copied === 0 && !form) return undefined
-  plain(copied, text.length)
   return out.view()
 }
