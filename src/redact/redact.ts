@@ -7,11 +7,11 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { Inside } from './secret-base64.js'
-import { type Detector, maskOf } from './secret-chars.js'
+import { maskOf } from './secret-chars.js'
 import { SecretKeys } from './secret-keys.js'
 import { flagDetector, pairDetector } from './secret-pairs.js'
 import { PLACE_DETECTORS } from './secret-places.js'
-import { SecretScanner } from './secret-scanner.js'
+import { ESCAPES, PERCENTS, SecretScanner } from './secret-scanner.js'
 import { applyEdits, type Edit, percentDecoded, unescaped, union, type View } from './secret-views.js'
 import { RULE_DETECTORS } from './secrets.js'
 
@@ -50,32 +50,10 @@ const DEPTH = 3
 
 const NONE: readonly Edit[] = []
 
-/** What the text that is being read has in it, besides secrets. */
-interface Signs {
-  escapes: boolean
-  percents: boolean
-}
-
-const hexPairs = [...'0123456789abcdefABCDEF'].map((digit) => `%${digit}`)
-const plusPairs = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].map((letter) => `${letter}+`)
-const escapePairs = [...'nrtu"\'\\/'].map((char) => `\\${char}`)
-
-/** Sees signs of encoding while the text is read anyway. */
-function signDetector(anchors: readonly string[], seen: () => void): Detector {
-  return {
-    anchors,
-    find() {
-      seen()
-      return undefined
-    },
-  }
-}
-
 export class Redactor {
   readonly #keys: SecretKeys
   readonly #scanner: SecretScanner | undefined
   readonly #own: readonly OwnPattern[]
-  readonly #signs: Signs = { escapes: false, percents: false }
   readonly #inside: Inside = { depth: DEPTH, holdsSecret: (text) => this.#holdsSecret(text) }
 
   constructor(options: RedactOptions = {}) {
@@ -83,17 +61,7 @@ export class Redactor {
     this.#keys = new SecretKeys(options.keys ?? [], builtin)
     const detectors = builtin ? [...PLACE_DETECTORS, ...RULE_DETECTORS] : []
     if (this.#keys.any) detectors.push(pairDetector(this.#keys), flagDetector(this.#keys))
-    if (detectors.length > 0) {
-      detectors.push(
-        signDetector([...hexPairs, ...plusPairs], () => {
-          this.#signs.percents = true
-        }),
-        signDetector(escapePairs, () => {
-          this.#signs.escapes = true
-        }),
-      )
-      this.#scanner = new SecretScanner(detectors, this.#inside)
-    }
+    if (detectors.length > 0) this.#scanner = new SecretScanner(detectors, this.#inside)
     this.#own = (options.patterns ?? []).map(ownPattern)
   }
 
@@ -130,14 +98,12 @@ export class Redactor {
 
   /** What is to be masked, within what is encoded too. */
   #edits(text: string, scanner: SecretScanner): readonly Edit[] {
-    this.#signs.escapes = false
-    this.#signs.percents = false
     let edits = scanner.edits(text)
-    const { escapes, percents } = this.#signs
-    if (this.#inside.depth === 0) return edits
+    const { signs } = scanner
+    if (this.#inside.depth === 0 || (signs & (ESCAPES | PERCENTS)) === 0) return edits
     // A token that goes on after a `%2F` is whole only when decoded, and one with a `+` only when not.
-    if (percents) edits = union(edits, this.#editsInside(percentDecoded(text), scanner))
-    if (escapes) edits = union(edits, this.#editsInside(unescaped(text), scanner))
+    if ((signs & PERCENTS) !== 0) edits = union(edits, this.#editsInside(percentDecoded(text), scanner))
+    if ((signs & ESCAPES) !== 0) edits = union(edits, this.#editsInside(unescaped(text), scanner))
     return edits
   }
 
@@ -158,14 +124,13 @@ export class Redactor {
 
   #holdsSecret(text: string): boolean {
     if (this.#scanner === undefined || text.length < SHORTEST) return false
-    const { escapes, percents } = this.#signs
+    const { signs } = this.#scanner
     this.#inside.depth--
     try {
       return this.#edits(text, this.#scanner).length > 0
     } finally {
       this.#inside.depth++
-      this.#signs.escapes = escapes
-      this.#signs.percents = percents
+      this.#scanner.signs = signs
     }
   }
 

@@ -14,9 +14,22 @@ interface Candidate {
   detector: Detector
 }
 
-/** What a pair of characters may be: part of an anchor, a turn in a run of base64, or both. */
+/** What a pair of characters may be, several at once: part of an anchor, a turn in a run of base64, … */
 const ANCHOR = 1
 const TURN = 2
+/** … a sign that something in the text is escaped with backslashes, … */
+export const ESCAPES = 4
+/** … or with percent signs, or as forms do. */
+export const PERCENTS = 8
+const ANY = ANCHOR | TURN | ESCAPES | PERCENTS
+
+const pairsOf = (first: string, second: string): string[] =>
+  [...first].flatMap((a) => [...second].map((b) => a + b))
+const SIGNS: readonly (readonly [number, readonly string[]])[] = [
+  [ESCAPES, pairsOf('\\', 'nrtu"\'\\/')],
+  [PERCENTS, pairsOf('%', '0123456789abcdefABCDEF')],
+  [PERCENTS, pairsOf('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ', '+')],
+]
 
 const NONE: readonly Candidate[] = []
 const PAIRS = 128 * 128
@@ -86,16 +99,26 @@ function addScratch(): Buffer {
 }
 const NO_EDITS: readonly Edit[] = []
 
+/** A sign that was seen need not be seen again. */
+const wantedAfter = (signs: number): number => ANY & ~(signs & (ESCAPES | PERCENTS))
+
 /**
  * Where in `bytes` the next marked pair begins, from `from` on; `length` when there is none. Turns before `quiet` are
  * in a run that was looked at.
  */
-function nextMarked(bytes: Buffer, marked: Uint8Array, from: number, length: number, quiet: number): number {
+function nextMarked(
+  bytes: Buffer,
+  marked: Uint8Array,
+  from: number,
+  length: number,
+  quiet: number,
+  wanted: number,
+): number {
   let before = (bytes[from] as number) << 7
   let i = from + 1
   for (const stop = Math.min(quiet, length); i < stop; i++) {
     const code = bytes[i] as number
-    if (((marked[(before | code) & (PAIRS - 1)] as number) & ANCHOR) !== 0) return i - 1
+    if (((marked[(before | code) & (PAIRS - 1)] as number) & wanted & ~TURN) !== 0) return i - 1
     before = code << 7
   }
   // Two at a time: a branch less.
@@ -107,11 +130,14 @@ function nextMarked(bytes: Buffer, marked: Uint8Array, from: number, length: num
       return pair !== 0 ? i - 1 : i
     before = second << 7
   }
-  if (i < length && marked[(before | (bytes[i] as number)) & (PAIRS - 1)] !== 0) return i - 1
+  if (i < length && ((marked[(before | (bytes[i] as number)) & (PAIRS - 1)] as number) & wanted) !== 0)
+    return i - 1
   return length
 }
 
 export class SecretScanner {
+  /** `ESCAPES` and `PERCENTS` that the last text had. */
+  signs = 0
   /** Where the last run ends that was looked at in a short text. */
   #runsTo = 0
   /** How many texts within texts are being read. */
@@ -126,10 +152,21 @@ export class SecretScanner {
   /** Where two shapes fit at the same place, the one that comes first counts. */
   constructor(detectors: readonly Detector[], inside: Inside) {
     this.#runs = new Base64Runs(inside)
-    for (const turn of TURNS) this.#marked[pairCode(turn.charCodeAt(0), turn.charCodeAt(1))] = TURN
+    for (const turn of TURNS) this.#mark(turn, TURN)
+    for (const [sign, pairs] of SIGNS) {
+      for (const pair of pairs) {
+        this.#mark(pair, sign)
+        this.#mark(pair, sign, this.#anchors)
+      }
+    }
     for (const detector of [mask, ...detectors]) {
       for (const anchor of detector.anchors) this.#add(anchor, detector)
     }
+  }
+
+  #mark(pair: string, mark: number, table = this.#marked): void {
+    const code = pairCode(pair.charCodeAt(0), pair.charCodeAt(1))
+    table[code] = (table[code] ?? 0) | mark
   }
 
   #add(anchor: string, detector: Detector): void {
@@ -140,8 +177,8 @@ export class SecretScanner {
     for (const first of cases(pair[0] as string)) {
       for (const second of cases(pair[1] as string)) {
         const code = pairCode(first.charCodeAt(0), second.charCodeAt(0))
-        this.#marked[code] = (this.#marked[code] ?? 0) | ANCHOR
-        this.#anchors[code] = ANCHOR
+        this.#mark(first + second, ANCHOR)
+        this.#mark(first + second, ANCHOR, this.#anchors)
         this.#candidates[code] = [...(this.#candidates[code] ?? NONE), { anchor, offset, detector }]
       }
     }
@@ -149,6 +186,7 @@ export class SecretScanner {
 
   /** What is to be masked in the text, in order; nothing in nearly every text. */
   edits(text: string): readonly Edit[] {
+    this.signs = 0
     return text.length < SHORT && !this.#holds(text) ? NO_EDITS : this.#collect(text)
   }
 
@@ -179,8 +217,9 @@ export class SecretScanner {
   /** Whether the pair of characters at `at` of a short text leads to a secret or a mask. */
   #isHeld(text: string, mark: number, pair: number, at: number): boolean {
     if (mark === 0) return false
-    if (mark !== TURN && this.#find(text, pair, at, 0) !== undefined) return true
-    if (mark === ANCHOR || at < this.#runsTo || !isLongRun(text, at + 1)) return false
+    this.signs |= mark
+    if ((mark & ANCHOR) !== 0 && this.#find(text, pair, at, 0) !== undefined) return true
+    if ((mark & TURN) === 0 || at < this.#runsTo || !isLongRun(text, at + 1)) return false
     this.#runsTo = this.#runs.look(text, at, 0)
     return this.#runs.found !== undefined
   }
@@ -199,14 +238,15 @@ export class SecretScanner {
         let next = base + length - 1
         let from = 0
         while (from < length) {
-          const i = nextMarked(own, marked, from, length, runsTo - base)
+          const i = nextMarked(own, marked, from, length, runsTo - base, wantedAfter(this.signs))
           if (i >= length) break
           from = i + 1
           const pair = pairCode(own[i] as number, own[i + 1] as number)
           const mark = marked[pair] as number
           const at = base + i
-          let span = mark === TURN ? undefined : this.#find(text, pair, at, floor)
-          if (span === undefined && mark !== ANCHOR && at >= runsTo && isLongRun(text, at)) {
+          this.signs |= mark
+          let span = (mark & ANCHOR) === 0 ? undefined : this.#find(text, pair, at, floor)
+          if (span === undefined && (mark & TURN) !== 0 && at >= runsTo && isLongRun(text, at)) {
             runsTo = this.#runs.look(text, at, floor)
             span = this.#runs.found
           }
