@@ -125,9 +125,9 @@ function nextMarked(
   for (; i + 1 < length; i += 2) {
     const first = bytes[i] as number
     const second = bytes[i + 1] as number
-    const pair = marked[(before | first) & (PAIRS - 1)] as number
-    if ((pair | (marked[((first << 7) | second) & (PAIRS - 1)] as number)) !== 0)
-      return pair !== 0 ? i - 1 : i
+    const pair = (marked[(before | first) & (PAIRS - 1)] as number) & wanted
+    const next = (marked[((first << 7) | second) & (PAIRS - 1)] as number) & wanted
+    if ((pair | next) !== 0) return pair !== 0 ? i - 1 : i
     before = second << 7
   }
   if (i < length && ((marked[(before | (bytes[i] as number)) & (PAIRS - 1)] as number) & wanted) !== 0)
