@@ -277,7 +277,7 @@ export class Agent {
   #store(content: unknown): { stored: ArtifactRef; note: string | undefined } {
     const { scrubber, recorder } = this.#core
     const binary = types.isUint8Array(content) ? firstBytes(content) : undefined
-    const bytes = binary?.bytes ?? scrubber.content(content)
+    const bytes = binary === undefined ? scrubber.content(content) : scrubber.bytes(binary.bytes)
     const stored = recorder?.journal.artifacts.put(bytes) ?? {
       ref: 'not-stored',
       bytes: Buffer.byteLength(bytes),

@@ -94,6 +94,11 @@ export class Scrubber {
     this.#maxFieldBytes = Math.min(this.#maxFieldBytes, maxFieldBytes)
   }
 
+  /** Bytes for an artifact: the secrets in a text masked, anything else as it is. */
+  bytes(bytes: Uint8Array): Uint8Array {
+    return this.#redactor.bytes(bytes)
+  }
+
   #value(value: unknown): unknown {
     return this.#fitPlain(toPlain(value, this.#scrub))
   }

@@ -1,6 +1,7 @@
 /** Which names name a secret: of a field (`apiKey`), or of a pair within a text (`DB_PASSWORD=…`). */
 
-import { DIGIT, runStart } from './secret-chars.js'
+import { DIGIT, isOf, runStart } from './secret-chars.js'
+import { RULES } from './secret-rules.js'
 
 export interface SecretKey {
   /** Names the mask of the value. */
@@ -12,6 +13,8 @@ export interface SecretKey {
   weak: boolean
   /** Its values are made by machines rather than by people. */
   made: boolean
+  /** Only a value that looks like a key of a machine counts: the name stands for much else. */
+  strict: boolean
   /** Whether a whole field of this name is replaced. */
   field: boolean
 }
@@ -20,64 +23,119 @@ const key = (name: string, weak = false, field = true): SecretKey => ({
   name,
   weak,
   field,
+  strict: false,
   made: /key|token|credentials/.test(name) && name !== 'key',
 })
+const strictKey = (name: string, field = true): SecretKey => ({
+  name,
+  weak: true,
+  made: true,
+  strict: true,
+  field,
+})
 
-const PASSWORD = key('password')
-const SECRET = key('secret')
-const API_KEY = key('api-key')
 const TOKEN = key('token')
 const WEAK_TOKEN = key('token', true)
-const WEAK_PASSWORD = key('password', true)
-const WEAK_SECRETS = key('secret', true)
-const CREDENTIALS = key('credentials', true)
-/** Too common as the name of a method or a mode to replace a whole field. */
-const AUTH = key('credentials', true, false)
-export const AUTHORIZATION = key('authorization')
-export const COOKIE = key('cookie', true)
+export const AUTHORIZATION: SecretKey = key('authorization')
+export const COOKIE: SecretKey = key('cookie', true)
 /** A key that the user named. */
 const OWN = key('key')
+const ANY_KEY = strictKey('api-key')
 
-/** Ends of names, lower-case and without separators; the first that fits counts. */
-const ENDINGS: readonly (readonly [RegExp, SecretKey])[] = [
-  [/(?:password|passwd|passwort|pwd)(?:confirm(?:ation)?)?$/, PASSWORD],
-  [/passphrase$|passcode$/, key('passphrase')],
-  [/private(?:ssh|rsa)?key$/, key('private-key')],
-  [
-    /(?:api|app|secret|access|account|shared|encryption|decryption|signing|signature|master|auth|subscription|hmac|jwt|service|servicerole|serviceaccount)key$/,
-    API_KEY,
-  ],
-  [/apikeys$/, API_KEY],
-  [/secret(?:keybase|value)?$/, SECRET],
-  [/^(?:passwords|secrets|secretkeys|privatekeys|accesstokens|refreshtokens|authtokens)$/, WEAK_SECRETS],
-  [/^token$/, WEAK_TOKEN],
-  [/token$/, TOKEN],
-  [
-    /^(?:db|database|user|smtp|mail|email|imap|ftp|sftp|ssh|redis|mysql|pg|postgres|mongo|rabbitmq|admin|root|login|http|proxy|ldap|vpn|wifi|sudo|auth|basic|my)?pass$/,
-    WEAK_PASSWORD,
-  ],
-  [/authorization$/, AUTHORIZATION],
-  [/^(?:set|http|session|auth|request|response)?cookies?$/, COOKIE],
-  [/(?:phpsessid|jsessionid|aspnetsessionid|connectsid|sessioncookie)$/, key('cookie')],
-  [/credentials?$/, CREDENTIALS],
-  [/jwt$|^bearer$/, WEAK_TOKEN],
-  [/^(?:npm|http|basic|proxy)?auth$/, AUTH],
+interface Names {
+  key: SecretKey
+  /** Ends of names, lower-case and without separators, space between. */
+  ends?: string
+  /** Whole names. */
+  whole?: string
+}
+
+const each = (before: string, after: string): string =>
+  before
+    .split(' ')
+    .map((word) => `${word}${after}`)
+    .join(' ')
+
+/** The first that fits counts. */
+const NAMES: readonly Names[] = [
+  {
+    key: key('password'),
+    ends: `password passwd passwort pwd ${each('password passwd', 'confirm')} ${each('password passwd', 'confirmation')}`,
+  },
+  { key: key('passphrase'), ends: 'passphrase passcode' },
+  { key: key('private-key'), ends: 'privatekey privatesshkey privatersakey' },
+  ...RULES.flatMap((rule) =>
+    rule.shapes.flatMap((shape) =>
+      'names' in shape ? [{ key: strictKey(rule.id, shape.loose !== true), ends: shape.names }] : [],
+    ),
+  ),
+  {
+    key: key('api-key'),
+    ends: `apikeys ${each(
+      'api app secret access account shared encryption decryption signing signature master auth subscription hmac jwt ' +
+        'service servicerole serviceaccount',
+      'key',
+    )}`,
+  },
+  { key: key('secret'), ends: 'secret secretkeybase secretvalue' },
+  {
+    key: key('secret', true),
+    whole: 'passwords secrets secretkeys privatekeys accesstokens refreshtokens authtokens',
+  },
+  { key: WEAK_TOKEN, whole: 'token' },
+  { key: TOKEN, ends: 'token' },
+  {
+    key: key('password', true),
+    whole: `pass ${each(
+      'db database user smtp mail email imap ftp sftp ssh redis mysql pg postgres mongo rabbitmq admin root login http ' +
+        'proxy ldap vpn wifi sudo auth basic my',
+      'pass',
+    )}`,
+  },
+  { key: AUTHORIZATION, ends: 'authorization' },
+  { key: COOKIE, whole: 'cookie cookies '.concat(each('set http session auth request response', 'cookie')) },
+  { key: COOKIE, whole: each('set http session auth request response', 'cookies') },
+  { key: key('cookie'), ends: 'phpsessid jsessionid aspnetsessionid connectsid sessioncookie' },
+  { key: key('credentials', true), ends: 'credential credentials' },
+  { key: WEAK_TOKEN, ends: 'jwt', whole: 'bearer' },
+  // Too common as the name of a method or a mode to replace a whole field.
+  { key: key('credentials', true, false), whole: 'auth npmauth httpauth basicauth proxyauth' },
 ]
+
+const words = (text: string | undefined): string[] => text?.trim().split(/\s+/) ?? []
+const ENDS = NAMES.map((names) => ({
+  key: names.key,
+  pattern: new RegExp(
+    [
+      names.ends && `(?:${words(names.ends).join('|')})$`,
+      names.whole && `^(?:${words(names.whole).join('|')})$`,
+    ]
+      .filter(Boolean)
+      .join('|'),
+  ),
+}))
 
 /** First words that make a name a question or a measure: `hasPassword`, `maxToken`. */
 const QUESTIONS = new Set(
-  'is has had needs need requires require show hide forgot allow with without min max num count total per'.split(
-    ' ',
+  words(
+    'is has had needs need requires require show hide forgot allow with without min max num count total per',
   ),
 )
 
 /** Words before `token` that make it a place in a list, or a piece of text, rather than a credential. */
 const HARMLESS_TOKENS = new Set(
-  (
+  words(
     'next page prev previous continuation cancellation cancel sync resume per first last current stop start end begin ' +
-    'eos bos pad unk mask cls sep special unexpected invalid bad peek syntax design color colour theme css output ' +
-    'input prompt completion nextpage'
-  ).split(' '),
+      'eos bos pad unk mask cls sep special unexpected invalid bad peek syntax design color colour theme css output ' +
+      'input prompt completion nextpage',
+  ),
+)
+/** Words before `key` that make it the name of a thing. */
+const HARMLESS_KEYS = new Set(
+  words(
+    'primary foreign public cache partition sort hash row idempotency surrogate index lookup group object translation ' +
+      'i18n message event storage map dict json query natural composite unique range s3 bucket shard license host',
+  ),
 )
 
 const normalise = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
@@ -93,25 +151,30 @@ function wordsOf(name: string): string[] {
 
 function builtinKey(name: string): SecretKey | undefined {
   const plain = normalise(name).replace(/\d{1,8}$/, '')
-  const found = ENDINGS.find(([ending]) => ending.test(plain))?.[1]
-  if (found === undefined) return undefined
-  const words = wordsOf(name)
-  if (words.length > 1 && QUESTIONS.has(words[0] as string)) return undefined
+  const found = ENDS.find(({ pattern }) => pattern.test(plain))?.key
+  const parts = wordsOf(name)
+  if (found === undefined) return anyKey(name, parts)
+  if (parts.length > 1 && QUESTIONS.has(parts[0] as string)) return undefined
   if (found === TOKEN) {
-    const last = words.at(-1) as string
-    const before = last === 'token' ? words.at(-2) : last.replace(/token\d*$/, '')
+    const last = parts.at(-1) as string
+    const before = last === 'token' ? parts.at(-2) : last.replace(/token\d*$/, '')
     if (before !== undefined && HARMLESS_TOKENS.has(before)) return undefined
   }
   return found
 }
 
-/**
- * The last three letters of every name that ENDINGS can match, so that most names are told apart at a glance.
- */
-const TAILS =
-  'als ase ass ens ets eys ial ies ion irm jwt ken key kie lue nid ode ord ort pwd rds rer ret sid swd uth'.split(
-    ' ',
-  )
+/** `STRIPE_KEY`, and a header of one's own: `X-Hive-Key`. */
+function anyKey(name: string, parts: readonly string[]): SecretKey | undefined {
+  if (parts.length < 2 || parts.at(-1) !== 'key' || HARMLESS_KEYS.has(parts.at(-2) as string))
+    return undefined
+  return /^x[-_]/i.test(name) || /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_KEY$/.test(name) ? ANY_KEY : undefined
+}
+
+/** The last three letters of every built-in name, so that most names are told apart at a glance. */
+const TAILS = new Set([
+  'key',
+  ...NAMES.flatMap(({ ends, whole }) => [...words(ends), ...words(whole)].map((name) => name.slice(-3))),
+])
 
 /** Longest name that is looked at. */
 export const NAME_LIMIT = 64
@@ -139,10 +202,18 @@ export class SecretKeys {
     return this.#builtin || this.#own.size > 0
   }
 
+  /** The last letters of all names, in both cases. */
+  get lastLetters(): string {
+    const last = [...this.#own, ...(this.#builtin ? TAILS : [])].map((name) => name.at(-1) as string)
+    const letters = [...new Set(last)].filter((char) => /[a-z]/.test(char)).join('')
+    return letters + letters.toUpperCase()
+  }
+
   /** A cheap first look: whether a secret name may end before `to` in `text`. */
   mayEnd(text: string, to: number): boolean {
     if (this.#odd) return true
-    const code = tailCode(text, runStart(text, to, DIGIT, Math.max(0, to - 8)))
+    const digit = isOf(text.charCodeAt(to - 1), DIGIT)
+    const code = tailCode(text, digit ? runStart(text, to, DIGIT, Math.max(0, to - 8)) : to)
     // A separator within the last three letters of one's own name: `s-s-n`.
     return code === -1 ? this.#own.size > 0 : this.#tails[code] === 1
   }

@@ -14,6 +14,7 @@ import {
   maskOf,
   runEnd,
   runStart,
+  type Span,
   sticky,
   UNDERSCORE,
   URL_SAFE,
@@ -81,21 +82,23 @@ const jwt: Detector = {
   },
 }
 
-const URL_USER = /[^\s/?#@:"'`<>\\]{0,256}:/y
-const URL_PASSWORD = /[^\s/"'`<>\\]*/y
+const URL_USER = /[^\s/?#@:"'`<>\\]{0,256}[:@]/y
+/** Up to the end of the URL: a password can have any of `/`, `?` and `#` in it, though it should not. */
+const URL_REST = /[^\s"'`<>\\]{0,2048}/y
+const SHORTEST_USER_TOKEN = 16
 
+/** `postgres://user:password@host`, `https://token@host` */
 const urlPassword: Detector = {
   anchors: ['://'],
-  find(text, at) {
-    const start = sticky(URL_USER, text, at + 3)
+  find(text, at, floor) {
+    const user = at + 3
+    const start = sticky(URL_USER, text, user)
     if (start === -1) return undefined
+    if (text[start - 1] === '@') return urlToken(text, user, start - 1)
     const known = maskEnd(text, start)
     if (known !== -1 && text[known] === '@') return { start, end: known, mask: text.slice(start, known) }
-    const rest = text.slice(start, sticky(URL_PASSWORD, text, start))
-    const query = rest.search(/[?#]/)
-    // Before `?` or `#`, up to the last `@`; past them only if what stands before is no port.
-    let length = (query === -1 ? rest : rest.slice(0, query)).lastIndexOf('@')
-    if (length === -1 && !/^\d*(?:[?#]|$)/.test(rest)) length = rest.lastIndexOf('@')
+    const rest = text.slice(start, sticky(URL_REST, text, start))
+    const length = passwordLength(rest, isWeb(text, at, floor))
     if (length < 1) return undefined
     const place: Place = { quoted: true, after: ':', spaced: false, made: false, declared: false }
     const end = start + length
@@ -105,102 +108,26 @@ const urlPassword: Detector = {
   },
 }
 
-interface Pattern {
-  name: string
-  anchors: readonly string[]
-  /** How many characters before the anchor the pattern begins. */
-  back?: number
-  /** Sticky, and bounded in all its repetitions. Its group `keep` stays as it is. */
-  pattern: RegExp
+const isWeb = (text: string, at: number, floor: number): boolean =>
+  /(?:^|[^a-z])(?:https?|wss?)$/i.test(text.slice(Math.max(floor, at - 8), at))
+
+/** How long the password is with which what follows `user:` begins; -1 when it is a port, or nothing. */
+function passwordLength(rest: string, web: boolean): number {
+  const stop = rest.search(/[/?#]/)
+  const plain = (stop === -1 ? rest : rest.slice(0, stop)).lastIndexOf('@')
+  if (plain !== -1 || stop === -1) return plain
+  // Past a `/`, `?` or `#` only if what stands before is no port, and what follows the `@` is a host.
+  if (/^\d*[/?#]/.test(rest)) return -1
+  const host = web ? /@(?=[\w-]+(?:\.[\w-]+)+(?:[:/?#]|$))/g : /@(?=[\w.[\]-]+(?:[:/?#,]|$))/g
+  let last = -1
+  for (const match of rest.matchAll(host)) last = match.index
+  return last
 }
 
-const PATTERNS: readonly Pattern[] = [
-  {
-    name: 'slack-webhook',
-    anchors: ['hooks.slack.com/'],
-    pattern: /(?<keep>hooks\.slack\.com\/(?:services|workflows|triggers)\/)[\w/-]{8,200}/y,
-  },
-  {
-    name: 'discord-webhook',
-    anchors: ['/webhooks/'],
-    pattern: /(?<keep>\/webhooks\/\d{6,24}\/)[\w-]{20,200}/y,
-  },
-  {
-    name: 'teams-webhook',
-    anchors: ['webhook.office.com/'],
-    pattern: /(?<keep>webhook\.office\.com\/webhookb2\/)[\w@/-]{20,300}/y,
-  },
-  {
-    name: 'zapier-webhook',
-    anchors: ['hooks.zapier.com/'],
-    pattern: /(?<keep>hooks\.zapier\.com\/hooks\/catch\/)[\w/]{6,100}/y,
-  },
-  // A signature in a URL lets whoever has it in: shared access (Azure), presigned (AWS, Google).
-  { name: 'url-signature', anchors: ['sig='], pattern: /(?<=[?&;]|u0026)(?<keep>sig=)[\w%+/=-]{40,70}/y },
-  { name: 'url-signature', anchors: ['-Signature='], pattern: /(?<keep>-Signature=)[A-Fa-f0-9]{40,1024}/y },
-  {
-    name: 'azure-client-secret',
-    anchors: ['Q~'],
-    back: 4,
-    pattern: /(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])/y,
-  },
-  { name: 'mailchimp-key', anchors: ['-us'], back: 32, pattern: /(?<!\w)[0-9a-f]{32}-us\d{1,2}(?!\w)/y },
-  {
-    name: 'terraform-token',
-    anchors: ['.atlasv1.'],
-    back: 14,
-    pattern: /(?<!\w)\w{14}\.atlasv1\.[\w-]{40,100}/y,
-  },
-  { name: 'mapbox-token', anchors: ['sk.eyJ'], pattern: /(?<!\w)sk\.eyJ[\w-]{16,512}\.[\w-]{16,128}/y },
-  {
-    name: 'putty-private-key',
-    anchors: ['Private-Lines:'],
-    pattern: /(?<keep>Private-Lines: ?\d{1,4}(?:\s|\\[nr])+)(?:[A-Za-z0-9+/=]{4,128}(?:\s|\\[nr])*){1,200}/y,
-  },
-  // What people tell each other; `is base64` and `is sha256` are no passwords.
-  {
-    name: 'password',
-    anchors: ['password is', 'password was', 'passphrase is', 'passcode is', 'Password is', 'Passphrase is'],
-    pattern:
-      /(?<keep>[Pp]ass\w{4,6} (?:is|was)(?: now)?:? {0,2}["'`]?)(?!(?:base|sha|utf|md|argon|pbkdf|rot)-?\d)(?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])[^\s"'`<>[\]\\]{5,128}[^\s"'`<>[\]\\.,;:)]/y,
-  },
-  {
-    name: 'password',
-    anchors: ['WITH PASSWORD ', 'with password ', 'IDENTIFIED BY '],
-    pattern: /(?<keep>[A-Za-z]{4,10} [A-Za-z]{2,8} ')(?!\[redacted)[^'\n]{1,200}(?=')/y,
-  },
-  {
-    name: 'password',
-    anchors: ['login '],
-    pattern: /(?<keep>\blogin \S{1,64}\s{1,8}password )(?!\[redacted)[^\s"'`<>$\\]{1,128}/y,
-  },
-  {
-    name: 'password',
-    anchors: ['sshpass -p'],
-    pattern: /(?<keep>\bsshpass -p ?["']?)(?!\[redacted)[^\s"'`<>$\\]{1,128}/y,
-  },
-  {
-    name: 'password',
-    anchors: [' -u ', ' --user ', ' -U '],
-    pattern:
-      /(?<keep> (?:-u|-U|--user) ["']?[\w.@+-]{1,64}:)(?!["'\s/]|\d{1,6}\b)(?=[^\s"']*[^a-z\s"'])[^\s"'<>${}[\]\\]{3,128}/y,
-  },
-]
-
-function patternDetector({ name, anchors, back = 0, pattern }: Pattern): Detector {
-  const mask = maskOf(name)
-  return {
-    anchors,
-    find(text, at, floor) {
-      if (at - back < floor) return undefined
-      pattern.lastIndex = at - back
-      const match = pattern.exec(text)
-      if (match === null) return undefined
-      const start = match.index + (match.groups?.keep?.length ?? 0)
-      // The bound of the last repetition is there for the regular expression, not for the secret.
-      return { start, end: runEnd(text, pattern.lastIndex, URL_SAFE), mask }
-    },
-  }
+function urlToken(text: string, start: number, end: number): Span | undefined {
+  if (maskEnd(text, start) === end) return masked(text, start, end, '')
+  if (end - start < SHORTEST_USER_TOKEN || !looksLikeToken(text, start, end)) return undefined
+  return isOf(text.charCodeAt(end + 1), ALNUM) ? { start, end, mask: maskOf('url-token') } : undefined
 }
 
 const LETTERS_AND_DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
@@ -228,7 +155,8 @@ const discord: Detector = {
   // The first part is the base64 of a number.
   anchors: [...'MNO'].flatMap((first) => [...LETTERS_AND_DIGITS].map((second) => first + second)),
   find(text, at, floor) {
-    if (!wordBegins(text, at, floor)) return undefined
+    // Nearly all others are words.
+    if (!isOf(text.charCodeAt(at + 21), URL_SAFE) || !wordBegins(text, at, floor)) return undefined
     const dot = runEnd(text, at, URL_SAFE, at + 31)
     if (text[dot] !== '.' || dot - at < 22) return undefined
     const end = sticky(DISCORD, text, at)
@@ -249,5 +177,4 @@ export const PLACE_DETECTORS: readonly Detector[] = [
   basic,
   telegram,
   discord,
-  ...PATTERNS.map(patternDetector),
 ]

@@ -27,6 +27,7 @@ export function readValue(text: string, at: number): Value | undefined {
   while (text[open] === '\\' && open - at < ESCAPE_LIMIT) open++
   const quote = text[open]
   if (quote !== undefined && QUOTES.includes(quote)) {
+    if (open === at && text[at + 1] === quote && text[at + 2] === quote) return tripled(text, at, quote)
     return {
       start: open + 1,
       end: closing(text, open + 1, quote, open - at),
@@ -38,15 +39,33 @@ export function readValue(text: string, at: number): Value | undefined {
   return end > at ? { start: at, end, quote: '' } : undefined
 }
 
+/** A value in three quotes, of many lines maybe: up to the next three, or up to the end of its line. */
+function tripled(text: string, at: number, quote: string): Value {
+  const start = text[at + 3] === '\n' ? at + 4 : at + 3
+  const closed = text.indexOf(quote.repeat(3), start)
+  const end = closed === -1 ? lineEnd(text, start) : closed
+  return { start, end, quote: quote.repeat(3) }
+}
+
+/** Where the line that holds `at` ends. */
+export function lineEnd(text: string, at: number): number {
+  let i = at
+  while (i < text.length && !isLineEnd(text.charCodeAt(i))) i++
+  return i
+}
+
+/** A newline, or what stands between two texts in a decoded one. */
+export const isLineEnd = (code: number): boolean => code === 10 || code === 13 || code === 0x2028
+
 /**
  * The end of a value in quotes that are escaped by `depth` backslashes, as in JSON within JSON. A quote
  * inside the value has more of them; one with fewer ends the text around it. A quote that is never closed
  * ends with its line.
  */
-function closing(text: string, from: number, quote: string, depth: number): number {
+export function closing(text: string, from: number, quote: string, depth: number): number {
   for (let i = from; i < text.length; i++) {
     const char = text[i]
-    if (char === '\n') return i
+    if (char === '\n' || char === '\u2028') return i
     if (char !== quote) continue
     const before = backslashes(text, i, from)
     if (before < depth || before % (2 * (depth + 1)) === depth) return i - Math.min(before, depth)
@@ -59,7 +78,7 @@ const OPENERS = '([{'
 const NEXT_PAIR = /[\w.-]{1,40}\s?[=:]/y
 const ESCAPE = /\\(?:[nrtbf"'`\\/]|u00)/y
 
-const isSpace = (code: number): boolean => code <= 32 || code === 0xa0
+const isSpace = (code: number): boolean => code <= 32 || code === 0xa0 || code === 0x2028
 
 function endsWord(text: string, at: number): boolean {
   const char = text[at]
@@ -211,6 +230,12 @@ export function isCredential(value: string, place: Place, weak: boolean): boolea
   return weak ? looksSecret(value, place) : true
 }
 
+/** Words of prose, by which a sentence is told from credentials of several words. */
+export const isProse = (word: string): boolean => {
+  const plain = word.toLowerCase().replace(/[.,:!?)\]}]+$/, '')
+  return plain === '' || PROSE.has(plain) || STATUS.has(plain)
+}
+
 function isIdentifier(value: string): boolean {
   if (/^[A-Za-z]{1,11}$|^\d{1,5}$/.test(value)) return true
   return (
@@ -251,6 +276,29 @@ export function looksLikeToken(text: string, from: number, to: number): boolean 
   if ((seen & DIGIT) !== 0) return (seen & (LOWER | UPPER)) !== 0
   const letters = runEnd(text, from, LOWER | UPPER, end) === end
   return letters && (length >= 20 || (length >= 10 && (seen & UPPER) !== 0 && (seen & LOWER) !== 0))
+}
+
+/**
+ * Whether a value after a name that stands for much else is a machine's: a stretch of letters and digits that no word
+ * has, or a UUID.
+ */
+export function isMadeByMachine(value: string): boolean {
+  if (value.length < 12) return false
+  const seen = value.slice(0, 256)
+  return (
+    /[A-Za-z]/.test(seen) && /\d/.test(seen) && /[A-Za-z0-9+/]{10}|^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-/.test(seen)
+  )
+}
+
+/** What has letters and digits and is no secret. */
+const TECHNICAL =
+  /^(?:oauth|sha|md|utf|base|http|ipv|ed|rs|es|hs|x|v|p|h|s|aes|ecdsa|iso|rfc|web|log|ec|m|t|id|int|uint|float|i|u|f)[-_]?\d[\w.-]*$/i
+
+/** Whether a value in a place where words stand too, a cell or a list, looks like a secret. */
+export function standsOut(value: string): boolean {
+  if (value.length < 6 || value.length > 512 || /\s/.test(value) || TECHNICAL.test(value)) return false
+  if (!/[A-Za-z]/.test(value)) return false
+  return /\d/.test(value) || /[a-z][^\w\s.:/,-]|[^\w\s.:/,-][A-Za-z]/.test(value)
 }
 
 /** The path of a file that holds the secret, not the secret. */
