@@ -275,12 +275,20 @@ test('what a hive redacted itself is not looked through again, and all else once
   agent.message({ to: 'b', act: 'inform', subject: 'hello' })
   agent.run(() => trace.getActiveSpan()?.addEvent('hive.note', { text: 'plain' }))
   agent.end()
+  const other = hive.spawn({ agentId: 'b' })
+  other.message({ to: 'a', act: 'inform', subject: 'hello' })
+  other.run(() => trace.getActiveSpan()?.addEvent('lib.event', { text: 'looked at' }))
+  other.end()
   const redactor = new SpanRedactor(new Listening())
-  const [span] = seen as [ReadableSpan]
+  const [span, mixed] = seen as [ReadableSpan, ReadableSpan]
   await span.resource.waitForAsyncAttributes?.()
   redactor.redact(span)
   assert.equal(span.events.length, 2)
   assert.ok(looked.includes('a') && !looked.includes('hello') && !looked.includes('plain'), looked.join())
+
+  redactor.redact(mixed)
+  assert.equal(mixed.events.length, 2)
+  assert.ok(looked.includes('looked at') && !looked.includes('hello'), looked.join())
 
   looked.length = 0
   const tracer = hive.tracerProvider.getTracer('lib')
@@ -288,7 +296,7 @@ test('what a hive redacted itself is not looked through again, and all else once
     each.setAttribute('note', 'one')
     each.addEvent('lib.event', { note: 'two' })
   })
-  redactor.redact(seen[1] as ReadableSpan)
+  redactor.redact(seen[2] as ReadableSpan)
   for (const text of ['one', 'two']) {
     assert.equal(looked.filter((each) => each === text).length, 1, 'each is looked through once')
   }

@@ -14,7 +14,7 @@ import {
   type SpanStatus,
   trace,
 } from '@opentelemetry/api'
-import { markOwnEvents, type SpanEvent, tell } from '../otel/owned.js'
+import { markOwnEvents, type SpanEvent, tell, unmarkOwnEvents } from '../otel/owned.js'
 import { interceptEvents, type PlainEvent } from '../otel/plain-events.js'
 import { ATTR, endTime } from '../otel/span-mapping.js'
 import type { HiveCore, SpanPart } from './core.js'
@@ -132,6 +132,7 @@ export class AgentSpan {
       span,
       addEvent,
       recording: span.isRecording(),
+      onUnsayable: () => unmarkOwnEvents(span),
       tail: this.#core.tailOf(span.spanContext()),
       startTs: now,
       startedAt: performance.now(),

@@ -16,7 +16,15 @@ import { markOwned } from '../otel/owned.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import type { HiveIdGenerator } from '../otel/provider.js'
 import type { Life, Recorder } from '../otel/recorder.js'
-import { endTime, prefix, toAttributes, toFields, toHrTime, withAgent } from '../otel/span-mapping.js'
+import {
+  endTime,
+  MAX_SECONDS,
+  prefix,
+  toAttributes,
+  toFields,
+  toHrTime,
+  withAgent,
+} from '../otel/span-mapping.js'
 import { KIND_RULE, type Scrubber } from '../redact/scrub.js'
 
 export interface CoreOptions {
@@ -40,6 +48,8 @@ export interface SpanPart {
   /** The span's own, which no one listens to. */
   readonly addEvent: Span['addEvent']
   readonly recording: boolean
+  /** Has the span's events looked through before they are sent: one holds what cannot be sent as it is. */
+  onUnsayable(): void
   readonly tail: Tail
   /** Epoch milliseconds. */
   readonly startTs: number
@@ -221,7 +231,10 @@ export class HiveCore {
   #process({ part, ts, kind, fields, checkpoint }: Held): number {
     const scrubbed = this.scrubber.known(fields)
     const seq = this.#write(ts, kind, scrubbed, checkpoint, part.tail)
-    if (part.recording) part.addEvent(prefix(kind), toAttributes(kind, scrubbed), toHrTime(ts))
+    if (part.recording) {
+      part.addEvent(prefix(kind), toAttributes(kind, scrubbed, part.onUnsayable), toHrTime(ts))
+      if (!(ts >= 0 && ts < MAX_SECONDS * 1_000)) part.onUnsayable()
+    }
     return seq
   }
 

@@ -29,17 +29,28 @@ export function tell(span: object, event: SpanEvent): void {
 /** The event that a hive told of this span. */
 export const toldOf = (span: object): SpanEvent | undefined => told.get(span)
 
-const ownEvents = new WeakSet<object>()
+/**
+ * What the events of a span are that bear the name of a hive's: `own` and `mixed` when they come from a hive, which
+ * redacted them, and can be sent as they are; `own` when there are no others.
+ */
+export type EventsOf = 'own' | 'mixed'
 
-/** All that is added to this span under the name of a hive's event comes from a hive, which redacted it. */
+const eventsOf = new WeakMap<object, EventsOf>()
+
+/** A hive's span begins. */
 export function markOwnEvents(span: object): void {
-  ownEvents.add(span)
+  eventsOf.set(span, 'own')
 }
 
-/** Something is added to the span as it is. */
+/** Somebody adds an event of another name. */
+export function markMixedEvents(span: object): void {
+  if (eventsOf.get(span) === 'own') eventsOf.set(span, 'mixed')
+}
+
+/** There is an event with a hive's name that is as it was given, or cannot be sent as it is. */
 export function unmarkOwnEvents(span: object): void {
-  ownEvents.delete(span)
+  eventsOf.delete(span)
 }
 
-/** Whether no one but a hive added events under the name of a hive's to this span. */
-export const holdsOwnEventsOnly = (span: object): boolean => ownEvents.has(span)
+/** `undefined` for a span whose events are all to be looked through. */
+export const toldOfEvents = (span: object): EventsOf | undefined => eventsOf.get(span)

@@ -3,7 +3,7 @@ import { type Attributes, diag, type Span } from '@opentelemetry/api'
 import { isTimeInput } from '@opentelemetry/core'
 import { unreadable } from '../format/fields.js'
 import { brief } from '../format/quote.js'
-import { unmarkOwnEvents } from './owned.js'
+import { markMixedEvents, unmarkOwnEvents } from './owned.js'
 import { EVENT_PREFIX, kindOfEvent, toMillis } from './span-mapping.js'
 
 export interface PlainEvent {
@@ -30,7 +30,10 @@ export function interceptEvents(span: Span, take: (event: PlainEvent) => boolean
   const addEvent = span.addEvent.bind(span)
   const listening: AddEvent = (name, attributesOrTime, time) => {
     const kind = kindOfEvent(name)
-    if (kind === undefined) return addEvent(name, attributesOrTime, time)
+    if (kind === undefined) {
+      markMixedEvents(span)
+      return addEvent(name, attributesOrTime, time)
+    }
     if (isTaken(take, kind, attributesOrTime, time)) return span
     unmarkOwnEvents(span)
     return addEvent(name, attributesOrTime, time)

@@ -12,19 +12,14 @@ import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base'
 import { brief, toPlain } from '../format/quote.js'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
 import { isSecretArgument, isSecretField, scrubWith } from '../redact/scrub.js'
-import { holdsOwnEventsOnly } from './owned.js'
-import { kindOfEvent } from './span-mapping.js'
+import { toldOfEvents } from './owned.js'
+import { EVENT_PREFIX, isSayable, MAX_SECONDS } from './span-mapping.js'
 
 /** Stands for a text that could not be looked through: a pattern of the user's own threw. */
 const UNCHECKED = '[redacted:unchecked]'
 /** Names of attributes are few and come again and again. */
 const MAX_NAMES = 4096
 const MAX_NAME_LENGTH = 256
-/** The greatest time that OTLP can say: 64 bits of nanoseconds. */
-const MAX_SECONDS = 2 ** 64 / 1e9
-/** The greatest whole number that OTLP can say. */
-const MAX_INTEGER = 2 ** 63
-
 /** Of the OpenTelemetry API; plain JavaScript can pass others. */
 const KINDS: readonly number[] = [0, 1, 2, 3, 4]
 const STATUS_CODES: readonly number[] = [0, 1, 2]
@@ -69,8 +64,7 @@ export class SpanRedactor {
     const attributes = this.#attributes(span.attributes)
     const startTime = timeOr(span.startTime, [0, 0])
     const endTime = timeOr(span.endTime, startTime)
-    const areOwn = holdsOwnEventsOnly(span)
-    const events = mapped(span.events, (event) => this.#event(event, areOwn, startTime))
+    const events = this.#events(span, startTime)
     const sound = span.links.every(isSound) ? span.links : span.links.filter(isSound)
     const links = mapped(sound, (link) => this.#link(link))
     const resource = this.#resource(span.resource)
@@ -118,12 +112,18 @@ export class SpanRedactor {
     return { code, ...(clean !== undefined && { message: clean }) }
   }
 
-  /** @param isOwn whether a hive made the event if it bears the name of one: it is redacted then */
-  #event(event: TimedEvent, isOwn: boolean, spanStart: HrTime): TimedEvent {
+  #events(span: ReadableSpan, spanStart: HrTime): TimedEvent[] {
+    const { events } = span
+    const told = toldOfEvents(span)
+    // Nearly all spans of a hive hold nothing else, and it looked through them when it made them.
+    if (told === 'own') return events
+    return mapped(events, (event) => {
+      return told === 'mixed' && isHiveEvent(event) ? event : this.#event(event, spanStart)
+    })
+  }
+
+  #event(event: TimedEvent, spanStart: HrTime): TimedEvent {
     const time = timeOr(event.time, spanStart)
-    if (isOwn && kindOfEvent(event.name) !== undefined && !holdsUnsayable(event.attributes)) {
-      return time === event.time ? event : { ...event, time }
-    }
     const name = this.#anyText(event.name)
     const attributes = event.attributes && this.#attributes(event.attributes)
     if (name === event.name && attributes === event.attributes && time === event.time) return event
@@ -290,18 +290,8 @@ function timeOr(time: HrTime, fallback: HrTime): HrTime {
   return seconds >= 0 && seconds < MAX_SECONDS && nanos >= 0 && nanos < MAX_SECONDS ? time : fallback
 }
 
-/** A whole number beyond 64 bits likewise; and NaN and the infinities, which JSON has not. */
-const sayable = (value: number): number | string => (Math.abs(value) < MAX_INTEGER ? value : String(value))
+/** A number that it cannot say likewise. */
+const sayable = (value: number): number | string => (isSayable(value) ? value : String(value))
 
-const isUnsayable = (value: unknown): boolean =>
-  typeof value === 'number'
-    ? !(Math.abs(value) < MAX_INTEGER)
-    : Array.isArray(value) && value.some(isUnsayable)
-
-function holdsUnsayable(attributes: Attributes | undefined): boolean {
-  for (const name in attributes) {
-    const value = attributes[name]
-    if (typeof value !== 'string' && isUnsayable(value)) return true
-  }
-  return false
-}
+const isHiveEvent = ({ name }: TimedEvent): boolean =>
+  typeof name === 'string' && name.startsWith(EVENT_PREFIX)

@@ -75,10 +75,20 @@ export function endTime(start: number, end: number): HrTime {
   return [seconds, nanos + 1_000]
 }
 
-/** The attributes of the span event for an event of `kind`. */
-export function toAttributes(kind: string, fields: Fields): Attributes {
-  return (kind === 'message' ? plainMessage(fields) : undefined) ?? attributesOf(kind, fields)
+/**
+ * The attributes of the span event for an event of `kind`.
+ * @param onUnsayable called when there is a number among them that no OTLP request can say
+ */
+export function toAttributes(kind: string, fields: Fields, onUnsayable?: () => void): Attributes {
+  return (kind === 'message' ? plainMessage(fields) : undefined) ?? attributesOf(kind, fields, onUnsayable)
 }
+
+/** The greatest time that OTLP can say, in seconds: 64 bits of nanoseconds. */
+export const MAX_SECONDS = 2 ** 64 / 1e9
+/** The greatest whole number that it can say. JSON, in which it is sent, has no NaN and no infinities either. */
+const MAX_INTEGER = 2 ** 63
+
+export const isSayable = (value: number): boolean => Math.abs(value) < MAX_INTEGER
 
 /**
  * The attributes of a message that is nothing but its five texts, as nearly all are: an object whose names are
@@ -99,15 +109,19 @@ function plainMessage(fields: Fields): Attributes | undefined {
   return { 'hive.from': from, 'hive.to': to, 'hive.act': act, 'hive.subject': subject, 'hive.id': id }
 }
 
-function attributesOf(kind: string, fields: Fields): Attributes {
+function attributesOf(kind: string, fields: Fields, onUnsayable: (() => void) | undefined): Attributes {
   const attributes: Attributes = {}
   let json: string[] | undefined
   for (const field in fields) {
     const value = fields[field]
     if (value === undefined) continue
     const name = (kind === 'usage' && USAGE_ATTRIBUTES.get(field)) || prefix(field)
-    if (typeof value !== 'object' || isUniform(value)) attributes[name] = value as AttributeValue
-    else {
+    if (typeof value === 'number' && !isSayable(value)) onUnsayable?.()
+    if (typeof value !== 'object') attributes[name] = value as AttributeValue
+    else if (isUniform(value)) {
+      attributes[name] = value as AttributeValue
+      if (typeof value[0] === 'number' && !(value as number[]).every(isSayable)) onUnsayable?.()
+    } else {
       attributes[name] = JSON.stringify(value)
       json ??= []
       json.push(field)
@@ -160,7 +174,7 @@ function jsonFields(attributes: Attributes | undefined): Set<unknown> | undefine
 }
 
 /** Whether a value is an array of one primitive type, which an attribute holds as it is. */
-function isUniform(value: object | null): boolean {
+function isUniform(value: object | null): value is unknown[] {
   if (!Array.isArray(value) || value.length === 0) return false
   const type = typeof value[0]
   const isPrimitive = type === 'string' || type === 'number' || type === 'boolean'
