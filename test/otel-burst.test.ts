@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ExportResult } from '@opentelemetry/core'
-import { BasicTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { createAlwaysRecordSampler } from '@opentelemetry/sdk-trace'
+import { AlwaysOffSampler, BasicTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { BoundedProcessor, type BoundedProcessorOptions } from '../src/otel/bounded-processor.js'
 import { captureDiag, tempHive, tempReceiver, until } from './fixtures/hive-support.js'
 
@@ -116,4 +117,30 @@ test('a batch that the backend refuses leaves the queue all the same', async (t)
     batches.map((spans) => spans.map(({ name }) => name)),
     [['a', 'b'], ['d']],
   )
+})
+
+test('spans that are not sampled take no room in the queue, however many they are', async (t) => {
+  const said = captureDiag(t)
+  const { processor, tracer, batches, answers } = slow({ maxSpans: 2, maxWeight: 20 })
+  const recorded = new BasicTracerProvider({
+    // As the sampler of a hive does: recorded for the file, and not sent.
+    sampler: createAlwaysRecordSampler(new AlwaysOffSampler()),
+    spanProcessors: [processor],
+  }).getTracer('test')
+  for (let i = 0; i < 100; i++) {
+    const span = recorded.startSpan('not sampled')
+    assert.ok(span.isRecording())
+    span.addEvent('e')
+    span.end()
+  }
+  for (const name of ['a', 'b']) tracer.startSpan(name).end()
+  const ended = processor.shutdown()
+  await new Promise(setImmediate)
+  answers[0]?.({ code: 0 })
+  await ended
+  assert.deepEqual(
+    batches.flat().map(({ name }) => name),
+    ['a', 'b'],
+  )
+  assert.deepEqual(said, [])
 })

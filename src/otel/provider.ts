@@ -16,6 +16,7 @@ import {
   getBooleanFromEnv,
   getNumberFromEnv,
   getStringFromEnv,
+  getStringListFromEnv,
   W3CBaggagePropagator,
   W3CTraceContextPropagator,
 } from '@opentelemetry/core'
@@ -95,8 +96,8 @@ function otlpOptions(otlp: ProviderOptions['otlp']): OtlpOptions | undefined {
   if (otlp === false || getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
   if (typeof otlp === 'object') return otlp
   if (otlp === true) return {}
-  const exporters = getStringFromEnv('OTEL_TRACES_EXPORTER')
-  if (exporters !== undefined && !exporters.split(',').includes('otlp')) return undefined
+  const exporters = getStringListFromEnv('OTEL_TRACES_EXPORTER')
+  if (exporters !== undefined && !exporters.includes('otlp')) return undefined
   const endpoint =
     getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
   return endpoint === undefined ? undefined : {}
