@@ -40,6 +40,7 @@ Rooms: journal, otel, hive, recorder. Default: all.
   --jobs N        test processes at a time. Default 1
   --minutes N     ends after about so long, with what it has. Default 30
   --tests PART    only test files whose path contains PART; may be given more than once
+  --longest N     leaves out test files that take longer than N ms, for a first look
   --confirm       a change counts as noticed when the test fails twice
   --no-build      takes .build/ as it is
   --fresh         forgets what earlier runs found
@@ -71,6 +72,7 @@ const { values: options, positionals } = parseArgs({
     jobs: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '30' },
     tests: { type: 'string', multiple: true, default: [] },
+    longest: { type: 'string', default: 'Infinity' },
     least: { type: 'string', default: '90' },
     confirm: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
@@ -85,7 +87,7 @@ if (options.help) {
   process.exit(0)
 }
 const sample = options.sample === undefined ? Infinity : count('sample')
-const [seed, jobs, minutes, least] = ['seed', 'jobs', 'minutes', 'least'].map(count)
+const [seed, jobs, minutes, least, longest] = ['seed', 'jobs', 'minutes', 'least', 'longest'].map(count)
 for (const room of positionals) {
   if (!(room in ROOMS)) refuse(`there is no room ${room}; the rooms are ${Object.keys(ROOMS).join(', ')}`)
 }
@@ -269,7 +271,7 @@ async function measureTests([place]) {
   const file = join(state, 'tests.json')
   const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
   const sources = new Map(compiled('src').map((name) => [name, hashOf(textOf('src', name))]))
-  const fixtures = compiled('test').filter((name) => !name.endsWith('.test.js'))
+  const fixtures = compiled('test').filter((name) => name.startsWith('fixtures/'))
   const shared = hashOf(...fixtures.map((name) => textOf('test', name)))
   const tests = new Map()
   const todo = compiled('test').filter((name) => name.endsWith('.test.js') && !name.startsWith('backends'))
@@ -312,10 +314,9 @@ async function measureTests([place]) {
     known[test] = tests.get(test)
     writeFileSync(file, JSON.stringify(known))
   }
-  for (const [test, { how }] of tests) {
-    if (how === 'passed') continue
-    say(`${test} ${how} without any change, and is left out`)
-    tests.delete(test)
+  for (const [test, { how, ms }] of tests) {
+    if (how !== 'passed') say(`${test} ${how} without any change, and is left out`)
+    if (how !== 'passed' || ms > longest) tests.delete(test)
   }
   return tests
 }
@@ -357,14 +358,14 @@ async function tryAll(rooms, tests, places, results) {
     return before.how === 'survived' && before.tests !== fingerprint(testsOf(mutant, tests).chosen)
   })
   if (queue.length > 0) say(`${queue.length} mutants to try`)
-  /** The test that noticed the last change of a file often notices the next one. */
-  const noticedBy = new Map()
+  const noticed = new Noticed(results)
   let done = 0
   const work = async (place) => {
     for (let mutant = queue.shift(); mutant !== undefined && !isOver(); mutant = queue.shift()) {
-      const result = await tryOne(mutant, testsOf(mutant, tests).chosen, place, noticedBy)
+      const result = await tryOne(mutant, testsOf(mutant, tests).chosen, place, noticed)
       if (result === undefined) return
       results.set(mutant.id, result)
+      noticed.add(result)
       appendFileSync(join(state, 'results.jsonl'), `${JSON.stringify(result)}\n`)
       done++
       const at = `${done}/${done + queue.length}`
@@ -373,6 +374,29 @@ async function tryAll(rooms, tests, places, results) {
     }
   }
   await Promise.all(places.map(work))
+}
+
+/** The test files that noticed changes of a file are likely to notice the next one. */
+class Noticed {
+  #counts = new Map()
+
+  constructor(results) {
+    for (const result of results.values()) this.add(result)
+  }
+
+  add({ file, by }) {
+    if (by !== undefined) this.#counts.set(`${file} ${by}`, this.#count(file, by) + 1)
+  }
+
+  /** Test files, the likeliest by their time first. */
+  ordered(file, chosen) {
+    const worth = ({ test, ms }) => (1 + this.#count(file, test)) / ms
+    return chosen.toSorted((a, b) => worth(b) - worth(a))
+  }
+
+  #count(file, test) {
+    return this.#counts.get(`${file} ${test}`) ?? 0
+  }
 }
 
 /** One of each list, then the next of each: a run that ends early has tried some of each room. */
@@ -384,14 +408,13 @@ function inTurn(lists) {
 const fingerprint = (chosen) => hashOf(...chosen.map(({ test, hash }) => `${test} ${hash}`))
 
 /** @returns what happened to a mutant; `undefined` when the time was up before that was known */
-async function tryOne(mutant, chosen, place, noticedBy) {
+async function tryOne(mutant, chosen, place, noticed) {
   const path = join(place.folder, '.build/src', mutant.file)
   const text = textOf('src', mutant.file)
-  const last = chosen.findIndex(({ test }) => test === noticedBy.get(mutant.file))
-  const order = last > 0 ? [chosen[last], ...chosen.slice(0, last), ...chosen.slice(last + 1)] : chosen
   const start = performance.now()
   const result = (how, by) => ({
     id: mutant.id,
+    file: mutant.file,
     how,
     by,
     ms: Math.round(performance.now() - start),
@@ -400,14 +423,12 @@ async function tryOne(mutant, chosen, place, noticedBy) {
   })
   writeFileSync(path, applied(text, mutant))
   try {
-    for (const { test, ms } of order) {
+    for (const { test, ms } of noticed.ordered(mutant.file, chosen)) {
       if (isOver()) return undefined
       const limit = Math.max(15_000, 4 * ms)
       let how = await runTest(place, test, limit)
       if (how === 'failed' && options.confirm) how = await runTest(place, test, limit)
-      if (how === 'passed') continue
-      noticedBy.set(mutant.file, test)
-      return result(how === 'failed' ? 'killed' : 'timeout', test)
+      if (how !== 'passed') return result(how === 'failed' ? 'killed' : 'timeout', test)
     }
     return result('survived')
   } finally {

@@ -6,7 +6,13 @@ import type { Attributes, TimeInput } from '@opentelemetry/api'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { HiveSpanProcessor, JsonlSpanExporter, startHive } from '../src/index.js'
 import { captureDiag, eventsOf, linesOf, oneEvent, tempFolder, tempHive } from './fixtures/hive-support.js'
-import { REGISTRATIONS, type Registration, tempProvider, withinAgent } from './fixtures/otel-provider.js'
+import {
+  REGISTRATIONS,
+  type Registration,
+  tempProvider,
+  within,
+  withinAgent,
+} from './fixtures/otel-provider.js'
 
 for (const registration of Object.keys(REGISTRATIONS) as Registration[]) {
   test(`registered ${registration}: every event is written, once`, async (t) => {
@@ -147,6 +153,63 @@ test('a plain event without a time, or at a time of performance.now(), happened 
     const { ts } = oneEvent(file, kind)
     assert.ok(ts >= before - 2 && ts <= after + 2, `${kind} at ${ts}, not between ${before} and ${after}`)
   }
+})
+
+test('a kind that no event may have is refused in one line, by the processor and by the exporter alone', async (t) => {
+  const said = captureDiag(t)
+  for (const registration of ['live', 'simple'] as const) {
+    said.length = 0
+    const { file, tracer, provider, others } = tempProvider(t, registration)
+    withinAgent(tracer, 'coder', (span) => {
+      for (const kind of ['log.gap', 'Plan B', '', 'plan']) span.addEvent(`hive.${kind}`, { 'hive.lost': 1 })
+    })
+    const [sent] = others.getFinishedSpans()
+    await provider.shutdown()
+    assert.deepEqual(
+      eventsOf(file).map(({ kind, checkpoint }) => [kind, checkpoint]),
+      [
+        ['spawn', 0],
+        ['plan', 1],
+        ['exit', 2],
+      ],
+      registration,
+    )
+    assert.deepEqual(
+      linesOf(file).filter(({ kind }) => kind === 'log.gap'),
+      [],
+    )
+    assert.equal(sent?.events.length, 4, 'they stay on the span')
+    const ours = said.filter((line) => line.startsWith('hivelog: '))
+    assert.equal(ours.length, 3, said.join('\n'))
+    for (const line of ours) assert.match(line, /^hivelog: an event of kind ".*" is not recorded: /)
+  }
+})
+
+test('what is in an agent is in the agent’s session, whatever else the span says', async (t) => {
+  const { file, tracer, provider } = tempProvider(t, 'live')
+  withinAgent(
+    tracer,
+    'coder',
+    () => {
+      const attributes = { 'gen_ai.operation.name': 'execute_tool', 'session.id': 'other' }
+      within(tracer, 'execute_tool grep', { attributes }, (span) => span.addEvent('hive.plan'))
+    },
+    { 'gen_ai.conversation.id': 'conv-7' },
+  )
+  within(tracer, 'outside', { attributes: { 'session.id': 'sess_other' } }, (span) =>
+    span.addEvent('hive.note'),
+  )
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, session }) => [kind, session]),
+    [
+      ['spawn', 'conv-7'],
+      ['plan', 'conv-7'],
+      ['tool', 'conv-7'],
+      ['exit', 'conv-7'],
+      ['note', 'sess_other'],
+    ],
+  )
 })
 
 test('an event added to a span that has ended is not recorded', async (t) => {
