@@ -59,11 +59,12 @@ const ROOMS = {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const state = join(root, '.mutate')
-/** The compiled files as they were at the beginning: somebody may build again meanwhile. */
-const base = join(state, 'base')
+/** Folders that are removed at the end. */
+const placesMade = []
+const running = new Set()
 const allowedFile = join(root, 'scripts/mutate-allowed.json')
 
-const { values: options, positionals } = parseArgs({
+const ARGS = {
   allowPositionals: true,
   options: {
     only: { type: 'string', default: '' },
@@ -81,7 +82,10 @@ const { values: options, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
-})
+}
+const { values: options, positionals } = readArgs()
+/** The compiled files as they were at the beginning: somebody may build again meanwhile. */
+const base = options.list ? join(root, '.build') : join(state, `base-${process.pid}`)
 if (options.help) {
   process.stdout.write(HELP)
   process.exit(0)
@@ -100,19 +104,43 @@ async function main() {
   if (!options['no-build']) await build()
   if (!existsSync(join(root, '.build/src'))) refuse('there is no .build/; leave --no-build out')
   if (options.fresh) rmSync(state, { recursive: true, force: true })
-  rmSync(base, { recursive: true, force: true })
-  cpSync(join(root, '.build'), base, { recursive: true })
-  const rooms = plan()
+  process.on('exit', cleanUp)
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
   if (options.list) {
-    for (const { mutants } of rooms) for (const mutant of mutants) console.log(nameOf(mutant))
+    for (const { mutants } of plan()) for (const mutant of mutants) console.log(nameOf(mutant))
     return
   }
+  placesMade.push(base)
+  cpSync(join(root, '.build'), base, { recursive: true })
+  const rooms = plan()
   const places = Array.from({ length: jobs }, (_, i) => workPlace(i))
   const tests = await measureTests(places)
   const results = readResults()
   await tryAll(rooms, tests, places, results)
-  for (const { folder } of places) rmSync(folder, { recursive: true, force: true })
   report(rooms, tests, results)
+}
+
+/** Leaves only what was found: no copies, and no test that still runs. */
+function cleanUp() {
+  for (const child of running) killGroup(child)
+  for (const folder of placesMade) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+function killGroup(child) {
+  try {
+    // What it has started too.
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // All of it has ended.
+  }
+}
+
+function readArgs() {
+  try {
+    return parseArgs(ARGS)
+  } catch (error) {
+    return refuse(`${error.message.split('. ')[0]}; see --help`)
+  }
 }
 
 function count(name) {
@@ -214,13 +242,13 @@ const shuffled = (mutants) =>
 
 /** A copy of the compiled files, with the rest of the repository beside it. */
 function workPlace(i) {
-  const folder = join(state, `work-${i}`)
-  rmSync(folder, { recursive: true, force: true })
+  const folder = join(state, `work-${process.pid}-${i}`)
   mkdirSync(folder)
   for (const name of readdirSync(root)) {
     if (name === '.build') cpSync(base, join(folder, name), { recursive: true })
     else if (name !== '.mutate' && name !== '.git') symlinkSync(join(root, name), join(folder, name))
   }
+  placesMade.push(folder)
   // Not in this repository: a test may ask git which one it is in.
   return { folder, temp: join(tmpdir(), `hivelog-mutate-${process.pid}-${i}`) }
 }
@@ -240,14 +268,10 @@ function runTest({ folder, temp }, test, limitMs, env = {}) {
     detached: true,
   })
   let how
+  running.add(child)
   const end = (as) => {
     how ??= as
-    try {
-      // Its group: what it has started too.
-      process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // All of it has ended.
-    }
+    killGroup(child)
   }
   const timer = setTimeout(() => end('timeout'), limitMs)
   let line = ''
@@ -259,6 +283,7 @@ function runTest({ folder, temp }, test, limitMs, env = {}) {
   return new Promise((resolve) => {
     child.on('close', (code) => {
       clearTimeout(timer)
+      running.delete(child)
       end(code === 0 ? 'passed' : 'failed')
       rmSync(temp, { recursive: true, force: true, maxRetries: 5 })
       resolve(how)

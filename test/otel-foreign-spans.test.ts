@@ -333,3 +333,19 @@ test('however long work took, and across whichever second, the line says it to t
     )
   }
 })
+
+test('what names an agent that has ended, and was not spawned again, counts from 0 too', async (t) => {
+  const { file, provider, tracer } = tempProvider(t, 'simple')
+  withinAgent(tracer, 'coder', (span) => span.addEvent('hive.step'))
+  tracer.startSpan('execute_tool late', { attributes: { 'gen_ai.agent.id': 'coder' } }).end()
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, checkpoint }) => [kind, checkpoint]),
+    [
+      ['spawn', 0],
+      ['step', 1],
+      ['exit', 2],
+      ['tool', 0],
+    ],
+  )
+})

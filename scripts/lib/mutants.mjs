@@ -197,7 +197,7 @@ const OPERATORS = {
     if (typeof value === 'boolean') add(start, end, String(!value), 'constant')
     else if (typeof value === 'number') add(start, end, value === 0 ? '1' : '0', 'constant')
     else if (typeof value === 'string') {
-      const isCompared = parent?.type === 'BinaryExpression' || parent?.type === 'SwitchCase'
+      const isCompared = /^[!=]/.test(parent?.operator ?? '') || parent?.type === 'SwitchCase'
       const isDirective = parent?.type === 'ExpressionStatement'
       if (isDirective || !(AGREED.test(value) || isCompared)) return
       add(start, end, "'mutated'", 'constant')
