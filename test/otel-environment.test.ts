@@ -2,9 +2,17 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import type { HiveOptions } from '../src/index.js'
 import { withEnvironment } from './fixtures/git-repo.js'
-import { captureDiag, eventsOf, tempHive, tempReceiver } from './fixtures/hive-support.js'
+import {
+  captureDiag,
+  eventsOf,
+  runNode,
+  tempFolder,
+  tempHive,
+  tempReceiver,
+} from './fixtures/hive-support.js'
 import type { OtlpReceiver } from './fixtures/otlp-receiver.js'
 
 /** Of a hive with one agent: how many lines it wrote, and what the trace backend got. */
@@ -114,3 +122,114 @@ test('what the process has registered itself stays, at the start and at the end'
   assert.deepEqual(propagation.fields(), ['mine'])
   assert.equal(context.active(), ROOT_CONTEXT)
 })
+
+/** What the resource of a hive says. */
+async function resourceOf(t: TestContext, env: NodeJS.ProcessEnv, options: HiveOptions = {}) {
+  withEnvironment(t, env)
+  const receiver = await tempReceiver(t)
+  const { hive } = tempHive(t, { otlp: { url: receiver.url }, ...options })
+  hive.spawn({ agentId: 'coder' })
+  await hive.shutdown()
+  return receiver.one('invoke_agent coder').resource
+}
+
+test('the service is called hive, or what the environment says, or what the option says', async (t) => {
+  const attributes = 'service.name=from-attributes,team=blue,host.name=elsewhere'
+  for (const [env, options, service] of [
+    [{}, {}, 'hive'],
+    [{ OTEL_RESOURCE_ATTRIBUTES: attributes }, {}, 'from-attributes'],
+    [{ OTEL_RESOURCE_ATTRIBUTES: attributes, OTEL_SERVICE_NAME: 'from-name' }, {}, 'from-name'],
+    [{ OTEL_SERVICE_NAME: 'from-name' }, { serviceName: 'option' }, 'option'],
+    [{}, { resourceAttributes: { 'service.name': 'attribute' }, serviceName: 'option' }, 'option'],
+  ] as const) {
+    const all = { OTEL_RESOURCE_ATTRIBUTES: undefined, OTEL_SERVICE_NAME: undefined, ...env }
+    const resource = await resourceOf(t, all, options)
+    assert.equal(resource['service.name'], service)
+    assert.equal(resource['telemetry.sdk.language'], 'nodejs')
+    if (all.OTEL_RESOURCE_ATTRIBUTES === undefined) continue
+    assert.equal(resource.team, 'blue')
+    assert.equal(resource['host.name'], 'elsewhere', 'the environment says it better than what is detected')
+  }
+})
+
+test('secrets on the command line are in no resource, as a value of their own or within one', async (t) => {
+  const { argv } = process
+  const key = `sk-ant-api03-${'aB3dE6gH9jK2mN5p'.repeat(4)}`
+  process.argv = [
+    ...argv,
+    'word',
+    'password',
+    '--password',
+    'hunter2hunter2',
+    `--url=https://x/?k=${key}`,
+    '--token',
+    '-v',
+  ]
+  t.after(() => {
+    process.argv = argv
+  })
+  const resource = await resourceOf(t, {}, { redact: { patterns: [/word/] } })
+  const args = resource['process.command_args'] as string[]
+  assert.ok(!JSON.stringify(resource).includes(key))
+  assert.ok(!JSON.stringify(resource).includes('hunter2'))
+  const [word, pass, option, value, url] = args.slice(-7)
+  assert.doesNotMatch(String(word), /^word$/, 'a pattern of the user’s own')
+  assert.notEqual(pass, '[redacted:key]', 'no option comes before it')
+  assert.equal(option?.startsWith('--pass'), true)
+  assert.equal(value, '[redacted:key]')
+  assert.match(String(url), /^--url=/)
+})
+
+test('a provider that is registered already stays, and one line says how to share it', async (t) => {
+  const said = captureDiag(t)
+  const own = new BasicTracerProvider()
+  trace.setGlobalTracerProvider(own)
+  t.after(() => trace.disable())
+  const { hive, file } = tempHive(t)
+  hive.spawn({ agentId: 'a' })
+  assert.notEqual(hive.tracerProvider, own)
+  assert.deepEqual(said, [
+    'hivelog: a tracer provider is registered already and stays; pass it as `tracerProvider` to share it',
+  ])
+  const span = trace.getTracer('app').startSpan('mine') as unknown as { resource: unknown }
+  await hive.shutdown()
+  assert.ok(span.resource !== undefined, 'it is still the global one')
+  assert.equal(eventsOf(file).length, 2)
+})
+
+test('without a provider before it the hive’s is the global one, until its end', async (t) => {
+  const { hive } = tempHive(t)
+  const coder = hive.spawn({ agentId: 'coder' })
+  const inner = coder.run(() => trace.getTracer('app').startSpan('app'))
+  assert.ok(inner.isRecording())
+  assert.equal(inner.spanContext().traceId, coder.spanContext.traceId)
+  inner.end()
+  await hive.shutdown()
+  assert.equal(trace.getTracer('app').startSpan('after').isRecording(), false)
+  assert.equal(
+    context.with(trace.setSpan(ROOT_CONTEXT, inner), () => trace.getActiveSpan()),
+    undefined,
+  )
+})
+
+for (const [level, expected] of [
+  [undefined, 1],
+  ['NONE', 0],
+  ['none', 0],
+  ['ERROR', 0],
+  ['WARN', 1],
+  ['nonsense', 1],
+] as const) {
+  test(`without a diag logger, OTEL_LOG_LEVEL=${level}: ${expected} warning is on stderr`, async (t) => {
+    const code = `
+      import { startHive } from ${JSON.stringify(new URL('../src/index.js', import.meta.url).href)}
+      const hive = startHive({ file: 'hive.jsonl' })
+      await hive.approve('no such id', true)
+      await hive.shutdown()
+    `
+    const env = level === undefined ? {} : { OTEL_LOG_LEVEL: level }
+    const { stderr } = await runNode(['--input-type=module', '-e', code], env, tempFolder(t))
+    const warnings = stderr.split('\n').filter((line) => line.startsWith('hivelog: approval of'))
+    assert.equal(warnings.length, expected, stderr)
+  })
+}

@@ -185,6 +185,28 @@ test('a kind that no event may have is refused in one line, by the processor and
   }
 })
 
+test('a plain event of a kind that is no agent’s is not counted among the agent’s', async (t) => {
+  for (const registration of ['live', 'simple'] as const) {
+    const { file, tracer, provider } = tempProvider(t, registration)
+    withinAgent(tracer, 'coder', (span) => {
+      span.addEvent('hive.escalate', { 'hive.id': 'e-1', 'hive.to': 'human', 'hive.subject': 's' })
+      span.addEvent('hive.approval', { 'hive.id': 'e-1', 'hive.approve': true })
+      span.addEvent('hive.plan')
+    })
+    await provider.shutdown()
+    assert.deepEqual(
+      eventsOf(file).map(({ kind, checkpoint, from, agentId }) => [kind, checkpoint, from ?? agentId]),
+      [
+        ['spawn', 0, 'coder'],
+        ['escalate', 1, 'coder'],
+        ['approval', undefined, undefined],
+        ['plan', 2, 'coder'],
+        ['exit', 3, 'coder'],
+      ],
+    )
+  }
+})
+
 test('what is in an agent is in the agent’s session, whatever else the span says', async (t) => {
   const { file, tracer, provider } = tempProvider(t, 'live')
   withinAgent(
