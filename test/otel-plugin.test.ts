@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import type { Attributes, TimeInput } from '@opentelemetry/api'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { HiveSpanProcessor, JsonlSpanExporter, startHive } from '../src/index.js'
+import { Recorder } from '../src/otel/recorder.js'
 import { captureDiag, eventsOf, linesOf, oneEvent, tempFolder, tempHive } from './fixtures/hive-support.js'
 import {
   REGISTRATIONS,
@@ -337,4 +338,22 @@ test('spans that come after the shutdown of the exporter are reported as failed'
   const result = await new Promise<{ code: number }>((resolve) => exporter.export(spans, resolve))
   assert.equal(result.code, 1)
   await provider.shutdown()
+})
+
+test('a recorder that is given back once too often does not close the one that came after it', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const first = Recorder.open({ file, fsync: 'no' })
+  await first.release()
+  const second = Recorder.open({ file, fsync: 'no' })
+  assert.notEqual(second, first)
+  await first.release()
+  assert.equal(Recorder.open({ file }), second, 'it is shared still')
+  await second.release()
+  const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
+  second.write(Date.now(), 'note', { a: 1 }, { context, session: 's-1', life: undefined })
+  await second.release()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, a, session }) => [kind, a, session]),
+    [['note', 1, 's-1']],
+  )
 })
