@@ -42,6 +42,7 @@ Rooms: journal, otel, hive, recorder. Default: all.
   --tests PART    only test files whose path contains PART; may be given more than once
   --longest N     leaves out test files that take longer than N ms, for a first look
   --confirm       a change counts as noticed when the test fails twice
+  --allowed       tries also what mutate-allowed.json accepts
   --no-build      takes .build/ as it is
   --fresh         forgets what earlier runs found
   --list          only lists the mutants
@@ -76,6 +77,7 @@ const ARGS = {
     longest: { type: 'string', default: 'Infinity' },
     least: { type: 'string', default: '90' },
     confirm: { type: 'boolean', default: false },
+    allowed: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -99,6 +101,10 @@ for (const room of positionals) {
 /** Set when the time is up: nothing new is begun then. */
 const deadline = performance.now() + minutes * 60_000
 const isOver = () => performance.now() >= deadline
+
+const allowed = existsSync(allowedFile) ? JSON.parse(readFileSync(allowedFile, 'utf8')) : []
+const isAllowed = ({ source, code, from, to }) =>
+  allowed.some((each) => each.file === source && each.line === code && each.from === from && each.to === to)
 
 async function main() {
   if (!options['no-build']) await build()
@@ -378,9 +384,8 @@ function readResults() {
 
 async function tryAll(rooms, tests, places, results) {
   const queue = inTurn(rooms.map(({ mutants }) => mutants)).filter((mutant) => {
-    const before = results.get(mutant.id)
-    if (before === undefined) return true
-    return before.how === 'survived' && before.tests !== fingerprint(testsOf(mutant, tests).chosen)
+    if (isAllowed(mutant) && !options.allowed) return false
+    return !isKnown(results.get(mutant.id), mutant, tests)
   })
   if (queue.length > 0) say(`${queue.length} mutants to try`)
   const noticed = new Noticed(results)
@@ -461,19 +466,23 @@ async function tryOne(mutant, chosen, place, noticed) {
   }
 }
 
+/** What survived other tests than there are now may be noticed by these. */
+const isKnown = (result, mutant, tests) =>
+  isNoticed(result) || (result !== undefined && result.tests === fingerprint(testsOf(mutant, tests).chosen))
+
+const isNoticed = (result) => result?.how === 'killed' || result?.how === 'timeout'
+
 function report(rooms, tests, results) {
-  const allowed = existsSync(allowedFile) ? JSON.parse(readFileSync(allowedFile, 'utf8')) : []
-  const isAllowed = ({ source, code, from, to }) =>
-    allowed.some((each) => each.file === source && each.line === code && each.from === from && each.to === to)
   const rows = rooms.map(({ room, total, mutants }) => {
-    const tried = mutants.filter(({ id }) => results.has(id))
+    const tried = mutants.filter((mutant) => isKnown(results.get(mutant.id), mutant, tests))
     const of = (how) => tried.filter(({ id }) => results.get(id).how === how)
-    const survived = of('survived')
-    const open = survived.filter((mutant) => !isAllowed(mutant))
+    const open = of('survived').filter((mutant) => !isAllowed(mutant))
+    const accepted = mutants.filter(
+      (mutant) => isAllowed(mutant) && !isNoticed(results.get(mutant.id)),
+    ).length
     const [killed, timeout] = [of('killed').length, of('timeout').length]
     const counted = killed + timeout + open.length
     const noticed = counted === 0 ? 100 : (100 * (killed + timeout)) / counted
-    const accepted = survived.length - open.length
     const survivors = open.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
     return {
       room,
