@@ -167,3 +167,71 @@ test('an agent that is named before it is spawned has a life from there on', asy
   )
   assert.equal(spans[0]?.events[0]?.attributes?.['hive.sessionId'], 'x')
 })
+
+test('a drain links to the span that handed a message off, as to one that sent it', async (t) => {
+  const spans = await spansOf(
+    logOf(t, [
+      { ts: 1_000, kind: 'spawn', agentId: 'lead', name: 'Lead' },
+      { ts: 1_001, kind: 'spawn', agentId: 'coder', name: 'Coder' },
+      { ts: 1_002, kind: 'terminal-handoff', from: 'lead', to: 'coder', id: 'm-1', delivered: true },
+      { ts: 1_003, kind: 'note', from: 'lead', id: 'n-1' },
+      { ts: 1_004, kind: 'drain', agentId: 'coder', count: 2, ids: ['m-1', 'n-1'] },
+    ]),
+  )
+  const [lead, coder] = [named(spans, 'invoke_agent Lead')[0], named(spans, 'invoke_agent Coder')[0]]
+  assert.deepEqual(
+    coder?.links.map(({ context }) => context.spanId),
+    [lead?.spanContext().spanId],
+  )
+})
+
+test('an escalation is answered once: what is said of its id again is no more the agent’s', async (t) => {
+  const spans = await spansOf(
+    logOf(t, [
+      { ts: 1_000, kind: 'spawn', agentId: 'coder', name: 'Coder' },
+      { ts: 1_001, kind: 'escalate', from: 'coder', to: 'human', subject: 's', id: 'e-1' },
+      { ts: 1_002, kind: 'approval', id: 'e-1', approve: true },
+      { ts: 1_003, kind: 'approval', id: 'e-1', approve: false },
+    ]),
+  )
+  assert.deepEqual(eventNames(named(spans, 'invoke_agent Coder')[0]), ['hive.escalate', 'hive.approval'])
+  assert.deepEqual(eventNames(named(spans, 'hive.session')[0]), ['hive.approval'])
+})
+
+test('links beyond what a span may hold are counted, as the SDK counts them', async (t) => {
+  const senders = 10_040
+  const lines: object[] = []
+  const ids: string[] = []
+  for (let i = 0; i < senders; i++) {
+    ids.push(`m-${i}`)
+    lines.push({ ts: 1_001 + i, kind: 'message', from: `a${i}`, session: `s${i}`, id: `m-${i}` })
+  }
+  lines.push({ ts: 80_000, kind: 'spawn', agentId: 'reader', name: 'Reader' })
+  // The second time they are linked to already.
+  for (let i = 0; i < 2; i++)
+    lines.push({ ts: 90_000 + i, kind: 'drain', agentId: 'reader', count: senders, ids })
+  const [reader] = named(await spansOf(logOf(t, lines)), 'invoke_agent Reader')
+  assert.deepEqual([reader?.links.length, reader?.droppedLinksCount], [10_000, 40])
+})
+
+test('how long a span took is told right across a second', async (t) => {
+  const tool = { kind: 'tool', agentId: 'a', ok: true }
+  const spans = await spansOf(
+    logOf(t, [
+      { ts: 1_000, kind: 'spawn', agentId: 'a', name: 'A' },
+      { ...tool, ts: 2_100, name: 'across', ms: 200 },
+      { ...tool, ts: 5_950, name: 'within', ms: 3_900 },
+      { ...tool, ts: 9_000, name: 'whole', ms: 3_000 },
+      { ...tool, ts: 9_500, name: 'long', ms: 7_501 },
+    ]),
+  )
+  const durations = ['across', 'within', 'whole', 'long'].map(
+    (name) => named(spans, `execute_tool ${name}`)[0]?.duration,
+  )
+  assert.deepEqual(durations, [
+    [0, 200_000_000],
+    [3, 900_000_000],
+    [3, 0],
+    [7, 501_000_000],
+  ])
+})

@@ -128,6 +128,21 @@ test('an approval may be the first event of a part', async (t) => {
   assertSame(both)
 })
 
+test('a second answer to one escalation is on the session’s span, as when it was live', async (t) => {
+  const both = await recordAndExport(t, {}, async (hive, wait) => {
+    const a = hive.spawn({ agentId: 'a' })
+    const { id } = a.escalate({ subject: 'x' })
+    wait(5)
+    await hive.approve(id, true)
+    wait(5)
+    await hive.approve(id, false)
+    wait(5)
+    a.message({ to: 'b', act: 'inform', subject: 'after it' })
+  })
+  assertSame(both)
+  assert.equal(both.again.one('hive.session').events.length, 1)
+})
+
 test('two living agents with one id keep their own events', async (t) => {
   const both = await recordAndExport(t, { maxEventsPerSpan: 3 }, (hive) => {
     const first = hive.spawn({ agentId: 'twin', name: 'first' })

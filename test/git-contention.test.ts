@@ -1,12 +1,14 @@
 /** Others work in the repository too: locks are waited for, nothing is put into the middle of their work. */
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { CommitError, type CommitErrorCode, type CommitOptions, commitLog } from '../src/index.js'
 import {
   aLine,
   fakeGit,
   isAlive,
+  type Repo,
   someLines,
   tempRepo,
   withEnvironment,
@@ -173,4 +175,61 @@ test('a git that hangs is killed, with all that it started', async (t) => {
   stop.abort()
   await stopped
   assert.deepEqual(captureDiag(t), [])
+})
+
+/** The log as HEAD holds it: its segments put together, each file that is there. */
+function logAtHead(repo: Repo): string {
+  const segments = repo.files().filter((name) => /^hive\.\d{12}\.jsonl/.test(name))
+  const parts = segments.sort().map((name) => {
+    const blob = repo.blob('HEAD', name)
+    return name.endsWith('.gz') ? gunzipSync(blob) : blob
+  })
+  return Buffer.concat([...parts, repo.blob('HEAD', 'hive.jsonl')]).toString()
+}
+
+test('a segment that is compressed in the middle of a commit is in it once', async (t) => {
+  const repo = tempRepo(t)
+  const file = repo.write('hive.jsonl', someLines(6, 8))
+  const archived = repo.write('hive.000000000001.jsonl', someLines(1, 5))
+  await commitLog(file)
+  appendFileSync(file, aLine(9))
+  fakeGit(
+    t,
+    `case "$*" in *ls-files*--others*) test ! -f '${archived}' || gzip -n '${archived}' ;; esac\nexec "$GIT" "$@"`,
+  )
+  await commitLog(file)
+  assert.ok(!existsSync(archived), 'it was compressed meanwhile')
+  assert.equal(logAtHead(repo), someLines(1, 9))
+  assert.deepEqual(repo.files().sort(), ['hive.000000000001.jsonl.gz', 'hive.jsonl'])
+  assert.equal(repo.status(), '')
+})
+
+test('a live file that takes the inode of one that is archived and compressed is not taken for it', async (t) => {
+  const repo = tempRepo(t)
+  const file = repo.write('hive.jsonl', someLines(1, 5))
+  const marker = `${tempFolder(t)}/rotated`
+  const next = `${tempFolder(t)}/next`
+  // In the repository's folder, since a file system hands out the inodes of a folder together.
+  const files = repo.path('.git/files')
+  mkdirSync(files)
+  writeFileSync(next, someLines(6, 7))
+  const { ino } = statSync(file)
+  fakeGit(
+    t,
+    `case "$*" in *ls-files*--deleted*) if test ! -f '${marker}'; then
+      echo > '${marker}'
+      mv hive.jsonl hive.000000000001.jsonl
+      gzip -n hive.000000000001.jsonl
+      for i in $(seq 200); do
+        cp '${next}' '${files}'/$i
+        test "$(stat -c %i '${files}'/$i)" = ${ino} && break
+      done
+      mv '${files}'/$i hive.jsonl
+    fi ;; esac\nexec "$GIT" "$@"`,
+  )
+  await commitLog(file)
+  t.diagnostic(
+    statSync(file).ino === ino ? 'the inode was used again' : 'this file system gave another inode',
+  )
+  assert.equal(logAtHead(repo), someLines(1, 7))
 })

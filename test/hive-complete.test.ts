@@ -158,6 +158,22 @@ for (const mode of ['hang', 'refuse'] as const) {
   })
 }
 
+test('a shutdown waits for a trace backend that hangs as long as it was told, and no longer', async (t) => {
+  const said = captureDiag(t)
+  const receiver = await tempReceiver(t, 'hang')
+  // The exporter itself waits for 10 seconds, the shutdown by default for 5.
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url }, shutdownTimeoutMs: 300 })
+  hive.spawn({ agentId: 'coder' })
+  const start = performance.now()
+  await hive.shutdown()
+  const ms = performance.now() - start
+  assert.ok(ms > 290 && ms < 4_500, `the shutdown took ${ms} ms`)
+  assert.deepEqual(said, [
+    'hivelog: the trace backend did not answer within 300 ms; the last spans are not sent, the file is complete',
+  ])
+  assert.equal(linesOf(file).at(-1)?.kind, 'log.seal')
+})
+
 test('a trace backend that hangs does not slow the file: at most 1.5 times', async (t) => {
   const receiver = await tempReceiver(t, 'hang')
   const folder = tempFolder(t)

@@ -38,6 +38,9 @@ function logIn(repo: Repo, commit: string): Buffer {
   return Buffer.concat([...parts, ...live])
 }
 
+/** A commit is a dozen processes, which take seconds on a busy machine. */
+const PATIENCE_MS = 60_000
+
 const lineCount = (bytes: Buffer): number => bytes.toString().split('\n').length - 1
 
 for (const gzip of [false, true]) {
@@ -46,12 +49,12 @@ for (const gzip of [false, true]) {
     const told = captureDiag(t)
     const { hive, file } = tempHive(t, {
       file: repo.path('hive.jsonl'),
-      git: { everyMs: 20 },
+      git: { everyMs: 20, shutdownTimeoutMs: PATIENCE_MS },
       rotate: { maxBytes: 6_000, gzip },
     })
     const agent = hive.spawn({ agentId: 'a', name: 'A' })
     const head = (): string => repo.git('rev-parse', '--quiet', '--verify', 'HEAD')
-    await until(() => existsSync(join(repo.folder, '.git/refs/heads/main')), 'the first commit')
+    await until(() => existsSync(join(repo.folder, '.git/refs/heads/main')), 'the first commit', PATIENCE_MS)
     for (let batch = 0; batch < 6; batch++) {
       const before = head()
       for (let i = 0; i < 12; i++) {
@@ -59,7 +62,7 @@ for (const gzip of [false, true]) {
         if (i % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
       }
       agent.snapshot({ content: `state ${batch}` })
-      await until(() => head() !== before, 'a commit of the batch')
+      await until(() => head() !== before, 'a commit of the batch', PATIENCE_MS)
     }
     await hive.shutdown()
     assert.deepEqual(told, [])

@@ -1,6 +1,7 @@
 /** A drain links to the spans whose messages it took. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AlwaysOffSampler, AlwaysOnSampler } from '@opentelemetry/sdk-trace-base'
 import type { SentMessage } from '../src/index.js'
 import { captureDiag, eventsOf, oneEvent, tempHive, tempReceiver } from './fixtures/hive-support.js'
 
@@ -113,4 +114,19 @@ test('links that fit on one part are on the part of their drain, however many we
     parts.map((part) => part?.links.length),
     [70, 61],
   )
+})
+
+test('what travels says whether the trace is sent, to who drains and to a child process', (t) => {
+  for (const [sampler, flags] of [
+    [new AlwaysOnSampler(), '01'],
+    [new AlwaysOffSampler(), '00'],
+  ] as const) {
+    const { hive } = tempHive(t, { sampler })
+    const agent = hive.spawn({ agentId: 'a' })
+    const { traceId, spanId } = agent.spanContext
+    const traceparent = `00-${traceId}-${spanId}-${flags}`
+    const sent = agent.message({ to: 'b', act: 'inform', subject: 's' })
+    assert.deepEqual(JSON.parse(JSON.stringify(sent)), { id: sent.id, traceparent })
+    assert.equal(agent.env().TRACEPARENT, traceparent)
+  }
 })

@@ -314,6 +314,56 @@ test('of two agents of one id both record, and the end of the first does not hid
   assert.equal(eventsOf(file).filter(({ kind }) => kind === 'exit').length, 2)
 })
 
+test('the spans of libraries count on in the life that they are of, though another of its id has ended', async (t) => {
+  captureDiag(t)
+  const { hive, file } = tempHive(t, { maxEventsPerSpan: 1 })
+  const tracer = hive.tracerProvider.getTracer('library')
+  const first = hive.spawn({ agentId: 'a' })
+  const second = hive.spawn({ agentId: 'a' })
+  first.end()
+  second.wait({ resource: 'r', ms: 1 })
+  // On a part that began when the first was gone.
+  second.wait({ resource: 'r', ms: 1 })
+  second.run(() => tracer.startSpan('execute_tool grep').end())
+  await hive.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, checkpoint }) => [kind, checkpoint]),
+    [
+      ['spawn', 0],
+      ['spawn', 0],
+      ['exit', 1],
+      ['wait', 1],
+      ['wait', 2],
+      ['tool', 3],
+      ['exit', 4],
+    ],
+  )
+})
+
+test('calls that lack nothing say nothing', async (t) => {
+  const said = captureDiag(t)
+  const { hive } = tempHive(t)
+  const agent = hive.spawn({ agentId: 'a' })
+  const sent = agent.message({ to: 'b', act: 'inform', subject: 's' })
+  agent.drain(3)
+  agent.drain([])
+  agent.drain([sent, 'm-1', { id: 'm-2' }])
+  agent.usage({ inputTokens: 0, outputTokens: 0 })
+  agent.tool({ name: 't', ok: false })
+  agent.call({ host: 'h' })
+  agent.wait({ resource: 'r', ms: 0 })
+  agent.snapshot({ content: '' })
+  agent.drop({ to: 'b', id: 'm', reason: 'full' })
+  agent.log('plan')
+  hive.log('plan', { a: 1 })
+  hive.message({ from: 'human', to: 'a', act: 'request', subject: '' })
+  const { id } = agent.escalate({ subject: '?' })
+  await hive.approve(id, false)
+  agent.end()
+  await hive.shutdown()
+  assert.deepEqual(said, [])
+})
+
 test('without a file the events are on the spans, and nothing waits for a disk', async (t) => {
   const receiver = await tempReceiver(t)
   const { hive } = tempHive(t, { file: false, otlp: { url: receiver.url } })

@@ -4,49 +4,58 @@ import { test } from 'node:test'
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { captureDiag, eventsOf, oneEvent, tempHive, tempReceiver } from './fixtures/hive-support.js'
 
-test('an event added to the active span of an agent is recorded as the agent’s, in order', async (t) => {
-  const receiver = await tempReceiver(t)
-  const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
-  const coder = hive.spawn({ agentId: 'coder' })
-  coder.message({ to: 'lead', act: 'inform', subject: 'before' })
-  coder.run(() => {
-    const span = trace.getActiveSpan()
-    span?.addEvent('hive.message', { 'hive.to': 'lead', 'hive.act': 'inform', 'hive.subject': 'plain' })
-    span?.addEvent('hive.plan.revised', { 'hive.steps': 4, note: 'mine' }, 1_700_000_000_123)
-    span?.addEvent('exception', { 'exception.message': 'not ours' })
-  })
-  coder.message({ to: 'lead', act: 'inform', subject: 'after' })
-  await hive.shutdown()
+for (const [turn, busyMs] of [
+  ['a short turn', 0],
+  ['a turn that lasts, in which some is written before its end', 60],
+] as const) {
+  test(`an event added to the active span of an agent is recorded as the agent’s, in order: ${turn}`, async (t) => {
+    const receiver = await tempReceiver(t)
+    const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
+    const coder = hive.spawn({ agentId: 'coder' })
+    coder.message({ to: 'lead', act: 'inform', subject: 'before' })
+    coder.run(() => {
+      const span = trace.getActiveSpan()
+      span?.addEvent('hive.message', { 'hive.to': 'lead', 'hive.act': 'inform', 'hive.subject': 'plain' })
+      for (const end = performance.now() + busyMs; performance.now() < end; );
+      span?.addEvent('hive.plan.revised', { 'hive.steps': 4, note: 'mine' }, 1_700_000_000_123)
+      span?.addEvent('exception', { 'exception.message': 'not ours' })
+    })
+    coder.message({ to: 'lead', act: 'inform', subject: 'after' })
+    await hive.shutdown()
 
-  const lines = eventsOf(file).slice(1, -1)
-  assert.deepEqual(
-    lines.map(({ kind, subject, checkpoint }) => [kind, subject, checkpoint]),
-    [
-      ['message', 'before', 1],
-      ['message', 'plain', 2],
-      ['plan.revised', undefined, 3],
-      ['message', 'after', 4],
-    ],
-  )
-  assert.equal(lines[1]?.from, 'coder', 'the span tells whose it is')
-  const { seq, session, trace: traceId, span, ...plan } = oneEvent(file, 'plan.revised')
-  assert.deepEqual(plan, {
-    ts: 1_700_000_000_123,
-    kind: 'plan.revised',
-    agentId: 'coder',
-    steps: 4,
-    note: 'mine',
-    checkpoint: 3,
-  })
+    const lines = eventsOf(file).slice(1, -1)
+    assert.deepEqual(
+      lines.map(({ kind, subject, checkpoint }) => [kind, subject, checkpoint]),
+      [
+        ['message', 'before', 1],
+        ['message', 'plain', 2],
+        ['plan.revised', undefined, 3],
+        ['message', 'after', 4],
+      ],
+    )
+    assert.equal(lines[1]?.from, 'coder', 'the span tells whose it is')
+    const { seq, session, trace: traceId, span, ...plan } = oneEvent(file, 'plan.revised')
+    assert.deepEqual(plan, {
+      ts: 1_700_000_000_123,
+      kind: 'plan.revised',
+      agentId: 'coder',
+      steps: 4,
+      note: 'mine',
+      checkpoint: 3,
+    })
 
-  const sent = receiver.one('invoke_agent coder')
-  assert.equal(span, sent.spanId)
-  assert.deepEqual(
-    sent.events.map(({ name }) => name),
-    ['exception', 'hive.message', 'hive.message', 'hive.plan.revised', 'hive.message'],
-    'hive events are added at the end of the turn',
-  )
-})
+    const sent = receiver.one('invoke_agent coder')
+    assert.equal(span, sent.spanId)
+    const names = sent.events.map(({ name }) => name)
+    assert.deepEqual(
+      names.filter((name) => name.startsWith('hive.')),
+      ['hive.message', 'hive.message', 'hive.plan.revised', 'hive.message'],
+    )
+    // It is not ours, and on the span as soon as it is added, while hive events are added when they are written.
+    assert.equal(names.filter((name) => name === 'exception').length, 1)
+    assert.equal(names.length, 5)
+  })
+}
 
 test('an event added to a part that has been continued goes on the present one', async (t) => {
   const said = captureDiag(t)

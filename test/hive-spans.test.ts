@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { test } from 'node:test'
-
+import type { Hive } from '../src/index.js'
 import { assertLine, ENVELOPE } from './fixtures/hive-lines.js'
 import { eventsOf, type Line, oneEvent, tempHive, tempReceiver } from './fixtures/hive-support.js'
 
@@ -218,4 +218,117 @@ test('a secret reaches neither the file nor the trace backend', async (t) => {
   assert.ok(!everything.includes('PROJECT-77'))
   assert.ok(!everything.includes('"Bo"'))
   assert.equal(receiver.spans.length, 3)
+})
+
+/** Resolves when all spans that have ended are with the backend. */
+const flushed = ({ tracerProvider }: Hive): Promise<void> =>
+  (tracerProvider as unknown as { forceFlush(): Promise<void> }).forceFlush()
+
+test('a call has failed when it says so, or from status 400 on; how it failed is the status', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive } = tempHive(t, { otlp: { url: receiver.url } })
+  const coder = hive.spawn({ agentId: 'coder' })
+  for (const [method, status, error, code, type] of [
+    ['A', 399, undefined, 0, undefined],
+    ['B', 400, undefined, 2, '400'],
+    ['C', 200, 'cut off', 2, '200'],
+    ['D', undefined, 'no route', 2, 'error'],
+    ['E', undefined, undefined, 0, undefined],
+  ] as const) {
+    coder.call({
+      host: 'h',
+      method,
+      ...(status !== undefined && { status }),
+      ...(error !== undefined && { error }),
+    })
+    await flushed(hive)
+    const span = receiver.one(method)
+    assert.equal(span.status.code ?? 0, code, method)
+    assert.equal(span.status.message, error, method)
+    assert.equal(span.attributes['error.type'], type, method)
+    assert.ok(!('url.path' in span.attributes))
+    assert.equal('http.response.status_code' in span.attributes, status !== undefined)
+  }
+})
+
+test('work without a time, or with an impossible one, has hardly any length, and its line says what was said', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
+  const coder = hive.spawn({ agentId: 'coder' })
+  for (const [name, ms] of [
+    ['none', undefined],
+    ['zero', 0],
+    ['negative', -5],
+    ['second', 1_500],
+  ] as const) {
+    coder.tool({ name, ok: true, ...(ms !== undefined && { ms }) })
+    await flushed(hive)
+    const line = eventsOf(file).find((each) => each.name === name)
+    assert.equal(line?.ms, ms)
+    const span = receiver.one(`execute_tool ${name}`)
+    assert.equal(span.endMs, line?.ts, name)
+    assert.equal(span.startMs, (line?.ts ?? 0) - Math.max(0, ms ?? 0), name)
+  }
+})
+
+test('ids and names are in every line, so they are bounded; a name that is missing is the id', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
+  const long = hive.spawn({ agentId: 'i'.repeat(300), name: 'n'.repeat(300) })
+  const short = hive.spawn({ agentId: 'short', name: '', isGod: 'yes' as never, role: 7 as never })
+  await hive.shutdown()
+  assert.deepEqual([long.agentId, long.name], ['i'.repeat(256), 'n'.repeat(256)])
+  assert.deepEqual([short.agentId, short.name], ['short', 'short'])
+  const [first, second] = eventsOf(file) as [Line, Line]
+  assert.deepEqual([first.agentId, first.name], [long.agentId, long.name])
+  assert.deepEqual([second.name, second.isGod, second.role], ['short', false, 7])
+  const { attributes } = receiver.one('invoke_agent short')
+  assert.deepEqual([attributes['hive.agent.is_god'], attributes['hive.agent.role']], [false, 7])
+  assert.ok(!('process.pid' in attributes) && !('gen_ai.request.model' in attributes))
+})
+
+test('what a message leaves out, or gives as null, is neither in the line nor on the span', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
+  const coder = hive.spawn({ agentId: 'coder' })
+  const nothing = {
+    inReplyTo: null,
+    conversation: null,
+    requiresReply: null,
+    id: undefined,
+  } as never as object
+  coder.message({ to: 'lead', act: 'inform', subject: 'null', ...nothing })
+  coder.message({ to: 'lead', act: 'inform', subject: 'some', conversation: '', requiresReply: false })
+  await hive.shutdown()
+  const [none, some] = eventsOf(file).filter(({ kind }) => kind === 'message') as [Line, Line]
+  const plain = ['from', 'to', 'act', 'subject', 'id']
+  const fieldsOf = (line: Line) =>
+    Object.keys(line).filter((name) => !['ts', 'kind', ...ENVELOPE].includes(name))
+  assert.deepEqual(fieldsOf(none), plain)
+  assert.deepEqual(fieldsOf(some), [...plain, 'conversation', 'requiresReply'])
+  const [first, second] = receiver.one('invoke_agent coder').events
+  assert.deepEqual(
+    Object.keys(first?.attributes ?? {}),
+    plain.map((name) => `hive.${name}`),
+  )
+  assert.equal(second?.attributes['hive.requiresReply'], false)
+})
+
+test('of an exit the type of the error is its class, else its status; of a killed agent there is none', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive } = tempHive(t, { otlp: { url: receiver.url } })
+  hive.spawn({ agentId: 'typed' }).end({ error: new TypeError('x') })
+  hive.spawn({ agentId: 'text' }).end({ error: 'x' })
+  hive.spawn({ agentId: 'good' }).end()
+  hive.spawn({ agentId: 'killed' }).end({ status: 'killed', error: new TypeError('x') })
+  await hive.shutdown()
+  for (const [name, type, status] of [
+    ['typed', 'TypeError', 'error'],
+    ['text', 'error', 'error'],
+    ['good', undefined, 'ok'],
+    ['killed', undefined, 'killed'],
+  ] as const) {
+    const { attributes } = receiver.one(`invoke_agent ${name}`)
+    assert.deepEqual([attributes['error.type'], attributes['hive.agent.exit_status']], [type, status], name)
+  }
 })

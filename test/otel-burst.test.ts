@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ExportResult } from '@opentelemetry/core'
-import { BasicTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { createAlwaysRecordSampler } from '@opentelemetry/sdk-trace'
+import { AlwaysOffSampler, BasicTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { BoundedProcessor, type BoundedProcessorOptions } from '../src/otel/bounded-processor.js'
 import { captureDiag, tempHive, tempReceiver, until } from './fixtures/hive-support.js'
 
@@ -116,4 +117,83 @@ test('a batch that the backend refuses leaves the queue all the same', async (t)
     batches.map((spans) => spans.map(({ name }) => name)),
     [['a', 'b'], ['d']],
   )
+})
+
+test('spans that are not sampled take no room in the queue, however many they are', async (t) => {
+  const said = captureDiag(t)
+  const { processor, tracer, batches, answers } = slow({ maxSpans: 2, maxWeight: 20 })
+  const recorded = new BasicTracerProvider({
+    // As the sampler of a hive does: recorded for the file, and not sent.
+    sampler: createAlwaysRecordSampler(new AlwaysOffSampler()),
+    spanProcessors: [processor],
+  }).getTracer('test')
+  for (let i = 0; i < 100; i++) {
+    const span = recorded.startSpan('not sampled')
+    assert.ok(span.isRecording())
+    span.addEvent('e')
+    span.end()
+  }
+  for (const name of ['a', 'b']) tracer.startSpan(name).end()
+  const ended = processor.shutdown()
+  await new Promise(setImmediate)
+  answers[0]?.({ code: 0 })
+  await ended
+  assert.deepEqual(
+    batches.flat().map(({ name }) => name),
+    ['a', 'b'],
+  )
+  assert.deepEqual(said, [])
+})
+
+test('that a backend keeps up again is said when half of the queue is empty, and not before', async (t) => {
+  process.env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE = '2'
+  t.after(() => {
+    delete process.env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE
+  })
+  const said = captureDiag(t)
+  const { processor, tracer, batches, answers } = slow({ maxWeight: 8 })
+  for (let i = 0; i < 11; i++) tracer.startSpan(`span ${i}`).end()
+  assert.equal(said.length, 1)
+  const flushed = processor.forceFlush()
+  await until(() => batches.length >= 1, 'the first batch')
+  for (const told of [1, 2]) {
+    answers.shift()?.({ code: 0 })
+    await new Promise(setImmediate)
+    // 6, and then 4, of the 8 wait.
+    assert.equal(said.length, told)
+    await until(() => answers.length > 0, 'the next batch')
+  }
+  assert.match(said[1] as string, /3 spans were not sent/)
+  while (batches.flat().length < 8 || answers.length > 0) {
+    answers.shift()?.({ code: 0 })
+    await new Promise(setImmediate)
+  }
+  await flushed
+  const ended = processor.shutdown()
+  await ended
+  assert.equal(said.length, 2, 'it is said once')
+})
+
+test('a reason that has no words is told by its code, and one that has none at all is told too', async (t) => {
+  process.env.OTEL_BSP_SCHEDULE_DELAY = '10'
+  t.after(() => {
+    delete process.env.OTEL_BSP_SCHEDULE_DELAY
+  })
+  const said = captureDiag(t)
+  for (const [error, words] of [
+    [Object.assign(new Error(''), { code: 'ECONNREFUSED' }), /spans are not sent: ECONNREFUSED; /],
+    [undefined, /spans are not sent: the backend did not take them; /],
+    [new Error('503'), /spans are not sent: 503; /],
+  ] as const) {
+    said.length = 0
+    const { processor, tracer, answers } = slow({})
+    tracer.startSpan('a').end()
+    tracer.startSpan('b').end()
+    await until(() => answers.length > 0, 'a batch', 20_000)
+    answers.shift()?.({ code: 1, ...(error !== undefined && { error }) })
+    await until(() => said.length > 0, 'a word about it')
+    assert.match(said[0] as string, words)
+    await processor.shutdown()
+    assert.match(said[1] as string, /2 spans were not sent/)
+  }
 })

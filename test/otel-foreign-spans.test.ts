@@ -287,3 +287,65 @@ test('an exporter that is alone holds a bounded number of spans for an agent tha
   assert.equal(said.length, 1)
   assert.match(said[0] as string, /over 10000 spans wait for their agent's span to end/)
 })
+
+test('spans that no longer wait make room: it is those that wait at a time that are bounded', async (t) => {
+  const said = captureDiag(t)
+  const { file, provider, tracer } = tempProvider(t, 'simple')
+  const each = 4_000
+  for (const agentId of ['a', 'b', 'c']) {
+    withinAgent(tracer, agentId, () => {
+      for (let i = 0; i < each; i++) tracer.startSpan('execute_tool t').end()
+    })
+    // These wait under spans that turn out to be nobody's.
+    within(tracer, 'request', {}, () => {
+      for (let i = 0; i < each; i++) tracer.startSpan('execute_tool t').end()
+    })
+  }
+  await provider.shutdown()
+  const tools = eventsOf(file).filter(({ kind }) => kind === 'tool')
+  for (const agentId of ['a', 'b', 'c']) {
+    assert.equal(tools.filter((tool) => tool.agentId === agentId).length, each, agentId)
+  }
+  assert.equal(tools.length, 3 * each)
+  assert.deepEqual(said, [])
+})
+
+test('however long work took, and across whichever second, the line says it to the millisecond', async (t) => {
+  for (const registration of REGISTERED) {
+    const { file, provider, tracer } = tempProvider(t, registration)
+    const second = 1_787_386_181_000
+    const spans = [
+      [second + 900, second + 1_100],
+      [second + 1, second + 3_602_002],
+      [second + 999, second + 1_000],
+      [second + 250, second + 2_250],
+      [second + 500, second + 500],
+    ] as const
+    withinAgent(tracer, 'coder', () => {
+      for (const [startTime, end] of spans) tracer.startSpan('execute_tool t', { startTime }).end(end)
+    })
+    await provider.shutdown()
+    const tools = eventsOf(file).filter(({ kind }) => kind === 'tool')
+    assert.deepEqual(
+      tools.map(({ ms, ts }) => [ms, ts]),
+      spans.map(([start, end]) => [end - start, end]),
+      registration,
+    )
+  }
+})
+
+test('what names an agent that has ended, and was not spawned again, counts from 0 too', async (t) => {
+  const { file, provider, tracer } = tempProvider(t, 'simple')
+  withinAgent(tracer, 'coder', (span) => span.addEvent('hive.step'))
+  tracer.startSpan('execute_tool late', { attributes: { 'gen_ai.agent.id': 'coder' } }).end()
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, checkpoint }) => [kind, checkpoint]),
+    [
+      ['spawn', 0],
+      ['step', 1],
+      ['exit', 2],
+      ['tool', 0],
+    ],
+  )
+})

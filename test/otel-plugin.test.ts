@@ -5,8 +5,15 @@ import { test } from 'node:test'
 import type { Attributes, TimeInput } from '@opentelemetry/api'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { HiveSpanProcessor, JsonlSpanExporter, startHive } from '../src/index.js'
+import { Recorder } from '../src/otel/recorder.js'
 import { captureDiag, eventsOf, linesOf, oneEvent, tempFolder, tempHive } from './fixtures/hive-support.js'
-import { REGISTRATIONS, type Registration, tempProvider, withinAgent } from './fixtures/otel-provider.js'
+import {
+  REGISTRATIONS,
+  type Registration,
+  tempProvider,
+  within,
+  withinAgent,
+} from './fixtures/otel-provider.js'
 
 for (const registration of Object.keys(REGISTRATIONS) as Registration[]) {
   test(`registered ${registration}: every event is written, once`, async (t) => {
@@ -151,6 +158,85 @@ test('a plain event without a time, or at a time of performance.now(), happened 
   }
 })
 
+test('a kind that no event may have is refused in one line, by the processor and by the exporter alone', async (t) => {
+  const said = captureDiag(t)
+  for (const registration of ['live', 'simple'] as const) {
+    said.length = 0
+    const { file, tracer, provider, others } = tempProvider(t, registration)
+    withinAgent(tracer, 'coder', (span) => {
+      for (const kind of ['log.gap', 'Plan B', '', 'plan']) span.addEvent(`hive.${kind}`, { 'hive.lost': 1 })
+    })
+    const [sent] = others.getFinishedSpans()
+    await provider.shutdown()
+    assert.deepEqual(
+      eventsOf(file).map(({ kind, checkpoint }) => [kind, checkpoint]),
+      [
+        ['spawn', 0],
+        ['plan', 1],
+        ['exit', 2],
+      ],
+      registration,
+    )
+    assert.deepEqual(
+      linesOf(file).filter(({ kind }) => kind === 'log.gap'),
+      [],
+    )
+    assert.equal(sent?.events.length, 4, 'they stay on the span')
+    const ours = said.filter((line) => line.startsWith('hivelog: '))
+    assert.equal(ours.length, 3, said.join('\n'))
+    for (const line of ours) assert.match(line, /^hivelog: an event of kind ".*" is not recorded: /)
+  }
+})
+
+test('a plain event of a kind that is no agent’s is not counted among the agent’s', async (t) => {
+  for (const registration of ['live', 'simple'] as const) {
+    const { file, tracer, provider } = tempProvider(t, registration)
+    withinAgent(tracer, 'coder', (span) => {
+      span.addEvent('hive.escalate', { 'hive.id': 'e-1', 'hive.to': 'human', 'hive.subject': 's' })
+      span.addEvent('hive.approval', { 'hive.id': 'e-1', 'hive.approve': true })
+      span.addEvent('hive.plan')
+    })
+    await provider.shutdown()
+    assert.deepEqual(
+      eventsOf(file).map(({ kind, checkpoint, from, agentId }) => [kind, checkpoint, from ?? agentId]),
+      [
+        ['spawn', 0, 'coder'],
+        ['escalate', 1, 'coder'],
+        ['approval', undefined, undefined],
+        ['plan', 2, 'coder'],
+        ['exit', 3, 'coder'],
+      ],
+    )
+  }
+})
+
+test('what is in an agent is in the agent’s session, whatever else the span says', async (t) => {
+  const { file, tracer, provider } = tempProvider(t, 'live')
+  withinAgent(
+    tracer,
+    'coder',
+    () => {
+      const attributes = { 'gen_ai.operation.name': 'execute_tool', 'session.id': 'other' }
+      within(tracer, 'execute_tool grep', { attributes }, (span) => span.addEvent('hive.plan'))
+    },
+    { 'gen_ai.conversation.id': 'conv-7' },
+  )
+  within(tracer, 'outside', { attributes: { 'session.id': 'sess_other' } }, (span) =>
+    span.addEvent('hive.note'),
+  )
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, session }) => [kind, session]),
+    [
+      ['spawn', 'conv-7'],
+      ['plan', 'conv-7'],
+      ['tool', 'conv-7'],
+      ['exit', 'conv-7'],
+      ['note', 'sess_other'],
+    ],
+  )
+})
+
 test('an event added to a span that has ended is not recorded', async (t) => {
   captureDiag(t)
   const { file, tracer, provider } = tempProvider(t, 'live')
@@ -254,4 +340,22 @@ test('spans that come after the shutdown of the exporter are reported as failed'
   const result = await new Promise<{ code: number }>((resolve) => exporter.export(spans, resolve))
   assert.equal(result.code, 1)
   await provider.shutdown()
+})
+
+test('a recorder that is given back once too often does not close the one that came after it', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const first = Recorder.open({ file, fsync: 'no' }, 'JsonlSpanExporter')
+  await first.release()
+  const second = Recorder.open({ file, fsync: 'no' }, 'JsonlSpanExporter')
+  assert.notEqual(second, first)
+  await first.release()
+  assert.equal(Recorder.open({ file }, 'JsonlSpanExporter'), second, 'it is shared still')
+  await second.release()
+  const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
+  second.write(Date.now(), 'note', { a: 1 }, { context, session: 's-1', life: undefined })
+  await second.release()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, a, session }) => [kind, a, session]),
+    [['note', 1, 's-1']],
+  )
 })

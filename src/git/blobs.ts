@@ -16,6 +16,8 @@ export interface LogBlob {
   bytes: number
   last: LineNumber | undefined
   inode: number
+  /** The file, still open, so that its inode is not given to another one. Whoever gets the blob closes it. */
+  handle: FileHandle
 }
 
 /** Artifacts that one git command stores. */
@@ -30,7 +32,8 @@ export class Blobs {
   }
 
   /**
-   * Stores the whole lines of a file that may be written to meanwhile; `undefined` when there is none.
+   * Stores the whole lines of a file that may be written to meanwhile, and leaves it open; `undefined` when there is
+   * none.
    * @param filtered whether git's filter for `path` is to be applied
    */
   async live(path: string, filtered: boolean): Promise<LogBlob | undefined> {
@@ -42,17 +45,23 @@ export class Blobs {
       if (code === 'ENOENT' || code === 'ENOTFILE') return undefined
       throw new CommitError('failed', `cannot read ${path}: ${(error as Error).message}`)
     }
+    let blob: LogBlob | undefined
     try {
-      const stat = await handle.stat()
-      const end = await wholeLinesEnd(handle, stat.size)
-      if (end === 0) return undefined
-      const found =
-        (end === stat.size && !filtered ? await this.#asItIs(handle) : undefined) ??
-        (await this.#piped(path, end, filtered))
-      return { ...found, last: await lineNumberAt(handle, found.bytes), inode: stat.ino }
+      blob = await this.#liveIn(handle, path, filtered)
     } finally {
-      await handle.close()
+      if (blob === undefined) await handle.close()
     }
+    return blob
+  }
+
+  async #liveIn(handle: FileHandle, path: string, filtered: boolean): Promise<LogBlob | undefined> {
+    const stat = await handle.stat()
+    const end = await wholeLinesEnd(handle, stat.size)
+    if (end === 0) return undefined
+    const found =
+      (end === stat.size && !filtered ? await this.#asItIs(handle) : undefined) ??
+      (await this.#piped(path, end, filtered))
+    return { ...found, last: await lineNumberAt(handle, found.bytes), inode: stat.ino, handle }
   }
 
   /**

@@ -7,7 +7,7 @@ import { liveFiles } from './log-files.js'
 import { firstSeqOf, type LineNumber } from './log-lines.js'
 import type { Head, Repository } from './repository.js'
 import type { Git } from './run.js'
-import { type Entry, filteredAmong, type Scope, settledChanges } from './tree.js'
+import { type Entry, filteredAmong, type Scope, type SettledFiles, settledChanges } from './tree.js'
 
 /** @throws {CommitError} `moved`, when they were renamed meanwhile */
 export async function logEntries(
@@ -22,16 +22,21 @@ export async function logEntries(
   const paths = scope.live ? await liveFiles(cwd, scope.name, scope.agents) : []
   const liveFiltered = await filteredAmong(git, paths)
   const live = new Map<string, LogBlob>()
-  for (const path of paths) {
-    const blob = await blobs.live(path, liveFiltered.has(path))
-    if (blob !== undefined) live.set(path, blob)
-  }
-  // What is archived from here on is no part of this commit; what was since the live files were opened is looked
-  // for: its lines must be in the commit neither twice nor not at all.
-  const settled = await settledChanges(git, scope, env)
-  for (const [path, { inode }] of live) {
-    const now = await stat(join(cwd, path)).catch(() => undefined)
-    if (now?.ino !== inode) throw new CommitError('moved', `${path} was rotated again and again`)
+  let settled: SettledFiles
+  try {
+    for (const path of paths) {
+      const blob = await blobs.live(path, liveFiltered.has(path))
+      if (blob !== undefined) live.set(path, blob)
+    }
+    // What is archived from here on is no part of this commit; what was since the live files were opened is looked
+    // for: its lines must be in the commit neither twice nor not at all.
+    settled = await settledChanges(git, scope, env)
+    for (const [path, { inode }] of live) {
+      const now = await stat(join(cwd, path)).catch(() => undefined)
+      if (now?.ino !== inode) throw new CommitError('moved', `${path} was rotated again and again`)
+    }
+  } finally {
+    for (const { handle } of live.values()) await handle.close()
   }
   const filtered = await filteredAmong(git, settled.added)
   const oids = await blobs.settled(settled.added, filtered).catch(async (error: Error) => {

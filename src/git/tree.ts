@@ -31,15 +31,19 @@ export async function settledChanges(
     const { stdout } = await git.run(['ls-files', '-z', which, ...specs], { env })
     return stdout.toString('utf8').split('\0').slice(0, -1)
   }
-  // What is compressed between the two is found as new, and not as removed.
-  const gone = await list('--deleted')
+  const gone = new Set(await list('--deleted'))
   const others = (await list('--others')).filter((path) => isSettled(name, path))
   const added: string[] = []
   for (const path of others) {
     const plain = plainOf(path)
-    if (plain === undefined || !(await isThere(join(git.context.cwd, plain)))) added.push(path)
+    if (plain !== undefined) {
+      if (await isThere(join(git.context.cwd, plain))) continue
+      // Compressed between the two lists, it is in the first one not yet.
+      gone.add(plain)
+    }
+    added.push(path)
   }
-  return { added, removed: gone.filter((path) => kindOfFile(name, path) !== undefined) }
+  return { added, removed: [...gone].filter((path) => kindOfFile(name, path) !== undefined) }
 }
 
 function isSettled(name: string, path: string): boolean {

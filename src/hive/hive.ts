@@ -59,7 +59,7 @@ export class Hive {
 
   /** Absolute path of the log; `undefined` when the hive writes none. */
   get file(): string | undefined {
-    return this.#parts.core.recorder?.journal.file
+    return this.#parts.core.recorder?.journal.path
   }
 
   /** The living agents, by id. */

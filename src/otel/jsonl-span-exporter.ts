@@ -52,7 +52,7 @@ export class JsonlSpanExporter implements SpanExporter {
 
   /** Absolute path of the log. */
   get file(): string {
-    return this.recorder.journal.file
+    return this.recorder.journal.path
   }
 
   /** Writes what is not yet written of these spans; reports when it is in the file (and synced, see `fsync`). */

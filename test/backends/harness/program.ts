@@ -1,10 +1,10 @@
 /** A real program that runs beside a test: started, killed, started again, and ended with the test by its own id. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { defer } from '../../fixtures/hive-support.js'
+import { pathToFileURL } from 'node:url'
+import { defer, packageRoot } from '../../fixtures/hive-support.js'
 
 export interface ProgramOptions {
   /** What it is called when it does not do what it should. */
@@ -20,6 +20,10 @@ export interface ProgramOptions {
 
 /** How much of what a program said is kept, in characters. */
 const MAX_OUTPUT = 4_000
+const READY_MS = 60_000
+/** What programs say whose port another one has; the other may be gone soon. */
+const PORT_TAKEN = /EADDRINUSE|address already in use|AddressAlreadyInUse|BindException/i
+const PORT_TAKEN_MS = 500
 
 export class Program {
   #options: ProgramOptions
@@ -31,9 +35,27 @@ export class Program {
     defer(t, () => this.stop())
   }
 
-  /** Starts it, for the first time or again, and waits until it takes work. */
+  /** Starts it, for the first time or again, and waits until it takes work. One whose port is taken tries again. */
   async start(): Promise<void> {
-    const { name, command, args, env, isReady, readyMs } = this.#options
+    const { name, readyMs = READY_MS } = this.#options
+    const end = Date.now() + readyMs
+    for (;;) {
+      this.#output = ''
+      try {
+        await this.#startOnce(end - Date.now())
+        return
+      } catch (error) {
+        const isTaken = error instanceof Stop && PORT_TAKEN.test(this.#output)
+        if (!isTaken || Date.now() > end) {
+          throw new Error(`${name}: ${(error as Error).message}\n${this.#output}`, { cause: error })
+        }
+        await pause(PORT_TAKEN_MS)
+      }
+    }
+  }
+
+  async #startOnce(ms: number): Promise<void> {
+    const { name, command, args, env, isReady } = this.#options
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) {
@@ -41,13 +63,16 @@ export class Program {
         this.#output = (this.#output + text).slice(-MAX_OUTPUT)
       })
     }
-    const isUp = async (): Promise<boolean> => {
-      if (this.#isGone()) throw new Stop(`${name} ended by itself`)
-      return isReady()
-    }
-    await until(isUp, `${name} being ready`, readyMs).catch((error: Error) => {
-      throw new Error(`${error.message}\n${this.#output}`)
+    let isClosed = false
+    child.on('close', () => {
+      isClosed = true
     })
+    const isUp = async (): Promise<boolean> => {
+      // Not before all that it said is read.
+      if (isClosed) throw new Stop('it ended by itself')
+      return !this.#isGone() && isReady()
+    }
+    await until(isUp, `${name} being ready`, ms)
   }
 
   /** Ends it as a power cut would. */
@@ -102,13 +127,12 @@ export async function until<T>(
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Loopback ports that nobody listens on. They are held until all are known, so that they differ. */
+/** Loopback ports for programs; see `scripts/lib/programs.mjs`, which the scripts take theirs from too. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  const shared: { freePorts(count: number): Promise<number[]> } = await import(
+    pathToFileURL(join(packageRoot(), 'scripts/lib/programs.mjs')).href
+  )
+  return shared.freePorts(count)
 }
 
 /** Whether an address answers 200. */
