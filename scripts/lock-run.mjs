@@ -2,7 +2,7 @@
 //   node scripts/build.mjs --tests && node scripts/lock-run.mjs [--races 10] [--writers 20] [--rounds 10] [--real-wait]
 // --real-wait stops a holder for 33 s instead of making its lock look old.
 import { parseArgs } from 'node:util'
-import { LOSSES, lockRace, loseLock } from '../.build/test/fixtures/fault-writers.js'
+import { LOSSES, lockRace, loseLock, stopTaking } from '../.build/test/fixtures/fault-writers.js'
 
 const { values } = parseArgs({
   options: {
@@ -24,4 +24,9 @@ for (let race = 1; race <= Number(values.races); race++) {
   show(`race ${race}:`, await lockRace(Number(values.writers), Number(values.rounds), race))
 }
 for (const how of Object.keys(LOSSES)) show(`${how}:`, await loseLock(how, values['real-wait'] ? 33_000 : 0))
+for (let nth = 1; ; nth++) {
+  const report = await stopTaking(nth)
+  if (report === undefined) break
+  show(`stopped before call ${nth} of a take-over:`, report)
+}
 process.exitCode = bad > 0 ? 1 : 0

@@ -1,7 +1,14 @@
 /** Two writers never write one log. More, and with real waiting: `scripts/lock-run.mjs`. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LOSSES, type LockLoss, lockRace, loseLock, type WritersReport } from './fixtures/fault-writers.js'
+import {
+  LOSSES,
+  type LockLoss,
+  lockRace,
+  loseLock,
+  stopTaking,
+  type WritersReport,
+} from './fixtures/fault-writers.js'
 
 function assertOneWriter({ duplicates, missing, unclear, other }: WritersReport): void {
   assert.deepEqual(
@@ -21,3 +28,14 @@ for (const how of Object.keys(LOSSES) as LockLoss[]) {
     assertOneWriter(await loseLock(how))
   })
 }
+
+test('one who stops in the middle of taking over, and wakes up later, writes no line beside another', async () => {
+  let stops = 0
+  for (let nth = 1; ; nth += 5) {
+    const report = await stopTaking(nth)
+    if (report === undefined) break
+    stops++
+    assertOneWriter(report)
+  }
+  assert.ok(stops >= 2, `${stops} places to stop at`)
+})
