@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 export interface DurableOptions {
   /** Permissions of the file. Default 0600. */
@@ -26,7 +26,6 @@ export interface DurableOptions {
 
 /** Age at which a draft is taken for one whose writer was killed. */
 const LITTER_MS = 60_000
-const DRAFT = /\.tmp$/
 
 /** A name beside `path` that no other writer uses. */
 export const draftOf = (path: string): string => `${path}.${randomBytes(4).toString('hex')}.tmp`
@@ -116,19 +115,23 @@ export function syncFolderSync(folder: string): void {
 }
 
 /**
- * Removes drafts of files in `folder` whose name begins with `prefix`, left there by writers that were killed.
+ * Removes drafts in `folder`, left there by writers that were killed.
+ * @param isDraft tells by the name
  * @param olderThanMs age below which a draft may still be somebody's; default a minute
  */
-export function removeDrafts(folder: string, prefix = '', olderThanMs = LITTER_MS): void {
+export function removeDrafts(
+  folder: string,
+  isDraft: (name: string) => boolean = (name) => /\.[0-9a-f]{8}\.tmp$/.test(name),
+  olderThanMs = LITTER_MS,
+): void {
   let names: string[]
   try {
     names = readdirSync(folder)
   } catch {
     return
   }
-  for (const name of names) {
-    if (!name.startsWith(prefix) || !DRAFT.test(name)) continue
-    const draft = join(folder, basename(name))
+  for (const name of names.filter(isDraft)) {
+    const draft = join(folder, name)
     try {
       if (olderThanMs === 0 || Date.now() - statSync(draft).mtimeMs > olderThanMs)
         rmSync(draft, { force: true })

@@ -61,3 +61,12 @@ function understood(error: unknown, path: string): unknown {
 function notFile(path: string, kind: string): Error {
   return Object.assign(new Error(`${path} is ${kind} and no file`), { code: 'ENOTFILE' })
 }
+
+/** Closes a file of which it matters no more what the system says: it was read, or it was synced before. */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd)
+  } catch {
+    // The number is free all the same, and what was to be on disk was asked for with a sync.
+  }
+}

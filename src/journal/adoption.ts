@@ -3,9 +3,9 @@
  * what comes after it was merely found, and is said to be in the `adopted` field of the next `log.open`.
  */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { closeSync, readSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import { linesBackward } from '../disk/backward.js'
-import { openFileSync } from '../disk/open.js'
+import { closeQuietly, openFileSync } from '../disk/open.js'
 import { decodeLine } from '../format/decode.js'
 import { isKind } from '../format/kinds.js'
 import { logIdOf, signedText } from '../format/seal.js'
@@ -56,7 +56,7 @@ export function lastSeal(file: string, size: number, trust: Trust): Vouched {
     }
     return { expected: undefined, adopted: stretch(fd, 0, size) }
   } finally {
-    closeSync(fd)
+    closeQuietly(fd)
   }
 }
 

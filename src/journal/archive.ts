@@ -1,8 +1,8 @@
 /** What a new segment must know of the archived one before it. */
 import { createHash } from 'node:crypto'
-import { closeSync, readSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import { gunzipPieces } from '../disk/gunzip-sync.js'
-import { openFileSync } from '../disk/open.js'
+import { closeQuietly, openFileSync } from '../disk/open.js'
 import type { Segment } from '../disk/segments.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import type { HiveEvent } from '../format/kinds.js'
@@ -56,7 +56,7 @@ export function* archiveChunks({ file, gzip }: Segment): Generator<Buffer> {
       position += got
     }
   } finally {
-    closeSync(fd)
+    closeQuietly(fd)
   }
 }
 

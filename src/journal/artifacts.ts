@@ -41,6 +41,8 @@ export class ArtifactStore {
   #pending = new Map<string, Pending>()
   #pendingBytes = 0
   #unsynced = new Set<string>()
+  /** Folders whose own name is known to be on disk. */
+  #syncedFolders = new Set<string>()
   #lost = new Map<string, Error>()
   #running: Promise<void> | undefined
   /** The pause before the next try, and how many wait for the end of it all. */
@@ -133,7 +135,10 @@ export class ArtifactStore {
       folders.add(dirname(path))
       this.#unsynced.delete(path)
     }
-    for (const folder of folders) await syncFolder(folder)
+    for (const folder of folders) {
+      for (const each of this.#namesIn(folder)) await syncFolder(each)
+      this.#noteSynced(folder)
+    }
   }
 
   /** `flush` on this thread; what cannot be stored now is lost. */
@@ -195,22 +200,37 @@ export class ArtifactStore {
 
   async #write(ref: string, bytes: Buffer): Promise<void> {
     const path = this.#path(ref)
-    if (isThere(path, bytes.length)) return
-    const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    const folder = dirname(path)
     const sync = this.#mustSync()
-    await writeDurably(path, bytes, { sync })
-    if (made !== undefined && sync) await syncFolder(dirname(made))
+    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) this.#syncedFolders.clear()
+    if (!isThere(path, bytes.length)) await writeDurably(path, bytes, { sync })
     if (!sync) this.#unsynced.add(path)
+    // Whatever a try before this one came to, the names are on disk only when this has been said of each folder.
+    else for (const each of this.#namesIn(folder)) await syncFolder(each)
+    if (sync) this.#noteSynced(folder)
   }
 
   #writeSync(ref: string, bytes: Buffer): void {
     const path = this.#path(ref)
-    if (isThere(path, bytes.length)) return
-    const made = mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const folder = dirname(path)
     const sync = this.#mustSync()
-    writeDurablySync(path, bytes, { sync })
-    if (made !== undefined && sync) syncFolderSync(dirname(made))
+    if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) this.#syncedFolders.clear()
+    if (!isThere(path, bytes.length)) writeDurablySync(path, bytes, { sync })
     if (!sync) this.#unsynced.add(path)
+    else for (const each of this.#namesIn(folder)) syncFolderSync(each)
+    if (sync) this.#noteSynced(folder)
+  }
+
+  /** The folders that hold a name on the way to an artifact in `folder` that is not known to be on disk. */
+  #namesIn(folder: string): string[] {
+    const folders = [folder]
+    if (!this.#syncedFolders.has(folder)) folders.push(this.#folder)
+    if (!this.#syncedFolders.has(this.#folder)) folders.push(dirname(this.#folder))
+    return folders
+  }
+
+  #noteSynced(folder: string): void {
+    this.#syncedFolders.add(folder).add(this.#folder)
   }
 
   #mustSync(): boolean {

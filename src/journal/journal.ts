@@ -31,8 +31,8 @@ import type { SealOptions } from './seal.js'
 import {
   type Change,
   canonicalPath,
+  isCompressionDraft,
   type Left,
-  plainArchives,
   type Range,
   type RotateOptions,
   SegmentChain,
@@ -97,9 +97,9 @@ export class Journal {
   #sources = new Set<() => void>()
   #queue = new LineQueue()
   #maxBuffer: number
-  /** Tickets of the newest line, the newest event, and the last line that is written. */
+  /** Tickets of the newest line, the newest one at the last flush, and the last line that is written. */
   #ticket: number
-  #lastEvent: number
+  #flushed: number
   #written: number
   #shift = 0
   /** How many lines are put before those that wait, while that is done. */
@@ -152,7 +152,7 @@ export class Journal {
     let forgetExit: (() => void) | undefined
     try {
       this.#ticket = chain.lastSeq
-      this.#lastEvent = chain.lastSeq
+      this.#flushed = chain.lastSeq
       this.#written = chain.lastSeq
       this.#syncer = new Syncer(
         policy,
@@ -248,7 +248,6 @@ export class Journal {
     encodeLine(this.#queue.next, ts, kind, fields, ticket - this.#shift, tail, checkpoint)
     this.#queue.push(ticket)
     this.#ticket = ticket
-    this.#lastEvent = ticket
     this.#chain.noteEvents()
     if (this.artifacts.isOpen) this.artifacts.claim(ticket, fields)
     if (this.#writing) return ticket
@@ -308,22 +307,31 @@ export class Journal {
 
   /**
    * Resolves when everything recorded so far is written, and synced unless the policy is `no`. Rejects with
-   * `NotDurableError` when that cannot be said of the newest event.
+   * `NotDurableError` when that cannot be said of all that was recorded since the flush before.
    */
   async flush(): Promise<void> {
     await this.artifacts.flush()
     this.#collect()
     this.#write()
-    const [newest, event] = [this.#ticket, this.#lastEvent]
-    if (this.#syncer.policy !== 'no') {
-      await this.#synced(event)
-      return this.#synced(newest)
+    const [from, to] = [this.#flushed + 1, this.#ticket]
+    try {
+      await this.#reached(to)
+      const refusal = this.#syncer.refusalIn(from, to)
+      if (refusal !== undefined) throw refusal
+    } finally {
+      // What was in doubt is told once; the next flush is about what comes after it.
+      this.#flushed = Math.max(this.#flushed, to)
     }
-    if (newest <= this.#written) return
+  }
+
+  /** Resolves when line `ticket` is written, and synced unless the policy is `no`. */
+  async #reached(ticket: number): Promise<void> {
+    if (this.#syncer.policy !== 'no') return this.#synced(ticket)
+    if (ticket <= this.#written) return
     if (this.#state === 'closed')
       throw new NotDurableError(`${this.path} was closed before all events were written`)
     this.#outage.keepAlive()
-    await this.#writtenWaiters.wait(newest)
+    await this.#writtenWaiters.wait(ticket)
   }
 
   /**
@@ -515,8 +523,7 @@ export class Journal {
   #open(): void {
     const { torn } = this.#chain
     // Nobody but the log's one writer compresses its segments.
-    for (const archived of plainArchives(this.file))
-      removeDrafts(dirname(archived), `${basename(archived)}.gz.`, 0)
+    removeDrafts(dirname(this.file), (name) => isCompressionDraft(this.file, name), 0)
     // One write with the lines that account for it, so that a crash right here leaves nothing unaccounted for.
     if (torn.isOpenEnded) {
       this.#queue.next.text('\n')
@@ -541,8 +548,11 @@ export class Journal {
       this.#collect()
       const now = clock()
       this.#secure(now, last)
-      do this.#drain()
-      while (this.#addDueLine(now, last))
+      do {
+        this.#drain()
+        // Before a new segment makes them look as if they were of that one.
+        if (this.#syncer.isBroken) this.#syncer.wrote(this.#written)
+      } while (this.#addDueLine(now, last))
       this.#recovered()
     } catch (error) {
       this.#failed(error as Error)

@@ -41,6 +41,7 @@ import {
 import { hostname, uptime } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { isMainThread, threadId } from 'node:worker_threads'
+import { closeQuietly } from '../disk/open.js'
 import { type LockHolder, LogLockedError, LogOpenError } from './errors.js'
 
 /** How often a holder touches its lock, and after how long without a touch one that cannot be seen is dead. */
@@ -161,6 +162,9 @@ function refuseOtherNames(file: string): void {
   )
 }
 
+/** Locks that this thread gave up, with what it could not write; they may still be there. */
+const givenUp = new Map<string, Loss | undefined>()
+
 class HeldLock implements Lock {
   inherited: Loss | undefined
   byHeartbeat = false
@@ -220,12 +224,16 @@ class HeldLock implements Lock {
   }
 
   release(): void {
+    // Whatever goes wrong now: this process lives on, and that must not make the lock look held.
+    givenUp.set(this.#record.nonce, undefined)
     this.#closeLifeline()
     unlinkIfThere(this.#mine)
     removeIfEmpty(this.#path)
+    givenUp.delete(this.#record.nonce)
   }
 
   abandon(lost: Loss): void {
+    givenUp.set(this.#record.nonce, lost)
     this.#closeLifeline()
     // In place: on a full disk there may be no room for a new file, but there is for these bytes.
     if (this.isHeld()) writeFileSync(this.#mine, JSON.stringify({ ...this.#record, lost }), { flag: 'r+' })
@@ -265,7 +273,8 @@ class HeldLock implements Lock {
   }
 
   #inherit({ record, fate }: Pick<Found, 'record' | 'fate'>): void {
-    this.inherited = record.lost
+    this.inherited = record.lost ?? givenUp.get(record.nonce)
+    givenUp.delete(record.nonce)
     this.byHeartbeat = fate !== 'dead'
   }
 
@@ -279,8 +288,9 @@ class HeldLock implements Lock {
   }
 
   #closeLifeline(): void {
-    if (this.#lifeline !== undefined) closeSync(this.#lifeline)
+    const fd = this.#lifeline
     this.#lifeline = undefined
+    if (fd !== undefined) closeQuietly(fd)
   }
 }
 
@@ -474,7 +484,7 @@ function readRecord(path: string): { record: LockRecord | undefined; mtimeMs: nu
     }
     return { record: parseRecord(bytes.toString('utf8', 0, length)), mtimeMs: stat.mtimeMs }
   } finally {
-    closeSync(fd)
+    closeQuietly(fd)
   }
 }
 
@@ -507,8 +517,9 @@ function parseRecord(text: string): LockRecord | undefined {
   return record
 }
 
-function parseLoss({ assigned, own, refused, reason }: Record<string, unknown>): Loss {
+function parseLoss({ assigned, own, refused, reason, gaps }: Record<string, unknown>): Loss {
   const lines = (Array.isArray(own) ? own : []).map((each) => Object(each))
+  const told = (Array.isArray(gaps) ? gaps : []).map((each) => Object(each))
   return {
     assigned: isCount(assigned) ? assigned : 0,
     own: lines
@@ -516,7 +527,14 @@ function parseLoss({ assigned, own, refused, reason }: Record<string, unknown>):
       .map(({ seq, lost }) => ({ seq, lost })),
     refused: isCount(refused) ? refused : 0,
     reason: typeof reason === 'string' ? reason.slice(0, 1_000) : 'the writer before ended early',
+    gaps: told.filter(({ lost, reason: why }) => isCount(lost) && typeof why === 'string').map(parseGap),
   }
+}
+
+function parseGap({ lost, reason, from, to }: Record<string, unknown>): Gap {
+  const gap: Gap = { lost: lost as number, reason: (reason as string).slice(0, 1_000) }
+  if (isCount(from) && isCount(to)) Object.assign(gap, { from, to })
+  return gap
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
@@ -581,6 +599,7 @@ function told(ask: () => string): string | undefined {
 /** @param ageMs time since the last touch */
 function fateOf(holder: LockRecord | undefined, ageMs: number): Found['fate'] {
   if (holder === undefined || holder.lost !== undefined || holder.pid <= 0) return 'dead'
+  if (givenUp.has(holder.nonce)) return 'dead'
   if (isVisible(holder)) return isRunning(holder) ? 'alive' : 'dead'
   if (isOfOldVersion(holder) && isRunning(holder)) return 'alive'
   if (hasRestartedSince(holder, ageMs)) return 'dead'

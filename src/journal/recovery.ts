@@ -3,9 +3,9 @@
  * torn line at the end. Nothing is repaired here and nothing is ever cut off: the writer closes a torn line with a
  * newline and accounts for it in a `log.torn` line.
  */
-import { closeSync, readSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import { linesBackward } from '../disk/backward.js'
-import { openFileSync } from '../disk/open.js'
+import { closeQuietly, openFileSync } from '../disk/open.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import type { HiveEvent } from '../format/kinds.js'
 import { ordinalOf } from './archive.js'
@@ -85,7 +85,7 @@ function readFile(file: string, size: number, before: () => number, state: FileS
     if (firstSeq !== undefined) state.firstSeq = firstSeq
     state.lastSeq = lastSeq ?? state.lastSeq + countLines(fd, size)
   } finally {
-    closeSync(fd)
+    closeQuietly(fd)
   }
 }
 

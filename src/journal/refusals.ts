@@ -32,6 +32,11 @@ export class Refusals {
 
   /** Why line `seq` is refused; `undefined` when it is not. */
   of(seq: number): NotDurableError | undefined {
-    return this.#ranges.find(({ from, to }) => seq >= from && seq <= to)?.error
+    return this.in(seq, seq)
+  }
+
+  /** Why one of the lines from `first` to `last` is refused. */
+  in(first: number, last: number): NotDurableError | undefined {
+    return this.#ranges.find(({ from, to }) => last >= from && first <= to)?.error
   }
 }

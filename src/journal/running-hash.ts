@@ -6,8 +6,8 @@
  * reading has come there, and what is read of the writer's own bytes is compared with what it wrote.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { closeSync, read, readSync } from 'node:fs'
-import { openFileSync } from '../disk/open.js'
+import { read, readSync } from 'node:fs'
+import { closeQuietly, openFileSync } from '../disk/open.js'
 
 const BLOCK = 1024 * 1024
 
@@ -149,7 +149,7 @@ export class RunningHash {
   #closeReadFd(): void {
     const fd = this.#readFd
     this.#readFd = undefined
-    if (fd !== undefined) closeSync(fd)
+    if (fd !== undefined) closeQuietly(fd)
   }
 }
 

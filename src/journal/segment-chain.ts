@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import {
-  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -19,8 +18,8 @@ import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { gunzipSync, constants as zlib } from 'node:zlib'
 import { linesBackward } from '../disk/backward.js'
-import { kindOf, openFileSync } from '../disk/open.js'
-import { archivedSegments, archiveName, type Segment } from '../disk/segments.js'
+import { closeQuietly, kindOf, openFileSync } from '../disk/open.js'
+import { archivedSegments, archiveName, parseArchiveName, type Segment } from '../disk/segments.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/encode.js'
 import { FORMAT_VERSION } from '../format/kinds.js'
@@ -422,7 +421,7 @@ function firstLineOf(file: string): FirstLine | undefined {
   } catch {
     return undefined
   } finally {
-    closeSync(fd)
+    closeQuietly(fd)
   }
 }
 
@@ -441,7 +440,7 @@ function holeIn(file: string, firstSeq: number, written: number): Range {
       else if (seq !== undefined) return { from: seq + 1, to }
     }
   } finally {
-    closeSync(fd)
+    closeQuietly(fd)
   }
   return { from: firstSeq, to }
 }
@@ -467,9 +466,21 @@ export function canonicalPath(file: string): string {
   }
 }
 
+/** Whether a file in the log's folder is what a compression that was cut off left behind. */
+export function isCompressionDraft(file: string, name: string): boolean {
+  const archived = /^(.+\.jsonl)\.gz\.([0-9a-f]{8}\.)?tmp$/s.exec(name)?.[1]
+  const parsed = archived === undefined ? undefined : parseArchiveName(archived)
+  return parsed !== undefined && archived === archiveName(file, parsed.firstSeq)
+}
+
 /** Archived segments that are not compressed: a crash came first, or `gzip` was off then. */
 export function plainArchives(file: string): string[] {
-  return archivedSegments(file)
-    .filter(({ gzip }) => !gzip)
-    .map(({ file: archived }) => archived)
+  try {
+    return archivedSegments(file)
+      .filter(({ gzip }) => !gzip)
+      .map(({ file: archived }) => archived)
+  } catch {
+    // They are compressed another time.
+    return []
+  }
 }

@@ -1,6 +1,6 @@
 /** One open segment: append whole buffers, know its size and hash. */
-import { closeSync, constants, fstatSync, write, writeSync } from 'node:fs'
-import { openFileSync } from '../disk/open.js'
+import { constants, fstatSync, write, writeSync } from 'node:fs'
+import { closeQuietly, openFileSync } from '../disk/open.js'
 import { type Expected, RunningHash } from './running-hash.js'
 
 /** A write that ended early: `written` bytes of the buffer are in the file. */
@@ -60,7 +60,7 @@ export class SegmentFile {
       this.device = stat.dev
       this.hash = new RunningHash(file, stat.size, stat.size > 0 ? expectedOf(stat.size) : undefined)
     } catch (error) {
-      closeSync(this.fd)
+      closeQuietly(this.fd)
       throw error
     }
   }
@@ -119,7 +119,7 @@ export class SegmentFile {
 
   close(): void {
     this.hash.close()
-    closeSync(this.fd)
+    closeQuietly(this.fd)
   }
 }
 

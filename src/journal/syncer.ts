@@ -137,6 +137,11 @@ export class Syncer {
     return synced
   }
 
+  /** Why one of these lines is refused; `undefined` when none is. */
+  refusalIn(from: number, to: number): NotDurableError | undefined {
+    return this.#refusals.in(from, to)
+  }
+
   /** Line `seq` will never be said to be on disk, nor will those from there up to `to`. */
   refuse(from: number, to: number, error: NotDurableError): void {
     this.#refusals.add(from, to, error)

@@ -126,7 +126,7 @@ function otlpOptions(otlp: ProviderOptions['otlp']): OtlpOptions | undefined {
 }
 
 /** The names in `OTEL_TRACES_EXPORTER`; says which of them are not served. */
-function _exportersIn(given: string): string[] {
+function exportersIn(given: string): string[] {
   const names = given.split(',').map((name) => name.trim())
   const others = names.filter((name) => name !== '' && name !== 'otlp' && name !== 'none')
   if (others.length > 0) {
