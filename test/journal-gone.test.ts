@@ -109,6 +109,7 @@ test('events that wait when the file goes are in the new one, in their order', a
   for (let n = 1; n <= 50; n++)
     append(journal, { n, inner: { a: 1, seq: n + 2, session: 's-1' }, text: '"seq":3,' })
   await assert.rejects(journal.durable(1))
+  await assert.rejects(journal.flush(), { code: 'ERR_HIVELOG_NOT_DURABLE' })
   await journal.flush()
   await journal.close()
   const events = linesOf(file).filter(({ kind }) => kind === 'message')

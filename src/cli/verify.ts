@@ -11,15 +11,15 @@ const help = `Usage: hivelog verify [OPTION]... [FILE]...
 Checks logs against their seals, numbering and chain of segments, and artifacts
 against their names, and names each damaged place. The path of an archived
 segment checks that one alone. Adopted is what a writer found at its start and
-no seal vouched for: after a crash the last lines before it; what they were, only
-a copy elsewhere can tell. So it is with lines that were taken from the log's end
-together with their seals.
+no seal vouched for: after a crash the last lines before it. What they were can
+be told only by a copy elsewhere; so it is with lines that were taken from the
+log's end together with their seals.
 
       --key FILE      Ed25519 public key (PEM); every seal must then be signed
                       with its private half, and no longer stretch go unsigned
                       than its writer leaves so
-      --log-id ID     the log must be this one; ID is "log" of --json, noted when
-                      the log was begun
+      --log-id ID     the log must be this one; ID is "log" of --json, noted
+                      when the log was begun
       --no-artifacts  do not read the artifacts that lines name
       --json          one JSON object a FILE: {"file", "ok", "log", "files":
                       [{"file", "lines", "bytes", "seals", "sealedBytes",

@@ -520,6 +520,9 @@ function parseRecord(text: string): LockRecord | undefined {
 function parseLoss({ assigned, own, refused, reason, gaps }: Record<string, unknown>): Loss {
   const lines = (Array.isArray(own) ? own : []).map((each) => Object(each))
   const told = (Array.isArray(gaps) ? gaps : []).map((each) => Object(each))
+  const gapsTold = told
+    .filter(({ lost, reason: why }) => isCount(lost) && typeof why === 'string')
+    .map(parseGap)
   return {
     assigned: isCount(assigned) ? assigned : 0,
     own: lines
@@ -527,7 +530,7 @@ function parseLoss({ assigned, own, refused, reason, gaps }: Record<string, unkn
       .map(({ seq, lost }) => ({ seq, lost })),
     refused: isCount(refused) ? refused : 0,
     reason: typeof reason === 'string' ? reason.slice(0, 1_000) : 'the writer before ended early',
-    gaps: told.filter(({ lost, reason: why }) => isCount(lost) && typeof why === 'string').map(parseGap),
+    ...(gapsTold.length > 0 && { gaps: gapsTold }),
   }
 }
 
