@@ -307,7 +307,7 @@ test('an archived segment of 5 MB that inflates to 5 GB costs nobody the memory'
     assert.ok(peak < MAX_MB, `${command}: ${peak} MiB`)
   }
   const { stdout } = run([MAIN, 'cat', file], folder)
-  assert.match(stdout, /a line does not end within 1 GiB; the rest of the segment is not read/)
+  assert.match(stdout, /a line does not end within 1 GiB; the rest of/)
 })
 
 test('a compressed segment is gone on from as before: number, chain and hash', (t) => {
@@ -385,7 +385,7 @@ test('a line that never ends, from a pipe: bounded memory, and a clear line', (t
   if (!existsSync('/dev/zero')) return t.skip('no /dev/zero')
   const folder = scene(t)
   const script = (input: string, args: string): string =>
-    `${input} | ${JSON.stringify(process.execPath)} --import '${METER}' ${JSON.stringify(MAIN)} ${args} 3>peak`
+    `${input} | ${JSON.stringify(process.execPath)} --import "$METER" ${JSON.stringify(MAIN)} ${args} 3>peak`
   for (const [input, args] of [
     ['cat /dev/zero', 'cat -'],
     ['(cat good.jsonl; cat /dev/zero)', 'audit -'],
@@ -394,6 +394,7 @@ test('a line that never ends, from a pipe: bounded memory, and a clear line', (t
   ] as const) {
     const { status, stderr } = spawnSync('sh', ['-c', script(input, args)], {
       cwd: folder,
+      env: { ...process.env, METER },
       encoding: 'utf8',
       timeout: PATIENCE_MS,
     })

@@ -39,9 +39,11 @@ export async function diffLogs(a: string, b: string, options: DiffOptions = {}):
   if (!Number.isInteger(maxEvents) || maxEvents < 1)
     throw new RangeError('maxEvents must be a whole number from 1')
   if (a === '-' && b === '-') throw new Error('only one of two logs can be standard input (-)')
-  const inputs = [await spooled(a), await spooled(b)] as const
+  const inputs = [await spooled(a)]
   try {
-    const files = { a: inputs[0].file, b: inputs[1].file }
+    inputs.push(await spooled(b))
+    const [{ file: fileA = a } = {}, { file: fileB = b } = {}] = inputs
+    const files = { a: fileA, b: fileB }
     const { sides, readers, sources } = await readRenamed(files, options, maxEvents)
     const analysis = analyse(sides)
     const rows = rowsAround(sides, analysis, context)

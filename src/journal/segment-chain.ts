@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { kindOf } from '../disk/open.js'
-import { archivedSegments, archiveName } from '../disk/segments.js'
+import { archivedSegments, archiveName, type Segment } from '../disk/segments.js'
 import type { Fields } from '../format/encode.js'
 import { type Archive, readArchive } from './archive.js'
 import { LogOpenError } from './errors.js'
@@ -248,7 +248,7 @@ export function syncFolder(file: string): void {
 
 /** Removes what compressions that were cut off left behind. */
 export function removeDrafts(file: string): void {
-  for (const { file: archived } of archivedSegments(file)) {
+  for (const { file: archived } of listed(file)) {
     try {
       rmSync(`${archived}.gz.tmp`, { force: true })
     } catch {
@@ -259,9 +259,18 @@ export function removeDrafts(file: string): void {
 
 /** Archived segments that are not compressed: a crash came first, or `gzip` was off then. */
 export function plainArchives(file: string): string[] {
-  return archivedSegments(file)
+  return listed(file)
     .filter(({ gzip }) => !gzip)
     .map(({ file: archived }) => archived)
+}
+
+/** For tidying up, which can wait for the next opening when the folder cannot be listed now. */
+function listed(file: string): Segment[] {
+  try {
+    return archivedSegments(file)
+  } catch {
+    return []
+  }
 }
 
 function openSegment(file: string, calls: WriteCalls | undefined): SegmentFile {
