@@ -133,6 +133,10 @@ const NO_FILE: Record<string, (path: string, t: TestContext) => Promise<boolean>
   },
 }
 
+/** These are like others to the readers: tried with those commands that open files in their own ways. */
+const ALIKE = ['a link to a pipe', '/dev/null', 'a folder', 'a link to itself']
+const FEW = ['tail', 'cat', 'verify', 'commit']
+
 test('every command is tried', () => {
   const listed = [...hivelog(['--help']).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, name]) => name)
   assert.deepEqual(Object.keys(RUNS).sort(), listed.sort())
@@ -150,6 +154,7 @@ for (const [name, make] of Object.entries(NO_FILE)) {
     assert.match(error.message, /^[^\n]+$/)
     assert.ok(!existsSync(`${file}.lock`))
     for (const [command, runs] of Object.entries(RUNS)) {
+      if (ALIKE.includes(name) && !FEW.includes(command)) continue
       for (const args of runs) {
         const given = args.map((arg) => (arg === 'FILE' ? file : arg))
         const { code, signal, stdout, stderr, peak } = run([MAIN, command, ...given], folder)
