@@ -56,7 +56,6 @@ test('what is no id is bad use, in one line that says what an id is', () => {
     for (const [option, id, digits] of [
       ['--trace', SPAN, 32],
       ['--trace', `${A}0`, 32],
-      ['--trace', '', 32],
       ['--trace', `${A.slice(1)}g`, 32],
       ['--trace', `${A}\n`, 32],
       ['--span', A, 16],

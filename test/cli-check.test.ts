@@ -152,8 +152,8 @@ test('check: what is wrong in a config or an option is one line, exit code 2', (
       /^c\d\.json: there is no rule "storm"; the rules are unknown-recipient, /,
     ],
     [['--config', 'none.json'], /^cannot read the config none\.json: /],
-    [['--only', 'storm'], /^--only: there is no rule 'storm'; the rules are /],
-    [['--off', 'storm'], /^--off: there is no rule 'storm'/],
+    [['--only', 'storm'], /^--only needs one of .*retry-storm.*, not 'storm'/],
+    [['--off', 'storm'], /^--off needs one of .*, not 'storm'/],
     [['--rule', 'retry-storm'], /^--rule needs ID=off, .*, not 'retry-storm'/],
     [
       ['--rule', 'retry-storm.max=many'],

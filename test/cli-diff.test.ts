@@ -207,7 +207,10 @@ const BAD: [args: string[], message: RegExp][] = [
   [['diff', '-', '-'], /only one of two logs can be standard input/],
   [['diff', 'a.jsonl', 'none.jsonl'], /cannot read none.jsonl: there is no such file/],
   [['diff', 'a.jsonl', '.'], /cannot read \.: it is a directory/],
-  [['diff', '--context', 'few', 'a.jsonl', 'a.jsonl'], /--context needs a whole number, not 'few'/],
+  [
+    ['diff', '--context', 'few', 'a.jsonl', 'a.jsonl'],
+    /--context needs a whole number from 0 to 1000, not 'few'/,
+  ],
   [
     ['diff', '--context', '1001', 'a.jsonl', 'a.jsonl'],
     /--context needs a whole number from 0 to 1000, not '1001'/,

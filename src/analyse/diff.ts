@@ -37,9 +37,11 @@ export async function diffLogs(a: string, b: string, options: DiffOptions = {}):
   checkOptions('diffLogs', options, DIFF_RULES)
   const { context = 3, maxEvents = MAX_EVENTS } = options
   if (a === '-' && b === '-') throw new Error('only one of two logs can be standard input (-)')
-  const inputs = [await spooled(a), await spooled(b)] as const
+  const inputs = [await spooled(a)]
   try {
-    const files = { a: inputs[0].file, b: inputs[1].file }
+    inputs.push(await spooled(b))
+    const [{ file: fileA = a } = {}, { file: fileB = b } = {}] = inputs
+    const files = { a: fileA, b: fileB }
     const { sides, readers, sources } = await readRenamed(files, options, maxEvents)
     const analysis = analyse(sides)
     const rows = rowsAround(sides, analysis, context)

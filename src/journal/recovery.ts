@@ -127,7 +127,7 @@ function firstEvent(
     const decoded = line.bytes.length < line.length ? { reason: 'too long' } : decodeLine(line.bytes)
     if ('event' in decoded) return { event: decoded.event, isFirstLine: start === 0 }
     const isHole = line.bytes[0] === 0
-    if (!isHole && !beginsAsEvent(line.bytes)) break
+    if (!isHole && (!beginsAsEvent(line.bytes) || isWholeJson(line.bytes))) break
     if (isHole) isTorn = false
     start += line.length + 1
     if (start > MAX_TORN_FILE) break
@@ -162,6 +162,16 @@ function beginsAsEvent(line: Buffer): boolean {
   const expected = '{"ts":'
   const start = line.toString('latin1', 0, expected.length)
   return start !== '' && expected.startsWith(start)
+}
+
+/** What is whole was not cut short by a crash. */
+function isWholeJson(line: Buffer): boolean {
+  try {
+    JSON.parse(line.toString('utf8', 0, MAX_TORN_FILE))
+    return true
+  } catch {
+    return false
+  }
 }
 
 export function countLines(fd: number, size: number): number {

@@ -185,6 +185,9 @@ class Follower {
 
   #begin(source: Source, start: Start): void {
     this.#source = source
+    if (!source.stats.isFile()) {
+      throw cannotRead(this.#file, 'it is a pipe, which has no place to go on from; read it whole')
+    }
     this.#position = start.offset
     this.#isWhole = start.offset === 0
     this.#first = undefined
