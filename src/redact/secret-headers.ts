@@ -105,7 +105,10 @@ export function afterAnyScheme(text: string, name: number, value: Value, mask: s
   if (known !== -1) return { start: from, end: known, mask: text.slice(from, known) }
   const scheme = text.slice(start, from).trimEnd()
   const word = text.slice(from, Math.min(first, from + 64))
-  if (isProse(word) || !(looksLikeToken(text, from, first) || (whole && isCertain(scheme, word))))
+  if (
+    isProse(word) ||
+    !(looksLikeToken(text, from, first) || hasNumber(word) || (whole && isCertain(scheme, word)))
+  )
     return undefined
   const isScheme = scheme.length <= 24 && !looksLikeToken(text, start, start + scheme.length)
   let last = first
@@ -122,6 +125,9 @@ export function afterAnyScheme(text: string, name: number, value: Value, mask: s
   while (last > from && ' \t,'.includes(text[last - 1] as string)) last--
   return masked(text, isScheme ? from : start, last, mask)
 }
+
+/** A key of digits and dashes. */
+const hasNumber = (word: string): boolean => word.length >= 8 && /\d{4}/.test(word)
 
 /** Whether a word is the scheme of a vendor, and what follows none of the words that describe one. */
 function isCertain(scheme: string, word: string): boolean {

@@ -207,7 +207,7 @@ function pairValue(
   const label = text.slice(name.start, name.end)
   const jar = key === COOKIE ? cookies(text, start, /^set/i.test(label)) : undefined
   if (jar !== undefined) return jar
-  if (key.strict && !isMadeByMachine(held)) return undefined
+  if (key.strict && held.length <= DOUBT_LIMIT && !isMadeByMachine(held)) return undefined
   if (!quoted && isItsOwnName(label, held, place.spaced)) return undefined
   if (!quoted && end - start < 9 && text.startsWith('...', end)) return undefined
   const number = !quoted && /^-?\d[\d.]*$/.test(held)
@@ -359,28 +359,21 @@ function argumentAt(text: string, name: Name, from: number, keys: SecretKeys): S
   return pairValue(text, name, start, { after: ':', spaced: true, declared: false }, keys)
 }
 
+/** All of a cell, if that is one word. */
+const CELL = /[^\s|"'`\\<>]{6,256}(?=[ \t]{0,64}(?:[|\t\n\r\u2028\\"]|$))/y
+
 /** The cell of a table beside the name: `| password | … |`, or parted by a tab. */
 function cellAt(text: string, name: Name, separator: number): Span | undefined {
   const start = skipBlanks(text, separator + 1)
-  const value = readValue(text, start)
-  if (value === undefined || value.end - value.start > DOUBT_LIMIT) return undefined
-  const mask = maskOf(name.key.name)
-  if (maskEnd(text, value.start) === value.end) return masked(text, value.start, value.end, mask)
-  const after = skipBlanks(text, value.quote === '' ? value.end : value.end + value.quote.length)
-  const code = text.charCodeAt(after)
-  if (
-    after < text.length &&
-    code !== 124 &&
-    code !== 92 &&
-    code !== 34 &&
-    !isLineEnd(code) &&
-    text[after - 1] !== '\t'
-  )
-    return undefined
-  const held = text.slice(value.start, value.end)
+  const known = maskEnd(text, start)
+  if (known !== -1) return { start, end: known, mask: text.slice(start, known) }
+  const stop = sticky(CELL, text, start)
+  if (stop === -1) return undefined
+  const held = text.slice(start, stop)
   const place: Place = { quoted: false, after: ':', spaced: true, made: false, declared: false }
   if (!standsOut(held) || !isCredential(held, place, true)) return undefined
-  return name.key.strict && !isMadeByMachine(held) ? undefined : { start: value.start, end: value.end, mask }
+  if (name.key.strict && !isMadeByMachine(held)) return undefined
+  return { start, end: stop, mask: maskOf(name.key.name) }
 }
 
 const NEXT_ELEMENT =

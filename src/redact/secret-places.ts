@@ -84,7 +84,7 @@ const jwt: Detector = {
 
 const URL_USER = /[^\s/?#@:"'`<>\\]{0,256}[:@]/y
 /** Up to the end of the URL: a password can have any of `/`, `?` and `#` in it, though it should not. */
-const URL_REST = /[^\s"'`<>\\]{0,2048}/y
+const URL_REST = /[^\s"'`<>\\]{0,512}/y
 const SHORTEST_USER_TOKEN = 16
 
 /** `postgres://user:password@host`, `https://token@host` */

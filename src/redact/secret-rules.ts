@@ -861,11 +861,12 @@ export const RULES: readonly Rule[] = [
       { prefixes: 'EAA IGQV IGAA', body: ALNUM, min: 60, digit: true },
       {
         anchors: DIGIT_BAR,
-        pattern: /(?<keep>\d\|)(?=[\w-]{0,26}[A-Z])(?=[\w-]{0,26}[a-z])[\w-]{27}(?![\w-])/y,
+        pattern:
+          /(?<=(?<!\w)\d{9,19})(?<keep>\d\|)(?=[\w-]{0,26}[A-Z])(?=[\w-]{0,26}[a-z])[\w-]{27}(?![\w-])/y,
       },
     ],
     like: ['EAACEdEose0cBA<120w>', 'EAAG<160w>', 'IGQV<140w>', '123456789012345|<27w>'],
-    unlike: ['EAA is a prefix', '| 5|the_quick_brown_fox_jumps__x|'],
+    unlike: ['EAA is a prefix', '| 5|the_quick_brown_fox_jumps__x|', '12345|<27w>'],
   },
   {
     id: 'twitter-token',
@@ -881,7 +882,7 @@ export const RULES: readonly Rule[] = [
         anchors: DIGIT_DASH,
         probe: 30,
         pattern:
-          /(?<keep>\d-)(?=[A-Za-z0-9]{40})(?=[A-Za-z0-9]{0,39}[A-Z])(?=[A-Za-z0-9]{0,39}[a-z])(?=[A-Za-z0-9]{0,39}\d)[A-Za-z0-9]{40,45}(?![\w-])/y,
+          /(?<=(?<!\w)\d{5,19})(?<keep>\d-)(?=[A-Za-z0-9]{40})(?=[A-Za-z0-9]{0,39}[A-Z])(?=[A-Za-z0-9]{0,39}[a-z])(?=[A-Za-z0-9]{0,39}\d)[A-Za-z0-9]{40,45}(?![\w+/=-])/y,
       },
     ],
     like: [
@@ -889,7 +890,7 @@ export const RULES: readonly Rule[] = [
       'AAAAAAAAAAAAAAAAAAAAAMLheAAAAAAA<22w>%2B<40w>',
       '1234567890123456789-<40w>',
     ],
-    unlike: ['AAAAAAAAAAAAAAAAAAAAAAAA', '2026-<40h>'],
+    unlike: ['AAAAAAAAAAAAAAAAAAAAAAAA', '2026-<40h>', 'sha512-<42w>/<43b>==', '12-<40w>'],
   },
   {
     id: 'linkedin-secret',
