@@ -1,5 +1,6 @@
 /** The plug-in in a provider of the user's own. */
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Attributes, TimeInput } from '@opentelemetry/api'
@@ -379,5 +380,28 @@ test('a recorder that is given back once too often does not close the one that c
   assert.deepEqual(
     eventsOf(file).map(({ kind, a, session }) => [kind, a, session]),
     [['note', 1, 's-1']],
+  )
+})
+
+test('who gives a shared recorder back finds what it wrote in the file; the last one finds it closed', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const [first, second] = [Recorder.open({ file, fsync: 'no' }), Recorder.open({ file })]
+  const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
+  const write = (a: number) =>
+    first.write(Date.now(), 'note', { a }, { context, session: 's-1', life: undefined })
+  write(1)
+  await first.release()
+  assert.deepEqual(
+    eventsOf(file).map(({ a }) => a),
+    [1],
+  )
+  assert.ok(existsSync(`${file}.lock`))
+  write(2)
+  void second.release()
+  await second.release()
+  assert.ok(!existsSync(`${file}.lock`))
+  assert.deepEqual(
+    eventsOf(file).map(({ a }) => a),
+    [1, 2],
   )
 })
