@@ -1,9 +1,14 @@
 /** A drain links to the spans whose messages it took. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AlwaysOffSampler, AlwaysOnSampler } from '@opentelemetry/sdk-trace-base'
-import type { SentMessage } from '../src/index.js'
-import { captureDiag, eventsOf, oneEvent, tempHive, tempReceiver } from './fixtures/hive-support.js'
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base'
+import type { Agent, SentMessage } from '../src/index.js'
+import { captureDiag, eventsOf, oneEvent, tempHive, tempReceiver, until } from './fixtures/hive-support.js'
 
 test('a drain links to the span of each sender once, and names the messages', async (t) => {
   const receiver = await tempReceiver(t)
@@ -51,8 +56,9 @@ test('a traceparent that is none is no link, and no error', async (t) => {
   const said = captureDiag(t)
   const receiver = await tempReceiver(t)
   const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
-  const bad = ['', 'x', `00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`, `00-${'0a'.repeat(16)}-0b-01`]
-  hive.spawn({ agentId: 'reader' }).drain(bad.map((traceparent, i) => ({ id: `m${i}`, traceparent })))
+  const bad = ['', 'x', `00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`, Symbol('none')]
+  const messages = bad.map((traceparent, i) => ({ id: `m${i}`, traceparent: traceparent as string }))
+  hive.spawn({ agentId: 'reader' }).drain(messages)
   await hive.shutdown()
   assert.deepEqual(receiver.one('invoke_agent reader').links, [])
   assert.deepEqual(oneEvent(file, 'drain').ids, ['m0', 'm1', 'm2', 'm3'])
@@ -129,4 +135,26 @@ test('what travels says whether the trace is sent, to who drains and to a child 
     assert.deepEqual(JSON.parse(JSON.stringify(sent)), { id: sent.id, traceparent })
     assert.equal(agent.env().TRACEPARENT, traceparent)
   }
+})
+
+test('a link to a span of this process is no remote one; one that came as text is', async (t) => {
+  const others = new InMemorySpanExporter()
+  const { hive } = tempHive(t, { spanProcessors: [new SimpleSpanProcessor(others)] })
+  const lead = hive.spawn({ agentId: 'lead' })
+  const [near, far] = ['near', 'far'].map((agentId) => lead.spawn({ agentId })) as [Agent, Agent]
+  const messages = [near, far].map((agent) => agent.message({ to: 'reader', act: 'inform', subject: 's' }))
+  const reader = lead.spawn({ agentId: 'reader' })
+  reader.drain([messages[0] as SentMessage, JSON.parse(JSON.stringify(messages[1]))])
+  const contexts = [near.spanContext, far.spanContext]
+  reader.end()
+  const ended = () => others.getFinishedSpans().find(({ name }) => name === 'invoke_agent reader')
+  await until(() => ended() !== undefined, 'the span')
+  const links = ended()?.links ?? []
+  assert.deepEqual(
+    links.map(({ context }) => [context.spanId, context.isRemote === true]),
+    [
+      [contexts[0]?.spanId, false],
+      [contexts[1]?.spanId, true],
+    ],
+  )
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { test } from 'node:test'
+import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { Hive } from '../src/index.js'
 import { assertLine, ENVELOPE } from './fixtures/hive-lines.js'
 import { eventsOf, type Line, oneEvent, tempHive, tempReceiver } from './fixtures/hive-support.js'
@@ -259,6 +260,7 @@ test('work without a time, or with an impossible one, has hardly any length, and
     ['none', undefined],
     ['zero', 0],
     ['negative', -5],
+    ['shortest', 1],
     ['second', 1_500],
   ] as const) {
     coder.tool({ name, ok: true, ...(ms !== undefined && { ms }) })
@@ -331,4 +333,51 @@ test('of an exit the type of the error is its class, else its status; of a kille
     const { attributes } = receiver.one(`invoke_agent ${name}`)
     assert.deepEqual([attributes['error.type'], attributes['hive.agent.exit_status']], [type, status], name)
   }
+})
+
+test('of work that was told oddly the span has what the conventions allow, and nothing else', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
+  const coder = hive.spawn({ agentId: 'coder' })
+  coder.call({ host: 'h', method: 7, path: { a: 1 }, status: '404' } as never)
+  coder.call({ host: 8, method: 'GET' } as never)
+  coder.tool({ name: 'odd', ok: false, error: 42 } as never)
+  await hive.shutdown()
+  const ids = ['gen_ai.agent.id', 'gen_ai.conversation.id']
+  const [first, second] = [receiver.one('7'), receiver.one('GET')]
+  assert.deepEqual(Object.keys(first.attributes).sort(), [...ids, 'server.address'])
+  assert.deepEqual(Object.keys(second.attributes).sort(), [...ids, 'http.request.method'])
+  assert.equal(first.status.code ?? 0, 0)
+  const { status } = receiver.one('execute_tool odd')
+  assert.deepEqual([status.code, status.message ?? ''], [2, ''])
+  assert.equal(oneEvent(file, 'tool').error, 42, 'the line has it as it was given')
+})
+
+test('whoever listens to spans hears of events and of work in the order of the calls', async (t) => {
+  const heard: string[] = []
+  let agentSpan: ReadableSpan | undefined
+  const listening: SpanProcessor = {
+    onStart(span) {
+      if (span.name === 'invoke_agent coder') agentSpan = span
+      heard.push(`${span.name} after ${agentSpan?.events.length} events`)
+    },
+    onEnd() {},
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  }
+  const { hive } = tempHive(t, { spanProcessors: [listening] })
+  const coder = hive.spawn({ agentId: 'coder' })
+  coder.wait({ resource: 'r', ms: 1 })
+  coder.tool({ name: 'first', ok: true })
+  coder.wait({ resource: 'r', ms: 1 })
+  coder.spawn({ agentId: 'child' })
+  coder.wait({ resource: 'r', ms: 1 })
+  coder.call({ host: 'h', method: 'GET' })
+  await hive.shutdown()
+  assert.deepEqual(heard, [
+    'invoke_agent coder after 0 events',
+    'execute_tool first after 1 events',
+    'invoke_agent child after 2 events',
+    'GET after 3 events',
+  ])
 })

@@ -349,3 +349,23 @@ test('what names an agent that has ended, and was not spawned again, counts from
     ],
   )
 })
+
+test('each agent has a count of its own in each session, also where no spawn was seen', async (t) => {
+  const { file, provider, tracer } = tempProvider(t, 'simple')
+  for (const [agentId, session] of [
+    ['a', 's-1'],
+    ['b', 's-1'],
+    ['a', 's-1'],
+    ['a', 's-2'],
+    ['b', 's-1'],
+    ['a', 's-2'],
+  ] as const) {
+    const attributes = { 'gen_ai.agent.id': agentId, 'session.id': session }
+    tracer.startSpan('execute_tool t', { attributes }).end()
+  }
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ agentId, session, checkpoint }) => `${agentId} ${session} ${checkpoint}`),
+    ['a s-1 0', 'b s-1 0', 'a s-1 1', 'a s-2 0', 'b s-1 1', 'a s-2 1'],
+  )
+})

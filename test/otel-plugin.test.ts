@@ -1,5 +1,6 @@
 /** The plug-in in a provider of the user's own. */
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Attributes, TimeInput } from '@opentelemetry/api'
@@ -126,6 +127,8 @@ for (const [what, args, ts] of [
   ['seconds and nanoseconds', [{ 'hive.a': 1 }, [1_700_000_000, 123_456_789]], 1_700_000_000_123],
   ['a time in place of the attributes', [1_700_000_000_123], 1_700_000_000_123],
   ['a Date in place of the attributes', [new Date(1_700_000_000_123)], 1_700_000_000_123],
+  ['an array in place of the attributes', [[1_700_000_000, 123_456_789]], 1_700_000_000_123],
+  ['given without attributes', [undefined, 1_700_000_000_123], 1_700_000_000_123],
 ] as const) {
   test(`the time of a plain event can be ${what}`, async (t) => {
     for (const registration of ['live', 'simple'] as const) {
@@ -135,7 +138,9 @@ for (const [what, args, ts] of [
       )
       const [event] = others.getFinishedSpans()[0]?.events ?? []
       await provider.shutdown()
-      assert.equal(oneEvent(file, 'plan').ts, ts)
+      const line = oneEvent(file, 'plan')
+      assert.equal(line.ts, ts)
+      assert.ok(!('0' in line), 'a time is no attribute')
       assert.equal(event?.time[0], Math.trunc(ts / 1000))
       assert.equal(Math.trunc((event?.time[1] ?? 0) / 1e6), ts % 1000)
     }
@@ -234,6 +239,26 @@ test('what is in an agent is in the agent’s session, whatever else the span sa
       ['exit', 'conv-7'],
       ['note', 'sess_other'],
     ],
+  )
+})
+
+test('addEvent gives the span back, and can be replaced by whoever comes after', async (t) => {
+  const { file, tracer, provider } = tempProvider(t, 'live')
+  withinAgent(tracer, 'coder', (span) => {
+    assert.equal(span.addEvent('hive.a').addEvent('exception').addEvent('hive.b'), span)
+    const added = span.addEvent.bind(span)
+    const seen: string[] = []
+    span.addEvent = (name, ...rest) => {
+      seen.push(name)
+      return added(name, ...rest)
+    }
+    span.addEvent('hive.c')
+    assert.deepEqual(seen, ['hive.c'])
+  })
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind }) => kind),
+    ['spawn', 'a', 'b', 'c', 'exit'],
   )
 })
 
@@ -357,5 +382,28 @@ test('a recorder that is given back once too often does not close the one that c
   assert.deepEqual(
     eventsOf(file).map(({ kind, a, session }) => [kind, a, session]),
     [['note', 1, 's-1']],
+  )
+})
+
+test('who gives a shared recorder back finds what it wrote in the file; the last one finds it closed', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const [first, second] = [Recorder.open({ file, fsync: 'no' }), Recorder.open({ file })]
+  const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
+  const write = (a: number) =>
+    first.write(Date.now(), 'note', { a }, { context, session: 's-1', life: undefined })
+  write(1)
+  await first.release()
+  assert.deepEqual(
+    eventsOf(file).map(({ a }) => a),
+    [1],
+  )
+  assert.ok(existsSync(`${file}.lock`))
+  write(2)
+  void second.release()
+  await second.release()
+  assert.ok(!existsSync(`${file}.lock`))
+  assert.deepEqual(
+    eventsOf(file).map(({ a }) => a),
+    [1, 2],
   )
 })
