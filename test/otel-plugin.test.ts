@@ -387,7 +387,10 @@ test('a recorder that is given back once too often does not close the one that c
 
 test('who gives a shared recorder back finds what it wrote in the file; the last one finds it closed', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
-  const [first, second] = [Recorder.open({ file, fsync: 'no' }), Recorder.open({ file })]
+  const [first, second] = [
+    Recorder.open({ file, fsync: 'no' }, 'JsonlSpanExporter'),
+    Recorder.open({ file }, 'JsonlSpanExporter'),
+  ]
   const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
   const write = (a: number) =>
     first.write(Date.now(), 'note', { a }, { context, session: 's-1', life: undefined })
