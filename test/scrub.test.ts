@@ -217,3 +217,18 @@ test('in a log: maxFieldBytes bounds a field, bytes of a snapshot are kept as th
     bytes: 11,
   })
 })
+
+test('in a pair of a name and a value the name tells whether the value is a secret', () => {
+  const scrubber = new Scrubber(new Redactor(), () => assert.fail())
+  const scrubbed = scrubber.custom({
+    headers: [
+      { name: 'password', value: 'hunter2-plain' },
+      { value: 'hunter3-plain', key: 'Authorization' },
+      { name: 'colour', value: 'green' },
+      { name: 'password', value: true },
+    ],
+  })
+  const text = JSON.stringify(scrubbed)
+  assert.ok(!text.includes('hunter'))
+  assert.ok(text.includes('green'))
+})

@@ -200,7 +200,16 @@ class Walk {
         configurable: true,
       })
     }
+    this.#maskNamed(out)
     return out
+  }
+
+  /** A pair of a name and a value, as headers and settings are often given: the name tells what the value is. */
+  #maskNamed(pair: Record<string, unknown>): void {
+    if (!Object.hasOwn(pair, 'value')) return
+    const name = [pair.name, pair.key].find((each) => typeof each === 'string')
+    const mask = name === undefined ? undefined : this.#scrub.key(name as string, pair.value)
+    if (mask !== undefined) pair.value = mask
   }
 
   /** Not with `map`: a subclass can make it return anything. Nor is the length of a proxy to be believed. */

@@ -166,7 +166,7 @@ function refuseOtherNames(file: string): void {
 const givenUp = new Map<string, Loss | undefined>()
 
 class HeldLock implements Lock {
-  inherited: Loss | undefined
+  inherited: Loss | undefined = undefined
   byHeartbeat = false
   #path: string
   #record: LockRecord
@@ -187,6 +187,8 @@ class HeldLock implements Lock {
         draft.remove()
       }
     } catch (error) {
+      // It may have come so far as to be the lock.
+      givenUp.set(this.#record.nonce, this.inherited)
       this.#closeLifeline()
       throw error
     }
