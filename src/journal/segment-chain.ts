@@ -160,8 +160,9 @@ export class SegmentChain {
     if (falsified !== undefined) {
       this.#leaveFound({ what: 'content', message: `was changed since it was sealed: ${falsified}` })
     } else if (fence) {
+      const name = archiveName(this.file, this.#firstSeq)
       this.#leaveFound(undefined)
-      if (adopted !== undefined) this.#adopted = { ...adopted, file: archiveName(this.file, this.#firstSeq) }
+      if (adopted !== undefined) this.#adopted = { ...adopted, file: name }
     } else this.#adopted = adopted
   }
 
