@@ -20,7 +20,6 @@ import { createHash, randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
-  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -190,12 +189,18 @@ class HeldLock implements Lock {
       // It may have come so far as to be the lock.
       givenUp.set(this.#record.nonce, this.inherited)
       this.#closeLifeline()
+      unlinkQuietly(this.#mine)
       throw error
     }
   }
 
   isHeld(): boolean {
-    return existsSync(this.#mine)
+    try {
+      return statSync(this.#mine, { throwIfNoEntry: false }) !== undefined
+    } catch {
+      // A disk that does not answer says nothing of the lock; nor will it take what is written.
+      return true
+    }
   }
 
   retake(): boolean {
@@ -357,9 +362,14 @@ class Draft {
     return isSole(this.#path, this.nonce)
   }
 
+  /** What stays behind is in nobody's way. */
   remove(): void {
-    unlinkIfThere(this.record)
-    removeIfEmpty(this.#folder)
+    unlinkQuietly(this.record)
+    try {
+      removeIfEmpty(this.#folder)
+    } catch {
+      // As above.
+    }
   }
 }
 
@@ -762,4 +772,12 @@ function unlinkIfThere(path: string): void {
 
 function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+}
+
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // Whoever finds it sees what it is.
+  }
 }

@@ -86,8 +86,9 @@ export class RunningHash {
   /** How much to read next: not past a place where something is to be compared. */
   #wanted(): number {
     const at = this.#hashed
+    if (this.#size <= at) return 0
     const stops = [this.#expected?.bytes ?? 0, this.#existing, this.#size].filter((stop) => stop > at)
-    return stops.length === 0 ? 0 : Math.min(BLOCK, ...stops.map((stop) => stop - at))
+    return Math.min(BLOCK, ...stops.map((stop) => stop - at))
   }
 
   #take(bytes: Buffer): void {
