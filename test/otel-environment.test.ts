@@ -155,8 +155,11 @@ test('the service is called hive, or what the environment says, or what the opti
 test('secrets on the command line are in no resource, as a value of their own or within one', async (t) => {
   const { argv } = process
   const key = `sk-ant-api03-${'aB3dE6gH9jK2mN5p'.repeat(4)}`
+  const [node = '', , ...rest] = argv
   process.argv = [
-    ...argv,
+    node,
+    `/tmp/${key}/app.js`,
+    ...rest,
     'word',
     'password',
     '--password',
