@@ -158,3 +158,18 @@ test('a link to a span of this process is no remote one; one that came as text i
     ],
   )
 })
+
+test('drains that fit on one part begin no other', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive } = tempHive(t, { otlp: { url: receiver.url } })
+  const lead = hive.spawn({ agentId: 'lead' })
+  const sent = Array.from({ length: 100 }, (_, i) =>
+    lead.spawn({ agentId: `s-${i}` }).message({ to: 'reader', act: 'inform', subject: 's' }),
+  )
+  const reader = lead.spawn({ agentId: 'reader' })
+  reader.drain(sent.slice(0, 50))
+  reader.drain(sent.slice(50))
+  reader.drain(sent.slice(0, 10))
+  await hive.shutdown()
+  assert.equal(receiver.one('invoke_agent reader').links.length, 100, 'each once')
+})

@@ -6,7 +6,14 @@ import { test } from 'node:test'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { Hive } from '../src/index.js'
 import { assertLine, ENVELOPE } from './fixtures/hive-lines.js'
-import { eventsOf, type Line, oneEvent, tempHive, tempReceiver } from './fixtures/hive-support.js'
+import {
+  captureDiag,
+  eventsOf,
+  type Line,
+  oneEvent,
+  tempHive,
+  tempReceiver,
+} from './fixtures/hive-support.js'
 
 const SESSION = 'sess_mapping'
 
@@ -336,6 +343,7 @@ test('of an exit the type of the error is its class, else its status; of a kille
 })
 
 test('of work that was told oddly the span has what the conventions allow, and nothing else', async (t) => {
+  const said = captureDiag(t)
   const receiver = await tempReceiver(t)
   const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
   const coder = hive.spawn({ agentId: 'coder' })
@@ -351,6 +359,7 @@ test('of work that was told oddly the span has what the conventions allow, and n
   const { status } = receiver.one('execute_tool odd')
   assert.deepEqual([status.code, status.message ?? ''], [2, ''])
   assert.equal(oneEvent(file, 'tool').error, 42, 'the line has it as it was given')
+  assert.deepEqual(said, [], 'the SDK had nothing to drop')
 })
 
 test('whoever listens to spans hears of events and of work in the order of the calls', async (t) => {

@@ -75,3 +75,32 @@ test('an exporter that throws fails the batch and nothing else', async () => {
   }
   assert.deepEqual(await exported(new ChunkedExporter(throwing), [spanOf(1)]), { code: FAILED, error })
 })
+
+test('a chunk takes as much as it may: a batch is not sent in more requests than it needs', async () => {
+  for (const [spans, chunks] of [
+    [Array.from({ length: 512 }, () => spanOf(0)), 1],
+    [[spanOf(499), spanOf(299, 200)], 1],
+    [[spanOf(499), spanOf(500)], 2],
+    [[spanOf(5_000), spanOf(0)], 2],
+    [[], 0],
+  ] as const) {
+    const recording = new Recording(() => ({ code: SUCCESS }))
+    assert.deepEqual(await exported(new ChunkedExporter(recording), [...spans]), { code: SUCCESS })
+    assert.equal(recording.chunks.length, chunks)
+  }
+})
+
+test('a flush and the end are those of the exporter behind, and end when it does', async () => {
+  const done: string[] = []
+  const slowly = (what: string) => async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    done.push(what)
+  }
+  const behind: SpanExporter = { export() {}, forceFlush: slowly('flush'), shutdown: slowly('end') }
+  const exporter = new ChunkedExporter(behind)
+  await exporter.forceFlush()
+  assert.deepEqual(done, ['flush'])
+  await exporter.shutdown()
+  assert.deepEqual(done, ['flush', 'end'])
+  await new ChunkedExporter({ export() {}, async shutdown() {} }).forceFlush()
+})

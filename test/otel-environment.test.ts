@@ -27,7 +27,7 @@ async function recorded(t: TestContext, env: NodeJS.ProcessEnv, options: HiveOpt
 }
 
 const optionsFor = (receiver: OtlpReceiver, options: HiveOptions): HiveOptions =>
-  options.otlp === undefined ? options : { ...options, otlp: { url: receiver.url } }
+  typeof options.otlp === 'object' ? { ...options, otlp: { url: receiver.url } } : options
 
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'RECEIVER' }
 
@@ -62,9 +62,24 @@ for (const [exporters, spans] of [
   })
 }
 
+test('code that says otlp: false is heard, whatever the environment says', async (t) => {
+  assert.deepEqual(await recorded(t, ENDPOINT, { otlp: false }), { lines: 2, spans: 0, paths: [] })
+})
+
 test('OTEL_TRACES_EXPORTER is about what is not said in code', async (t) => {
-  const { spans } = await recorded(t, { OTEL_TRACES_EXPORTER: 'none' }, { otlp: {} })
-  assert.equal(spans, 1)
+  for (const otlp of [{}, true]) {
+    const { spans } = await recorded(t, { ...ENDPOINT, OTEL_TRACES_EXPORTER: 'none' }, { otlp })
+    assert.equal(spans, 1)
+  }
+})
+
+test('the application’s own spans without a parent have traces of their own', (t) => {
+  const { hive } = tempHive(t)
+  const lead = hive.spawn({ agentId: 'lead' })
+  const tracer = hive.tracerProvider.getTracer('app')
+  const traces = ['a', 'b'].map((name) => tracer.startSpan(name).spanContext().traceId)
+  assert.equal(new Set([...traces, lead.spanContext.traceId]).size, 3)
+  assert.equal(hive.spawn({ agentId: 'other' }).spanContext.traceId, lead.spanContext.traceId)
 })
 
 test('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT alone has traces sent, to exactly this URL', async (t) => {
@@ -155,8 +170,11 @@ test('the service is called hive, or what the environment says, or what the opti
 test('secrets on the command line are in no resource, as a value of their own or within one', async (t) => {
   const { argv } = process
   const key = `sk-ant-api03-${'aB3dE6gH9jK2mN5p'.repeat(4)}`
+  const [node = '', , ...rest] = argv
   process.argv = [
-    ...argv,
+    node,
+    `/tmp/${key}/app.js`,
+    ...rest,
     'word',
     'password',
     '--password',

@@ -7,6 +7,7 @@ import type { Attributes, TimeInput } from '@opentelemetry/api'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { HiveSpanProcessor, JsonlSpanExporter, startHive } from '../src/index.js'
 import { Recorder } from '../src/otel/recorder.js'
+import { withEnvironment } from './fixtures/git-repo.js'
 import { captureDiag, eventsOf, linesOf, oneEvent, tempFolder, tempHive } from './fixtures/hive-support.js'
 import {
   REGISTRATIONS,
@@ -409,4 +410,21 @@ test('who gives a shared recorder back finds what it wrote in the file; the last
     eventsOf(file).map(({ a }) => a),
     [1, 2],
   )
+})
+
+test('an exporter is of the session of AGENT_SESSION_ID, or of a new one, unless it is told which', async (t) => {
+  for (const [options, env, session] of [
+    [{}, 's-env', /^s-env$/],
+    [{ sessionId: 's-option' }, 's-env', /^s-option$/],
+    [{}, '', /^sess_[0-9a-f]{16}$/],
+    [{}, undefined, /^sess_[0-9a-f]{16}$/],
+  ] as const) {
+    withEnvironment(t, { AGENT_SESSION_ID: env })
+    const file = join(tempFolder(t), 'hive.jsonl')
+    const exporter = new JsonlSpanExporter({ file, fsync: 'no', ...options })
+    const provider = new BasicTracerProvider({ spanProcessors: [new HiveSpanProcessor({ exporter })] })
+    provider.getTracer('test').startSpan('invoke_agent a').end()
+    await provider.shutdown()
+    for (const line of linesOf(file)) assert.match(line.session, session)
+  }
 })
