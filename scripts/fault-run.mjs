@@ -7,6 +7,7 @@ import {
   allScenarios,
   calm,
   failureTable,
+  fullDisks,
   openStage,
   play,
   sample,

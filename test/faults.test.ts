@@ -9,6 +9,7 @@ import {
   allScenarios,
   calm,
   failureTable,
+  fullDisks,
   openStage,
   play,
   type Stage,
