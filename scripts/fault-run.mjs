@@ -7,6 +7,7 @@ import {
   allScenarios,
   calm,
   failureTable,
+  fullDisks,
   openStage,
   play,
   sample,
@@ -25,7 +26,7 @@ try {
   const quiet = await play(stage, calm(stage))
   if (!values['list-failures']) for (const { id, counts } of quiet) console.log(id, JSON.stringify(counts))
   const all = allScenarios(stage, quiet)
-  const wanted = (values.sample ? sample(all) : all).filter(
+  const wanted = [...(values.sample ? sample(all) : all), ...fullDisks(stage)].filter(
     ({ id }) => values.only?.every((text) => id.includes(text)) ?? true,
   )
   if (!values['list-failures']) console.log(`${wanted.length} of ${all.length} scenarios`)

@@ -9,6 +9,7 @@ import {
   allScenarios,
   calm,
   failureTable,
+  fullDisks,
   openStage,
   play,
   type Stage,
@@ -39,5 +40,13 @@ test('a refused or cut-off system call breaks no promise, whichever it is', asyn
   assert.equal(results.length, chosen.length)
   const met = results.filter(({ hits }) => hits > 0).length
   assert.ok(met > chosen.length * 0.9, `${met} of ${chosen.length} scenarios met their fault`)
+  assert.equal(failureTable(results), '')
+})
+
+test('a disk that is really full breaks no promise, and when there is room again all is well', async (t) => {
+  const chosen = fullDisks(stage)
+  if (chosen.length === 0) return t.skip('no file system can be mounted here')
+  const results = await play(stage, chosen)
+  assert.ok(results.some(({ hits }) => hits > 0))
   assert.equal(failureTable(results), '')
 })
