@@ -18,6 +18,7 @@ import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { gunzipSync, constants as zlib } from 'node:zlib'
 import { linesBackward } from '../disk/backward.js'
+import { syncFolderSync } from '../disk/durable.js'
 import { closeQuietly, kindOf, openFileSync } from '../disk/open.js'
 import { archivedSegments, archiveName, parseArchiveName, type Segment } from '../disk/segments.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
@@ -331,7 +332,7 @@ export class SegmentChain {
     const prev: PreviousSegment = { file: name }
     const sha256 = digestOf(old)
     if (sha256 !== undefined) prev.sha256 = sha256
-    mkdirSync(dirname(this.file), { recursive: true })
+    makeFolder(dirname(this.file))
     this.#identify()
     const missing = change && this.missing(change, nextSeq - 1)
     let archived: string | undefined
@@ -450,7 +451,7 @@ function holeIn(file: string, firstSeq: number, written: number): Range {
 export function canonicalPath(file: string): string {
   const path = resolve(file)
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     const stat = statSync(path, { throwIfNoEntry: false })
     if (stat === undefined) {
       const folder = realpathSync(dirname(path))
@@ -465,6 +466,13 @@ export function canonicalPath(file: string): string {
     if (error instanceof LogOpenError) throw error
     throw new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)
   }
+}
+
+/** A folder that is made here is there after a power cut, too. */
+function makeFolder(folder: string): void {
+  const made = mkdirSync(folder, { recursive: true })
+  if (made === undefined) return
+  for (let each = resolve(folder); each !== dirname(made); each = dirname(each)) syncFolderSync(dirname(each))
 }
 
 /** Whether a file in the log's folder is what a compression that was cut off left behind. */
