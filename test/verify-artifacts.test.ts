@@ -28,7 +28,7 @@ test('artifacts that are whole are counted, and each is read once', async (t) =>
   writeFileSync(join(`${log.file}.artifacts`, ref.slice(0, 2), ref), content)
   log.event('snapshot', { agentId: 'coder', label: 'x', ref, bytes: content.length }).seal()
   const report = await verifyLog(log.file)
-  assert.deepEqual([report.findings, report.artifacts], [[], { named: 3, checked: 3, unnamed: 0 }])
+  assert.deepEqual([report.findings, report.artifacts], [[], { named: 3, checked: 3, lost: 0, unnamed: 0 }])
 })
 
 test('a changed, cut, longer, or missing artifact is a finding at the line that names it', async (t) => {
@@ -87,14 +87,14 @@ test('what only looks like a reference is none', async (t) => {
   })
   log.event('deploy', { note: { ref: 'not-stored', bytes: 12_000 }, deep: { er: { ref, bytes: 1 } } })
   log.event('deploy', { ref, bytes: 5 })
-  assert.deepEqual((await verifyLog(log.file)).artifacts, { named: 0, checked: 0, unnamed: 0 })
+  assert.deepEqual((await verifyLog(log.file)).artifacts, { named: 0, checked: 0, lost: 0, unnamed: 0 })
 })
 
 test('an archived segment alone finds the artifacts of its log', async (t) => {
   const log = new SealedLog(join(scratch(t), 'hive.jsonl'))
   const path = log.artifact('one')
   const archived = log.rotate({ gzip: true })
-  assert.deepEqual((await verifyLog(archived)).artifacts, { named: 1, checked: 1, unnamed: 0 })
+  assert.deepEqual((await verifyLog(archived)).artifacts, { named: 1, checked: 1, lost: 0, unnamed: 0 })
   writeFileSync(path, 'two')
   assert.deepEqual(await found(archived), [['artifact-changed', 2]])
 })

@@ -53,7 +53,7 @@ test('a whole log is fine, and the report says what is in it', async (t) => {
         .slice(0, 16),
       adopted: [],
       gaps: { count: 1, lost: 3, missing: 0 },
-      artifacts: { named: 0, checked: 0, unnamed: 0 },
+      artifacts: { named: 0, checked: 0, lost: 0, unnamed: 0 },
       signed: 0,
       findings: [],
       notes: [],

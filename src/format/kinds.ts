@@ -119,6 +119,8 @@ export interface KindFields {
     /** Range of `seq` that was written and is not known to be on disk, or not there any more. */
     from?: number
     to?: number
+    /** SHA-256 of an artifact that these lines name and that is not there. */
+    artifact?: string
   }
   'log.changed': {
     /** Where the former bytes of the log lie now, without folder; left out when they are gone. */
@@ -197,7 +199,7 @@ export const FIELD_ORDER: { readonly [K in KnownKind]: readonly (keyof KindField
   exit: ['agentId', 'status', 'error'],
   'log.open': ['format', 'segment', 'writer', 'pid', 'host', 'prev', 'log', 'signs', 'adopted'],
   'log.seal': ['sha256', 'bytes', 'sig'],
-  'log.gap': ['lost', 'reason', 'from', 'to'],
+  'log.gap': ['lost', 'reason', 'from', 'to', 'artifact'],
   'log.changed': ['file', 'reason', 'expected', 'found'],
   'log.torn': ['bytes'],
 }

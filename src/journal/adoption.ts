@@ -3,10 +3,11 @@
  * what comes after it was merely found, and is said to be in the `adopted` field of the next `log.open`.
  */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { readSync } from 'node:fs'
+import { existsSync, readSync } from 'node:fs'
+import { join } from 'node:path'
 import { linesBackward } from '../disk/backward.js'
 import { closeQuietly, openFileSync } from '../disk/open.js'
-import { decodeLine } from '../format/decode.js'
+import { decodeLine, ownSeq } from '../format/decode.js'
 import { isKind } from '../format/kinds.js'
 import { logIdOf, signedText } from '../format/seal.js'
 import type { Expected } from './running-hash.js'
@@ -126,6 +127,39 @@ export function looseEnd(chunks: Iterable<Buffer>, trust: Trust): Adopted | unde
   rest.update(open)
   at += open.length
   return at === from ? undefined : { from, bytes: at - from, sha256: rest.digest('hex') }
+}
+
+/** An artifact that a line names and that is not there. */
+export interface Unstored {
+  seq: number
+  ref: string
+}
+
+const REF = /"ref":"([0-9a-f]{64})","bytes":\d/g
+/** How much before the end of a file is looked at: a writer that was killed had no more artifacts to store than that. */
+const RECENT_BYTES = 8 * 1024 * 1024
+
+/** The artifacts that the last lines of a log's live file name, and that a writer which was killed did not store. */
+export function unstoredIn(file: string, size: number): Unstored[] {
+  const found: Unstored[] = []
+  const fd = openFileSync(file)
+  try {
+    for (const line of linesBackward(fd, size)) {
+      if (size - line.offset > RECENT_BYTES) break
+      if (!line.terminated || !line.bytes.includes('"ref":"')) continue
+      const decoded = decodeLine(line.bytes)
+      const seq = 'event' in decoded ? ownSeq(decoded.event) : undefined
+      if (seq === undefined) continue
+      for (const [, ref] of line.bytes.toString('latin1').matchAll(REF)) {
+        if (!existsSync(join(`${file}.artifacts`, (ref as string).slice(0, 2), ref as string))) {
+          found.push({ seq, ref: ref as string })
+        }
+      }
+    }
+  } finally {
+    closeQuietly(fd)
+  }
+  return found.reverse()
 }
 
 /** What a file's first line tells of the log that it belongs to. */

@@ -81,6 +81,11 @@ export class ArtifactStore {
     return this.#pending.size > 0 || this.#lost.size > 0
   }
 
+  /** Whether something that was put is not stored yet. */
+  get isPending(): boolean {
+    return this.#pending.size > 0
+  }
+
   /** Whether all that was put is stored, and forced to the disk if that is asked for. */
   get isDone(): boolean {
     return this.#running === undefined && this.#unsynced.size === 0

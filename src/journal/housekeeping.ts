@@ -13,6 +13,8 @@ const ROTATION_RETRY_MS = 60_000
 /** Pauses between segments that begin because the disk refused to sync the one before. */
 const RENEWAL_MIN_MS = 1_000
 const RENEWAL_MAX_MS = 60_000
+/** How long seals and rotation wait for artifacts. */
+const ARTIFACTS_MS = 5_000
 /** How soon it is looked again whether the old bytes of a file are read, which a seal waits for. */
 const SEAL_RETRY_MS = 10
 
@@ -24,6 +26,8 @@ export interface LineWriter {
   line(kind: string, fields: Fields): void
   /** Writes the queue. @throws when the file does not take it */
   drain(): void
+  /** Whether a line names something that is not stored yet. */
+  isIncomplete(): boolean
   /** Asks for a write, soon after. */
   requestWrite(): void
 }
@@ -38,6 +42,7 @@ export class Housekeeping {
   #rotationRetryAt = 0
   #renewalMs = RENEWAL_MIN_MS
   #renewAt = 0
+  #incompleteSince: number | undefined
 
   /** @param gzip whether archived segments are compressed, those that are left over too */
   constructor(chain: SegmentChain, syncer: Syncer, writer: LineWriter, gzip: boolean) {
@@ -66,6 +71,7 @@ export class Housekeeping {
    * @returns whether there may be something to write, and more due
    */
   doDue(now: number, last: boolean): boolean {
+    if (!last && this.#waitsForArtifacts(now)) return false
     const rotates = !last && now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
     if (this.#chain.isSealDue(now) || ((last || rotates) && this.#chain.isUnsealed)) {
       this.#seal()
@@ -73,6 +79,21 @@ export class Housekeeping {
     }
     if (rotates && this.#rotate(now)) return true
     if (!last) this.#armSealTimer(now)
+    return false
+  }
+
+  /** A seal vouches for lines, which ought to be whole with what they name; not for long, though. */
+  #waitsForArtifacts(now: number): boolean {
+    if (!this.#writer.isIncomplete()) {
+      this.#incompleteSince = undefined
+      return false
+    }
+    this.#incompleteSince ??= now
+    if (now - this.#incompleteSince < ARTIFACTS_MS) {
+      this.#armSealTimer(now)
+      return true
+    }
+    this.#incompleteSince = undefined
     return false
   }
 

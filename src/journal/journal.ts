@@ -211,6 +211,7 @@ export class Journal {
       seq: () => (this.#inserted === undefined ? this.seq : this.#written - this.#shift + this.#inserted),
       line: (kind, fields) => this.#line(kind, fields),
       drain: () => this.#drain(),
+      isIncomplete: () => this.artifacts.isPending,
       requestWrite: () => this.#writeIfTaken(),
     }
     return new Housekeeping(this.#chain, this.#syncer, writer, this.#options.rotate?.gzip ?? false)
@@ -531,6 +532,10 @@ export class Journal {
     }
     if (torn.bytes > 0) this.#line('log.torn', { bytes: torn.bytes })
     this.#housekeeping.openLine()
+    const reason = 'the writer before was killed before it had stored an artifact'
+    for (const { seq, ref } of this.#chain.unstored) {
+      this.#addGap({ lost: 1, reason, from: seq, to: seq, artifact: ref })
+    }
     const inherited = this.#lock.inherited
     if (inherited !== undefined) {
       for (const gap of inherited.gaps ?? []) this.#line('log.gap', { ...gap }, gap.lost)
@@ -772,7 +777,7 @@ export class Journal {
 
   #addGap(gap: Gap): void {
     const last = this.#gaps.at(-1)
-    if (last === undefined || this.#gaps.length < MAX_GAPS) this.#gaps.push(gap)
+    if (last === undefined || this.#gaps.length < MAX_GAPS || gap.artifact !== undefined) this.#gaps.push(gap)
     else {
       last.lost += gap.lost
       last.from = Math.min(last.from ?? Infinity, gap.from ?? Infinity)
@@ -786,7 +791,7 @@ export class Journal {
     for (const ticket of tickets) {
       this.#syncer.refuse(ticket, ticket, error)
       const seq = ticket - this.#shift
-      this.#addGap({ lost: 1, reason: error.message, from: seq, to: seq })
+      this.#addGap({ lost: 1, reason: error.message, from: seq, to: seq, artifact: ref })
     }
     if (this.#state === 'open') setImmediate(() => this.#writeIfTaken())
   }

@@ -97,6 +97,8 @@ export interface Gap {
   reason: string
   from?: number
   to?: number
+  /** SHA-256 of an artifact that these lines name and that is not there. */
+  artifact?: string
 }
 
 /** How many events a loss comes to when `lastSeq` is the last line in the file. */
@@ -546,9 +548,10 @@ function parseLoss({ assigned, own, refused, reason, gaps }: Record<string, unkn
   }
 }
 
-function parseGap({ lost, reason, from, to }: Record<string, unknown>): Gap {
+function parseGap({ lost, reason, from, to, artifact }: Record<string, unknown>): Gap {
   const gap: Gap = { lost: lost as number, reason: (reason as string).slice(0, 1_000) }
   if (isCount(from) && isCount(to)) Object.assign(gap, { from, to })
+  if (typeof artifact === 'string' && /^[0-9a-f]{64}$/.test(artifact)) gap.artifact = artifact
   return gap
 }
 

@@ -25,7 +25,16 @@ import { decodeLine, ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/encode.js'
 import { FORMAT_VERSION } from '../format/kinds.js'
 import { VERSION } from '../version.js'
-import { type Adopted, type FirstLine, lastSeal, looseEnd, readFirstLine, type Trust } from './adoption.js'
+import {
+  type Adopted,
+  type FirstLine,
+  lastSeal,
+  looseEnd,
+  readFirstLine,
+  type Trust,
+  type Unstored,
+  unstoredIn,
+} from './adoption.js'
 import { type Archive, archiveChunks, readArchive } from './archive.js'
 import { LogOpenError } from './errors.js'
 import { readState } from './recovery.js'
@@ -87,6 +96,8 @@ export class SegmentChain {
   segment: number
   /** `seq` of the last line on disk when the chain was opened. */
   readonly lastSeq: number
+  /** What the writer before was killed before it could store. */
+  readonly unstored: readonly Unstored[]
   /** What a crash left at the end of the file. */
   readonly torn: { bytes: number; isOpenEnded: boolean }
   /** `undefined` until its first line is written and somebody asks. */
@@ -133,6 +144,8 @@ export class SegmentChain {
     const { expected, adopted } = state.isBegun
       ? lastSeal(file, size, this.#trust())
       : { expected: undefined, adopted: undefined }
+    // Where a good seal stands at the end the writer before had the time to store everything.
+    this.unstored = adopted === undefined ? [] : unstoredIn(file, size)
     this.live = new SegmentFile(file, calls, () => expected)
     try {
       if (this.live.size !== size) throw new Error('somebody else writes to it')

@@ -28,7 +28,9 @@ export interface SeqRange {
 }
 
 /** The range of `seq` that a `log.gap` explains, if it names one. */
-export function gapRange({ from, to }: Fields): SeqRange | undefined {
+export function gapRange({ from, to, artifact }: Fields): SeqRange | undefined {
+  // The lines are there, and what they name is not.
+  if (artifact !== undefined) return undefined
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) return undefined
   return (from as number) > 0 && (from as number) <= (to as number)
     ? { from: from as number, to: to as number }

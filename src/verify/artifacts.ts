@@ -5,7 +5,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseArchiveName } from '../disk/segments.js'
 import type { NamedArtifact } from './refs.js'
-import type { VerifyFinding } from './report.js'
+import type { Explainable, VerifyFinding } from './report.js'
 
 const PREFIX = /^[0-9a-f]{2}$/
 const SHA256 = /^[0-9a-f]{64}$/
@@ -22,8 +22,8 @@ export class ArtifactCheck {
   /** What was checked: sizes by name, as one line may name another size than the next. */
   readonly #seen = new Map<string, number>()
   checked = 0
-  /** Of artifacts that are not there because nothing is: the first, and how many. */
-  #missing: { first: VerifyFinding; count: number } | undefined
+  /** Artifacts that are not there because nothing is. */
+  #missing: { ref: string; finding: VerifyFinding }[] = []
 
   constructor(log: string) {
     this.#folder = artifactFolder(log)
@@ -35,21 +35,21 @@ export class ArtifactCheck {
   }
 
   /** @returns findings on these, as far as they were not seen before */
-  async check(file: string, refs: readonly NamedArtifact[]): Promise<VerifyFinding[]> {
-    const findings: VerifyFinding[] = []
+  async check(file: string, refs: readonly NamedArtifact[]): Promise<(VerifyFinding & Explainable)[]> {
+    const findings: (VerifyFinding & Explainable)[] = []
     for (const named of refs) {
       const { ref, bytes, line, offset } = named
       const known = this.#seen.get(ref)
       if (known === bytes) continue
       if (known === undefined) this.#seen.set(ref, bytes)
       const add = (kind: VerifyFinding['kind'], message: string): void => {
-        findings.push({ kind, file, line, offset, message })
+        const isMissing = kind === 'artifact-missing'
+        findings.push({ kind, file, line, offset, message, ...(isMissing && { artifact: ref }) })
       }
       const path = join(this.#folder, ref.slice(0, 2), ref)
       if (!this.#isThere) {
         const message = `the artifacts are not there: ${this.#folder} is missing`
-        this.#missing ??= { first: { kind: 'artifact-missing', file, line, offset, message }, count: 0 }
-        this.#missing.count++
+        this.#missing.push({ ref, finding: { kind: 'artifact-missing', file, line, offset, message } })
         continue
       }
       const stats = await stat(path).catch(() => undefined)
@@ -71,12 +71,18 @@ export class ArtifactCheck {
     return findings
   }
 
-  /** What is told once for all. */
-  summary(): VerifyFinding[] {
-    if (this.#missing === undefined) return []
-    const { first, count } = this.#missing
-    const more = count === 1 ? '' : `; this and later lines name ${count} of them`
-    return [{ ...first, message: first.message + more }]
+  /** What is told once for all, beside what the log itself says to be lost. */
+  summary(lost: ReadonlySet<string>): VerifyFinding[] {
+    const missing = this.#missing.filter(({ ref }) => !lost.has(ref))
+    const [first] = missing
+    if (first === undefined) return []
+    const more = missing.length === 1 ? '' : `; this and later lines name ${missing.length} of them`
+    return [{ ...first.finding, message: first.finding.message + more }]
+  }
+
+  /** How many of those that lines name are among the lost ones. */
+  lostOf(lost: ReadonlySet<string>): number {
+    return [...lost].filter((ref) => this.#seen.has(ref)).length
   }
 
   /** Files among the artifacts that no line names. */

@@ -64,9 +64,12 @@ export interface VerifyFinding {
 /** A damaged place in the segment at hand. */
 export type SegmentFinding = Omit<VerifyFinding, 'file'> & Explainable
 
-/** What a finding says of missing lines: a `log.gap` found later may explain them. */
+/** What a finding says of what is missing: a `log.gap` found later may explain it. */
 export interface Explainable {
+  /** Lines. */
   missing?: { from: number; to: number }
+  /** SHA-256 of an artifact. */
+  artifact?: string
   /** What is still wrong when they are explained. */
   otherwise?: Omit<VerifyFinding, 'file'>
 }
@@ -124,8 +127,11 @@ export interface VerifyReport {
   torn: number
   /** `log.gap` lines, how many events the writer says it lost, and lines that are missing and explained by them. */
   gaps: { count: number; lost: number; missing: number }
-  /** Artifacts that lines name, of which were checked; and files among them that no line names. */
-  artifacts: { named: number; checked: number; unnamed: number }
+  /**
+   * Artifacts that lines name, of which were checked; those of which the log says that they could not be stored; and
+   * files among them that no line names.
+   */
+  artifacts: { named: number; checked: number; lost: number; unnamed: number }
   /** Seals that carry a signature. Whether the signatures are good is checked only with `publicKey`. */
   signed: number
   findings: VerifyFinding[]

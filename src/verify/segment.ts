@@ -92,6 +92,8 @@ export class SegmentScan {
   readonly windows: Window[] = []
   readonly opens: OpenLine[] = []
   readonly changes: ChangedLine[] = []
+  /** Artifacts that could not be stored, as `log.gap` lines say. */
+  readonly lostArtifacts = new Set<string>()
   /** What `log.gap` lines explain. */
   readonly gapRanges: SeqRange[] = []
   /** All seals, good or not. */
@@ -238,6 +240,7 @@ export class SegmentScan {
     } else if (isKind(event, 'log.gap')) {
       this.gaps.count++
       if (typeof event.lost === 'number') this.gaps.lost += event.lost
+      if (typeof event.artifact === 'string') this.lostArtifacts.add(event.artifact)
       const range = gapRange(event as Fields)
       if (range !== undefined) this.gapRanges.push(range)
     } else if (isKind(event, 'log.torn')) {

@@ -66,7 +66,7 @@ class Verification {
     adopted: [],
     torn: 0,
     gaps: { count: 0, lost: 0, missing: 0 },
-    artifacts: { named: 0, checked: 0, unnamed: 0 },
+    artifacts: { named: 0, checked: 0, lost: 0, unnamed: 0 },
     signed: 0,
     findings: [],
     notes: [],
@@ -75,6 +75,7 @@ class Verification {
   readonly #artifacts: ArtifactCheck | undefined
   readonly #findings: (VerifyFinding & Explainable)[] = []
   readonly #gaps: SeqRange[] = []
+  readonly #lostArtifacts = new Set<string>()
   #previous: Previous | undefined
   #previousScan: SegmentScan | undefined
   #isNumbered = false
@@ -138,19 +139,21 @@ class Verification {
   async #settleArtifacts(): Promise<void> {
     const check = this.#artifacts
     if (check === undefined) return
-    this.#findings.push(...check.summary())
+    this.#findings.push(...check.summary(this.#lostArtifacts))
     const isWhole = seqInName(this.#file) === undefined
     const unnamed = isWhole ? await check.unnamed() : 0
-    this.#report.artifacts = { named: check.named, checked: check.checked, unnamed }
+    const { named, checked } = check
+    this.#report.artifacts = { named, checked, lost: check.lostOf(this.#lostArtifacts), unnamed }
     if (unnamed > 0) {
       const count = unnamed === 1 ? 'one artifact' : `${unnamed} artifacts`
       this.#report.notes.push(`no line names ${count} of those that are there`)
     }
   }
 
-  /** The findings, without lines that are missing as the writer itself says. */
+  /** The findings, without lines and artifacts that are missing as the writer itself says. */
   #explained(): VerifyFinding[] {
-    return this.#findings.flatMap(({ missing, otherwise, ...finding }) => {
+    return this.#findings.flatMap(({ missing, artifact, otherwise, ...finding }) => {
+      if (artifact !== undefined && this.#lostArtifacts.has(artifact)) return []
       if (missing === undefined || unexplained(missing, this.#gaps) > 0) return [finding]
       this.#report.gaps.missing += missing.to - missing.from + 1
       return otherwise === undefined ? [] : [{ ...otherwise, file: finding.file }]
@@ -370,6 +373,7 @@ class Verification {
     report.gaps.count += scan.gaps.count
     report.gaps.lost += scan.gaps.lost
     this.#gaps.push(...scan.gapRanges)
+    for (const ref of scan.lostArtifacts) this.#lostArtifacts.add(ref)
     report.signed += scan.signed
     return verified
   }
