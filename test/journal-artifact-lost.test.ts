@@ -1,11 +1,11 @@
 /** A line is durable when all that it refers to is. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startHive } from '../src/index.js'
 import { ArtifactStore } from '../src/journal/artifacts.js'
-import { captureDiag, checkLog, ofKind, sha256, tempFolder, until } from './fixtures/journal-kit.js'
+import { captureDiag, checkLog, ofKind, sha256, tempFolder } from './fixtures/journal-kit.js'
 
 const BIG = 'x'.repeat(10_000)
 
@@ -64,16 +64,15 @@ test('an artifact that is there but cut short is written again', async (t) => {
   assert.equal((await import('node:fs')).readFileSync(join(folder, sha256(BIG)), 'utf8'), BIG)
 })
 
-test('drafts of killed writers are removed, those of others that may be at work are not', async (t) => {
+test('drafts of killed writers are removed at the next opening, and nothing else', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
   const folder = join(`${file}.artifacts`, 'ab')
   mkdirSync(folder, { recursive: true })
-  const [old, fresh] = [join(folder, 'abc.12345678.tmp'), join(folder, 'abd.12345678.tmp')]
-  for (const draft of [old, fresh]) writeFileSync(draft, 'half')
-  const long = new Date(Date.now() - 3_600_000)
-  utimesSync(old, long, long)
+  const [draft, other] = [join(folder, 'abc.12345678.tmp'), join(folder, 'notes.tmp')]
+  for (const each of [draft, other]) writeFileSync(each, 'half')
   const hive = startHive({ file, otlp: false })
-  await until('the old draft is removed', () => !existsSync(old))
-  assert.ok(existsSync(fresh))
+  await hive.spawn({ agentId: 'a' }).escalate({ subject: BIG }).durable
+  assert.ok(!existsSync(draft))
+  assert.ok(existsSync(other))
   await hive.shutdown()
 })

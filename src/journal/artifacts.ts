@@ -45,6 +45,7 @@ export class ArtifactStore {
   #syncedFolders = new Set<string>()
   #lost = new Map<string, Error>()
   #running: Promise<void> | undefined
+  #tidied: Promise<void>
   /** The pause before the next try, and how many wait for the end of it all. */
   #retry: NodeJS.Timeout | undefined
   #awaited = 0
@@ -54,7 +55,7 @@ export class ArtifactStore {
     this.#folder = folderOf(log)
     this.#sync = sync
     this.#onLost = onLost
-    void this.#removeLitter()
+    this.#tidied = this.#removeLitter()
   }
 
   /** Forces every artifact to the disk from now on. */
@@ -161,6 +162,7 @@ export class ArtifactStore {
   async #run(): Promise<void> {
     // Lets the caller go on first, and a burst of the same content meet in the map.
     await new Promise((resolve) => setImmediate(resolve))
+    await this.#tidied
     while (this.#pending.size > 0) {
       let pause = Infinity
       for (const [ref, pending] of this.#pending) {
@@ -242,13 +244,12 @@ export class ArtifactStore {
     return this.#sync || this.#unsynced.size >= MAX_UNSYNCED
   }
 
-  /** Drafts of writers that were killed. */
+  /** Drafts of writers that were killed: nobody but the log's one writer makes any, and this one has not begun. */
   async #removeLitter(): Promise<void> {
-    const folders = await readdir(this.#folder).catch(() => [])
-    for (const name of folders) {
+    for (const name of await readdir(this.#folder).catch(() => [])) {
       if (!/^[0-9a-f]{2}$/.test(name)) continue
-      removeDrafts(join(this.#folder, name))
-      await new Promise((resolve) => setImmediate(resolve).unref())
+      removeDrafts(join(this.#folder, name), undefined, 0)
+      await new Promise((resolve) => setImmediate(resolve))
     }
   }
 }
