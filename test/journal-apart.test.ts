@@ -127,3 +127,27 @@ test('a log that was taken from a silent holder begins a new segment, so that th
   assert.equal(apartOf(file).length, 1)
   assert.equal(lostIn(checkLog(apartOf(file)[0] as string)), 0)
 })
+
+test('a lock that came back is not enough: what another wrote in between keeps its numbers', async (t) => {
+  captureDiag(t)
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const journal = new Journal({ file, session: 's-1', fsync: 'always' })
+  await journal.durable(append(journal, { n: 0 }))
+  rmSync(`${file}.lock`, { recursive: true })
+  const other = new Journal({ file, session: 's-2', fsync: 'always' })
+  await other.durable(append(other, { n: 1 }))
+  await other.close()
+  await journal.flush().catch(() => {})
+  append(journal, { n: 2 })
+  await journal.close()
+  const next = new Journal({ file, session: 's-3' })
+  await next.close()
+  assert.deepEqual(
+    ofKind(checkLog(file), 'message').map(({ n }) => n),
+    [0, 1],
+  )
+  assert.deepEqual(
+    ofKind(checkLog(apartOf(file)[0] as string), 'message').map(({ n }) => n),
+    [2],
+  )
+})

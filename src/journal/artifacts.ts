@@ -167,8 +167,10 @@ export class ArtifactStore {
       let pause = Infinity
       for (const [ref, pending] of this.#pending) {
         try {
+          const folder = this.#folder
           await this.#write(ref, pending.bytes)
-          this.#done(ref)
+          // Else the log that names it is another by now.
+          if (folder === this.#folder) this.#done(ref)
         } catch (error) {
           const wait = RETRY_MS[pending.tries++]
           if (wait === undefined) this.#lose(ref, error as Error)

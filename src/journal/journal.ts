@@ -572,12 +572,13 @@ export class Journal {
     if (!this.#lock.isHeld()) {
       // It may have gone with its folder.
       mkdirSync(dirname(this.path), { recursive: true })
-      if (!this.#lock.retake()) {
+      const isBack = this.#lock.retake()
+      if (isBack) this.#change ??= this.#chain.look()
+      // Whoever held it in between may have written, and has given lines the numbers that would come next.
+      if (!isBack || (this.#change !== undefined && this.#chain.isAnothers(this.#change))) {
         this.#goApart()
         return
       }
-      // Whoever held it in between may have written.
-      this.#lookAt = 0
     }
     // Who seals vouches for the file, so it looks first.
     if (last || now >= this.#lookAt || this.#chain.isSealDue(now)) {
@@ -624,7 +625,7 @@ export class Journal {
     }
     const { old, missing } = left
     this.#change = undefined
-    this.#unsynced = undefined
+    this.#noteUnsynced(missing === undefined ? written : missing.from - 1)
     const error = new NotDurableError(`${this.path} ${change.message}`)
     diag.error(`hivelog: ${error.message}; a new segment begins at seq ${written + 1}`)
     if (missing !== undefined) {
@@ -659,6 +660,7 @@ export class Journal {
     )
     diag.error(`hivelog: ${error.message}`)
     const { live: old } = this.#chain
+    this.#lock.release()
     this.#chain = chain
     this.#lock = lock
     this.#change = undefined
@@ -833,5 +835,6 @@ const refsIn = (lines: readonly Buffer[]): Set<string> =>
 function withSeq(line: string, from: number, to: number): string {
   const [before, after] = [`,"seq":${from},"session":`, `,"seq":${to},"session":`]
   const at = line.lastIndexOf(before)
+  if (at === -1) return line
   return line.slice(0, at) + after + line.slice(at + before.length)
 }

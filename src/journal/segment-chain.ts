@@ -314,6 +314,13 @@ export class SegmentChain {
     return undefined
   }
 
+  /** Whether a change is what another writer of this log does: it goes on with the file, or has archived it. */
+  isAnothers({ what }: Change): boolean {
+    if (what === 'moved')
+      return archivedSegments(this.file).some(({ firstSeq = 0 }) => firstSeq >= this.#firstSeq)
+    return what === 'grown' || what === 'replaced'
+  }
+
   /** `seq` of the live segment's first line. */
   get firstSeq(): number {
     return this.#firstSeq
