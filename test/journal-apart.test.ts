@@ -151,3 +151,23 @@ test('a lock that came back is not enough: what another wrote in between keeps i
     [2],
   )
 })
+
+test('nor when the other one has archived the segment meanwhile, compressed or not', async (t) => {
+  captureDiag(t)
+  for (const gzip of [false, true]) {
+    const file = join(tempFolder(t), 'hive.jsonl')
+    const journal = new Journal({ file, session: 's-1', fsync: 'always' })
+    await journal.durable(append(journal, { n: 0 }))
+    rmSync(`${file}.lock`, { recursive: true })
+    const other = new Journal({ file, session: 's-2', fsync: 'always', rotate: { maxBytes: 400, gzip } })
+    for (let n = 1; n < 9; n++) await other.durable(append(other, { n }))
+    await other.close()
+    append(journal, { n: 9 })
+    await journal.close()
+    assert.deepEqual(
+      ofKind(checkLog(file), 'message').map(({ n }) => n),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8],
+    )
+    assert.equal(ofKind(checkLog(apartOf(file)[0] as string), 'message').length, 1)
+  }
+})

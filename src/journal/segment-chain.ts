@@ -316,9 +316,13 @@ export class SegmentChain {
 
   /** Whether a change is what another writer of this log does: it goes on with the file, or has archived it. */
   isAnothers({ what }: Change): boolean {
-    if (what === 'moved')
-      return archivedSegments(this.file).some(({ firstSeq = 0 }) => firstSeq >= this.#firstSeq)
-    return what === 'grown' || what === 'replaced'
+    if (what === 'grown') return true
+    if (what !== 'moved' && what !== 'replaced') return false
+    const archived = join(dirname(this.file), archiveName(this.file, this.#firstSeq))
+    const stat = statSync(archived, { throwIfNoEntry: false })
+    return stat === undefined
+      ? existsSync(`${archived}.gz`)
+      : stat.ino === this.live.inode && stat.dev === this.live.device
   }
 
   /** `seq` of the live segment's first line. */
