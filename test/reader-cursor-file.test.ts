@@ -48,7 +48,8 @@ test('names', async (t) => {
   const good = ['a', '7', 'ui', 'Web.UI_2-x', 'x'.repeat(64), 'a..b', 'ui.json']
   for (const name of good) await follow(file, name)
   assert.deepEqual(readdirSync(`${file}.cursors`).sort(), good.map((name) => `${name}.json`).sort())
-  const bad = ['', '.', '..', '../x', 'a/b', 'a b', '-x', '_x', 'x'.repeat(65), 'ü', 'a\n', 'a\0', 'a\\b']
+  await assert.rejects(async () => follow(file, ''), /a text that is not empty/)
+  const bad = ['.', '..', '../x', 'a/b', 'a b', '-x', '_x', 'x'.repeat(65), 'ü', 'a\n', 'a\0', 'a\\b']
   for (const name of bad)
     await assert.rejects(follow(file, name), /is no name for a cursor: it needs 1 to 64/)
 })

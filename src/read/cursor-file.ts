@@ -3,9 +3,9 @@
  * whoever reads it, and whenever the writer dies, there is a valid one. A writer that dies in between leaves a draft,
  * `<name>.json.<8 hex>.tmp`, which the next writer of that name takes away.
  */
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { removeDrafts, syncFolder, writeDurably } from '../disk/durable.js'
 import { cursorPath, decodeCursor, encodeCursor } from './cursor.js'
 import { CursorFileError } from './cursor-lost.js'
 import type { CursorPosition } from './cursor-position.js'
@@ -57,33 +57,22 @@ export class CursorFile {
 
   async #replace(text: string): Promise<void> {
     const folder = dirname(this.path)
-    await mkdir(folder, { mode: 0o700 }).catch((error) => {
-      if (codeOf(error) !== 'EEXIST') throw error
-    })
-    if (!this.#isTidy) await this.#tidy(folder)
-    const draft = `${this.path}.${randomBytes(4).toString('hex')}.tmp`
-    try {
-      const file = await open(draft, 'wx', 0o600)
-      try {
-        await file.writeFile(text)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(draft, this.path)
-    } catch (error) {
-      await rm(draft, { force: true })
-      throw error
-    }
+    const isNew = await mkdir(folder, { mode: 0o700 }).then(
+      () => true,
+      (error) => {
+        if (codeOf(error) !== 'EEXIST') throw error
+        return false
+      },
+    )
+    if (isNew) await syncFolder(dirname(folder))
+    if (!this.#isTidy) removeDrafts(folder, (name) => this.#isDraft(name), 0)
+    this.#isTidy = true
+    await writeDurably(this.path, text)
   }
 
-  async #tidy(folder: string): Promise<void> {
+  #isDraft(name: string): boolean {
     const file = basename(this.path)
-    for (const name of await readdir(folder)) {
-      if (name.startsWith(file) && DRAFT.test(name.slice(file.length)))
-        await rm(join(folder, name), { force: true })
-    }
-    this.#isTidy = true
+    return name.startsWith(file) && DRAFT.test(name.slice(file.length))
   }
 }
 

@@ -10,7 +10,7 @@
  * key (see `key.ts`), and the hashes of all states and of the segment's bytes (see `fit.ts`); a file that is a
  * symbolic link, another user's, or one that others can write to is not read, nor is a folder like that.
  */
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import {
   closeSync,
   fstatSync,
@@ -25,6 +25,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { draftOf } from '../../disk/durable.js'
 import type { HiveState } from '../state/state.js'
 import type { Identity } from './fit.js'
 import { openOwn } from './key.js'
@@ -164,7 +165,7 @@ export class IndexWriter {
     clearDrafts(folder)
     this.#path = path
     this.#key = key
-    this.#draft = `${path}.${randomBytes(4).toString('hex')}.tmp`
+    this.#draft = draftOf(path)
     this.#fd = openSync(this.#draft, 'wx', 0o600)
   }
 

@@ -21,6 +21,7 @@ import {
 } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
+import { draftOf } from '../../disk/durable.js'
 import { openFileSync } from '../../disk/open.js'
 
 const KEY_BYTES = 32
@@ -69,7 +70,7 @@ function stateFolder(): string {
 /** Puts a whole key there, or leaves the one that another process was first with. */
 function make(folder: string, path: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const draft = `${path}.${randomBytes(4).toString('hex')}.tmp`
+  const draft = draftOf(path)
   try {
     writeFileSync(draft, randomBytes(KEY_BYTES), { flag: 'wx', mode: 0o600 })
     linkSync(draft, path)
