@@ -1,7 +1,8 @@
 // Runs the compiled test files of .build/ with Node's test runner, a process each: all of them, or those whose
-// path contains one of the arguments. Those of test/backends need real programs: scripts/test-backends.mjs runs them.
+// path contains one of the arguments; as many at a time as there are processors, since many of them wait. Those of test/backends need real programs: scripts/test-backends.mjs runs them.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -18,7 +19,13 @@ if (files.length === 0) {
 }
 const run = spawnSync(
   process.execPath,
-  ['--enable-source-maps', '--test', '--test-reporter=spec', ...files],
+  [
+    '--enable-source-maps',
+    '--test',
+    `--test-concurrency=${availableParallelism()}`,
+    '--test-reporter=spec',
+    ...files,
+  ],
   {
     cwd: root,
     stdio: 'inherit',
