@@ -169,7 +169,7 @@ class Verifier:
         if not is_all:
             s.end = [(path, None, None, "its compressed data is damaged", None)]
         elif s.number and self.numbered and (kind != "log.seal" or not data.endswith(b"\n")):
-            s.end = [(path, data.count(b"\n") or None, None, "no seal at its end", None)]
+            s.end = [(path, data.count(b"\n") + (data[-1:] not in (b"", b"\n")) or None, None, "no seal at its end", None)]
         s.first_seq = s.first_seq or self.due
         self.gaps, self.users, self.sigs = self.gaps + s.gaps, self.users + s.users, self.sigs + s.sigs
         return s

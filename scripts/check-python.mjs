@@ -1,0 +1,489 @@
+// Holds docs/format.md, examples/python/hivelog_read.py and the package together: makes real logs with the built
+// package, damages copies of them, and asks both verifiers and both readers.
+//
+//   npm run build && node scripts/check-python.mjs [--seed 1] [--rounds 3]
+//
+// Prints a line a log and closes with `python: N passed, N failed[, N skipped]`. Exit: 0 none failed, 1 some.
+import { spawn, spawnSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  appendFileSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { gunzipSync, gzipSync } from 'node:zlib'
+
+const { values } = parseArgs({
+  options: { seed: { type: 'string', default: '1' }, rounds: { type: 'string', default: '3' } },
+})
+const root = fileURLToPath(new URL('..', import.meta.url))
+const command = join(root, 'dist/cli/main.js')
+const reader = join(root, 'examples/python/hivelog_read.py')
+const self = fileURLToPath(import.meta.url)
+const { startHive } = await import(new URL('../dist/index.js', import.meta.url))
+
+const python = (args, options) => spawnSync('python3', args, { maxBuffer: 1 << 28, ...options })
+const hivelog = (args, options) =>
+  spawnSync(process.execPath, [command, ...args], { maxBuffer: 1 << 28, ...options })
+
+const counts = { passed: 0, failed: 0, skipped: 0 }
+const version = python(['-c', 'import sys; print(sys.version_info >= (3, 9))'], { encoding: 'utf8' })
+if (version.stdout?.trim() !== 'True') {
+  console.log('skipped: there is no python3 of version 3.9 or newer')
+  console.log('python: 0 passed, 0 failed, 1 skipped')
+  process.exit(0)
+}
+
+const work = mkdtempSync(join(tmpdir(), 'hivelog-python-'))
+process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+const keys = generateKeyPairSync('ed25519')
+const other = generateKeyPairSync('ed25519')
+const pem = (pair) => pair.privateKey.export({ type: 'pkcs8', format: 'pem' })
+const key = join(work, 'public.pem')
+writeFileSync(key, keys.publicKey.export({ type: 'spki', format: 'pem' }))
+
+let state = Number(values.seed)
+/** A whole number from 0 to below `n` (a linear congruential generator: the same logs for the same seed). */
+function random(n) {
+  state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+  return (state >>> 8) % n
+}
+
+async function hiveOf(file, options, work) {
+  const hive = startHive({ file, otlp: false, serviceName: 'python', ...options })
+  await work(hive)
+  await hive.shutdown()
+}
+
+async function events(hive, count) {
+  const lead = hive.spawn({ agentId: 'lead', name: 'Lead', isGod: true })
+  const coder = lead.spawn({ agentId: 'coder', name: 'Coder “ü”' })
+  for (let i = 0; i < count; i++) {
+    const sent = lead.message({ to: 'coder', act: 'inform', subject: `part ${i} ${'.'.repeat(random(200))}` })
+    if (i % 5 === 0) coder.drain([sent])
+    if (i % 7 === 0) coder.log('plan.revised', { steps: i, note: 'é\u2028"\\' })
+    await hive.flush()
+  }
+  const { id } = coder.escalate({ subject: 'Drop the users table?' })
+  await hive.approve(id, false, { by: 'ana' })
+  coder.end()
+  lead.end()
+}
+
+// A child of this very program: writes until it is killed, lines so long that a kill falls into a write.
+if (process.env.CHECK_PYTHON_CHILD !== undefined) {
+  const { file, privateKey } = JSON.parse(process.env.CHECK_PYTHON_CHILD)
+  const hive = startHive({
+    file,
+    otlp: false,
+    maxFieldBytes: 1 << 24,
+    seal: { privateKey, everyBytes: 1 << 26 },
+  })
+  const agent = hive.spawn({ agentId: 'doomed' })
+  process.send('open')
+  for (let n = 0; n < 50; n++) {
+    agent.message({ to: 'x', act: 'inform', subject: 'long '.repeat(400_000) })
+    await hive.flush()
+  }
+}
+
+/** Whether a file ends in the middle of a line, as far as is written now. */
+function isOpen(file) {
+  const fd = openSync(file, 'r')
+  try {
+    const { size } = fstatSync(fd)
+    const last = Buffer.alloc(1)
+    return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== 10
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** A writer that is killed in the middle of a write, so that half a line is left. Returns how many that took. */
+async function killed(file, privateKey) {
+  for (let tries = 1; tries <= 20; tries++) {
+    rmSync(file, { force: true })
+    const env = { ...process.env, CHECK_PYTHON_CHILD: JSON.stringify({ file, privateKey }) }
+    const child = spawn(process.execPath, [self], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    await once(child, 'message')
+    const until = Date.now() + 5_000
+    while (!isOpen(file) && Date.now() < until);
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    if (isOpen(file)) return tries
+  }
+  throw new Error('no SIGKILL left half a line')
+}
+
+/** Each log lies in a folder of its own, under the name `hive.jsonl`. */
+const logs = []
+async function make(name, build, { signed = false } = {}) {
+  const folder = join(work, name.replace(/\W+/g, '-'))
+  mkdirSync(folder)
+  const file = join(folder, 'hive.jsonl')
+  await build(file)
+  logs.push({ name, file, signed, isBase: true })
+}
+
+const signing = { seal: { privateKey: pem(keys) } }
+await make('plain', (file) => hiveOf(file, {}, (hive) => events(hive, 30)))
+await make('rotated', (file) => hiveOf(file, { rotate: { maxBytes: 3_000 } }, (hive) => events(hive, 30)))
+await make('gzipped', (file) =>
+  hiveOf(file, { rotate: { maxBytes: 3_000, gzip: true } }, (hive) => events(hive, 30)),
+)
+const small = { rotate: { maxBytes: 4_000 } }
+await make('signed', (file) => hiveOf(file, { ...signing, ...small }, (hive) => events(hive, 30)), {
+  signed: true,
+})
+await make(
+  'signed, gzipped, sealed often, opened three times',
+  async (file) => {
+    const seal = { ...signing.seal, everyBytes: 1_500 }
+    for (let life = 0; life < 3; life++)
+      await hiveOf(file, { seal, rotate: { maxBytes: 5_000, gzip: true } }, (hive) => events(hive, 12))
+  },
+  { signed: true },
+)
+await make('first unsigned, then signed', async (file) => {
+  await hiveOf(file, {}, (hive) => events(hive, 5))
+  await hiveOf(file, signing, (hive) => events(hive, 5))
+})
+await make('artifacts', (file) =>
+  hiveOf(file, small, async (hive) => {
+    const agent = hive.spawn({ agentId: 'a' })
+    for (let i = 0; i < 5; i++) {
+      agent.snapshot({ label: `state ${i}`, content: { i } })
+      agent.log('plan', { big: `${i}`.repeat(9_000), list: Array.from({ length: 5_000 }, (_, n) => n) })
+      await hive.flush()
+    }
+    agent.end()
+  }),
+)
+await make('gone on with by a second process, and children', async (file) => {
+  await hiveOf(file, {}, async (hive) => {
+    const child = hive.spawn({ agentId: 'child/1', name: 'Child' })
+    const program = `const { startHive } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url))})
+      const hive = startHive({ otlp: false }); hive.self.message({ to: 'lead', act: 'inform', subject: 'from below' })
+      await hive.shutdown()`
+    const env = { ...process.env, ...child.env() }
+    const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      env,
+      stdio: 'inherit',
+    })
+    if (status !== 0) throw new Error(`the child ended with ${status}`)
+    child.end()
+  })
+})
+const childLogs = join(work, 'gone-on-with-by-a-second-process-and-children', 'hive.jsonl.agents')
+for (const name of readdirSync(childLogs).filter((each) => each.endsWith('.jsonl'))) {
+  mkdirSync(join(work, 'child'))
+  cpSync(join(childLogs, name), join(work, 'child', 'hive.jsonl'))
+  logs.push({
+    name: `child log ${name}`,
+    file: join(work, 'child', 'hive.jsonl'),
+    signed: false,
+    isBase: true,
+  })
+}
+for (const privateKey of [undefined, pem(keys)]) {
+  const how = privateKey === undefined ? 'killed' : 'killed, signed'
+  let tries = 0
+  await make(`${how}, not opened since`, async (file) => {
+    tries = await killed(file, privateKey)
+  })
+  console.log(`        SIGKILL left half a line at try ${tries}`)
+  const before = logs[logs.length - 1]
+  before.signed = privateKey !== undefined
+  await make(
+    `${how} and reopened`,
+    async (file) => {
+      cpSync(dirname(before.file), dirname(file), { recursive: true })
+      rmSync(`${file}.lock`, { recursive: true, force: true })
+      await hiveOf(file, privateKey === undefined ? {} : signing, (hive) => events(hive, 4))
+    },
+    { signed: privateKey !== undefined },
+  )
+}
+const deeds = {
+  'written to': (file) => appendFileSync(file, '{"ts":1,"kind":"mine"}\n'),
+  cut: (file) => truncateSync(file, statSync(file).size - 100),
+  removed: (file) => rmSync(file),
+  replaced: (file) => {
+    writeFileSync(`${file}.new`, '{"ts":1,"kind":"mine"}\n')
+    renameSync(`${file}.new`, file)
+  },
+}
+for (const [what, deed] of Object.entries(deeds)) {
+  await make(`${what} by somebody else while open`, (file) =>
+    hiveOf(file, {}, async (hive) => {
+      await events(hive, 4)
+      deed(file)
+      for (let i = 0; i < 3; i++) {
+        hive.spawn({ agentId: `late ${i}` }).end()
+        await hive.flush().catch(() => {})
+        await new Promise((resolve) => setTimeout(resolve, 600))
+      }
+    }),
+  )
+}
+await make('changed by somebody else before it was reopened', async (file) => {
+  await hiveOf(file, {}, (hive) => events(hive, 4))
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, text.replace('part 1', 'part 9'))
+  await hiveOf(file, {}, (hive) => events(hive, 4))
+})
+const FOREIGN = [
+  '\ufeff{"ts":1,"kind":"message","from":"a","to":"b"}\r',
+  '{"kind":"spawn","ts":2.5,"agentId":"x"}',
+  '  {"ts":3e0,"kind":"x","deep":{"seq":7,"kind":"log.seal"}}  ',
+]
+await make('foreign, without seq', (file) => writeFileSync(file, `${FOREIGN.join('\n')}\n`))
+await make('foreign, gone on with', async (file) => {
+  writeFileSync(file, FOREIGN.join('\n'))
+  await hiveOf(file, small, (hive) => events(hive, 20))
+})
+const ODD = [
+  '{"ts":1,"kind":"x","seq":1}',
+  '',
+  'no JSON',
+  '{"ts":NaN,"kind":"x"}',
+  '{"ts":1e999,"kind":"x"}',
+  '{"ts":1,"kind":""}',
+  '[1]',
+  '{"ts":"1","kind":"x"}',
+  '{"ts":1,"kind":"new.kind","seq":2,"new":{"a":[1,null]}}',
+  '{"ts":1,"ts":2,"kind":"x","seq":3.0}',
+  '{"ts":1,"kind":"\\ud800","seq":4}',
+  '{"ts":1,"kind":"x\tx"}',
+  `{"ts":1,"kind":"x","n":${'9'.repeat(5_000)}}`,
+  `{"ts":1,"kind":"x","d":${'['.repeat(300)}${']'.repeat(300)}}`,
+  '{"ts":1,"kind":"x","seq":9007199254740993}',
+  '{"ts":1,"kind":"x"',
+]
+for (const [i, line] of ODD.entries())
+  await make(`odd line ${i}`, (file) => writeFileSync(file, `${ODD[0]}\n${line}\n${ODD[8]}\n`))
+await make('empty', (file) => writeFileSync(file, ''))
+
+/** Ways to damage the files of a log; each returns false where there is nothing to damage in that way. */
+const text = (file) => (file.endsWith('.gz') ? gunzipSync(readFileSync(file)) : readFileSync(file))
+const put = (file, bytes) => writeFileSync(file, file.endsWith('.gz') ? gzipSync(bytes) : bytes)
+const linesIn = (file) => text(file).toString('latin1').split('\n').slice(0, -1)
+const putLines = (file, lines) => put(file, Buffer.from(lines.map((line) => `${line}\n`).join(''), 'latin1'))
+const ways = {
+  'a byte is changed': (file) => {
+    const bytes = text(file)
+    if (bytes.length === 0) return false
+    bytes[random(bytes.length)] ^= 1 << random(7)
+    return put(file, bytes)
+  },
+  'a line is taken out': (file) => {
+    const lines = linesIn(file)
+    if (lines.length < 3) return false
+    lines.splice(random(lines.length), 1)
+    return putLines(file, lines)
+  },
+  'two lines are swapped': (file) => {
+    const lines = linesIn(file)
+    if (lines.length < 4) return false
+    const at = random(lines.length - 1)
+    lines.splice(at, 2, lines[at + 1], lines[at])
+    return putLines(file, lines)
+  },
+  'a line is there twice': (file) => {
+    const lines = linesIn(file)
+    if (lines.length < 3) return false
+    const at = random(lines.length)
+    lines.splice(at, 0, lines[at])
+    return putLines(file, lines)
+  },
+  'a line is put in': (file) => {
+    const lines = linesIn(file)
+    lines.splice(random(lines.length + 1), 0, '{"ts":1,"kind":"message","from":"x"}')
+    return putLines(file, lines)
+  },
+  'the end is cut off': (file) => put(file, text(file).subarray(0, -1 - random(300))),
+  'it is emptied': (file) => put(file, Buffer.alloc(0)),
+  'it is removed': (file) => rmSync(file),
+  'compressed data is cut': (file) =>
+    file.endsWith('.gz') && truncateSync(file, Math.trunc(statSync(file).size / 2)),
+  'it is compressed': (file) => {
+    if (!/\.\d{12}\.jsonl$/.test(file)) return false
+    writeFileSync(`${file}.gz`, gzipSync(readFileSync(file)))
+    return rmSync(file)
+  },
+  'a twin is the same': (file) =>
+    /\.\d{12}\.jsonl$/.test(file) && writeFileSync(`${file}.gz`, gzipSync(readFileSync(file))),
+  'a twin is another': (file) =>
+    /\.\d{12}\.jsonl$/.test(file) && writeFileSync(`${file}.gz`, gzipSync('x\n')),
+  'a name can be no segment': (file) =>
+    writeFileSync(file.replace(/(\.\d{12})?\.jsonl(\.gz)?$/, '.0000000000001.jsonl'), ''),
+  'an artifact is changed': (file) => damageArtifact(file, (path) => appendFileSync(path, 'x')),
+  'an artifact is removed': (file) => damageArtifact(file, (path) => rmSync(path)),
+  'a seal is by another key': async (file) => {
+    if (/\.gz$/.test(file) || /\.\d{12}\.jsonl$/.test(file)) return false
+    const seal = { privateKey: pem(other) }
+    await hiveOf(file, { seal }, (hive) => events(hive, 3))
+  },
+  'signatures are taken out': (file) =>
+    putLines(
+      file,
+      linesIn(file).map((line) => line.replace(/,"sig":"[^"]*"/, '')),
+    ),
+}
+function damageArtifact(file, damage) {
+  const folder = `${file.replace(/(\.\d{12})?\.jsonl(\.gz)?$/, '.jsonl')}.artifacts`
+  if (!existsSync(folder)) return false
+  const names = readdirSync(folder, { recursive: true }).filter((name) => basename(name).length === 64)
+  return damage(join(folder, names[random(names.length)]))
+}
+
+const segmentsOf = (file) =>
+  readdirSync(dirname(file))
+    .filter((name) => /^hive(\.\d{12})?\.jsonl(\.gz)?$/.test(name))
+    .map((name) => join(dirname(file), name))
+
+let made = 0
+for (const base of logs.filter(({ name }) => !/^odd|^empty|not opened since/.test(name))) {
+  const isLarge = segmentsOf(base.file).some((file) => statSync(file).size > 1 << 21)
+  for (const [way, damage] of Object.entries(ways)) {
+    for (let round = 0; round < (isLarge ? 1 : Number(values.rounds)); round++) {
+      const folder = join(work, `damaged-${made++}`)
+      cpSync(dirname(base.file), folder, { recursive: true })
+      const segments = segmentsOf(join(folder, 'hive.jsonl'))
+      if (segments.length === 0) continue
+      const target = segments[random(segments.length)]
+      if ((await damage(target)) === false) {
+        rmSync(folder, { recursive: true })
+        continue
+      }
+      const file = join(folder, 'hive.jsonl')
+      logs.push({
+        name: `${base.name}: ${basename(target)}: ${way}`,
+        file,
+        signed: base.signed,
+        isBase: false,
+      })
+    }
+  }
+}
+
+/** A place as both tell of it: file, and lines if there are any. */
+const placesOf = ({ findings }) =>
+  findings.map(({ file, line, toLine }) => ({ file: basename(file), from: line, to: toLine ?? line }))
+const placesIn = (output) =>
+  [...output.matchAll(/^(.*?):(\d*)(?:-(\d+))?: /gm)]
+    .filter(([line]) => !line.startsWith('DAMAGED'))
+    .map(([, file, from, to]) => ({
+      file: basename(file),
+      from: from === '' ? undefined : Number(from),
+      to: Number(to ?? from),
+    }))
+/** Of a line that is there twice, or missing, either neighbour may be named. */
+const overlaps = (a, b) =>
+  a.file === b.file &&
+  (a.from === undefined || b.from === undefined || (a.from <= b.to + 1 && b.from <= a.to + 1))
+
+/** Runs the reader's `main` once a log, in one process: each time arguments in, exit code and output out. */
+const DRIVER = `
+import contextlib, importlib.util, io, json, sys
+spec = importlib.util.spec_from_file_location('hivelog_read', sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+for args in json.load(sys.stdin):
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            code = module.main(*args)
+    except (OSError, ValueError) as error:
+        code, out = 2, io.StringIO(str(error))
+    print(json.dumps([code, out.getvalue()]))
+`
+
+/** What both say of these logs, in as few processes as can be: starting them takes longest. */
+function askAll(asked, withKey) {
+  const more = withKey ? ['--key', key] : []
+  const input = JSON.stringify(asked.map(({ file }) => ['verify', file, ...more]))
+  const { stdout, stderr, status } = python(['-c', DRIVER, reader], { encoding: 'utf8', input })
+  if (status !== 0) throw new Error(`python3 ended with ${status}: ${stderr}`)
+  const theirs = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const ours = new Map()
+  for (let left = asked; left.length > 0; ) {
+    const run = hivelog(['verify', '--json', ...more, ...left.map(({ file }) => file)], { encoding: 'utf8' })
+    const reports =
+      run.stdout === ''
+        ? []
+        : run.stdout
+            .trim()
+            .split('\n')
+            .map((line) => JSON.parse(line))
+    for (const report of reports) ours.set(report.file, report)
+    // The one after the last that it told of cannot be read at all.
+    left = left.slice(reports.length + 1)
+  }
+  return asked.map(({ file }, i) => ({ report: ours.get(file), code: theirs[i][0], output: theirs[i][1] }))
+}
+
+/** What the two say differently; `undefined` when they agree. */
+function difference({ report, code, output }) {
+  if (report === undefined) return code === 2 ? undefined : `only hivelog cannot read it: ${output}`
+  const said = `\n  hivelog: ${report.findings.map((each) => JSON.stringify(each)).join('\n           ')}\n  python:  ${output}`
+  if (code === 2 || report.ok !== (code === 0)) return `verdicts differ${said}`
+  if (report.ok) return undefined
+  const [a, b] = [placesOf(report), placesIn(output)]
+  if (!a.some((place) => b.some((each) => overlaps(place, each)))) return `they name other places${said}`
+  const missed = a.find((place) => !b.some((each) => each.file === place.file))
+  return missed === undefined ? undefined : `only hivelog names ${missed.file}${said}`
+}
+
+function catDifference({ file }) {
+  const ours = hivelog(['cat', '--json', file])
+  const theirs = python([reader, 'cat', file])
+  if (ours.status !== theirs.status) return `exit ${ours.status} and ${theirs.status}: ${theirs.stderr}`
+  return ours.stdout.equals(theirs.stdout) ? undefined : 'they give other events'
+}
+
+function check(name, wrong) {
+  if (wrong === undefined) counts.passed++
+  else counts.failed++
+  console.log(wrong === undefined ? `ok      ${name}` : `FAILED  ${name}: ${wrong}`)
+}
+
+for (const [i, said] of askAll(logs, false).entries()) check(logs[i].name, difference(said))
+const withKey = logs.filter(({ name, signed }) => signed || name.includes('unsigned'))
+if (python(['-c', 'import cryptography']).status === 0) {
+  for (const [i, said] of askAll(withKey, true).entries())
+    check(`${withKey[i].name}, with key`, difference(said))
+} else {
+  counts.skipped += withKey.length
+  console.log(`skipped signatures (${withKey.length} checks): python3 has no package \`cryptography\``)
+}
+for (const log of logs.filter(({ isBase }) => isBase)) check(`cat: ${log.name}`, catDifference(log))
+const wrongUse = [['verify'], ['prove', key], ['verify', join(work, 'none', 'hive.jsonl')], ['cat', work]]
+for (const args of wrongUse) {
+  const { status } = python([reader, ...args])
+  check(`exit code 2: ${args[0]} ${args.length}`, status === 2 ? undefined : `exit code ${status}`)
+}
+const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
+console.log(`python: ${counts.passed} passed, ${counts.failed} failed${skipped}`)
+process.exitCode = counts.failed > 0 ? 1 : 0
