@@ -5,32 +5,17 @@ Python 3.9 or newer, standard library only; signatures are checked where the pac
     hivelog_read.py cat LOG                          every event, as it is in the file
 Exit code 0: fine, 1: found something, 2: bad use, or the log cannot be read. A segment at a time is held in memory."""
 import base64, hashlib, json, os, re, sys, zlib  # noqa: E401
-from os.path import basename, dirname, exists, getsize, isfile, join
+from os.path import basename, dirname, exists, getsize, isdir, isfile, join
 from types import SimpleNamespace as Record
 try:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
 except ImportError:
-    Ed25519PublicKey = None
-
+    load_pem_public_key = None
 SEGMENT, LIKE_SEGMENT = r"(.*)\.(\d{12}|[1-9]\d{12,14})\.jsonl(\.gz)?", r"\d{12,}\.jsonl(\.gz)?"
-SPKI, MIB, MAX_SEQ = bytes.fromhex("302a300506032b6570032100"), 1 << 20, 999_999_999_999_999
+MIB, MAX_SEQ, NO_SEAL = 1 << 20, 999_999_999_999_999, "no seal at its end"
 
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
-
-def no_json(word):
-    raise ValueError(word)
-
-def decode(line):
-    """The event in a line without its newline; None if it is malformed. All numbers are floats."""
-    try:
-        text = line.decode("utf-8").removesuffix("\r").removeprefix("\ufeff")
-        event = json.loads(text, parse_int=float, parse_constant=no_json) if len(line) <= 64 * MIB else None
-    except (ValueError, RecursionError):
-        return None
-    is_event = isinstance(event, dict) and isinstance(event.get("ts"), float) and abs(event["ts"]) <= 8.64e15
-    return event if is_event and member(event, "kind", str) else None
 
 def member(event, name, kind=dict):
     return event[name] if isinstance(event.get(name), kind) else kind()
@@ -38,8 +23,19 @@ def member(event, name, kind=dict):
 def whole(value, least=0, most=2**53 - 1):
     return int(value) if isinstance(value, float) and value.is_integer() and least <= value <= most else None
 
-def is_users(event):
-    return not event["kind"].startswith("log.")
+def decode(line):
+    """The event in a line without its newline; None if it is malformed. All numbers are floats."""
+    try:
+        text = line.decode("utf-8").removesuffix("\r").removeprefix("\ufeff")
+        event = json.loads(text, parse_int=float, parse_constant=[].index) if len(line) <= 64 * MIB else None
+    except (ValueError, RecursionError):
+        return None
+    is_event = isinstance(event, dict) and isinstance(event.get("ts"), float) and abs(event["ts"]) <= 8.64e15
+    return event if is_event and member(event, "kind", str) else None
+
+def lines_of(data):
+    *lines, tail = data.split(b"\n")
+    return lines + [tail] if decode(tail) else lines
 
 def number_in(name):
     match = re.fullmatch(SEGMENT, basename(name), re.S | re.A)
@@ -59,39 +55,41 @@ def read(path):
     with open(path, "rb") as file:
         data, pieces, inflater = file.read(), [], zlib.decompressobj(31)
     try:
-        for at in range(0, len(data), 4096) if path.endswith(".gz") else ():
+        for at in range(0, len(data) if path.endswith(".gz") else 0, 4096):
             pieces.append(inflater.decompress(data[at:at + 4096]))
     except zlib.error:
-        return b"".join(pieces), False
+        pass
     return (b"".join(pieces), inflater.eof) if path.endswith(".gz") else (data, True)
-
-def lines_of(data):
-    *lines, tail = data.split(b"\n")
-    return lines + [tail] if decode(tail) else lines
 
 class Verifier:
     def __init__(self, log, key):
-        self.log, self.key, self.findings, self.gaps, self.seen, self.before = log, key, [], [], set(), None
-        self.due, self.numbered, self.id, self.policy, self.users, self.sigs = 1, False, None, (4 * MIB, 60_000), 0, 0
-        self.artifacts = re.sub(SEGMENT + r"\Z", r"\1.jsonl", log, flags=re.S) + ".artifacts"
+        self.log, self.folder, self.key, self.policy, self.due, self.numbered = log, dirname(log), key, (4 * MIB, 6e4), 1, False
+        self.findings, self.gaps, self.seen, self.before, self.id, self.users, self.sigs = [], [], set(), None, None, 0, 0
 
-    def find(self, file, what, line=None, to=None, missing=None):
-        self.findings.append((file, line, to, what, missing))
+    def find(self, is_wrong, file, what, line=None, to=None, missing=None):
+        self.findings += [(file, line, to, what, missing)] if is_wrong else []
 
     def run(self):
         parts, strays = segments(self.log)
         for path, *twins in parts:
-            self.segment(path)
+            known, due, is_first = len(self.findings), self.due, self.before is None
+            s = self.scan(path)
+            is_start = is_first and s.first_seq == 1
+            self.id = s.id if is_start and s.wrong != 1 else self.id or next((o.log for o in s.opens if o.log), is_start and s.id)
+            other = next((o.line for o in s.opens if o.log and o.log != self.id), None)
+            self.find(other, path, f"a line of another log than {self.id}", other)
+            signed = [seal for seal in s.seals if self.key and self.is_signed(s, seal)]
+            s.own = len(self.findings) > known
+            self.link(s, due)
+            self.adopted(s, signed)
+            self.findings, self.before = self.findings + s.artifacts, s
             for twin in twins:
-                if sha256(read(twin)[0]) != self.before.sha256:
-                    self.find(twin, "it has other bytes than the segment without .gz")
+                self.find(sha256(read(twin)[0]) != s.sha256, twin, "it has other bytes than the segment without .gz")
         self.findings += self.before.end
-        if path != self.log:
-            self.find(self.log, "the live file is not there")
+        self.find(path != self.log, self.log, "the live file is not there")
+        self.find(self.key and self.users and not self.sigs, self.log, "nothing in the log is signed")
         for stray in strays:
-            self.find(stray, "it is called like a segment, and can be none")
-        if self.key and self.users and not self.sigs:
-            self.find(self.log, "nothing in the log is signed")
+            self.find(True, stray, "it is called like a segment, and can be none")
         return [each for each in self.findings if not each[4] or not self.is_explained(*each[4])]
 
     def is_explained(self, start, end):
@@ -99,25 +97,10 @@ class Verifier:
             start = high + 1 if low <= start <= high else start
         return start > end
 
-    def segment(self, path):
-        known, due, is_first = len(self.findings), self.due, self.before is None
-        s = self.scan(path)
-        if is_first and s.first_seq == 1 and s.wrong != 1:
-            self.id = s.id
-        self.id = self.id or next((o.log for o in s.opens if o.log), s.id if is_first and s.first_seq == 1 else None)
-        for other in [o for o in s.opens if o.log and o.log != self.id][:1]:
-            self.find(path, f"this line is of the log {other.log}, not of {self.id}", other.line)
-        signed = [seal for seal in s.seals if self.is_signed(s, seal)] if self.key else []
-        s.own = len(self.findings) > known
-        self.link(s, due)
-        self.adopted(s, signed)
-        self.before = s
-
-    def scan(self, path):
-        """Steps 2, 3 and 4."""
+    def scan(self, path):  # steps 2, 3 and 4
         data, is_all = read(path)
         s = Record(path=path, data=data, number=number_in(path), opens=[], seals=[], first={}, end=[], wrong=0, changed=None,
-                   gaps=[], users=0, sigs=0, sha256=sha256(data), id=sha256(data.split(b"\n")[0])[:16])
+                   gaps=[], users=0, sigs=0, artifacts=[], sha256=sha256(data), id=sha256(data.split(b"\n")[0])[:16])
         s.first_seq, digest, offset, trusted, with_id, bad, kind = s.number, hashlib.sha256(), 0, True, False, None, None
         self.due = s.number or self.due
         for n, line in enumerate(lines_of(data), 1):
@@ -131,151 +114,120 @@ class Verifier:
                 bad.size, bad.counted = bad.size + len(line), bad.counted + (not self.numbered)
                 self.due += not self.numbered
                 continue
-            kind, seq = event["kind"], seq or self.due
+            kind, seq, counted = event["kind"], seq or self.due, bad.counted if bad else 0
             if not s.first_seq:
-                s.first_seq, self.due = seq, max(seq, self.due) if bad and bad.counted else seq
+                s.first_seq, self.due = seq, max(seq, self.due) if counted else seq
             missing = (self.due, seq - 1) if seq > self.due else None
-            is_told = bad and kind == "log.torn" and event.get("bytes") == bad.size
-            if bad and not is_told:
-                self.find(path, "malformed, and no log.torn accounts for it", bad.line, n - 1, missing)
-            elif missing:
-                self.find(path, f"seq {missing[0]} to {missing[1]} are missing before it", n, None, missing)
-            if seq < self.due - (bad.counted if bad else 0):
-                self.find(path, f"seq {seq} stands where seq {self.due} should", n)
-            if kind == "log.torn" and not bad:
-                self.find(path, "no malformed line is before this log.torn", n)
+            is_torn = bad and (kind != "log.torn" or event.get("bytes") != bad.size)
+            self.find(is_torn, path, "malformed, and no log.torn accounts for it", bad and bad.line, n - 1, missing)
+            self.find(missing and not is_torn, path, f"lines are missing before seq {seq}", n, None, missing)
+            self.find(seq < self.due - counted, path, f"seq {seq} stands where seq {self.due} should", n)
+            self.find(kind == "log.torn" and not bad, path, "no malformed line is before this log.torn", n)
             self.due, bad = max(self.due, seq + 1), None
-            s.first, s.users = event if n == 1 else s.first, s.users + is_users(event)
-            self.check_artifacts(event, line, path, n)
-            if kind == "log.seal":
-                s.sigs += "sig" in event
-                if trusted and event.get("sha256") != before.hexdigest():
-                    trusted, s.wrong = False, s.seals[-1].line if s.seals else 1
-                    self.find(path, "something was changed in these lines", s.wrong, n)
-                elif trusted:
-                    s.seals.append(Record(line=n, end=offset, event=event, with_id=with_id))
-                    if event.get("bytes") != at:
-                        self.find(path, f"the seal has another number of bytes than the {at} before it", n)
+            s.first, s.users = event if n == 1 else s.first, s.users + (not kind.startswith("log."))
+            self.check_artifacts(event, line, s, n)
+            if kind == "log.seal" and trusted:
+                trusted = event.get("sha256") == before.hexdigest()
+                s.wrong = 0 if trusted else s.seals[-1].line if s.seals else 1
+                s.seals += [Record(line=n, end=offset, event=event, with_id=with_id)] if trusted else []
+                self.find(not trusted, path, "something was changed in these lines", s.wrong, n)
+                self.find(trusted and event.get("bytes") != at, path, f"the seal counts other bytes than the {at} before it", n)
             elif kind == "log.gap" and whole(event.get("from"), 1) and whole(event.get("to"), event["from"]):
                 s.gaps.append((int(event["from"]), int(event["to"])))
-            elif kind == "log.changed" and n <= 8:
-                s.changed = event
             elif kind == "log.open":
                 found, with_id = member(event, "adopted"), isinstance(event.get("signs"), dict)
                 s.opens.append(Record(line=n, at=at, log=member(event, "log", str), found=found, signs=event.get("signs")))
                 trusted = trusted or (bool(found) and "file" not in found)
-        if bad:
-            self.find(path, "malformed, and no log.torn accounts for it", bad.line)
-        if not is_all:
-            s.end = [(path, None, None, "its compressed data is damaged", None)]
-        elif s.number and self.numbered and (kind != "log.seal" or not data.endswith(b"\n")):
-            s.end = [(path, data.count(b"\n") + (data[-1:] not in (b"", b"\n")) or None, None, "no seal at its end", None)]
+            s.sigs += kind == "log.seal" and "sig" in event
+            s.changed = event if kind == "log.changed" and n <= 8 else s.changed
+        self.find(bad, path, "malformed, and no log.torn accounts for it", bad and bad.line)
+        if not is_all or (s.number and self.numbered and (kind != "log.seal" or not data.endswith(b"\n"))):
+            last = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
+            s.end = [(path, last or None, None, NO_SEAL if is_all and last else "its data is damaged or gone", None)]
         s.first_seq = s.first_seq or self.due
         self.gaps, self.users, self.sigs = self.gaps + s.gaps, self.users + s.users, self.sigs + s.sigs
         return s
 
-    def link(self, s, due):
-        """Step 5."""
-        before, name = self.before, None
-        if s.first.get("kind") == "log.open":
-            name = basename(member(member(s.first, "prev"), "file", str))
-        missing = (due, s.first_seq - 1) if s.first_seq > due else None
-        if s.path == self.log and s.number:
+    def link(self, s, due):  # step 6
+        before, prev = self.before, member(s.first, "prev") if s.first.get("kind") == "log.open" else {}
+        name, F = basename(member(prev, "file", str)), s.first_seq
+        missing = (due, F - 1) if F > due else None
+        changed = join(self.folder, basename(member(s.changed or {}, "file", str)) or name or basename(s.path))
+        self.find(s.changed, changed, "its writer found it changed by somebody else")
+        is_headless = not before and (name or F != 1) and not (s.number and s.path == self.log)
+        self.find(is_headless and not s.changed, join(self.folder, name or basename(s.path)), "what comes before is not there")
+        if s.changed or not before:
             return
-        if s.changed:
-            file = basename(member(s.changed, "file", str)) or name or basename(s.path)
-            return self.find(join(dirname(self.log), file), "its writer found it changed by somebody else")
-        if not before:
-            if name or s.first_seq != 1:
-                self.find(join(dirname(self.log), name) if name else s.path, "what comes before is not there", 1 if not name else None)
-            return
-        is_unsure = any(low < s.first_seq <= high + 1 for low, high in s.gaps)
-        is_fenced = name and any(o.found.get("file") == name for o in s.opens)
-        end = [] if (is_unsure or is_fenced) and "no seal" in str(before.end) else before.end
+        is_unsure = any(low < F <= high + 1 for low, high in s.gaps)
+        is_excused = is_unsure or (name and any(o.found.get("file") == name for o in s.opens))
+        end = [each for each in before.end if not (is_excused and each[3] == NO_SEAL)]
         is_named = not name or number_in(name) == before.first_seq
         self.findings += [(*each[:4], missing if is_named else None) for each in end]
-        if (s.wrong == 1 and s.first_seq == due) or (end and is_named):
+        if (s.wrong == 1 and F == due) or (end and is_named):
             return
-        if not is_named:
-            self.find(join(dirname(self.log), name), "this segment is not there", missing=missing)
-        elif name and s.first["prev"].get("sha256") != before.sha256 and not before.own and (missing or not is_unsure):
-            self.find(before.path, f"it is not as {basename(s.path)} says", missing=missing)
-        elif s.first_seq != due:
-            self.find(s.path, f"it begins with seq {s.first_seq} instead of {due}", 1, None, missing)
-        elif not name and s.first.get("seq"):
-            self.find(s.path, "it does not name the segment before it", 1)
+        is_other = name and prev.get("sha256") != before.sha256 and not before.own and (missing or not is_unsure)
+        self.find(not is_named, join(self.folder, name), "this segment is not there", None, None, missing)
+        self.find(is_named and is_other, before.path, f"it is not as {basename(s.path)} says", None, None, missing)
+        is_loose = is_named and not is_other and (F != due or (not name and s.first.get("seq")))
+        self.find(is_loose, s.path, "it does not follow on the segment before it", 1, None, missing)
 
-    def is_signed(self, s, seal):
-        """Step 7."""
+    def is_signed(self, s, seal):  # step 7
         stem, sig = basename(s.path).removesuffix(".jsonl"), seal.event.get("sig")
         name = basename(s.path).removesuffix(".gz") if s.number else f"{stem}.{s.first_seq:012d}.jsonl"
         text = f"{seal.event['sha256']} {name}" + (f" {self.id}" if seal.with_id else "")
         try:
-            self.key.verify(base64.b64decode(sig + "==="), text.encode())
-            return True
-        except (TypeError, ValueError, InvalidSignature):
-            self.find(s.path, "unsigned" if sig is None else "not signed by this key, for this place", seal.line)
-            return False
+            return self.key.verify(base64.b64decode(sig + "==="), text.encode()) is None
+        except Exception:  # the package has its own for a wrong signature
+            self.find(True, s.path, "unsigned" if sig is None else "not signed by this key, for this place", seal.line)
 
-    def adopted(self, s, signed):
-        """Steps 8 and 9."""
-        rest = signed[-1].end if signed else 0
-        vouched = rest
+    def adopted(self, s, signed):  # steps 8 and 9
+        vouched = rest = signed[-1].end if signed else 0
         for o in s.opens:
-            start, size, file = whole(o.found.get("from")), whole(o.found.get("bytes")), o.found.get("file")
             if o.found:
-                data = s.data if not isinstance(file, str) else self.before.data if self.before and basename(file) == \
-                    basename(self.before.path).removesuffix(".gz") else b""
-                part = data[start or 0:(start or 0) + (size or 0)]
-                fits = len(part) == size and sha256(part) == o.found.get("sha256") and (file or start + size <= o.at)
-                why = not fits and "other bytes than its writer found" or self.key and self.too_long(part, start == 0)
-                if why:
-                    self.find(s.path if not file else self.before.path if self.before else file, why, o.line if not file else None)
-                end = 0 if file else (start or 0) + (size or 0)
-                rest = o.at if o.at > rest and (start or 0) <= rest and o.at - end < 4096 else rest
+                start, size, file = whole(o.found.get("from")) or 0, whole(o.found.get("bytes")) or 0, member(o.found, "file", str)
+                at = self.before if file and self.before and basename(file) == basename(self.before.path).removesuffix(".gz") else s
+                part, line = at.data[start:start + size] if bool(file) == (at is not s) else b"", at.data[:start].count(b"\n") + 1
+                is_other = len(part) != size or sha256(part) != o.found.get("sha256") or (not file and start + size > o.at)
+                self.find(is_other, at.path, "other bytes than its writer found", line)
+                is_long = self.key and self.is_long(part, start == 0)
+                self.find(is_long, at.path, "its writer found too much without a signed seal", line)
+                rest = o.at if o.at > rest >= start and o.at - (0 if file else start + size) < 4096 else rest
             if isinstance(o.signs, dict) and o.at < vouched:
                 self.policy = tuple(o.signs.get(name, float("inf")) for name in ("everyBytes", "everyMs"))
-        if self.key and not s.wrong:
-            if not signed and not s.sigs and s.users and s.opens and s.opens[0].line == 1 and s.opens[0].signs:
-                self.find(s.path, "its writer signs, and no seal is signed", 1)
-            elif not s.end and self.too_long(s.data[rest:], False):
-                self.find(s.path, self.too_long(s.data[rest:], False), s.data[:rest].count(b"\n") + 1, s.data.count(b"\n"))
+        is_due = not signed and not s.sigs and s.users and s.opens and s.opens[0].line == 1 and s.opens[0].signs
+        is_wrong = self.key and not s.wrong and (is_due or (not s.end and self.is_long(s.data[rest:], False)))
+        self.find(is_wrong, s.path, "a signed seal should be here", s.data[:rest].count(b"\n") + 1, s.data.count(b"\n"))
 
-    def too_long(self, part, is_all):
-        users = [event for event in map(decode, part.split(b"\n")[:-1]) if not event or is_users(event)]
-        times = [event["ts"] for event in users if event] or [0]
-        if users and (is_all or len(part) > 2 * self.policy[0] + MIB or abs(times[-1] - times[0]) > 2 * self.policy[1] + 300_000):
-            return "more bytes than its writer leaves without a signed seal"
+    def is_long(self, part, is_all):
+        users = [event for event in map(decode, part.split(b"\n")[:-1]) if not event or not event["kind"].startswith("log.")]
+        times, (every_bytes, every_ms) = [event["ts"] for event in users if event] or [0], self.policy
+        return users and (is_all or len(part) > 2 * every_bytes + MIB or abs(times[-1] - times[0]) > 2 * every_ms + 300_000)
 
-    def check_artifacts(self, event, line, path, n):
-        """Step 10."""
+    def check_artifacts(self, event, line, s, n):  # step 10
         values = [v for v in event.values() if isinstance(v, dict) and list(v) == ["ref", "bytes"] and b'{"ref"' in line]
         for value in values + ([event] if event["kind"] == "snapshot" else []):
             ref, size = member(value, "ref", str), whole(value.get("bytes"))
             if re.fullmatch("[0-9a-f]{64}", ref) and size is not None and (ref, size) not in self.seen:
                 self.seen.add((ref, size))
-                file = join(self.artifacts, ref[:2], ref)
+                stem = re.sub(SEGMENT + r"\Z", r"\1", self.log, flags=re.S)
+                folders = [log + ".artifacts" for log in (self.log, stem + ".jsonl", stem)]
+                file = join(next(filter(isdir, folders), folders[0]), ref[:2], ref)
                 if not isfile(file) or getsize(file) != size or sha256(read(file)[0]) != ref:
-                    self.find(path, f"the artifact {file} is not there, or not what it was", n)
+                    s.artifacts.append((s.path, n, None, f"{file} is not there, or not what it was", None))
 
-def main(command=None, log=None, *rest):
-    if command not in ("verify", "cat") or log is None or (rest and (command == "cat" or len(rest) != 2 or rest[0] != "--key")):
+def main(command=None, log=None, option=None, pem=None, *more):
+    if command not in ("verify", "cat") or not log or more or (option and (command, option, not pem) != ("verify", "--key", False)):
         raise ValueError(__doc__)
+    key, findings = None, []
+    if option and load_pem_public_key:
+        with open(pem, "rb") as file:
+            key = load_pem_public_key(file.read())
+    elif option:
+        print("signatures were not checked: the package `cryptography` is not installed")
     if command == "cat":
-        for path, *_ in segments(log)[0]:
-            for line in lines_of(read(path)[0]):
-                if decode(line):
-                    sys.stdout.buffer.write(line.removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf") + b"\n")
+        for line in (line for path, *_ in segments(log)[0] for line in lines_of(read(path)[0]) if decode(line)):
+            sys.stdout.buffer.write(line.removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf") + b"\n")
         return 0
-    key = None
-    if rest:
-        with open(rest[1]) as file:
-            der = base64.b64decode("".join(line for line in file.read().splitlines() if "-----" not in line))
-        if len(der) != 44 or not der.startswith(SPKI):
-            raise ValueError(f"{rest[1]} is no Ed25519 public key in PEM")
-        if Ed25519PublicKey is None:
-            print("signatures were not checked: the package `cryptography` is not installed")
-        key = Ed25519PublicKey and Ed25519PublicKey.from_public_bytes(der[12:])
     findings = Verifier(log, key).run()
     for file, line, to, what, _ in findings:
         print(f"{file}:{line or ''}{f'-{to}' if to and to != line else ''}: {what}")
@@ -285,5 +237,5 @@ def main(command=None, log=None, *rest):
 if __name__ == "__main__":
     try:
         sys.exit(main(*sys.argv[1:]))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(print(error, file=sys.stderr) or 2)
