@@ -12,6 +12,7 @@ import {
   closeSync,
   cpSync,
   existsSync,
+  fdatasync,
   fstatSync,
   mkdirSync,
   mkdtempSync,
@@ -23,7 +24,9 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -39,6 +42,8 @@ const command = join(root, 'dist/cli/main.js')
 const reader = join(root, 'examples/python/hivelog_read.py')
 const self = fileURLToPath(import.meta.url)
 const { startHive } = await import(new URL('../dist/index.js', import.meta.url))
+const { Journal } = await import(new URL('../dist/journal/journal.js', import.meta.url))
+const { encodeTail } = await import(new URL('../dist/format/encode.js', import.meta.url))
 
 const python = (args, options) => spawnSync('python3', args, { maxBuffer: 1 << 28, ...options })
 const hivelog = (args, options) =>
@@ -250,6 +255,54 @@ await make('changed by somebody else before it was reopened', async (file) => {
   writeFileSync(file, text.replace('part 1', 'part 9'))
   await hiveOf(file, {}, (hive) => events(hive, 4))
 })
+for (const seal of [{}, signing.seal]) {
+  const how = seal === signing.seal ? ', signed' : ''
+  const options = { signed: how !== '' }
+  await make(
+    `taken over from a writer that only went silent${how}`,
+    async (file) => {
+      await hiveOf(file, { seal }, (hive) => events(hive, 4))
+      appendFileSync(file, '{"ts":1764183600000,"kind":"message","fr')
+      // The lock of a writer on another machine that has not touched it for a minute.
+      const nonce = '0123456789abcdef'
+      const lock = {
+        pid: 1,
+        host: 'elsewhere',
+        since: 'then',
+        nonce,
+        boot: 'another',
+        pidNamespace: 'another',
+      }
+      mkdirSync(`${file}.lock`)
+      writeFileSync(join(`${file}.lock`, nonce), JSON.stringify(lock))
+      const then = new Date(Date.now() - 60_000)
+      utimesSync(join(`${file}.lock`, nonce), then, then)
+      await hiveOf(file, { seal }, (hive) => events(hive, 4))
+      if (segmentsOf(file).length !== 2) throw new Error('the writer did not begin a segment of its own')
+    },
+    options,
+  )
+  await make(
+    `a refused sync${how}`,
+    async (file) => {
+      let refusals = 1
+      const calls = {
+        writeSync,
+        fdatasync: (fd, done) =>
+          refusals-- > 0 ? setImmediate(() => done(new Error('EIO'))) : fdatasync(fd, done),
+      }
+      const journal = new Journal({ file, session: 's-1', fsync: 'always', calls, seal })
+      for (let n = 0; n < 20; n++) {
+        await journal
+          .durable(journal.append(Date.now(), 'x', { n }, encodeTail({ session: 's-1' })))
+          .catch(() => {})
+      }
+      await journal.close()
+      if (segmentsOf(file).length !== 2) throw new Error('the journal did not begin a new segment')
+    },
+    options,
+  )
+}
 const FOREIGN = [
   '\ufeff{"ts":1,"kind":"message","from":"a","to":"b"}\r',
   '{"kind":"spawn","ts":2.5,"agentId":"x"}',
@@ -355,10 +408,10 @@ function damageArtifact(file, damage) {
   return damage(join(folder, names[random(names.length)]))
 }
 
-const segmentsOf = (file) =>
-  readdirSync(dirname(file))
-    .filter((name) => /^hive(\.\d{12})?\.jsonl(\.gz)?$/.test(name))
-    .map((name) => join(dirname(file), name))
+function segmentsOf(file) {
+  const names = readdirSync(dirname(file)).filter((name) => /^hive(\.\d{12})?\.jsonl(\.gz)?$/.test(name))
+  return names.map((name) => join(dirname(file), name))
+}
 
 let made = 0
 for (const base of logs.filter(({ name }) => !/^odd|^empty|not opened since/.test(name))) {
