@@ -84,7 +84,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'anthropic-key',
     what: 'Anthropic API key',
-    doc: 'https://docs.anthropic.com/en/api/admin-api/apikeys/get-api-key',
+    doc: 'https://platform.claude.com/docs/en/get-api-key',
     shapes: [{ prefixes: 'sk-ant-', body: URL_SAFE, min: 16 }],
     like: ['sk-ant-api03-<93u>AA', 'sk-ant-admin01-<80u>'],
     unlike: ['sk-ant-short'],
@@ -92,7 +92,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'openrouter-key',
     what: 'OpenRouter API key',
-    doc: 'https://openrouter.ai/docs/api-reference/authentication',
+    doc: 'https://openrouter.ai/docs/guides/overview/auth/api-keys',
     shapes: [{ prefixes: 'sk-or-', body: URL_SAFE, min: 20 }],
     like: ['sk-or-v1-<64h>'],
     unlike: ['sk-or-not'],
@@ -166,7 +166,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'xai-key',
     what: 'xAI API key',
-    doc: 'https://docs.x.ai/docs/tutorial',
+    doc: 'https://docs.x.ai/developers/quickstart',
     shapes: [{ prefixes: 'xai-', body: ALNUM, min: 20 }],
     like: ['xai-<80w>'],
     unlike: ['xai-grok-models'],
@@ -174,7 +174,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'perplexity-key',
     what: 'Perplexity API key',
-    doc: 'https://docs.perplexity.ai/guides/api-key-management',
+    doc: 'https://docs.perplexity.ai/docs/admin/api-key-management',
     shapes: [{ prefixes: 'pplx-', body: ALNUM, min: 20 }],
     like: ['pplx-<48w>'],
     unlike: ['pplx-api-docs'],
@@ -198,7 +198,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'nvidia-key',
     what: 'NVIDIA API key',
-    doc: 'https://docs.nvidia.com/nim/large-language-models/latest/getting-started.html',
+    doc: 'https://docs.nvidia.com/nemo/retriever/latest/extraction/api-keys/index.html',
     shapes: [{ prefixes: 'nvapi-', body: URL_SAFE, min: 20, digit: true }],
     like: ['nvapi-<64u>'],
     unlike: ['nvapi-reference-guide-of-the-driver'],
@@ -206,7 +206,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'together-key',
     what: 'Together AI API key',
-    doc: 'https://docs.together.ai/docs/quickstart',
+    doc: 'https://docs.together.ai/docs/api-keys-authentication',
     shapes: [{ prefixes: 'tgp_v1_', body: URL_SAFE, min: 20 }],
     like: ['tgp_v1_<43u>'],
     unlike: ['tgp_v1_short'],
@@ -214,7 +214,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'fireworks-key',
     what: 'Fireworks AI API key',
-    doc: 'https://docs.fireworks.ai/getting-started/quickstart',
+    doc: 'https://docs.fireworks.ai/api-reference/introduction',
     shapes: [{ prefixes: 'fw_', body: ALNUM, min: 20, digit: true, alone: true }],
     like: ['fw_<22w>'],
     unlike: ['fw_printenv', 'fw_setenvironmentvariable'],
@@ -222,7 +222,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'cerebras-key',
     what: 'Cerebras API key',
-    doc: 'https://inference-docs.cerebras.ai/quickstart',
+    doc: 'https://inference-docs.cerebras.ai/api-reference/authentication',
     shapes: [{ prefixes: 'csk-', body: ALNUM, min: 20, digit: true }],
     like: ['csk-<48n>'],
     unlike: ['csk-files'],
@@ -238,7 +238,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'firecrawl-key',
     what: 'Firecrawl API key',
-    doc: 'https://docs.firecrawl.dev/introduction',
+    doc: 'https://docs.firecrawl.dev/api-reference',
     shapes: [{ prefixes: 'fc-', body: HEX, min: 32, max: 32, alone: true }],
     like: ['fc-<32h>'],
     unlike: ['fc-<40h>', 'fc-cache'],
@@ -262,7 +262,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'pinecone-key',
     what: 'Pinecone API key',
-    doc: 'https://docs.pinecone.io/guides/production/security-overview',
+    doc: 'https://docs.pinecone.io/guides/projects/manage-api-keys',
     shapes: [{ prefixes: 'pcsk_', body: WORD, min: 30, digit: true }],
     like: ['pcsk_<6w>_<63w>'],
     unlike: ['pcsk_short'],
@@ -270,7 +270,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'langsmith-key',
     what: 'LangSmith API key',
-    doc: 'https://docs.smith.langchain.com/administration/how_to_guides/organization_management/create_account_api_key',
+    doc: 'https://docs.langchain.com/langsmith/create-account-api-key',
     shapes: [{ prefixes: 'lsv2_pt_ lsv2_sk_ ls__', body: WORD, min: 30 }],
     like: ['lsv2_pt_<32h>_<10h>', 'ls__<32h>'],
     unlike: ['lsv2_pt_short'],
@@ -286,7 +286,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'wandb-key',
     what: 'Weights & Biases API key',
-    doc: 'https://docs.wandb.ai/support/find_api_key/',
+    doc: 'https://docs.wandb.ai/support/models/articles/why-does-my-api-key-fail-with-must-be-40-characters',
     shapes: [{ prefixes: 'wandb_v1_', body: URL_SAFE, min: 30 }],
     like: ['wandb_v1_<70u>'],
     unlike: ['wandb_v1_run'],
@@ -411,7 +411,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'azure-client-secret',
     what: 'Microsoft Entra client secret',
-    doc: 'https://learn.microsoft.com/en-us/purview/sit-defn-client-secret-api-key',
+    doc: 'https://learn.microsoft.com/en-us/purview/sit-defn-azure-ad-client-secret',
     shapes: [{ anchors: ['Q~'], back: 4, pattern: /(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])/y }],
     like: ['<3w>8Q~<34w>'],
     unlike: ['a8Q~ is short'],
@@ -419,7 +419,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'azure-account-key',
     what: 'Azure account key by its name in a connection string (Cosmos DB, storage, Service Bus)',
-    doc: 'https://learn.microsoft.com/en-us/azure/cosmos-db/secure-access-to-data',
+    doc: 'https://learn.microsoft.com/en-us/azure/storage/common/storage-configure-connection-string',
     shapes: [
       {
         names:
@@ -435,7 +435,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'alibaba-access-key',
     what: 'Alibaba Cloud access key id',
-    doc: 'https://www.alibabacloud.com/help/en/ram/user-guide/create-an-accesskey-pair',
+    doc: 'https://www.alibabacloud.com/help/en/ram/obtain-an-accesskey-pair-1',
     shapes: [{ prefixes: 'LTAI', body: ALNUM, min: 16, max: 26, digit: true }],
     like: ['LTAI<20w>'],
     unlike: ['LTAI5t'],
@@ -443,7 +443,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'tencent-secret-id',
     what: 'Tencent Cloud secret id',
-    doc: 'https://www.tencentcloud.com/document/product/598/32675',
+    doc: 'https://www.tencentcloud.com/document/product/598/52594',
     shapes: [{ prefixes: 'AKID', body: ALNUM, min: 32, max: 36, digit: true }],
     like: ['AKID<32w>'],
     unlike: ['AKIDs'],
@@ -470,7 +470,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'heroku-key',
     what: 'Heroku API key',
-    doc: 'https://devcenter.heroku.com/articles/authentication',
+    doc: 'https://devcenter.heroku.com/articles/oauth',
     shapes: [{ prefixes: 'HRKU-', body: URL_SAFE, min: 20, digit: true }],
     like: ['HRKU-AA<58u>', 'HRKU-<8h>-1234-4abc-8def-<12h>'],
     unlike: ['HRKU-short'],
@@ -486,7 +486,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'netlify-token',
     what: 'Netlify personal access token',
-    doc: 'https://docs.netlify.com/api/get-started/',
+    doc: 'https://answers.netlify.com/t/change-to-the-netlify-authentication-token-format/106146',
     shapes: [{ prefixes: 'nfp_', body: ALNUM, min: 30 }],
     like: ['nfp_<36w>'],
     unlike: ['nfp_short'],
@@ -502,7 +502,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'vercel-token',
     what: 'Vercel token',
-    doc: 'https://vercel.com/docs/rest-api',
+    doc: 'https://vercel.com/changelog/new-token-formats-and-secret-scanning',
     shapes: [{ prefixes: 'vercel_blob_rw_ vcp_ vck_ vci_ vca_ vcr_', body: WORD, min: 20, digit: true }],
     like: ['vercel_blob_rw_<16w>_<30w>', 'vcp_<56w>'],
     unlike: ['vercel_blob_rw_token_of_the_store'],
@@ -600,7 +600,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'pypi-token',
     what: 'PyPI API token',
-    doc: 'https://pypi.org/help/#apitoken',
+    doc: 'https://docs.pypi.org/api/secrets/',
     shapes: [{ prefixes: 'pypi-', body: URL_SAFE, min: 40 }],
     like: ['pypi-AgEIcHlwaS5vcmc<120u>'],
     unlike: ['pypi-publish'],
@@ -648,7 +648,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'jfrog-key',
     what: 'JFrog API key and identity token',
-    doc: 'https://jfrog.com/help/r/jfrog-platform-administration-documentation/access-tokens',
+    doc: 'https://jfrog.com/help/r/jfrog-platform-administration-documentation/understanding-identity-tokens',
     shapes: [
       { prefixes: 'AKCp', body: ALNUM, min: 65 },
       { prefixes: 'cmVmdGtuOj', body: ALNUM | BASE64, min: 50 },
@@ -659,7 +659,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'sonar-token',
     what: 'SonarQube token',
-    doc: 'https://docs.sonarsource.com/sonarqube-server/latest/user-guide/managing-tokens/',
+    doc: 'https://docs.sonarsource.com/sonarqube-server/user-guide/managing-tokens',
     shapes: [{ prefixes: 'sqp_ squ_ sqa_', body: HEX, min: 40 }],
     like: ['sqp_<40h>', 'squ_<40h>'],
     unlike: ['sqp_short'],
@@ -675,7 +675,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'pulumi-token',
     what: 'Pulumi access token',
-    doc: 'https://www.pulumi.com/docs/pulumi-cloud/access-management/access-tokens/',
+    doc: 'https://www.pulumi.com/docs/administration/access-identity/access-tokens/',
     shapes: [{ prefixes: 'pul-', body: HEX, min: 40, max: 40, alone: true }],
     like: ['pul-<40h>'],
     unlike: ['pul-<64h>'],
@@ -738,7 +738,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'discord-webhook',
     what: 'Discord webhook',
-    doc: 'https://discord.com/developers/docs/resources/webhook',
+    doc: 'https://docs.discord.com/developers/resources/webhook',
     shapes: [{ anchors: ['/webhooks/'], pattern: /(?<keep>\/webhooks\/\d{6,24}\/)[\w-]{20,200}/y }],
     like: ['https://discord.com/api/webhooks/123456789012345678/<68u>'],
     unlike: ['https://example.com/webhooks/123456/logs'],
@@ -759,7 +759,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'zapier-webhook',
     what: 'Zapier webhook',
-    doc: 'https://help.zapier.com/hc/en-us/articles/8496288690317-Trigger-Zaps-from-webhooks',
+    doc: 'https://help.zapier.com/hc/en-us/articles/8496288690317-Trigger-Zap-workflows-from-webhooks',
     shapes: [
       { anchors: ['hooks.zapier.com/'], pattern: /(?<keep>hooks\.zapier\.com\/hooks\/catch\/)[\w/]{6,100}/y },
     ],
@@ -777,7 +777,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'mailgun-key',
     what: 'Mailgun API key',
-    doc: 'https://documentation.mailgun.com/docs/mailgun/user-manual/get-started/api-keys',
+    doc: 'https://documentation.mailgun.com/docs/mailgun/api-reference/authentication',
     shapes: [
       { prefixes: 'key-', body: HEX, min: 32, max: 32, alone: true },
       {
@@ -973,7 +973,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'duffel-token',
     what: 'Duffel and EasyPost token',
-    doc: 'https://duffel.com/docs/api/overview/authentication',
+    doc: 'https://duffel.com/docs/api/overview/test-mode',
     shapes: [
       { prefixes: 'duffel_live_ duffel_test_', body: URL_SAFE, min: 40 },
       { prefixes: 'EZAK EZTK', body: ALNUM, min: 54 },
@@ -1114,7 +1114,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'posthog-key',
     what: 'PostHog personal API key',
-    doc: 'https://posthog.com/docs/api',
+    doc: 'https://posthog.com/docs/api/personal-api-keys',
     shapes: [{ prefixes: 'phx_ phs_', body: ALNUM, min: 30 }],
     like: ['phx_<47w>'],
     unlike: ['phc_<43w>'],
@@ -1156,7 +1156,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'honeycomb-key',
     what: 'Honeycomb key',
-    doc: 'https://docs.honeycomb.io/configure/environments/manage-api-keys/',
+    doc: 'https://docs.honeycomb.io/api/authentication',
     shapes: [
       { prefixes: 'hcaik_ hcalk_ hcxik_ hcxmk_ hcamk_', body: ALNUM, min: 30 },
       { names: 'xhoneycombteam honeycombkey' },
@@ -1230,7 +1230,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'doppler-token',
     what: 'Doppler token',
-    doc: 'https://docs.doppler.com/docs/token-formats',
+    doc: 'https://docs.doppler.com/reference/auth-token-formats',
     shapes: [{ prefixes: 'dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit. dp.said.', body: DOTTED, min: 30 }],
     like: ['dp.pt.<43w>', 'dp.st.dev.<43w>'],
     unlike: ['dp.pt.short'],
