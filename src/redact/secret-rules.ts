@@ -84,7 +84,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'anthropic-key',
     what: 'Anthropic API key',
-    doc: 'https://docs.anthropic.com/en/api/admin-api/apikeys/get-api-key',
+    doc: 'https://platform.claude.com/docs/en/get-api-key',
     shapes: [{ prefixes: 'sk-ant-', body: URL_SAFE, min: 16 }],
     like: ['sk-ant-api03-<93u>AA', 'sk-ant-admin01-<80u>'],
     unlike: ['sk-ant-short'],
@@ -92,7 +92,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'openrouter-key',
     what: 'OpenRouter API key',
-    doc: 'https://openrouter.ai/docs/api-reference/authentication',
+    doc: 'https://openrouter.ai/docs/guides/overview/auth/api-keys',
     shapes: [{ prefixes: 'sk-or-', body: URL_SAFE, min: 20 }],
     like: ['sk-or-v1-<64h>'],
     unlike: ['sk-or-not'],
@@ -137,6 +137,14 @@ export const RULES: readonly Rule[] = [
     unlike: ['AIza is how they begin', 'AIzaSyShort'],
   },
   {
+    id: 'google-auth-key',
+    what: 'Google authorization key, which takes the place of API keys (Gemini)',
+    doc: 'https://ai.google.dev/gemini-api/docs/api-key',
+    shapes: [{ prefixes: 'AQ.', body: URL_SAFE, min: 40, digit: true }],
+    like: ['AQ.Ab8<47u>', 'AQ.Ab8<20w>_<10w>-<15w>'],
+    unlike: ['AQ. is how they begin', 'AQ.ReadTheFrequentlyAskedQuestionsOfTheGreatHouse', 'FAQ.md'],
+  },
+  {
     id: 'google-oauth-token',
     what: 'Google OAuth access and refresh token',
     doc: 'https://developers.google.com/identity/protocols/oauth2',
@@ -166,15 +174,15 @@ export const RULES: readonly Rule[] = [
   {
     id: 'xai-key',
     what: 'xAI API key',
-    doc: 'https://docs.x.ai/docs/tutorial',
-    shapes: [{ prefixes: 'xai-', body: ALNUM, min: 20 }],
-    like: ['xai-<80w>'],
+    doc: 'https://docs.x.ai/developers/quickstart',
+    shapes: [{ prefixes: 'xai-', body: WORD, min: 20, digit: true }],
+    like: ['xai-<80w>', 'xai-<10w>_<69w>'],
     unlike: ['xai-grok-models'],
   },
   {
     id: 'perplexity-key',
     what: 'Perplexity API key',
-    doc: 'https://docs.perplexity.ai/guides/api-key-management',
+    doc: 'https://docs.perplexity.ai/docs/admin/api-key-management',
     shapes: [{ prefixes: 'pplx-', body: ALNUM, min: 20 }],
     like: ['pplx-<48w>'],
     unlike: ['pplx-api-docs'],
@@ -191,14 +199,17 @@ export const RULES: readonly Rule[] = [
     id: 'replicate-token',
     what: 'Replicate API token',
     doc: 'https://replicate.com/docs/topics/security/api-tokens',
-    shapes: [{ prefixes: 'r8_', body: ALNUM, min: 20 }],
-    like: ['r8_<37w>'],
+    shapes: [
+      { prefixes: 'r8_', body: URL_SAFE, min: 37, digit: true },
+      { prefixes: 'r8_', body: ALNUM, min: 20 },
+    ],
+    like: ['r8_<37w>', 'r8_<10w>-<26w>'],
     unlike: ['r8_unorm'],
   },
   {
     id: 'nvidia-key',
     what: 'NVIDIA API key',
-    doc: 'https://docs.nvidia.com/nim/large-language-models/latest/getting-started.html',
+    doc: 'https://docs.nvidia.com/nemo/retriever/latest/extraction/api-keys/index.html',
     shapes: [{ prefixes: 'nvapi-', body: URL_SAFE, min: 20, digit: true }],
     like: ['nvapi-<64u>'],
     unlike: ['nvapi-reference-guide-of-the-driver'],
@@ -206,7 +217,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'together-key',
     what: 'Together AI API key',
-    doc: 'https://docs.together.ai/docs/quickstart',
+    doc: 'https://docs.together.ai/docs/api-keys-authentication',
     shapes: [{ prefixes: 'tgp_v1_', body: URL_SAFE, min: 20 }],
     like: ['tgp_v1_<43u>'],
     unlike: ['tgp_v1_short'],
@@ -214,7 +225,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'fireworks-key',
     what: 'Fireworks AI API key',
-    doc: 'https://docs.fireworks.ai/getting-started/quickstart',
+    doc: 'https://docs.fireworks.ai/api-reference/introduction',
     shapes: [{ prefixes: 'fw_', body: ALNUM, min: 20, digit: true, alone: true }],
     like: ['fw_<22w>'],
     unlike: ['fw_printenv', 'fw_setenvironmentvariable'],
@@ -222,7 +233,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'cerebras-key',
     what: 'Cerebras API key',
-    doc: 'https://inference-docs.cerebras.ai/quickstart',
+    doc: 'https://inference-docs.cerebras.ai/api-reference/authentication',
     shapes: [{ prefixes: 'csk-', body: ALNUM, min: 20, digit: true }],
     like: ['csk-<48n>'],
     unlike: ['csk-files'],
@@ -238,7 +249,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'firecrawl-key',
     what: 'Firecrawl API key',
-    doc: 'https://docs.firecrawl.dev/introduction',
+    doc: 'https://docs.firecrawl.dev/api-reference',
     shapes: [{ prefixes: 'fc-', body: HEX, min: 32, max: 32, alone: true }],
     like: ['fc-<32h>'],
     unlike: ['fc-<40h>', 'fc-cache'],
@@ -253,16 +264,19 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'voyage-key',
-    what: 'Voyage AI API key',
+    what: 'Voyage AI API key, and model key of MongoDB Atlas',
     doc: 'https://docs.voyageai.com/docs/api-key-and-installation',
-    shapes: [{ prefixes: 'pa-', body: URL_SAFE, min: 40, digit: true, alone: true, stretch: 16 }],
-    like: ['pa-<20w>-<22u>'],
-    unlike: ['pa-system-2-of-the-hall-on-the-second-floor-left'],
+    shapes: [{ prefixes: 'pa- al-', body: URL_SAFE, min: 40, digit: true, alone: true, stretch: 16 }],
+    like: ['pa-<20w>-<22u>', 'al-<20w>-<22u>'],
+    unlike: [
+      'al-system-2-of-the-hall-on-the-second-floor-left',
+      'pa-system-2-of-the-hall-on-the-second-floor-left',
+    ],
   },
   {
     id: 'pinecone-key',
     what: 'Pinecone API key',
-    doc: 'https://docs.pinecone.io/guides/production/security-overview',
+    doc: 'https://docs.pinecone.io/guides/projects/manage-api-keys',
     shapes: [{ prefixes: 'pcsk_', body: WORD, min: 30, digit: true }],
     like: ['pcsk_<6w>_<63w>'],
     unlike: ['pcsk_short'],
@@ -270,7 +284,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'langsmith-key',
     what: 'LangSmith API key',
-    doc: 'https://docs.smith.langchain.com/administration/how_to_guides/organization_management/create_account_api_key',
+    doc: 'https://docs.langchain.com/langsmith/create-account-api-key',
     shapes: [{ prefixes: 'lsv2_pt_ lsv2_sk_ ls__', body: WORD, min: 30 }],
     like: ['lsv2_pt_<32h>_<10h>', 'ls__<32h>'],
     unlike: ['lsv2_pt_short'],
@@ -286,7 +300,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'wandb-key',
     what: 'Weights & Biases API key',
-    doc: 'https://docs.wandb.ai/support/find_api_key/',
+    doc: 'https://docs.wandb.ai/support/models/articles/why-does-my-api-key-fail-with-must-be-40-characters',
     shapes: [{ prefixes: 'wandb_v1_', body: URL_SAFE, min: 30 }],
     like: ['wandb_v1_<70u>'],
     unlike: ['wandb_v1_run'],
@@ -411,7 +425,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'azure-client-secret',
     what: 'Microsoft Entra client secret',
-    doc: 'https://learn.microsoft.com/en-us/purview/sit-defn-client-secret-api-key',
+    doc: 'https://learn.microsoft.com/en-us/purview/sit-defn-azure-ad-client-secret',
     shapes: [{ anchors: ['Q~'], back: 4, pattern: /(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])/y }],
     like: ['<3w>8Q~<34w>'],
     unlike: ['a8Q~ is short'],
@@ -419,7 +433,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'azure-account-key',
     what: 'Azure account key by its name in a connection string (Cosmos DB, storage, Service Bus)',
-    doc: 'https://learn.microsoft.com/en-us/azure/cosmos-db/secure-access-to-data',
+    doc: 'https://learn.microsoft.com/en-us/azure/storage/common/storage-configure-connection-string',
     shapes: [
       {
         names:
@@ -435,7 +449,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'alibaba-access-key',
     what: 'Alibaba Cloud access key id',
-    doc: 'https://www.alibabacloud.com/help/en/ram/user-guide/create-an-accesskey-pair',
+    doc: 'https://www.alibabacloud.com/help/en/ram/obtain-an-accesskey-pair-1',
     shapes: [{ prefixes: 'LTAI', body: ALNUM, min: 16, max: 26, digit: true }],
     like: ['LTAI<20w>'],
     unlike: ['LTAI5t'],
@@ -443,7 +457,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'tencent-secret-id',
     what: 'Tencent Cloud secret id',
-    doc: 'https://www.tencentcloud.com/document/product/598/32675',
+    doc: 'https://www.tencentcloud.com/document/product/598/52594',
     shapes: [{ prefixes: 'AKID', body: ALNUM, min: 32, max: 36, digit: true }],
     like: ['AKID<32w>'],
     unlike: ['AKIDs'],
@@ -470,7 +484,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'heroku-key',
     what: 'Heroku API key',
-    doc: 'https://devcenter.heroku.com/articles/authentication',
+    doc: 'https://devcenter.heroku.com/articles/oauth',
     shapes: [{ prefixes: 'HRKU-', body: URL_SAFE, min: 20, digit: true }],
     like: ['HRKU-AA<58u>', 'HRKU-<8h>-1234-4abc-8def-<12h>'],
     unlike: ['HRKU-short'],
@@ -479,17 +493,17 @@ export const RULES: readonly Rule[] = [
     id: 'fly-token',
     what: 'Fly.io token',
     doc: 'https://fly.io/docs/security/tokens/',
-    shapes: [{ prefixes: 'fm1_ fm2_ fm1r_ fm2r_ fo1_', body: URL_SAFE | BASE64, min: 40 }],
-    like: ['fm2_<100b>', 'fo1_<43u>'],
+    shapes: [{ prefixes: 'fm1_ fm2_ fm1a_ fm1r_ fm2r_ fo1_', body: URL_SAFE | BASE64, min: 40 }],
+    like: ['fm2_<100b>', 'fo1_<43u>', 'fm1a_<100b>', 'fm1r_<100b>'],
     unlike: ['fm2_radio'],
   },
   {
     id: 'netlify-token',
-    what: 'Netlify personal access token',
-    doc: 'https://docs.netlify.com/api/get-started/',
-    shapes: [{ prefixes: 'nfp_', body: ALNUM, min: 30 }],
-    like: ['nfp_<36w>'],
-    unlike: ['nfp_short'],
+    what: 'Netlify token',
+    doc: 'https://answers.netlify.com/t/change-to-the-netlify-authentication-token-format/106146',
+    shapes: [{ prefixes: 'nfp_ nfc_ nfo_ nfu_ nfb_', body: WORD, min: 30, digit: true, stretch: 12 }],
+    like: ['nfp_<36w>', 'nfp_<20w>_<15w>', 'nfc_<36w>', 'nfo_<36w>', 'nfu_<36w>', 'nfb_<36w>'],
+    unlike: ['nfc_digital_in_send_sensf_req_of_type_2_now', 'nfp_short'],
   },
   {
     id: 'render-key',
@@ -502,7 +516,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'vercel-token',
     what: 'Vercel token',
-    doc: 'https://vercel.com/docs/rest-api',
+    doc: 'https://vercel.com/changelog/new-token-formats-and-secret-scanning',
     shapes: [{ prefixes: 'vercel_blob_rw_ vcp_ vck_ vci_ vca_ vcr_', body: WORD, min: 20, digit: true }],
     like: ['vercel_blob_rw_<16w>_<30w>', 'vcp_<56w>'],
     unlike: ['vercel_blob_rw_token_of_the_store'],
@@ -511,8 +525,8 @@ export const RULES: readonly Rule[] = [
     id: 'supabase-key',
     what: 'Supabase token and secret key',
     doc: 'https://supabase.com/docs/guides/api/api-keys',
-    shapes: [{ prefixes: 'sbp_ sb_secret_', body: WORD, min: 20, digit: true }],
-    like: ['sbp_<40h>', 'sb_secret_<31w>'],
+    shapes: [{ prefixes: 'sbp_ sb_secret_', body: URL_SAFE, min: 20, digit: true }],
+    like: ['sbp_<40h>', 'sb_secret_<31w>', 'sb_secret_<10w>-<11w>_<8w>'],
     unlike: ['sb_publishable_<31w>'],
   },
   {
@@ -539,11 +553,19 @@ export const RULES: readonly Rule[] = [
     what: 'Cloudflare key and token',
     doc: 'https://developers.cloudflare.com/fundamentals/api/get-started/token-formats',
     shapes: [
-      { prefixes: 'cfk_ cfut_ cfat_', body: WORD, min: 40 },
+      { prefixes: 'cfk_ cfut_ cfat_ cfast_', body: WORD, min: 40 },
+      { prefixes: 'cfoat_', body: DOTTED, min: 40, digit: true },
       { prefixes: 'v1.0-', body: HEX | DASH, min: 100 },
       { names: 'cloudflarekey cloudflareapikey cfapikey' },
     ],
-    like: ['cfut_<40w><8h>', 'cfat_<48w>', 'cfk_<48w>', 'v1.0-<24h>-<146h>'],
+    like: [
+      'cfut_<40w><8h>',
+      'cfat_<48w>',
+      'cfk_<48w>',
+      'v1.0-<24h>-<146h>',
+      'cfoat_<43u>.<43u>',
+      'cfast_<40w><8h>',
+    ],
     unlike: ['cfat_short', 'v1.0-rc.1'],
   },
   {
@@ -568,10 +590,19 @@ export const RULES: readonly Rule[] = [
     what: 'GitHub token',
     doc: 'https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github',
     shapes: [
+      // The token of an installation is its app and a JWT.
+      { prefixes: 'ghs_', body: DOTTED, min: 100, digit: true, stretch: 20 },
       { prefixes: 'ghp_ gho_ ghu_ ghs_ ghr_', body: ALNUM, min: 20 },
       { prefixes: 'github_pat_', body: WORD, min: 20 },
     ],
-    like: ['ghp_<36w>', 'gho_<36w>', 'ghs_<36w>', 'ghr_<76w>', 'github_pat_<22w>_<59w>'],
+    like: [
+      'ghp_<36w>',
+      'gho_<36w>',
+      'ghs_<36w>',
+      'ghr_<76w>',
+      'github_pat_<22w>_<59w>',
+      'ghs_1234567_eyJ<40w>.eyJ<10w>-<150u>.<200u>',
+    ],
     unlike: ['ghp_short', 'github_pat_docs', 'ghs_of_the_city_hall_and_more'],
   },
   {
@@ -600,7 +631,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'pypi-token',
     what: 'PyPI API token',
-    doc: 'https://pypi.org/help/#apitoken',
+    doc: 'https://docs.pypi.org/api/secrets/',
     shapes: [{ prefixes: 'pypi-', body: URL_SAFE, min: 40 }],
     like: ['pypi-AgEIcHlwaS5vcmc<120u>'],
     unlike: ['pypi-publish'],
@@ -648,7 +679,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'jfrog-key',
     what: 'JFrog API key and identity token',
-    doc: 'https://jfrog.com/help/r/jfrog-platform-administration-documentation/access-tokens',
+    doc: 'https://jfrog.com/help/r/jfrog-platform-administration-documentation/understanding-identity-tokens',
     shapes: [
       { prefixes: 'AKCp', body: ALNUM, min: 65 },
       { prefixes: 'cmVmdGtuOj', body: ALNUM | BASE64, min: 50 },
@@ -658,10 +689,13 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'sonar-token',
-    what: 'SonarQube token',
-    doc: 'https://docs.sonarsource.com/sonarqube-server/latest/user-guide/managing-tokens/',
-    shapes: [{ prefixes: 'sqp_ squ_ sqa_', body: HEX, min: 40 }],
-    like: ['sqp_<40h>', 'squ_<40h>'],
+    what: 'SonarQube token, of the server and of the cloud',
+    doc: 'https://docs.sonarsource.com/sonarqube-server/user-guide/managing-tokens',
+    shapes: [
+      { prefixes: 'sqp_ squ_ sqa_', body: HEX, min: 40 },
+      { prefixes: 'sqco_', body: ALNUM, min: 40, digit: true },
+    ],
+    like: ['sqp_<40h>', 'squ_<40h>', 'sqco_<59w>'],
     unlike: ['sqp_short'],
   },
   {
@@ -675,7 +709,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'pulumi-token',
     what: 'Pulumi access token',
-    doc: 'https://www.pulumi.com/docs/pulumi-cloud/access-management/access-tokens/',
+    doc: 'https://www.pulumi.com/docs/administration/access-identity/access-tokens/',
     shapes: [{ prefixes: 'pul-', body: HEX, min: 40, max: 40, alone: true }],
     like: ['pul-<40h>'],
     unlike: ['pul-<64h>'],
@@ -738,7 +772,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'discord-webhook',
     what: 'Discord webhook',
-    doc: 'https://discord.com/developers/docs/resources/webhook',
+    doc: 'https://docs.discord.com/developers/resources/webhook',
     shapes: [{ anchors: ['/webhooks/'], pattern: /(?<keep>\/webhooks\/\d{6,24}\/)[\w-]{20,200}/y }],
     like: ['https://discord.com/api/webhooks/123456789012345678/<68u>'],
     unlike: ['https://example.com/webhooks/123456/logs'],
@@ -759,7 +793,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'zapier-webhook',
     what: 'Zapier webhook',
-    doc: 'https://help.zapier.com/hc/en-us/articles/8496288690317-Trigger-Zaps-from-webhooks',
+    doc: 'https://help.zapier.com/hc/en-us/articles/8496288690317-Trigger-Zap-workflows-from-webhooks',
     shapes: [
       { anchors: ['hooks.zapier.com/'], pattern: /(?<keep>hooks\.zapier\.com\/hooks\/catch\/)[\w/]{6,100}/y },
     ],
@@ -777,7 +811,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'mailgun-key',
     what: 'Mailgun API key',
-    doc: 'https://documentation.mailgun.com/docs/mailgun/user-manual/get-started/api-keys',
+    doc: 'https://documentation.mailgun.com/docs/mailgun/api-reference/authentication',
     shapes: [
       { prefixes: 'key-', body: HEX, min: 32, max: 32, alone: true },
       {
@@ -973,7 +1007,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'duffel-token',
     what: 'Duffel and EasyPost token',
-    doc: 'https://duffel.com/docs/api/overview/authentication',
+    doc: 'https://duffel.com/docs/api/overview/test-mode',
     shapes: [
       { prefixes: 'duffel_live_ duffel_test_', body: URL_SAFE, min: 40 },
       { prefixes: 'EZAK EZTK', body: ALNUM, min: 54 },
@@ -1012,11 +1046,23 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'figma-token',
-    what: 'Figma personal access token',
+    what: 'Figma token',
     doc: 'https://developers.figma.com/docs/rest-api/authentication/',
-    shapes: [{ prefixes: 'figd_ figo_ figor_ figu_', body: URL_SAFE, min: 30 }],
-    like: ['figd_<40u>'],
-    unlike: ['figd_short'],
+    shapes: [
+      { prefixes: 'figd_ figo_ figor_ figu_', body: URL_SAFE, min: 30 },
+      { prefixes: 'figp_ figdh_ figdr_ figoh_ figuh_ figur_', body: URL_SAFE, min: 40, digit: true },
+    ],
+    like: [
+      'figd_<40u>',
+      'figp_<44u>',
+      'figor_<40u>',
+      'figoh_<40u>',
+      'figur_<40u>',
+      'figuh_<40u>',
+      'figdr_<40u>',
+      'figdh_<40u>',
+    ],
+    unlike: ['figp_parse_of_the_first_figure_on_the_page', 'figd_short'],
   },
   {
     id: 'dropbox-token',
@@ -1036,19 +1082,29 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'bitbucket-token',
-    what: 'Bitbucket app password',
+    what: 'Bitbucket app password, and HTTP access token of Bitbucket Data Center',
     doc: 'https://support.atlassian.com/bitbucket-cloud/docs/app-passwords/',
-    shapes: [{ prefixes: 'ATBB', body: ALNUM | BASE64, min: 28, digit: true }],
-    like: ['ATBB<32w>'],
-    unlike: ['ATBB'],
+    shapes: [
+      { prefixes: 'ATBB', body: ALNUM | BASE64, min: 28, digit: true },
+      { prefixes: 'BBDC-', body: URL_SAFE | BASE64, min: 40, digit: true },
+    ],
+    like: ['ATBB<32w>', 'BBDC-<44b>'],
+    unlike: ['BBDC-1234', 'ATBB'],
   },
   {
     id: 'airtable-token',
     what: 'Airtable token',
     doc: 'https://airtable.com/developers/web/api/authentication',
-    shapes: [{ prefixes: 'pat', body: ALNUM | DOT, min: 79, max: 79, alone: true, stretch: 64 }],
-    like: ['pat<14w>.<64h>'],
-    unlike: ['patience', 'pattern.matching'],
+    shapes: [
+      { prefixes: 'pat', body: ALNUM | DOT, min: 79, max: 79, alone: true, stretch: 64 },
+      {
+        anchors: ['.v1.'],
+        back: 17,
+        pattern: /(?<![\w.-])oaa[A-Za-z0-9]{14}\.v1\.[\w-]{20,2048}\.[0-9a-f]{16,128}(?!\w)/y,
+      },
+    ],
+    like: ['pat<14w>.<64h>', 'oaa<14w>.v1.eyJ<120u>.<64h>'],
+    unlike: ['example.v1.Service', 'patience', 'pattern.matching'],
   },
   {
     id: 'asana-token',
@@ -1080,16 +1136,20 @@ export const RULES: readonly Rule[] = [
     id: 'hubspot-token',
     what: 'HubSpot private app token',
     doc: 'https://developers.hubspot.com/docs/guides/apps/private-apps/overview',
-    shapes: [{ prefixes: 'pat-na1- pat-na2- pat-eu1-', body: HEX | DASH, min: 36 }],
-    like: ['pat-na1-<8h>-1234-4abc-8def-<12h>'],
+    shapes: [{ prefixes: 'pat-na1- pat-na2- pat-na3- pat-eu1- pat-ap1-', body: HEX | DASH, min: 36 }],
+    like: [
+      'pat-na1-<8h>-1234-4abc-8def-<12h>',
+      'pat-ap1-<8h>-1234-4abc-8def-<12h>',
+      'pat-na3-<8h>-1234-4abc-8def-<12h>',
+    ],
     unlike: ['pat-na1-guide'],
   },
   {
     id: 'sentry-token',
     what: 'Sentry auth token',
     doc: 'https://docs.sentry.io/account/auth-tokens/',
-    shapes: [{ prefixes: 'sntrys_ sntryu_', body: WORD | BASE64, min: 40 }],
-    like: ['sntrys_<130w>_<43w>', 'sntryu_<64h>'],
+    shapes: [{ prefixes: 'sntrys_ sntryu_ sntrya_ sntryi_', body: WORD | BASE64, min: 40 }],
+    like: ['sntrys_<130w>_<43w>', 'sntryu_<64h>', 'sntrya_<64h>', 'sntryi_<64h>'],
     unlike: ['sntrys_short'],
   },
   {
@@ -1106,17 +1166,22 @@ export const RULES: readonly Rule[] = [
     doc: 'https://docs.newrelic.com/docs/apis/intro-apis/new-relic-api-keys/',
     shapes: [
       { prefixes: 'NRAK- NRII- NRIQ- NRRA- NRAA-', body: URL_SAFE, min: 20 },
-      { anchors: ['NRAL'], back: 36, pattern: /(?<!\w)[0-9a-fA-F]{36}NRAL(?!\w)/y },
+      {
+        anchors: ['NRAL'],
+        back: 36,
+        // The first six characters may name the region.
+        pattern: /(?<!\w)(?:[0-9a-fA-F]{6}|[a-z]{2,3}\d\dx{1,2})[0-9a-fA-F]{30}NRAL(?!\w)/y,
+      },
     ],
-    like: ['NRAK-<27U>', '<36h>NRAL'],
+    like: ['NRAK-<27U>', '<36h>NRAL', 'eu01xx<26h>FFFFNRAL', 'eu01xx<30h>NRAL'],
     unlike: ['NRAK-short', 'NRAL'],
   },
   {
     id: 'posthog-key',
-    what: 'PostHog personal API key',
-    doc: 'https://posthog.com/docs/api',
-    shapes: [{ prefixes: 'phx_ phs_', body: ALNUM, min: 30 }],
-    like: ['phx_<47w>'],
+    what: 'PostHog personal API key, project secret key and OAuth token',
+    doc: 'https://posthog.com/docs/api/personal-api-keys',
+    shapes: [{ prefixes: 'phx_ phs_ pha_ phr_', body: ALNUM, min: 30 }],
+    like: ['phx_<47w>', 'pha_<43w>', 'phr_<43w>'],
     unlike: ['phc_<43w>'],
   },
   {
@@ -1149,20 +1214,47 @@ export const RULES: readonly Rule[] = [
     id: 'dynatrace-token',
     what: 'Dynatrace token',
     doc: 'https://docs.dynatrace.com/docs/manage/identity-access-management/access-tokens-and-oauth-clients/access-tokens',
-    shapes: [{ prefixes: 'dt0c01. dt0s01. dt0s02. dt0s16.', body: UPPER | DIGIT | DOT, min: 40 }],
-    like: ['dt0c01.<24U>.<64U>'],
-    unlike: ['dt0c01.SHORT'],
+    shapes: [
+      {
+        prefixes: 'dt0c01. dt0s01. dt0s02. dt0s03. dt0s04. dt0s06. dt0s08. dt0s09. dt0s16.',
+        body: UPPER | DIGIT | DOT,
+        min: 40,
+      },
+    ],
+    like: [
+      'dt0c01.<24U>.<64U>',
+      'dt0s02.<8U>.<64U>',
+      'dt0s03.<8U>.<64U>',
+      'dt0s04.<8U>.<64U>',
+      'dt0s06.<8U>.<64U>',
+      'dt0s08.<8U>.<64U>',
+      'dt0s09.<8U>.<64U>',
+    ],
+    unlike: ['dt0s08.ABCDEFGH', 'dt0c01.SHORT'],
   },
   {
     id: 'honeycomb-key',
     what: 'Honeycomb key',
-    doc: 'https://docs.honeycomb.io/configure/environments/manage-api-keys/',
+    doc: 'https://docs.honeycomb.io/api/authentication',
     shapes: [
+      // The third character of the prefix is any; of a management key only what follows the colon is secret.
+      { anchors: ['ik_'], back: 3, pattern: /(?<!\w)hc[a-z0-9]ik_[A-Za-z0-9]{58}(?!\w)/y },
+      {
+        anchors: ['mk_'],
+        back: 3,
+        pattern: /(?<keep>(?<!\w)hc[a-z0-9]mk_[A-Za-z0-9]{26}:)[A-Za-z0-9]{20,64}(?!\w)/y,
+      },
       { prefixes: 'hcaik_ hcalk_ hcxik_ hcxmk_ hcamk_', body: ALNUM, min: 30 },
       { names: 'xhoneycombteam honeycombkey' },
     ],
-    like: ['hcaik_01<56n>', 'x-honeycomb-team: <22w>'],
-    unlike: ['hcaik_short'],
+    like: [
+      'hcaik_01<56n>',
+      'x-honeycomb-team: <22w>',
+      'hcbik_01<56n>',
+      'hc9ik_<58n>',
+      'hcxmk_01abcdefghijklmnopqrstuvwx:<32w>',
+    ],
+    unlike: ['hcxmk_01abcdefghijklmnopqrstuvwx', 'hcaik_short'],
   },
   {
     id: 'launchdarkly-key',
@@ -1209,9 +1301,13 @@ export const RULES: readonly Rule[] = [
     id: 'klaviyo-key',
     what: 'Klaviyo private key, with its scheme',
     doc: 'https://developers.klaviyo.com/en/docs/authenticate_',
-    shapes: [{ schemes: 'klaviyo-api-key' }, { prefixes: 'pk_', body: HEX, min: 34, max: 34, alone: true }],
-    like: ['Klaviyo-API-Key pk_<34h>', 'Klaviyo-API-Key <40w>'],
-    unlike: ['Klaviyo-API-Key header', 'pk_live_<24w>'],
+    shapes: [
+      { schemes: 'klaviyo-api-key' },
+      { prefixes: 'pk_', body: HEX, min: 34, max: 34, alone: true },
+      { anchors: ['pk_'], pattern: /(?<![\w-])pk_[A-Za-z0-9]{6}_[0-9a-f]{34}(?![\w-])/y },
+    ],
+    like: ['Klaviyo-API-Key pk_<34h>', 'Klaviyo-API-Key <40w>', 'pk_<6w>_<34h>'],
+    unlike: ['pk_<6w>_<40h>', 'Klaviyo-API-Key header', 'pk_live_<24w>'],
   },
   {
     id: 'scheme-token',
@@ -1230,7 +1326,7 @@ export const RULES: readonly Rule[] = [
   {
     id: 'doppler-token',
     what: 'Doppler token',
-    doc: 'https://docs.doppler.com/docs/token-formats',
+    doc: 'https://docs.doppler.com/reference/auth-token-formats',
     shapes: [{ prefixes: 'dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit. dp.said.', body: DOTTED, min: 30 }],
     like: ['dp.pt.<43w>', 'dp.st.dev.<43w>'],
     unlike: ['dp.pt.short'],
