@@ -182,6 +182,15 @@ await make('artifacts', (file) =>
     agent.end()
   }),
 )
+await make('an artifact that was lost, as the log says', async (file) => {
+  const ref = 'a'.repeat(64)
+  const lines = [
+    { ts: 1, kind: 'plan', big: { ref, bytes: 9 }, seq: 1 },
+    { ts: 2, kind: 'log.gap', lost: 1, reason: 'EIO', from: 1, to: 1, artifact: ref, seq: 2 },
+    { ts: 3, kind: 'x', seq: 3 },
+  ]
+  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+})
 await make('gone on with by a second process, and children', async (file) => {
   await hiveOf(file, {}, async (hive) => {
     const child = hive.spawn({ agentId: 'child/1', name: 'Child' })

@@ -64,7 +64,8 @@ def read(path):
 class Verifier:
     def __init__(self, log, key):
         self.log, self.folder, self.key, self.policy, self.due, self.numbered = log, dirname(log), key, (4 * MIB, 6e4), 1, False
-        self.findings, self.gaps, self.seen, self.before, self.id, self.users, self.sigs = [], [], set(), None, None, 0, 0
+        self.findings, self.gaps, self.seen, self.lost, self.before, self.id = [], [], set(), set(), None, None
+        self.users = self.sigs = 0
 
     def find(self, is_wrong, file, what, line=None, to=None, missing=None):
         self.findings += [(file, line, to, what, missing)] if is_wrong else []
@@ -90,9 +91,12 @@ class Verifier:
         self.find(self.key and self.users and not self.sigs, self.log, "nothing in the log is signed")
         for stray in strays:
             self.find(True, stray, "it is called like a segment, and can be none")
-        return [each for each in self.findings if not each[4] or not self.is_explained(*each[4])]
+        return [each for each in self.findings if not each[4] or not self.is_explained(each[4])]
 
-    def is_explained(self, start, end):
+    def is_explained(self, missing):
+        if isinstance(missing, str):
+            return missing in self.lost
+        start, end = missing
         for low, high in sorted(self.gaps):
             start = high + 1 if low <= start <= high else start
         return start > end
@@ -100,7 +104,7 @@ class Verifier:
     def scan(self, path):  # steps 2, 3 and 4
         data, is_all = read(path)
         s = Record(path=path, data=data, number=number_in(path), opens=[], seals=[], first={}, end=[], wrong=0, changed=None,
-                   gaps=[], users=0, sigs=0, artifacts=[], sha256=sha256(data), id=sha256(data.split(b"\n")[0])[:16])
+                   gaps=[], users=0, sigs=0, artifacts=[], sha256=sha256(data), id=sha256(data.split(b"\n")[0])[:16] if lines_of(data) else None)
         s.first_seq, digest, offset, trusted, with_id, bad, kind = s.number, hashlib.sha256(), 0, True, False, None, None
         self.due = s.number or self.due
         for n, line in enumerate(lines_of(data), 1):
@@ -132,6 +136,8 @@ class Verifier:
                 s.seals += [Record(line=n, end=offset, event=event, with_id=with_id)] if trusted else []
                 self.find(not trusted, path, "something was changed in these lines", s.wrong, n)
                 self.find(trusted and event.get("bytes") != at, path, f"the seal counts other bytes than the {at} before it", n)
+            elif kind == "log.gap" and "artifact" in event:
+                self.lost.add(member(event, "artifact", str))
             elif kind == "log.gap" and whole(event.get("from"), 1) and whole(event.get("to"), event["from"]):
                 s.gaps.append((int(event["from"]), int(event["to"])))
             elif kind == "log.open":
@@ -159,11 +165,12 @@ class Verifier:
         if s.changed or not before:
             return
         is_unsure = any(low < F <= high + 1 for low, high in s.gaps)
-        is_excused = is_unsure or (name and any(o.found.get("file") == name for o in s.opens))
+        is_doubtful = s.wrong == 1 and F == due
+        is_excused = not is_doubtful and (is_unsure or (name and any(o.found.get("file") == name for o in s.opens)))
         end = [each for each in before.end if not (is_excused and each[3] == NO_SEAL)]
         is_named = not name or number_in(name) == before.first_seq
         self.findings += [(*each[:4], missing if is_named else None) for each in end]
-        if (s.wrong == 1 and F == due) or (end and is_named):
+        if is_doubtful or (end and is_named):
             return
         is_other = name and prev.get("sha256") != before.sha256 and not before.own and (missing or not is_unsure)
         self.find(not is_named, join(self.folder, name), "this segment is not there", None, None, missing)
@@ -213,7 +220,7 @@ class Verifier:
                 folders = [log + ".artifacts" for log in (self.log, stem + ".jsonl", stem)]
                 file = join(next(filter(isdir, folders), folders[0]), ref[:2], ref)
                 if not isfile(file) or getsize(file) != size or sha256(read(file)[0]) != ref:
-                    s.artifacts.append((s.path, n, None, f"{file} is not there, or not what it was", None))
+                    s.artifacts.append((s.path, n, None, f"{file} is not there, or not what it was", not exists(file) and ref))
 
 def main(command=None, log=None, option=None, pem=None, *more):
     if command not in ("verify", "cat") or not log or more or (option and (command, option, not pem) != ("verify", "--key", False)):
