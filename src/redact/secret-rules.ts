@@ -464,14 +464,15 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'yandex-key',
-    what: 'Yandex Cloud API key and IAM token',
+    what: 'Yandex Cloud API key, static key and IAM token',
     doc: 'https://yandex.cloud/en/docs/iam/concepts/authorization/api-key',
     shapes: [
+      { prefixes: 'YC', body: URL_SAFE, min: 38, max: 38, digit: true, alone: true, stretch: 12 },
       { prefixes: 'AQVN', body: URL_SAFE, min: 35, digit: true },
       { prefixes: 't1.', body: DOTTED | BASE64, min: 100, digit: true, alone: true },
     ],
-    like: ['AQVN<36u>', 't1.9euel<120u>.<86u>'],
-    unlike: ['t1.micro', 'AQVN'],
+    like: ['AQVN<36u>', 't1.9euel<120u>.<86u>', 'YC<38w>', 'YC<12w>_<12w>-<12w>'],
+    unlike: ['YC<23w>', 'YC<60w>', 't1.micro', 'AQVN'],
   },
   {
     id: 'digitalocean-token',
