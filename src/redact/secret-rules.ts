@@ -464,14 +464,15 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'yandex-key',
-    what: 'Yandex Cloud API key and IAM token',
+    what: 'Yandex Cloud API key, static key and IAM token',
     doc: 'https://yandex.cloud/en/docs/iam/concepts/authorization/api-key',
     shapes: [
+      { prefixes: 'YC', body: URL_SAFE, min: 38, max: 38, digit: true, alone: true, stretch: 12 },
       { prefixes: 'AQVN', body: URL_SAFE, min: 35, digit: true },
       { prefixes: 't1.', body: DOTTED | BASE64, min: 100, digit: true, alone: true },
     ],
-    like: ['AQVN<36u>', 't1.9euel<120u>.<86u>'],
-    unlike: ['t1.micro', 'AQVN'],
+    like: ['AQVN<36u>', 't1.9euel<120u>.<86u>', 'YC<38w>', 'YC<12w>_<12w>-<12w>'],
+    unlike: ['YC<23w>', 'YC<60w>', 't1.micro', 'AQVN'],
   },
   {
     id: 'digitalocean-token',
@@ -570,11 +571,11 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'databricks-token',
-    what: 'Databricks personal access token',
+    what: 'Databricks personal access token, and OAuth secret of a service principal',
     doc: 'https://docs.databricks.com/aws/en/dev-tools/auth/pat',
-    shapes: [{ prefixes: 'dapi', body: HEX, min: 32, max: 32 }],
-    like: ['dapi<32h>'],
-    unlike: ['dapi<40h>', 'dapibus'],
+    shapes: [{ prefixes: 'dapi dose', body: HEX, min: 32, max: 32 }],
+    like: ['dapi<32h>', 'dose<32h>'],
+    unlike: ['dose<40h>', 'dapi<40h>', 'dapibus'],
   },
   {
     id: 'ibm-key',
@@ -700,11 +701,14 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'postman-key',
-    what: 'Postman API key',
+    what: 'Postman API key, and access key of a collection',
     doc: 'https://learning.postman.com/docs/developer/postman-api/authentication/',
-    shapes: [{ prefixes: 'PMAK-', body: HEX | DASH, min: 40 }],
-    like: ['PMAK-<24h>-<34h>'],
-    unlike: ['PMAK-short'],
+    shapes: [
+      { prefixes: 'PMAK-', body: HEX | DASH, min: 40 },
+      { prefixes: 'PMAT-', body: UPPER | DIGIT, min: 26, max: 26 },
+    ],
+    like: ['PMAK-<24h>-<34h>', 'PMAT-<26U>'],
+    unlike: ['PMAT-802', 'PMAK-short'],
   },
   {
     id: 'pulumi-token',
@@ -716,14 +720,41 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'circleci-token',
-    what: 'CircleCI and Buildkite token',
+    what: 'CircleCI token',
     doc: 'https://circleci.com/docs/managing-api-tokens/',
+    shapes: [{ prefixes: 'CCIPAT_ CCIPRJ_', body: WORD, min: 30 }],
+    like: ['CCIPAT_<22w>_<40h>'],
+    unlike: ['CCIPAT_short'],
+  },
+  {
+    id: 'buildkite-token',
+    what: 'Buildkite token',
+    doc: 'https://buildkite.com/docs/platform/security/tokens',
     shapes: [
-      { prefixes: 'CCIPAT_ CCIPRJ_', body: WORD, min: 30 },
-      { prefixes: 'bkua_ bkaj_ bkct_ bkpt_', body: ALNUM, min: 30 },
+      {
+        prefixes:
+          'bkua_ bkaa_ bkaj_ bkjat_ bkar_ bkat_ bkcqt_ bkct_ bkpat_ bkps_ bkpt_ bkrt_ bktr_ bktx_ bkur_',
+        body: DOTTED,
+        min: 30,
+        digit: true,
+        stretch: 10,
+      },
     ],
-    like: ['CCIPAT_<22w>_<40h>', 'bkua_<40h>'],
-    unlike: ['CCIPAT_short', 'bkua_short'],
+    like: [
+      'bkua_<40h>',
+      'bkaa_<10w>-<20w>_<20w>',
+      'bkjat_eyJ<30w>.eyJ<60u>.<80u>',
+      'bkar_<40h>',
+      'bkur_<40h>',
+      'bktx_<40h>',
+      'bkcqt_<40h>',
+      'bkrt_<40h>',
+      'bktr_<40h>',
+      'bkat_<40h>',
+      'bkpat_<40h>',
+      'bkps_<40h>',
+    ],
+    unlike: ['bkua_short', 'bkat_the_first_of_the_books_on_the_upper_shelf'],
   },
   {
     id: 'terraform-token',
@@ -879,11 +910,15 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'intercom-token',
-    what: 'Customer service tokens: Freshdesk, Zendesk, Intercom, by name',
+    what: 'Customer service tokens: Intercom, also alone; Freshdesk and Zendesk, by name',
     doc: 'https://developers.intercom.com/docs/build-an-integration/learn-more/authentication',
-    shapes: [{ names: 'intercomkey zendeskkey freshdeskkey' }],
-    like: ['FRESHDESK_KEY=<20w>'],
-    unlike: ['ZENDESK_KEY=""'],
+    shapes: [
+      { names: 'intercomkey zendeskkey freshdeskkey' },
+      // base64 of `tok:`
+      { prefixes: 'dG9rO', body: ALNUM | BASE64, min: 45 },
+    ],
+    like: ['FRESHDESK_KEY=<20w>', 'dG9rOj<53w>='],
+    unlike: ['dG9rOg==', 'ZENDESK_KEY=""'],
   },
   // Social
   {
@@ -982,8 +1017,8 @@ export const RULES: readonly Rule[] = [
     id: 'shopify-token',
     what: 'Shopify token',
     doc: 'https://shopify.dev/docs/apps/build/authentication-authorization',
-    shapes: [{ prefixes: 'shpat_ shpca_ shppa_ shpss_', body: ALNUM, min: 20 }],
-    like: ['shpat_<32h>', 'shpss_<32h>'],
+    shapes: [{ prefixes: 'shpat_ shpca_ shppa_ shpss_ shptka_', body: ALNUM, min: 20 }],
+    like: ['shpat_<32h>', 'shpss_<32h>', 'shptka_<32h>'],
     unlike: ['shpat_short'],
   },
   {
@@ -1006,14 +1041,19 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'duffel-token',
-    what: 'Duffel and EasyPost token',
+    what: 'Duffel token',
     doc: 'https://duffel.com/docs/api/overview/test-mode',
-    shapes: [
-      { prefixes: 'duffel_live_ duffel_test_', body: URL_SAFE, min: 40 },
-      { prefixes: 'EZAK EZTK', body: ALNUM, min: 54 },
-    ],
-    like: ['duffel_live_<43u>', 'EZAK<54w>'],
-    unlike: ['duffel_test_mode', 'EZAK'],
+    shapes: [{ prefixes: 'duffel_live_ duffel_test_', body: URL_SAFE, min: 40 }],
+    like: ['duffel_live_<43u>'],
+    unlike: ['duffel_test_mode'],
+  },
+  {
+    id: 'easypost-key',
+    what: 'EasyPost API key',
+    doc: 'https://docs.easypost.com/docs/authentication',
+    shapes: [{ prefixes: 'EZAK EZTK', body: ALNUM, min: 54 }],
+    like: ['EZAK<54w>', 'EZTK<54w>'],
+    unlike: ['EZAK'],
   },
   {
     id: 'adyen-key',
@@ -1026,10 +1066,10 @@ export const RULES: readonly Rule[] = [
   // Work, docs, monitoring
   {
     id: 'linear-key',
-    what: 'Linear API key',
+    what: 'Linear API key, OAuth token and webhook secret',
     doc: 'https://linear.app/developers/graphql',
-    shapes: [{ prefixes: 'lin_api_ lin_oauth_', body: ALNUM, min: 20 }],
-    like: ['lin_api_<40w>', 'lin_oauth_<64h>'],
+    shapes: [{ prefixes: 'lin_api_ lin_oauth_ lin_wh_', body: ALNUM, min: 20 }],
+    like: ['lin_api_<40w>', 'lin_oauth_<64h>', 'lin_wh_<43w>'],
     unlike: ['lin_api_docs'],
   },
   {
