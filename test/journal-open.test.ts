@@ -328,3 +328,10 @@ for (const [what, change] of [
     assert.equal(told.length, 1)
   })
 }
+
+test('a log whose numbers readers would not take any more is not gone on with', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  writeFileSync(file, '{"ts":1,"kind":"x","seq":999999999999999}\n')
+  assert.throws(() => open(file), { name: 'LogOpenError', message: /no numbers left/ })
+  assert.equal(readFileSync(file, 'utf8'), '{"ts":1,"kind":"x","seq":999999999999999}\n')
+})

@@ -381,3 +381,35 @@ function reseal(file: string): void {
   log.seq = 43
   log.seal()
 }
+
+test('a line that looks like another than a parser reads is told of, where no seal vouches for it', async (t) => {
+  const folder = scratch(t)
+  const cases: [name: string, line: string, reason: RegExp][] = [
+    [
+      'seq',
+      '{"ts":1,"kind":"x","seq":7,"a":{"b":1,"seq":2}}',
+      /its seq is 7, and something in it looks like 2/,
+    ],
+    [
+      'kind',
+      '{"ts":1,"kind":"x","kind":"log.seal","sha256":"00","bytes":3,"seq":2}',
+      /a log\.seal that looks like/,
+    ],
+  ]
+  for (const [name, line, reason] of cases) {
+    const file = join(folder, `${name}.jsonl`)
+    writeFileSync(file, `{"ts":1,"kind":"x","seq":1}\n${line}\n{"ts":1,"kind":"x","seq":3}\n`)
+    const { findings } = await verifyLog(file)
+    assert.deepEqual(
+      findings.map(({ kind, line }) => [kind, line]),
+      [['malformed', 2]],
+    )
+    assert.match(findings[0]?.message ?? '', reason)
+  }
+  const honest = join(folder, 'honest.jsonl')
+  writeFileSync(
+    honest,
+    '{"ts":1,"kind":"x","a":{"b":1,"seq":9},"seq":1}\n{"ts":1,"kind":"x","seq":2,"a":{"b":1,"seq":1}}\n',
+  )
+  assert.deepEqual((await verifyLog(honest)).findings, [])
+})

@@ -67,6 +67,7 @@ export class ArtifactStore {
   put(content: string | Uint8Array): ArtifactRef {
     const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : Buffer.from(content)
     const ref = createHash('sha256').update(bytes).digest('hex')
+    this.isOpen = true
     this.#lost.delete(ref)
     if (!this.#pending.has(ref)) {
       this.#pending.set(ref, { bytes, lines: [], tries: 0 })
@@ -77,10 +78,8 @@ export class ArtifactStore {
     return { ref, bytes: bytes.length }
   }
 
-  /** Whether there is anything that a line could name and that is not stored. */
-  get isOpen(): boolean {
-    return this.#pending.size > 0 || this.#lost.size > 0
-  }
+  /** Whether there is, or was of late, anything that a line could name and that is not stored. Asked for each event. */
+  isOpen = false
 
   /** Whether something that was put is not stored yet. */
   get isPending(): boolean {
@@ -180,6 +179,7 @@ export class ArtifactStore {
       if (this.#pending.size > 0 && pause < Infinity) await this.#pause(pause)
     }
     this.#running = undefined
+    this.isOpen = this.#lost.size > 0
   }
 
   #pause(ms: number): Promise<void> {

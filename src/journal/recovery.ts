@@ -6,7 +6,7 @@
 import { readSync } from 'node:fs'
 import { linesBackward } from '../disk/backward.js'
 import { closeQuietly, openFileSync } from '../disk/open.js'
-import { decodeLine, ownSeq } from '../format/decode.js'
+import { decodeLine, MAX_SEQ, ownSeq } from '../format/decode.js'
 import type { HiveEvent } from '../format/kinds.js'
 import { ordinalOf } from './archive.js'
 import { LogOpenError } from './errors.js'
@@ -34,7 +34,7 @@ const MAX_TORN_FILE = 1024 * 1024
 const MAX_LINE_BYTES = 64 * 1024 * 1024
 /** Numbers that a log must have left to be gone on with: more than anybody can write. */
 const ROOM = 2 ** 48
-const MAX_SEQ = Number.MAX_SAFE_INTEGER - ROOM
+const LAST_SEQ = MAX_SEQ - ROOM
 
 /**
  * Reads the state of a segment from its first line and its last ones.
@@ -58,7 +58,7 @@ export function readState(file: string, size: number, before: () => number): Fil
     if (error instanceof LogOpenError) throw error
     throw new LogOpenError(`cannot read ${file}, the log to go on with: ${(error as Error).message}`, error)
   }
-  if (!(state.lastSeq <= MAX_SEQ)) {
+  if (!(state.lastSeq <= LAST_SEQ)) {
     throw new LogOpenError(
       `${file} cannot be gone on with: after seq ${state.lastSeq} there are no numbers left for its lines; move it away, and its archived segments`,
     )

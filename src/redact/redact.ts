@@ -70,6 +70,10 @@ export class Redactor {
    * the very same string when there is nothing to redact; redacting the result again changes nothing.
    */
   string(text: string): string {
+    // Nearly all texts are short and plain.
+    if (this.#own.length === 0) {
+      if (this.#scanner === undefined || text.length < SHORTEST || this.#scanner.isPlain(text)) return text
+    }
     let now = text
     for (let pass = 0; pass < PASSES; pass++) {
       const before = now

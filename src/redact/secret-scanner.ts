@@ -190,6 +190,12 @@ export class SecretScanner {
     return text.length < SHORT && !this.#holds(text) ? NO_EDITS : this.#collect(text)
   }
 
+  /** Whether a short text holds no secret, nor anything encoded in which one could be. */
+  isPlain(text: string): boolean {
+    this.signs = 0
+    return text.length < SHORT && !this.#holds(text) && (this.signs & (ESCAPES | PERCENTS)) === 0
+  }
+
   /** Whether there is a secret or a mask in a short text; copying that would take longer than reading it. */
   #holds(text: string): boolean {
     const { length } = text
@@ -211,7 +217,8 @@ export class SecretScanner {
     }
     if (i >= length) return false
     const pair = ((before << 7) | text.charCodeAt(i)) & (PAIRS - 1)
-    return this.#isHeld(text, marked[pair] as number, pair, i - 1)
+    const mark = marked[pair] as number
+    return mark !== 0 && this.#isHeld(text, mark, pair, i - 1)
   }
 
   /** Whether the pair of characters at `at` of a short text leads to a secret or a mask. */

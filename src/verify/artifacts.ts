@@ -13,7 +13,10 @@ const SHA256 = /^[0-9a-f]{64}$/
 /** Folder of the artifacts of a log, which may be named by one of its archived segments. */
 export function artifactFolder(file: string): string {
   const archive = parseArchiveName(file)
-  return `${archive === undefined ? file : join(dirname(file), `${archive.stem}.jsonl`)}.artifacts`
+  if (archive === undefined) return `${file}.artifacts`
+  // The name of an archived segment does not tell whether the log's own ends in `.jsonl`.
+  const stem = join(dirname(file), archive.stem)
+  return existsSync(`${stem}.artifacts`) ? `${stem}.artifacts` : `${stem}.jsonl.artifacts`
 }
 
 export class ArtifactCheck {

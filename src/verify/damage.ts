@@ -1,6 +1,7 @@
 /** From what a scan saw of one segment, names each damaged place once. */
-import { decodeLine } from '../format/decode.js'
+import { decodeLine, ownSeq } from '../format/decode.js'
 import { LineSplitter } from '../read/lines.js'
+import { quickSeq } from '../read/quick-seq.js'
 import { chunksOf, type Source } from '../read/sources.js'
 import { type BadLines, checkOrder, isRun } from './order.js'
 import type { SegmentFinding } from './report.js'
@@ -87,6 +88,14 @@ async function malformedLines(source: Source, scan: SegmentScan): Promise<BadLin
     for (let mark = known[next]; mark !== undefined && mark.line + mark.count <= line; mark = known[++next]);
     return (known[next]?.line ?? Number.POSITIVE_INFINITY) <= line
   }
+  const runs = scan.marks.filter(isRun)
+  let run = 0
+  /** The `seq` that the scan took the line for, by its looks. */
+  const seqTaken = (line: number): number | undefined => {
+    for (let each = runs[run]; each !== undefined && each.line + each.count <= line; each = runs[++run]);
+    const { line: first = line + 1, seq = 0 } = runs[run] ?? {}
+    return first <= line ? seq + line - first : undefined
+  }
   const found: BadLines[] = []
   let line = scan.sealed.line
   const splitter = new LineSplitter((buffer, start, end, offset, length) => {
@@ -94,14 +103,13 @@ async function malformedLines(source: Source, scan: SegmentScan): Promise<BadLin
     if (offset + length >= scan.bytes) return
     const bytes = buffer.subarray(start, end)
     if (length > bytes.length || isKnown(line)) return
-    const decoded = decodeLine(bytes)
-    if ('event' in decoded) return
+    const reason = whyMalformed(bytes, seqTaken(line))
+    if (reason === undefined) return
     const last = found.at(-1)
     if (last !== undefined && last.line + last.count === line) {
       last.count++
       last.bytes += length
     } else if (found.length < MAX_NAMED) {
-      const { reason } = decoded
       found.push({ line, offset, count: 1, reason, bytes: length, torn: undefined, isCounted: false })
     }
   }, scan.sealed.end)
@@ -115,4 +123,17 @@ async function malformedLines(source: Source, scan: SegmentScan): Promise<BadLin
     if (!source.gzip) throw error
   }
   return found
+}
+
+/** Why a line that the scan took by its looks is none, or another than it looks. */
+function whyMalformed(bytes: Buffer, taken: number | undefined): string | undefined {
+  const decoded = decodeLine(bytes)
+  if (!('event' in decoded)) return decoded.reason
+  const { event } = decoded
+  const seq = ownSeq(event)
+  if (seq !== undefined && taken !== undefined && seq !== taken && quickSeq(bytes, 0, bytes.length) === taken)
+    return `its seq is ${seq}, and something in it looks like ${taken}`
+  if (event.kind.startsWith('log.') && quickSeq(bytes, 0, bytes.length) !== -1)
+    return `it is a ${event.kind} that looks like another kind`
+  return undefined
 }
