@@ -23,6 +23,8 @@ const run = spawnSync(
     '--enable-source-maps',
     '--test',
     `--test-concurrency=${availableParallelism()}`,
+    // Only a broken program waits for so long.
+    '--test-timeout=600000',
     '--test-reporter=spec',
     ...files,
   ],
