@@ -58,6 +58,18 @@ const MISUSES: Misuse[] = [
     records: ['message', { to: 'lead', act: 'inform', subject: undefined }],
   },
   {
+    what: 'a message to nobody',
+    call: (agent) => agent.message(any({ act: 'inform', subject: 'x' })),
+    says: /message of agent a lacks `to`; it is recorded without/,
+    records: ['message', { to: undefined, act: 'inform', subject: 'x' }],
+  },
+  {
+    what: 'a message without an act',
+    call: (agent) => agent.message(any({ to: 'lead', subject: 'x' })),
+    says: /message of agent a lacks `act`; it is recorded without/,
+    records: ['message', { to: 'lead', act: undefined, subject: 'x' }],
+  },
+  {
     what: 'a message with a getter that throws',
     call: (agent) => agent.message(throwing),
     records: ['message', { to: 'lead', subject: '[unserializable: no subject]' }],

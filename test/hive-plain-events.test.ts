@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { captureDiag, eventsOf, oneEvent, tempHive, tempReceiver } from './fixtures/hive-support.js'
 
 for (const [turn, busyMs] of [
@@ -80,6 +81,30 @@ test('an event added to a part that has been continued goes on the present one',
     assert.ok(part?.events.some(({ attributes }) => attributes['hive.i'] === i))
   }
   assert.deepEqual(said, [])
+})
+
+test('an event that somebody adds to the session’s span is recorded once, as of no agent', async (t) => {
+  const receiver = await tempReceiver(t)
+  const begun: Span[] = []
+  const keeper: SpanProcessor = {
+    onStart: (span) => begun.push(span),
+    onEnd: () => {},
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  }
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url }, spanProcessors: [keeper] })
+  hive.message({ from: 'human', to: 'lead', act: 'inform', subject: 'begin' })
+  await hive.flush()
+  const session = begun.find((span) => 'name' in span && span.name === 'hive.session')
+  assert.ok(session, 'what belongs to no agent has a span')
+  session.addEvent('hive.deploy.done', { 'hive.target': 'prod' })
+  await hive.shutdown()
+  const line = oneEvent(file, 'deploy.done')
+  assert.equal(line.target, 'prod')
+  assert.equal(line.agentId, undefined)
+  assert.equal(line.checkpoint, undefined)
+  const names = receiver.one('hive.session').events.map(({ name }) => name)
+  assert.deepEqual(names, ['hive.message', 'hive.deploy.done'])
 })
 
 test('a plain event is redacted in the file and in OTLP', async (t) => {

@@ -106,6 +106,21 @@ test('an event finds an old span continued, before any timer comes', async (t) =
   assert.notEqual(first?.span, second?.span)
 })
 
+test('an old span is continued though the clock was set back', async (t) => {
+  const { hive, file } = tempHive(t, { maxSpanAgeMs: 1 })
+  const agent = hive.spawn({ agentId: 'a' })
+  agent.wait(wait)
+  const began = performance.now()
+  while (performance.now() - began < 3);
+  const { now } = Date
+  t.mock.method(Date, 'now', () => now() - 3_600_000)
+  agent.wait(wait)
+  t.mock.reset()
+  await hive.shutdown()
+  const [first, second] = eventsOf(file).filter(({ kind }) => kind === 'wait')
+  assert.notEqual(first?.span, second?.span)
+})
+
 test('what runs in an agent nests under the part that it began in', async (t) => {
   const receiver = await tempReceiver(t)
   const { hive } = tempHive(t, { otlp: { url: receiver.url }, maxEventsPerSpan: 1 })

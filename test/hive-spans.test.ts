@@ -59,6 +59,23 @@ test('spawn and exit are the span of an agent: its beginning, its end, its names
   assert.equal(leadSpan.attributes['hive.agent.exit_status'], 'killed')
 })
 
+test('at the shutdown the agents that still live end before those that spawned them', async (t) => {
+  const { hive, file } = tempHive(t)
+  const lead = hive.spawn({ agentId: 'lead' })
+  const coder = lead.spawn({ agentId: 'coder' })
+  coder.spawn({ agentId: 'tester' })
+  await hive.shutdown()
+  const exits = eventsOf(file).filter(({ kind }) => kind === 'exit')
+  assert.deepEqual(
+    exits.map(({ agentId, status }) => [agentId, status]),
+    [
+      ['tester', 'killed'],
+      ['coder', 'killed'],
+      ['lead', 'killed'],
+    ],
+  )
+})
+
 for (const [input, status, error, errorType] of [
   [{ error: new RangeError('out of tokens') }, 'error', 'out of tokens', 'RangeError'],
   [{ status: 'error', error: 'gave up' }, 'error', 'gave up', 'error'],

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startHive } from '../src/index.js'
 import { Journal } from '../src/journal/journal.js'
+import { Outage } from '../src/journal/outage.js'
 import type { WriteCalls } from '../src/journal/segment-file.js'
 import { linesOf } from './fixtures/hive-support.js'
 import {
@@ -189,4 +190,58 @@ test('a disk that was full for long is written to again soon after it has room',
   await journal.close()
   assert.equal(ofKind(checkLog(file), 'message').length, 3)
   assert.ok(told.length > 0)
+})
+
+test('the tries of a disk that takes nothing come soon at first, then ever later, and every second at last', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let tries = 0
+  const outage = new Outage(() => {
+    tries++
+    outage.failed('ENOSPC', false)
+  })
+  const pauseBefore = (nth: number): number => {
+    for (let ms = 1; ms <= 5_000; ms++) {
+      t.mock.timers.tick(1)
+      if (tries === nth) return ms
+    }
+    return Infinity
+  }
+  for (const _ of ['a first time', 'after it was over']) {
+    tries = 0
+    outage.failed('ENOSPC', false)
+    const pauses = Array.from({ length: 9 }, (_, n) => pauseBefore(n + 1))
+    assert.ok((pauses[0] as number) <= 50, `soon: ${pauses}`)
+    for (const [n, pause] of pauses.entries()) {
+      const before = pauses[n - 1]
+      if (before !== undefined) assert.ok(pause === Math.min(2 * before, 1_000), `growing: ${pauses}`)
+    }
+    assert.equal(pauses.at(-1), 1_000, `at last: ${pauses}`)
+    outage.over()
+    assert.equal(outage.message, undefined)
+    assert.equal(pauseBefore(10), Infinity, 'nothing is tried when it is over')
+  }
+})
+
+test('after a close that could not write everything a flush says so, whatever the policy', {
+  timeout: 20_000,
+}, async (t) => {
+  captureDiag(t)
+  for (const fsync of ['no', 'everysec'] as const) {
+    let isFull = false
+    const calls: WriteCalls = {
+      writeSync(fd, buffer, offset, length) {
+        if (isFull) throw Object.assign(new Error('ENOSPC: injected, write'), { code: 'ENOSPC' })
+        return writeSync(fd, buffer, offset, length)
+      },
+    }
+    const journal = new Journal({ file: join(tempFolder(t), 'hive.jsonl'), session: 's-1', fsync, calls })
+    await journal.flush()
+    isFull = true
+    append(journal)
+    const underway = journal.flush()
+    journal.closeSync()
+    const refused = { name: 'NotDurableError', message: /closed before/ }
+    await assert.rejects(underway, refused, `${fsync}: who waits then`)
+    await assert.rejects(journal.durable(2), refused, `${fsync}: who waits for the line`)
+  }
 })

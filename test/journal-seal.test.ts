@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Journal, type JournalOptions } from '../src/journal/journal.js'
@@ -20,6 +20,15 @@ const open = (file: string, options: Partial<JournalOptions> = {}): Journal =>
   new Journal({ file, session: 's-1', fsync: 'no', ...options })
 
 const seals = (file: string): number => readFileSync(file, 'utf8').split('"kind":"log.seal"').length - 1
+
+/** Whether a file descriptor of this process is of this file. */
+function isOpen(fd: string, file: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`) === file
+  } catch {
+    return false
+  }
+}
 
 test('close seals every byte; closing again writes nothing', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
@@ -183,6 +192,18 @@ test('the hash of a file that became shorter is an error, not a lie', async (t) 
   const hash = new RunningHash(file, 3_000_000)
   truncateSync(file, 1_000)
   assert.throws(() => hash.digest(), /shorter/)
+  hash.close()
+})
+
+test('of a file that became shorter the hash says so later too, when its reading has long ended', async (t) => {
+  const file = join(tempFolder(t), 'bytes')
+  writeFileSync(file, Buffer.alloc(3_000_000))
+  const hash = new RunningHash(file, 3_000_000)
+  truncateSync(file, 1_000)
+  const fds = () => readdirSync('/proc/self/fd').filter((fd) => isOpen(fd, file)).length
+  if (process.platform === 'linux') await until('the reading has ended', () => fds() === 0)
+  for (const _ of [1, 2]) assert.throws(() => hash.digest(), /the file became shorter/)
+  assert.equal(hash.isCurrent, false, 'what was not read is not vouched for')
   hash.close()
 })
 
