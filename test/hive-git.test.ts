@@ -167,6 +167,24 @@ test('no repository, no identity, no git: one line each, and a whole log', async
   }
 })
 
+test('another failure than the one that was told is told too, each once', async (t) => {
+  const repo = tempRepo(t)
+  const told = captureDiag(t)
+  const { hive } = tempHive(t, {
+    file: repo.path('hive.jsonl'),
+    git: { everyMs: 10, lockTimeoutMs: 50, shutdownTimeoutMs: PATIENCE_MS },
+  })
+  repo.write('.git/index.lock', '')
+  hive.spawn({ agentId: 'a', name: 'A' })
+  await until(() => told.length > 0, 'the first line', PATIENCE_MS)
+  withEnvironment(t, { PATH: tempFolder(t) })
+  await until(() => told.length > 1, 'the second line', PATIENCE_MS)
+  await hive.shutdown()
+  assert.equal(told.length, 2, told.join('\n'))
+  assert.match(told[0] as string, /another git process holds/)
+  assert.match(told[1] as string, /the git command is not found/)
+})
+
 test('a git that hangs holds up neither recording nor, past its bound, the shutdown', async (t) => {
   const repo = tempRepo(t)
   const told = captureDiag(t)

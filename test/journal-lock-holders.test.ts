@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -399,6 +400,18 @@ test('a lock with odd content harms nobody', async (t) => {
     }
   }
   for (const { lost } of ofKind(checkLog(file), 'log.gap')) assert.ok(Number.isSafeInteger(lost))
+})
+
+test('a file where the draft of a taker would be says nothing of the taker', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const living = ownRecord(file)
+  const dead = putLock(file, { ...living, pid: NO_PID })
+  // Under another name than its own: somebody takes it over, or died while he did.
+  renameSync(dead, join(dirname(dead), 'ffeeddccbbaa9988'))
+  const draft = `${file}.lock.ffeeddccbbaa9988.new`
+  writeFileSync(draft, JSON.stringify(living))
+  await open(file).close()
+  assert.deepEqual(lockFiles(file), [basename(draft)])
 })
 
 test('the holder’s name cannot play with a terminal', (t) => {

@@ -166,6 +166,7 @@ test('a log of another writer is gone on with: seq follows on its line count', a
     [`${`${spawn}\n`.repeat(50_000)}`, 50_000, 0],
     ['{"ts":1,"kind":"note","seq":0.5}\n{"ts":1,"kind":"note","seq":"x"}\n', 2, 0],
     ['{"ts":1,"kind":"note","seq":0}\n', 1, 0],
+    ['{"ts":1,"kind":"note","segment":7}\n', 1, 0],
   ]
   for (const [text, count, torn] of logs) {
     const file = join(tempFolder(t), 'log.jsonl')
@@ -190,6 +191,7 @@ test('a log of another writer is gone on with: seq follows on its line count', a
       ours.map((_, index) => count + 1 + index),
     )
     if (torn > 0) assert.equal(ours[0].bytes, torn)
+    for (const { kind, segment } of ours) if (kind === 'log.open') assert.equal(segment, 1, 'its ordinal')
   }
 })
 
