@@ -91,6 +91,16 @@ const WORK: Work[] = [
     ],
   },
   {
+    what: 'a model call that counts only what came out',
+    name: 'chat m-3',
+    attributes: {
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.request.model': 'm-3',
+      'gen_ai.usage.output_tokens': 7,
+    },
+    line: ['usage', { agentId: 'coder', model: 'm-3', inputTokens: 0, outputTokens: 7, ms: 25 }],
+  },
+  {
     what: 'an HTTP client',
     name: 'GET',
     kind: SpanKind.CLIENT,

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api'
 import { SamplingDecision } from '@opentelemetry/sdk-trace-base'
-import { samplerFromEnv } from '../src/otel/sampler.js'
+import { countFromEnv, samplerFromEnv } from '../src/otel/sampler.js'
 import { withEnvironment } from './fixtures/git-repo.js'
 import { captureDiag } from './fixtures/hive-support.js'
 
@@ -68,4 +68,21 @@ test('a sampler or a ratio that is none is said in one line, and all is sent', (
   assert.match(said[1] as string, /OTEL_TRACES_SAMPLER=parentbased_some_times is no sampler/)
   assert.match(said[2] as string, /OTEL_TRACES_SAMPLER_ARG=1.5 is not between 0 and 1/)
   assert.match(said[3] as string, /OTEL_TRACES_SAMPLER_ARG=-0.1 is not between 0 and 1/)
+})
+
+test('a count in the environment is a whole number from 1; what is none is said in one line and not used', (t) => {
+  const said = captureDiag(t)
+  const countOf = (text: string | undefined): number | undefined => {
+    withEnvironment(t, { OTEL_SPAN_EVENT_COUNT_LIMIT: text })
+    return countFromEnv('OTEL_SPAN_EVENT_COUNT_LIMIT')
+  }
+  assert.deepEqual(['1', '2', ' 128 ', undefined].map(countOf), [1, 2, 128, undefined])
+  assert.equal(said.length, 0)
+  const impossible = ['0', '-1', '1.5', 'many', '1e300']
+  for (const text of impossible) assert.equal(countOf(text), undefined, text)
+  assert.equal(said.length, impossible.length)
+  assert.match(
+    said[0] as string,
+    /OTEL_SPAN_EVENT_COUNT_LIMIT: .*0.* is not possible; use a whole number from 1/,
+  )
 })
