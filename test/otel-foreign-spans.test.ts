@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api'
+import type { AgentRef } from '../src/otel/foreign-spans.js'
+import { SpanOwners } from '../src/otel/span-owners.js'
 import { captureDiag, eventsOf, type Line, oneEvent } from './fixtures/hive-support.js'
 import { type Registration, tempProvider, within, withinAgent } from './fixtures/otel-provider.js'
 
@@ -378,4 +380,20 @@ test('each agent has a count of its own in each session, also where no spawn was
     eventsOf(file).map(({ agentId, session, checkpoint }) => `${agentId} ${session} ${checkpoint}`),
     ['a s-1 0', 'b s-1 0', 'a s-1 1', 'a s-2 0', 'b s-1 1', 'a s-2 1'],
   )
+})
+
+test('of agents and of spans under them a bounded number is remembered, the newest', () => {
+  const MANY = 10_000
+  const owners = new SpanOwners()
+  const agent = (n: number): AgentRef => ({ agentId: `a${n}`, session: 's-1' })
+  owners.settle('first', agent(0))
+  owners.wait('under first', 'first', undefined)
+  assert.equal(owners.agentOf('under first')?.agentId, 'a0')
+  for (let n = 1; n <= MANY; n++) owners.settle(`s${n}`, agent(n))
+  assert.equal(owners.agentOf('first'), undefined)
+  assert.equal(owners.agentOf(`s${MANY}`)?.agentId, `a${MANY}`)
+  for (let n = 1; n <= MANY; n++) owners.wait(`w${n}`, 's2', undefined)
+  owners.settle('first', agent(0))
+  assert.equal(owners.agentOf('under first'), undefined)
+  assert.equal(owners.agentOf(`w${MANY}`)?.agentId, 'a2')
 })

@@ -372,3 +372,31 @@ test('one value that no request can say does not cost the others: times and numb
   const far = linesOf(file).find(({ kind }) => kind === 'far')
   assert.equal(far?.ts, 8.64e15, 'the line says what was said')
 })
+
+test('a text that cannot be looked through does not leave, and says so in its place', () => {
+  class Failing extends Redactor {
+    override string(text: string): string {
+      if (text.includes('hard')) throw new RangeError('too hard')
+      return super.string(text)
+    }
+  }
+  const span = {
+    name: 'hard name',
+    kind: 0,
+    spanContext: () => LINKED,
+    status: { code: 2, message: 'hard status' },
+    attributes: { easy: 'as it is' },
+    events: [{ name: 'hard event', time: [1, 0] }],
+    links: [],
+    startTime: [1, 0],
+    endTime: [1, 0],
+    resource: resourceFromAttributes({}),
+    instrumentationScope: { name: 'lib' },
+    droppedLinksCount: 0,
+  } as unknown as ReadableSpan
+  const clean = new SpanRedactor(new Failing()).redact(span)
+  assert.equal(clean.name, '[redacted:unchecked]')
+  assert.deepEqual(clean.status, { code: 2, message: '[redacted:unchecked]' })
+  assert.equal(clean.events[0]?.name, '[redacted:unchecked]')
+  assert.deepEqual(clean.attributes, { easy: 'as it is' })
+})
