@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { NotDurableError } from '../src/journal/errors.js'
@@ -242,4 +242,19 @@ test('a line that was written but not synced before the close under policy no is
   await journal.close()
   await journal.flush()
   await assert.rejects(journal.durable(seq), { code: 'ERR_HIVELOG_NOT_DURABLE' })
+})
+
+test('a log that is closed again at the exit closes no file that somebody else has opened meanwhile', async (t) => {
+  const folder = tempFolder(t)
+  const journal = new Journal({ file: join(folder, 'hive.jsonl'), session: 's-1', fsync: 'no' })
+  append(journal)
+  await journal.close()
+  // They get the numbers that the journal's files had.
+  const fds = Array.from({ length: 8 }, (_, n) => openSync(join(folder, `other-${n}`), 'w'))
+  journal.closeSync()
+  await journal.close()
+  for (const fd of fds) {
+    assert.doesNotThrow(() => fstatSync(fd), 'it is open still')
+    closeSync(fd)
+  }
 })

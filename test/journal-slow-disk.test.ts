@@ -188,6 +188,7 @@ test('a write that never ends is waited for once, not again by every event', () 
     noteAppended: () => assert.fail('nothing was written'),
   }
   const pool = new PoolWrite({ live, beginAppend: () => {} })
+  assert.equal(pool.finishSync(60_000), 0, 'nothing is under way')
   pool.start(Buffer.from('line\n'), () => assert.fail('it never ends'))
   assert.equal(pool.finishSync(30), undefined)
   assert.ok(looks > 1, 'the first one waits')
