@@ -103,6 +103,17 @@ const WORK: Work[] = [
     line: ['usage', { agentId: 'coder', model: 'm-3', inputTokens: 0, outputTokens: 7, ms: 25 }],
   },
   {
+    what: 'a model call whose texts are none',
+    name: 'chat m-4',
+    attributes: {
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.request.model': 'm-4',
+      'gen_ai.response.model': 4,
+      'gen_ai.usage.input_tokens': 1,
+    },
+    line: ['usage', { agentId: 'coder', model: 'm-4', inputTokens: 1, outputTokens: 0, ms: 25 }],
+  },
+  {
     what: 'an HTTP client',
     name: 'GET',
     kind: SpanKind.CLIENT,

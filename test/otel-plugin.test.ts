@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Attributes, TimeInput } from '@opentelemetry/api'
-import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { HiveSpanProcessor, JsonlSpanExporter, startHive } from '../src/index.js'
+import { interceptEvents } from '../src/otel/plain-events.js'
 import { Recorder } from '../src/otel/recorder.js'
 import { withEnvironment } from './fixtures/git-repo.js'
 import { captureDiag, eventsOf, linesOf, oneEvent, tempFolder, tempHive } from './fixtures/hive-support.js'
@@ -427,4 +428,23 @@ test('an exporter is of the session of AGENT_SESSION_ID, or of a new one, unless
     await provider.shutdown()
     for (const line of linesOf(file)) assert.match(line.session, session)
   }
+})
+
+test('an event that cannot be recorded stays on its span as it is, and one line says so', (t) => {
+  const said = captureDiag(t)
+  const exporter = new InMemorySpanExporter()
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+  const span = provider.getTracer('lib').startSpan('work')
+  interceptEvents(span, () => {
+    throw new RangeError('too long')
+  })
+  assert.equal(span.addEvent('hive.note', { 'hive.text': 'x' }), span)
+  span.end()
+  const [{ events } = { events: [] }] = exporter.getFinishedSpans()
+  assert.deepEqual(
+    events.map(({ name, attributes }) => [name, attributes]),
+    [['hive.note', { 'hive.text': 'x' }]],
+  )
+  assert.equal(said.length, 1)
+  assert.match(said[0] as string, /event hive\.note could not be recorded: .*too long/)
 })
