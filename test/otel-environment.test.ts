@@ -47,18 +47,23 @@ test('OTEL_SDK_DISABLED with any value but true disables nothing', async (t) => 
   }
 })
 
-for (const [exporters, spans] of [
+for (const [exporters, spans, unknown] of [
   ['none', 0],
-  ['console', 0],
-  ['zipkin,console', 0],
+  ['console', 0, "'console' is"],
+  ['zipkin,console', 0, "'zipkin', 'console' is"],
   ['otlp', 1],
-  ['console,otlp', 1],
-  ['console, otlp', 1],
+  ['otlp,', 1],
+  [' otlp , none', 1],
+  ['console,otlp', 1, "'console' is"],
+  ['console, otlp', 1, "'console' is"],
   ['', 1],
 ] as const) {
   test(`OTEL_TRACES_EXPORTER=${exporters}: ${spans === 0 ? 'nothing is' : 'all is'} sent over OTLP`, async (t) => {
+    const said = captureDiag(t)
     const found = await recorded(t, { ...ENDPOINT, OTEL_TRACES_EXPORTER: exporters })
     assert.deepEqual([found.lines, found.spans], [2, spans])
+    const line = `hivelog: OTEL_TRACES_EXPORTER: ${unknown} not known; use 'otlp' or 'none'`
+    assert.deepEqual(said, unknown === undefined ? [] : [line])
   })
 }
 
