@@ -96,6 +96,24 @@ for (const [input, status, error, errorType] of [
   })
 }
 
+test('a list of texts, of numbers or of booleans is such a list on the span, and any other is JSON', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive } = tempHive(t, { otlp: { url: receiver.url } })
+  const lists = { texts: ['a', 'b'], numbers: [1, 2.5], flags: [true, false] }
+  hive.spawn({ agentId: 'coder' }).log('lists', { ...lists, mixed: [1, 'a', true], nested: [[1]] })
+  await hive.shutdown()
+  const event = receiver.one('invoke_agent coder').events.find(({ name }) => name === 'hive.lists')
+  const {
+    'hive.texts': texts,
+    'hive.numbers': numbers,
+    'hive.flags': flags,
+    ...more
+  } = event?.attributes ?? {}
+  assert.deepEqual({ texts, numbers, flags }, lists)
+  assert.equal(more['hive.mixed'], '[1,"a",true]')
+  assert.equal(more['hive.nested'], '[[1]]')
+})
+
 test('a killed agent is no error', async (t) => {
   const receiver = await tempReceiver(t)
   const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })

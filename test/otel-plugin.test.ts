@@ -448,3 +448,34 @@ test('an event that cannot be recorded stays on its span as it is, and one line 
   assert.equal(said.length, 1)
   assert.match(said[0] as string, /event hive\.note could not be recorded: .*too long/)
 })
+
+test('an event without a time has on its span the time of its line, though the clock was set meanwhile', async (t) => {
+  const { file, tracer, provider, others } = tempProvider(t, 'live')
+  const { now } = Date
+  withinAgent(tracer, 'coder', (span) => {
+    t.mock.method(Date, 'now', () => now() + 5_000)
+    span.addEvent('hive.note', { 'hive.text': 'x' })
+    t.mock.reset()
+  })
+  const [span] = others.getFinishedSpans()
+  const [seconds = 0, nanos = 0] = span?.events[0]?.time ?? []
+  await provider.shutdown()
+  assert.equal(seconds * 1_000 + nanos / 1e6, oneEvent(file, 'note').ts)
+})
+
+for (const registration of ['live', 'simple'] as const) {
+  test(`registered ${registration}: a part of an agent’s life that is continued is no exit`, async (t) => {
+    const said = captureDiag(t)
+    const { file, tracer, provider } = tempProvider(t, registration)
+    withinAgent(tracer, 'coder', () => {}, { 'hive.span.continued': true })
+    assert.deepEqual(said, [])
+    withinAgent(tracer, 'coder', () => {}, { 'hive.span.part': 2 })
+    await provider.shutdown()
+    const kinds = eventsOf(file).map(({ kind, agentId }) => [kind, agentId])
+    assert.deepEqual(kinds, [
+      ['spawn', 'coder'],
+      ['exit', 'coder'],
+    ])
+    assert.deepEqual(said, [])
+  })
+}
