@@ -245,3 +245,35 @@ test('after a close that could not write everything a flush says so, whatever th
     await assert.rejects(journal.durable(2), refused, `${fsync}: who waits for the line`)
   }
 })
+
+test('of an event that was lost durable() says why, and does not say later that an open log is closed', async (t) => {
+  captureDiag(t)
+  let isFull = false
+  const calls: WriteCalls = {
+    writeSync(fd, buffer, offset, length) {
+      if (isFull) throw Object.assign(new Error('ENOSPC: injected, write'), { code: 'ENOSPC' })
+      return writeSync(fd, buffer, offset, length)
+    },
+  }
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const journal = new Journal({ file, session: 's-1', fsync: 'no', maxBufferBytes: 64 * 1024, calls })
+  await journal.flush()
+  isFull = true
+  let ticket = 1
+  for (let n = 0; n < 1_000 && ticket !== 0; n++) ticket = append(journal, { pad: 'x'.repeat(1_000) })
+  assert.equal(ticket, 0, 'nothing fits in memory any more')
+  const about = (why: RegExp) => ({ name: 'NotDurableError', message: why })
+  await assert.rejects(journal.durable(ticket), about(/^the event was not recorded: ENOSPC/))
+  isFull = false
+  await until('the loss is told in the log', () => journal.lost === 0)
+  await assert.rejects(
+    journal.durable(ticket),
+    about(/^the event was not recorded: (?!undefined|the log is closed)/),
+  )
+  await journal.close()
+  await assert.rejects(
+    journal.durable(append(journal)),
+    about(/^the event was not recorded: the log is closed$/),
+  )
+  assert.ok(ofKind(checkLog(file), 'log.gap').length > 0)
+})

@@ -341,7 +341,9 @@ export class Journal {
    */
   async durable(ticket: number): Promise<void> {
     if (ticket === 0)
-      throw new NotDurableError(`the event was not recorded: ${this.#gap?.reason ?? 'the log is closed'}`)
+      throw new NotDurableError(
+        `the event was not recorded: ${this.#gap?.reason ?? 'the log tells of the loss'}`,
+      )
     try {
       if (!this.artifacts.isDone) await this.artifacts.sync()
     } catch (error) {
