@@ -402,6 +402,26 @@ test('a lock with odd content harms nobody', async (t) => {
   for (const { lost } of ofKind(checkLog(file), 'log.gap')) assert.ok(Number.isSafeInteger(lost))
 })
 
+test('what a writer still had to say of lines that it wrote the next one says, word for word and once', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const journal = open(file)
+  for (let n = 0; n < 3; n++) append(journal, { n })
+  await journal.close()
+  const artifact = 'ab'.repeat(32)
+  const gaps = [
+    { lost: 2, reason: 'the disk refused to sync', from: 2, to: 3 },
+    { lost: 1, reason: 'an artifact is missing', from: 4, to: 4, artifact },
+  ]
+  // Of its lines all are in the file; more it has not lost.
+  putLock(file, { ...ownRecord(file), lost: { assigned: 1, own: [], refused: 0, reason: 'full', gaps } })
+  for (let life = 0; life < 2; life++) await open(file).close()
+  const told = ofKind(checkLog(file), 'log.gap')
+  assert.deepEqual(
+    told.map(({ lost, reason, from, to, artifact: ref }) => ({ lost, reason, from, to, artifact: ref })),
+    [{ ...gaps[0], artifact: undefined }, gaps[1]],
+  )
+})
+
 test('a file where the draft of a taker would be says nothing of the taker', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
   const living = ownRecord(file)
