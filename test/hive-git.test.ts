@@ -195,7 +195,8 @@ test('a git that hangs holds up neither recording nor, past its bound, the shutd
   const runs = join(tempFolder(t), 'runs')
   fakeGit(t, `echo $$ >> '${runs}'\nsleep 600`)
   const agent = hive.spawn({ agentId: 'a', name: 'A' })
-  await until(() => existsSync(runs), 'a git that hangs')
+  // The shell makes the file before it writes to it.
+  await until(() => existsSync(runs) && readFileSync(runs, 'utf8') !== '', 'a git that hangs')
   for (let i = 0; i < 100; i++) {
     agent.message(note)
     if (i % 10 === 0) await hive.flush()
