@@ -277,3 +277,26 @@ test('of an event that was lost durable() says why, and does not say later that 
   )
   assert.ok(ofKind(checkLog(file), 'log.gap').length > 0)
 })
+
+test('a flush waits for a disk that takes nothing to take it, whatever the policy', async (t) => {
+  captureDiag(t)
+  for (const fsync of ['no', 'everysec'] as const) {
+    let isFull = true
+    const calls: WriteCalls = {
+      writeSync(fd, buffer, offset, length) {
+        if (isFull) throw Object.assign(new Error('ENOSPC: injected, write'), { code: 'ENOSPC' })
+        return writeSync(fd, buffer, offset, length)
+      },
+    }
+    const file = join(tempFolder(t), 'hive.jsonl')
+    const journal = new Journal({ file, session: 's-1', fsync, calls })
+    append(journal, { n: 1 })
+    const flushed = journal.flush()
+    setTimeout(() => {
+      isFull = false
+    }, 30)
+    await flushed
+    assert.ok(readFileSync(file, 'utf8').includes('"n":1'), fsync)
+    await journal.close()
+  }
+})
