@@ -53,7 +53,7 @@ test('in a turn that lasts, an event whose own time stands still is written too'
   const clock = clockOf(t)
   append(journal, { name: 'first' }, 1)
   clock.now += 1_000
-  for (let n = 0; n < 8; n++) append(journal, { name: 'later' }, 1)
+  for (let n = 0; n < 32; n++) append(journal, { name: 'later' }, 1)
   assert.ok(has(file, 'first'))
   await journal.close()
 })

@@ -71,7 +71,7 @@ const POOL_PATIENCE_MS = 5_000
 /** How often it is looked whether the file is still the one that is written. */
 const LOOK_MS = 1_000
 /** Events of one time that are recorded before the clock is asked for the time. */
-const UNTIMED_EVENTS = 8
+const UNTIMED_EVENTS = 32
 /** Lines of the journal's own, and gaps, that are remembered. */
 const MAX_OWN = 10_000
 const MAX_GAPS = 100
