@@ -1,4 +1,4 @@
-// The whole fault run: every scenario of test/fixtures/fault-plan.ts. Exit code 1 when a promise is broken.
+// The whole fault run: every scenario of test/kit/fault-plan.ts. Exit code 1 when a promise is broken.
 //   node scripts/build.mjs --tests && node scripts/fault-run.mjs [--list-failures] [--sample] [--only TEXT]… [--processes N]
 // --list-failures prints the grouped table alone; --sample plays what the tests play; --only those scenarios whose id,
 // state/call/error/way/number, contains TEXT.
@@ -11,7 +11,7 @@ import {
   openStage,
   play,
   sample,
-} from '../.build/test/fixtures/fault-plan.js'
+} from '../.build/test/kit/fault-plan.js'
 
 const { values } = parseArgs({
   options: {

@@ -1,7 +1,7 @@
 // Kills writers with SIGKILL at random moments, and checks after each what is in the log.
 //   node scripts/build.mjs --tests && node scripts/kill-run.mjs [--kills 2000] [--seed 1] [--processes 2]
 import { parseArgs } from 'node:util'
-import { killRun } from '../.build/test/fixtures/fault-kill.js'
+import { killRun } from '../.build/test/kit/fault-kill.js'
 
 const { values } = parseArgs({
   options: {

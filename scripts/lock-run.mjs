@@ -2,7 +2,7 @@
 //   node scripts/build.mjs --tests && node scripts/lock-run.mjs [--races 10] [--writers 20] [--rounds 10] [--real-wait]
 // --real-wait stops a holder for 33 s instead of making its lock look old.
 import { parseArgs } from 'node:util'
-import { LOSSES, lockRace, loseLock, stopTaking } from '../.build/test/fixtures/fault-writers.js'
+import { LOSSES, lockRace, loseLock, stopTaking } from '../.build/test/kit/fault-writers.js'
 
 const { values } = parseArgs({
   options: {

@@ -302,8 +302,11 @@ async function measureTests([place]) {
   const file = join(state, 'tests.json')
   const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
   const sources = new Map(compiled('src').map((name) => [name, hashOf(textOf('src', name))]))
-  const fixtures = compiled('test').filter((name) => name.startsWith('fixtures/'))
-  const shared = hashOf(...fixtures.map((name) => textOf('test', name)))
+  const shared = hashOf(
+    ...compiled('test')
+      .filter((name) => /^(kit|programs)\//.test(name))
+      .map((name) => textOf('test', name)),
+  )
   const tests = new Map()
   const todo = compiled('test').filter((name) => name.endsWith('.test.js') && !name.startsWith('backends'))
   const wanted = todo.filter(

@@ -12,7 +12,7 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '2' },
   },
 })
-const program = fileURLToPath(new URL('../.build/test/fixtures/fault-tamper.js', import.meta.url))
+const program = fileURLToPath(new URL('../.build/test/kit/fault-tamper.js', import.meta.url))
 const processes = Number(values.processes)
 const share = Math.ceil(Number(values.changes) / processes)
 

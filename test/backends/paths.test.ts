@@ -1,7 +1,7 @@
 /** A hive of 200 agents and 50,000 events, on every way to a real Jaeger: what it has is what the files say. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { tempFolder } from '../fixtures/hive-support.js'
+import { tempFolder } from '../kit/hive-support.js'
 import { collector, fromKafka, jaeger, kafka, toKafka, without } from './harness/backends.js'
 import { assertSame, assertWhole } from './harness/report.js'
 import { runHive } from './hive/run.js'

@@ -1,5 +1,5 @@
 /** Attributes as the documentation says they are (docs of the span mapping), and as Jaeger tells them. */
-import type { Line } from '../../fixtures/hive-support.js'
+import type { Line } from '../../kit/hive-support.js'
 import type { StoredSpan, Value } from './trace.js'
 
 const ENVELOPE = new Set(['ts', 'kind', 'seq', 'session', 'checkpoint', 'trace', 'span'])

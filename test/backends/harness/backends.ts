@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { packageRoot } from '../../fixtures/hive-support.js'
+import { packageRoot } from '../../kit/hive-support.js'
 import { answers, freePorts, Program } from './program.js'
 
 /** Path of a real program, as `scripts/test-backends.mjs` passes it; `undefined` where it is missing. */

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { eventsOf, type Line } from '../../fixtures/hive-support.js'
+import { eventsOf, type Line } from '../../kit/hive-support.js'
 
 /** One life of an agent, or what a process recorded that was no agent's. */
 export interface WantedLife {

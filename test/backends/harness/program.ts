@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { defer, packageRoot } from '../../fixtures/hive-support.js'
+import { defer, packageRoot } from '../../kit/hive-support.js'
 
 export interface ProgramOptions {
   /** What it is called when it does not do what it should. */

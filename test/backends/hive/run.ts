@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { cleanEnvironment, defer } from '../../fixtures/hive-support.js'
+import { cleanEnvironment, defer } from '../../kit/hive-support.js'
 
 export interface RunningHive {
   file: string

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { CHECK_RULES } from '../../src/index.js'
+import { CASES, exit, type Line, message, spawn, textOf } from '../kit/check-cases.js'
+import { type CliResult, hivelog, linesOf } from '../kit/reader-cli.js'
+import { scratch } from '../kit/reader-log.js'
+
+const STORM = CASES['retry-storm']?.bad as Line[]
+
+/** The first lines of a real log of another harness: `god` is archived at each start, and tasks still go to it. */
+const FOREIGN: Line[] = [
+  spawn('god', { name: 'Nitya', isGod: true }),
+  { kind: 'archive', agentId: 'god', archived: true },
+  message('scheduler', 'god', 'm-1', { act: 'request', subject: 'Hourly ops standup' }),
+  spawn('god', { name: 'Nitya', isGod: true, at: 755 }),
+  { kind: 'archive', agentId: 'god', archived: true },
+  message('human', 'god', 'm-2', { act: 'request', subject: 'Task from the human' }),
+  spawn('god', { name: 'Nitya', isGod: true, at: 9_022 }),
+  { kind: 'archive', agentId: 'god', archived: true },
+]
+
+function run(t: { after(fn: () => void): void }, lines: Line[], args: string[], ours = true): CliResult {
+  const cwd = scratch(t)
+  writeFileSync(join(cwd, 'hive.jsonl'), textOf(lines, ours))
+  return hivelog(['check', ...args], { cwd })
+}
+
+test('check: a finding with its level, rule, place and sentence, then a sum', (t) => {
+  const { code, stdout, stderr } = run(t, STORM, [])
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.equal(
+    stdout,
+    `warning  retry-storm  line 2–48  agent coder called POST api.example.com/v1 47 times in 46 s (lines
+         2 to 48): 46 failed, at last with status 429: slow down
+1 warning in 49 events
+`,
+  )
+})
+
+test('check: a line that says so when all is well', (t) => {
+  const { code, stdout } = run(t, [spawn('lead'), exit('lead')], ['--closed'])
+  assert.deepEqual([code, stdout], [0, 'ok: hive.jsonl: 2 events, nothing found\n'])
+})
+
+test('check: true and useful things only of a real log of another harness', (t) => {
+  const { code, stdout } = run(t, FOREIGN, [], false)
+  assert.equal(code, 0)
+  assert.deepEqual(linesOf(stdout), [
+    'warning  archived-recipient  line 3–6  2 messages went to agent god, which was archived; the log has',
+    '         no drain at all',
+    'info     duplicate-agent  line 4–7  agent god was spawned again 2 times from line 4 to line 7,',
+    '         without an exit since line 1',
+    '1 warning, 1 info in 8 events',
+  ])
+})
+
+test('check: --fail-on decides about the exit code', (t) => {
+  const codes = ['error', 'warning', 'info', 'none'].map((level) => run(t, STORM, ['--fail-on', level]).code)
+  assert.deepEqual(codes, [0, 1, 1, 0])
+  const { code, stderr } = run(t, STORM, ['--fail-on', 'fatal'])
+  assert.equal(code, 2)
+  assert.equal(stderr, "hivelog: --fail-on needs one of error, warning, info, none, not 'fatal'\n")
+})
+
+test('check: --json is one object of the documented shape', (t) => {
+  const cwd = scratch(t)
+  writeFileSync(join(cwd, 'hive.jsonl'), textOf(CASES['unknown-recipient']?.bad as Line[], true))
+  const { code, stdout } = hivelog(['check', '--json'], { cwd })
+  assert.equal(code, 1)
+  assert.equal(linesOf(stdout).length, 1)
+  const place = (line: number): object => ({ file: 'hive.jsonl', line, seq: line })
+  const { firstTs, lastTs, ...report } = JSON.parse(stdout)
+  assert.equal(lastTs - firstTs, 5000)
+  assert.deepEqual(report, {
+    file: 'hive.jsonl',
+    ok: false,
+    failOn: 'error',
+    lines: 6,
+    events: 6,
+    malformed: 0,
+    counts: { error: 1, warning: 0, info: 0 },
+    findings: [
+      {
+        rule: 'unknown-recipient',
+        severity: 'error',
+        message: '2 messages went to codex, an agent that the log never shows',
+        count: 2,
+        agents: ['codex'],
+        first: place(3),
+        last: place(4),
+        places: [place(3), place(4)],
+      },
+    ],
+    omitted: 0,
+    notes: [],
+  })
+})
+
+test('check: --only, --off, --after and --rule', (t) => {
+  const late = CASES['unanswered-escalation']?.bad as Line[]
+  const lines = [...late, { kind: 'approval', id: 'x', approve: true }]
+  const rulesOf = (args: string[]): string[] => {
+    const { stdout, code, stderr } = run(t, lines, ['--json', ...args])
+    assert.equal(code, 0, stderr)
+    return JSON.parse(stdout).findings.map(
+      ({ rule, severity }: Record<string, string>) => `${severity} ${rule}`,
+    )
+  }
+  assert.deepEqual(rulesOf([]), ['warning unanswered-escalation', 'warning unasked-approval'])
+  assert.deepEqual(rulesOf(['--only', 'unasked-approval,seq-gap']), ['warning unasked-approval'])
+  assert.deepEqual(rulesOf(['--off', 'unasked-approval']), ['warning unanswered-escalation'])
+  assert.deepEqual(rulesOf(['--after', '5h']), ['warning unasked-approval'])
+  assert.deepEqual(rulesOf(['--rule', 'unanswered-escalation.after=5h', '--rule', 'unasked-approval=info']), [
+    'info unasked-approval',
+  ])
+})
+
+test('check: a config beside the log, or named, and none when not wanted', (t) => {
+  const cwd = scratch(t)
+  mkdirSync(join(cwd, 'logs'))
+  writeFileSync(join(cwd, 'logs', 'hive.jsonl'), textOf(STORM, true))
+  writeFileSync(join(cwd, 'logs', '.hivelog-check.json'), '{"rules": {"retry-storm": {"max": 48}}}')
+  writeFileSync(join(cwd, 'strict.json'), '{"rules": {"retry-storm": "error"}}')
+  const file = join('logs', 'hive.jsonl')
+  const beside = hivelog(['check', file], { cwd })
+  assert.equal(beside.code, 0)
+  assert.match(beside.stdout, /^note: rules as logs\/\.hivelog-check\.json has them\nok: /)
+  assert.equal(hivelog(['check', '--config', 'strict.json', file], { cwd }).code, 1)
+  assert.match(hivelog(['check', '--no-config', file], { cwd }).stdout, /^warning {2}retry-storm/)
+  const won = hivelog(['check', '--json', '--rule', 'retry-storm.max=10', file], { cwd })
+  assert.equal(JSON.parse(won.stdout).counts.warning, 1)
+  assert.equal(JSON.parse(won.stdout).config, 'logs/.hivelog-check.json')
+})
+
+test('check: what is wrong in a config or an option is one line, exit code 2', (t) => {
+  const cwd = scratch(t)
+  writeFileSync(join(cwd, 'hive.jsonl'), textOf(STORM, true))
+  let configs = 0
+  const config = (text: string): string[] => {
+    const name = `c${++configs}.json`
+    writeFileSync(join(cwd, name), text)
+    return ['--config', name]
+  }
+  const cases: [string[], RegExp][] = [
+    [config('{'), /^c\d\.json is not JSON: /],
+    [config('[]'), /^c\d\.json must be an object, not \[\]/],
+    [config('{"rule": {}}'), /^c\d\.json: there is no key "rule"; the one key is "rules"/],
+    [
+      config('{"rules": {"storm": "off"}}'),
+      /^c\d\.json: there is no rule "storm"; the rules are unknown-recipient, /,
+    ],
+    [['--config', 'none.json'], /^cannot read the config none\.json: /],
+    [['--only', 'storm'], /^--only needs one of .*retry-storm.*, not 'storm'/],
+    [['--off', 'storm'], /^--off needs one of .*, not 'storm'/],
+    [['--rule', 'retry-storm'], /^--rule needs ID=off, .*, not 'retry-storm'/],
+    [
+      ['--rule', 'retry-storm.max=many'],
+      /^--rule: retry-storm\.max must be a whole number from 1 to 10000, not "many"/,
+    ],
+    [['--rule', 'retry-storm.least=1'], /^--rule: rule retry-storm has no option "least"/],
+    [['--after', 'soon'], /^--after needs a duration/],
+    [['--loud'], /see hivelog check --help/],
+    [['a', 'b'], /takes one FILE, not 2/],
+    [['none.jsonl'], /^cannot read none\.jsonl: there is no such file/],
+  ]
+  for (const [args, says] of cases) {
+    const { code, stdout, stderr } = hivelog(['check', ...args], { cwd })
+    assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+    assert.match(stderr.replace('hivelog: ', ''), says)
+    assert.equal(linesOf(stderr).length, 1)
+  }
+})
+
+test('check: --list-rules names every rule and option within 80 columns', (t) => {
+  const { code, stdout } = hivelog(['check', '--list-rules'], { cwd: scratch(t) })
+  assert.equal(code, 0)
+  for (const [id, { severity, options }] of Object.entries(CHECK_RULES)) {
+    assert.match(stdout, new RegExp(`^${id} +${severity}$`, 'm'))
+    for (const option of Object.keys(options))
+      assert.match(stdout, new RegExp(`^ {4}${option}=\\S+ {2}\\S`, 'm'))
+  }
+  for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
+})
+
+test('check: help within 80 columns, with an example', (t) => {
+  const { code, stdout } = hivelog(['check', '--help'], { cwd: scratch(t) })
+  assert.equal(code, 0)
+  assert.match(stdout, /^Example: hivelog check /m)
+  for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
+})
+
+test('check: hostile names neither break the lines nor the terminal; only the first of many are shown', (t) => {
+  const evil = `\x1b[31m\n${'wide 宽'.repeat(20)}${'x'.repeat(300)}`
+  const lines = Array.from({ length: 30 }, (_, i) => message('lead', `${i}${evil}`, `m-${i}`))
+  const { code, stdout } = run(t, [spawn('lead'), ...lines], [])
+  assert.equal(code, 1)
+  assert.ok(!stdout.includes('\x1b'))
+  for (const line of linesOf(stdout)) assert.ok([...line].length <= 100, line)
+  assert.match(stdout, /^… and 10 more unknown-recipient; see --json$/m)
+  assert.match(stdout, /^30 errors in 31 events$/m)
+})
+
+test('check: standard input', (t) => {
+  const { code, stdout } = hivelog(['check', '-'], { cwd: scratch(t), input: textOf(STORM, false) })
+  assert.equal(code, 0)
+  assert.match(stdout, /^warning {2}retry-storm {2}line 2–48 /)
+})

@@ -1,0 +1,41 @@
+/** Two writers never write one log. More, and with real waiting: `scripts/lock-run.mjs`. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  LOSSES,
+  type LockLoss,
+  lockRace,
+  loseLock,
+  stopTaking,
+  type WritersReport,
+} from '../kit/fault-writers.js'
+
+function assertOneWriter({ duplicates, missing, unclear, other }: WritersReport): void {
+  assert.deepEqual(
+    { duplicates, missing, unclear, other },
+    { duplicates: [], missing: [], unclear: [], other: [] },
+  )
+}
+
+test('of twenty processes that want a log at once, one has it, again and again', async () => {
+  const report = await lockRace(20, 5, 5)
+  assert.equal(report.opened, 5)
+  assertOneWriter(report)
+})
+
+for (const how of Object.keys(LOSSES) as LockLoss[]) {
+  test(`a holder that lost its lock writes no line of the log: ${how}`, async () => {
+    assertOneWriter(await loseLock(how))
+  })
+}
+
+test('one who stops in the middle of taking over, and wakes up later, writes no line beside another', async () => {
+  let stops = 0
+  for (let nth = 1; ; nth += 5) {
+    const report = await stopTaking(nth)
+    if (report === undefined) break
+    stops++
+    assertOneWriter(report)
+  }
+  assert.ok(stops >= 2, `${stops} places to stop at`)
+})

@@ -1,0 +1,101 @@
+/** The layout of the sources: imports point one way. */
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { test } from 'node:test'
+import { VERSION } from '../../src/index.js'
+import { packageRoot } from '../kit/hive-support.js'
+
+/** What each folder may import beside itself; `*` is everything. The files of `src` itself are the surface. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  format: [],
+  disk: [],
+  text: [],
+  redact: ['format'],
+  journal: ['format', 'disk', 'text'],
+  read: ['format', 'disk', 'text'],
+  verify: ['read', 'format', 'disk'],
+  analyse: ['read', 'verify', 'format', 'disk'],
+  otel: ['format', 'redact', 'journal', 'text'],
+  export: ['otel', 'analyse', 'read', 'format', 'disk'],
+  git: ['disk', 'format', 'text'],
+  hive: ['otel', 'journal', 'redact', 'format', 'export', 'git'],
+  cli: ['*'],
+}
+const SURFACE = ['index.ts', 'register.ts']
+
+const src = join(packageRoot(), 'src')
+const files = (readdirSync(src, { recursive: true }) as string[]).filter((file) => file.endsWith('.ts'))
+const textOf = (file: string): string => readFileSync(join(src, file), 'utf8')
+
+/** Relative imports of a file, as paths in `src`. */
+function importsOf(file: string): string[] {
+  const found = textOf(file).matchAll(
+    /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?\bfrom '(\.[^']+)'|\bimport\(\s*'(\.[^']+)'/g,
+  )
+  const bare = textOf(file).matchAll(/(?:^|\n)import '(\.[^']+)'/g)
+  return [...found, ...bare].map(([, from, dynamic]) => {
+    const path = normalize(join(dirname(file), (from ?? dynamic) as string))
+    return path.replace(/\.js$/, '.ts')
+  })
+}
+
+const folderOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] as string) : '')
+
+test('every folder has its row in the table, and every file its folder', () => {
+  for (const file of files) {
+    const folder = folderOf(file)
+    if (folder === '') assert.ok([...SURFACE, 'version.ts'].includes(file), `src/${file} belongs in a folder`)
+    else assert.ok(MAY_IMPORT[folder], `say in MAY_IMPORT what src/${folder} may import`)
+  }
+})
+
+test('imports are found, and lead to files', () => {
+  assert.ok(files.length > 40)
+  assert.ok(importsOf('hive/agent.ts').includes('otel/span-mapping.ts'))
+  assert.ok(importsOf('index.ts').includes('format/kinds.ts'), 'what is passed on is imported')
+  for (const file of files) {
+    for (const imported of importsOf(file)) assert.ok(existsSync(join(src, imported)), `${file}: ${imported}`)
+  }
+})
+
+test('imports point one way', () => {
+  const wrong = files.flatMap((file) => {
+    const folder = folderOf(file)
+    if (SURFACE.includes(file)) return []
+    const allowed = folder === '' ? [] : ([folder, ...(MAY_IMPORT[folder] ?? [])] as string[])
+    return importsOf(file)
+      .filter((imported) => imported !== 'version.ts')
+      .filter((imported) => !allowed.includes('*') && !allowed.includes(folderOf(imported)))
+      .map((imported) => `${file} imports ${imported}`)
+  })
+  assert.deepEqual(wrong, [])
+})
+
+test('nobody imports the surface but the command line', () => {
+  const wrong = files.filter(
+    (file) => folderOf(file) !== 'cli' && importsOf(file).some((imported) => SURFACE.includes(imported)),
+  )
+  assert.deepEqual(wrong, [])
+})
+
+test('what is imported from other packages is what the package depends on', () => {
+  const { dependencies, peerDependencies } = JSON.parse(
+    readFileSync(join(packageRoot(), 'package.json'), 'utf8'),
+  )
+  const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }))
+  const used = new Set(
+    files.flatMap((file) =>
+      [...textOf(file).matchAll(/\bfrom '([^'.][^']*)'/g)]
+        .map(([, name]) => name as string)
+        .filter((name) => !name.startsWith('node:'))
+        .map((name) => name.split('/', name.startsWith('@') ? 2 : 1).join('/')),
+    ),
+  )
+  assert.deepEqual([...used].sort(), [...declared].sort())
+})
+
+test('VERSION is the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
+  assert.equal(VERSION, version)
+})
