@@ -130,7 +130,7 @@ test('what differs otherwise is an error that names both values and who came fir
     [
       { fsync: 'no' },
       'fsync',
-      /fsync 'always' \(as given by startHive at \/.+:\d+\), and startHive at .*otel-sharing\.test\.js:\d+ asks for 'no';/,
+      /fsync 'always' \(as given by startHive at \/.+:\d+\), and startHive at .*sharing\.test\.js:\d+ asks for 'no';/,
     ],
     [{ rotate: { maxBytes: 6e6 } }, 'rotate.maxBytes', /rotate\.maxBytes 5000000 .* asks for 6000000/],
     [

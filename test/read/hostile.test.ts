@@ -82,7 +82,7 @@ test('a line over the bound is skipped and counted, forward and backward', async
 test('a line far over the bound is not held in memory', (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   writeFileSync(file, `${GOOD}\n`)
-  const url = new URL('../../src/read', import.meta.url)
+  const url = new URL('../../src/read/', import.meta.url)
   const script = `import { truncateSync, appendFileSync } from 'node:fs'
     const { readLog } = await import('${url}read.js')
     const { tailLog } = await import('${url}tail.js')

@@ -81,7 +81,7 @@ before(() => {
     const calls = { ...RIGHT, ...WRONG }
     const names = ['Agent', 'HiveEvent', 'Hive'].map((name) => `type ${name}`)
     const values = ['HiveSpanProcessor', 'isKind', 'JsonlSpanExporter', 'startHive']
-    const head = `import { ${[...names, ...values].join(', ')} } from '../../src/index.js'
+    const head = `import { ${[...names, ...values].join(', ')} } from '../src/index.js'
 declare const hive: Hive
 declare const lead: Agent
 export type Used = [HiveEvent, typeof HiveSpanProcessor, typeof isKind, typeof JsonlSpanExporter, typeof startHive]
@@ -96,7 +96,7 @@ export async function call(): Promise<void> {
       )
     })
     const config = {
-      extends: '../../tsconfig.json',
+      extends: '../tsconfig.json',
       compilerOptions: { noEmit: true, rootDir: '..' },
       include: ['*.ts'],
     }
