@@ -8,6 +8,7 @@ import { checkOptions } from '../format/options.js'
 import type { OtlpOptions } from '../otel/provider.js'
 import { AbsentSpans } from './absent-spans.js'
 import { Chunks } from './chunks.js'
+import { ExportError } from './errors.js'
 import type { RebuiltSpan } from './open-span.js'
 import { EXPORT_RULES } from './options.js'
 import { type RebuildOptions, type RebuildReport, spanBatches } from './rebuild-spans.js'
@@ -38,7 +39,7 @@ export interface ExportReport extends RebuildReport {
   present?: number
   /** Spans that were not sent: those of the request that failed, and all that came later. */
   unsent: number
-  /** Why the first request failed that did. */
+  /** Why the first request failed that did: the exporter's own error, or an `ExportError`. */
   error?: Error
 }
 
@@ -77,7 +78,7 @@ export function exportOtlpJson(
 ): Promise<ExportReport> {
   return writeSpans(file, options, async (spans) => {
     const bytes = JsonTraceSerializer.serializeRequest(spans)
-    if (bytes === undefined) throw new Error('spans could not be written as JSON')
+    if (bytes === undefined) throw new ExportError('spans could not be written as JSON')
     await write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
   })
 }
@@ -100,7 +101,7 @@ async function writeSpans(
         if (absent !== undefined) spans = await absent.of(all)
         if (spans.length > 0) await write(spans)
       } catch (reason) {
-        error = reason instanceof Error ? reason : new Error(String(reason))
+        error = reason instanceof Error ? reason : new ExportError(String(reason))
       }
     }
     if (error !== undefined) {
@@ -131,7 +132,7 @@ function send(exporter: SpanExporter, spans: ReadableSpan[]): Promise<void> {
   return new Promise((resolve, reject) => {
     exporter.export(spans, ({ code, error }: ExportResult) => {
       if (code === 0) resolve()
-      else reject(error ?? new Error('the backend did not take the spans'))
+      else reject(error ?? new ExportError('the backend did not take the spans'))
     })
   })
 }

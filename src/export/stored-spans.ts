@@ -3,6 +3,8 @@
  * searched as it comes: only the ids are kept.
  */
 
+import { ExportError } from './errors.js'
+
 /** Where Jaeger answers queries. */
 export interface QueryOptions {
   /** Jaeger's URL, the one of its UI. */
@@ -39,7 +41,7 @@ export async function storedSpanIds(
     }
     return scanner.ids()
   } catch (error) {
-    throw new Error(`cannot ask ${new URL(url).host} which spans it has: ${reasonOf(error)}`)
+    throw new ExportError(`cannot ask ${new URL(url).host} which spans it has: ${reasonOf(error)}`, error)
   } finally {
     clearTimeout(timer)
   }

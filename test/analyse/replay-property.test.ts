@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { replay } from '../../src/analyse/replay.js'
-import type { Agent, Hive, HiveState, SentMessage } from '../../src/index.js'
-import { isMalformed, readLog, startHive } from '../../src/index.js'
+import type { HiveState } from '../../src/analyse.js'
+import type { Agent, Hive, SentMessage } from '../../src/index.js'
+import { startHive } from '../../src/index.js'
+import { isMalformed, readLog } from '../../src/read.js'
 import { captureDiag, tempFolder } from '../kit/hive-support.js'
 
 /** What is compared: all that the writer can know of itself. */
