@@ -1,11 +1,10 @@
 /** Sends the spans of a log to a trace backend, request by request. */
 
 import type { ExportResult } from '@opentelemetry/core'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import { checkOptions } from '../format/options.js'
 import type { OtlpOptions } from '../otel/provider.js'
+import { sdk } from '../otel/sdk.js'
 import { AbsentSpans } from './absent-spans.js'
 import { Chunks } from './chunks.js'
 import { ExportError } from './errors.js'
@@ -57,7 +56,7 @@ export async function exportLog(
   options: ExportOptions = {},
 ): Promise<ExportReport> {
   checkOptions('exportLog', options, EXPORT_RULES)
-  const exporter = options.exporter ?? new OTLPTraceExporter({ ...options.otlp })
+  const exporter = options.exporter ?? otlpExporter(options.otlp)
   const { missingIn } = options
   const absent = missingIn === undefined ? undefined : new AbsentSpans(missingIn)
   try {
@@ -77,6 +76,7 @@ export function exportOtlpJson(
   write: (line: string) => Promise<void>,
 ): Promise<ExportReport> {
   return writeSpans(file, options, async (spans) => {
+    const { JsonTraceSerializer } = sdk('@opentelemetry/otlp-transformer')
     const bytes = JsonTraceSerializer.serializeRequest(spans)
     if (bytes === undefined) throw new ExportError('spans could not be written as JSON')
     await write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
@@ -126,6 +126,11 @@ async function writeSpans(
   await put(chunks.rest())
   const present = absent === undefined ? {} : { present: absent.present }
   return { ...sent, ...present, traces: traces.size, ...next.value, ...(error !== undefined && { error }) }
+}
+
+function otlpExporter(options: OtlpOptions | undefined): SpanExporter {
+  const { OTLPTraceExporter } = sdk('@opentelemetry/exporter-trace-otlp-http')
+  return new OTLPTraceExporter({ ...options })
 }
 
 function send(exporter: SpanExporter, spans: ReadableSpan[]): Promise<void> {

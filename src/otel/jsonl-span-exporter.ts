@@ -1,6 +1,7 @@
 import { diag } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { HivelogError } from '../format/errors.js'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
 import {
@@ -24,6 +25,16 @@ import { SpanOwners } from './span-owners.js'
 /** The OpenTelemetry specification's export results; the numbers are part of the SDK's interface. */
 const SUCCESS = 0
 const FAILED = 1
+
+/** Spans came that were not recorded live, after the exporter was shut down; they are in no line. */
+export class ShutDownError extends HivelogError {
+  declare readonly code: 'ERR_HIVELOG_SHUT_DOWN'
+
+  constructor() {
+    super('ERR_HIVELOG_SHUT_DOWN', 'the exporter is shut down')
+    this.name = 'ShutDownError'
+  }
+}
 
 /**
  * Writes the events of a hive's spans to an append-only JSONL file, one line an event.
@@ -61,7 +72,7 @@ export class JsonlSpanExporter implements SpanExporter {
     if (this.#shutdown !== undefined) {
       // A batch that comes after the shutdown is no failure if all of it was recorded live.
       if (unwritten.length === 0) this.#shutdown.then(() => resultCallback({ code: SUCCESS }))
-      else resultCallback({ code: FAILED, error: new Error('the exporter is shut down') })
+      else resultCallback({ code: FAILED, error: new ShutDownError() })
       return
     }
     try {

@@ -86,7 +86,7 @@ test('what is imported from other packages is what the package depends on', () =
   const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }))
   const used = new Set(
     files.flatMap((file) =>
-      [...textOf(file).matchAll(/\bfrom '([^'.][^']*)'/g)]
+      [...textOf(file).matchAll(/\b(?:from |import\()'([^'.][^']*)'/g)]
         .map(([, name]) => name as string)
         .filter((name) => !name.startsWith('node:'))
         .map((name) => name.split('/', name.startsWith('@') ? 2 : 1).join('/')),
