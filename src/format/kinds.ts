@@ -225,3 +225,10 @@ export function isKnownKind(kind: string): kind is KnownKind {
 export function isCustomKind(kind: unknown): kind is string {
   return typeof kind === 'string' && KIND_PATTERN.test(kind) && !isKnownKind(kind) && !kind.startsWith('log.')
 }
+
+/** The field of a kind that names the agent whose event it is; `undefined` for a kind that is no agent's. */
+export function agentField(kind: string): 'agentId' | 'from' | undefined {
+  if (!isKnownKind(kind)) return 'agentId'
+  const first = FIELD_ORDER[kind][0]
+  return first === 'agentId' || first === 'from' ? first : undefined
+}

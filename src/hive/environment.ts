@@ -23,7 +23,8 @@ export function childEnvironment(
     AGENT_NAME: agent.name,
     AGENT_SESSION_ID: core.session,
   }
-  if (core.recorder !== undefined) env.HIVELOG_FILE = childLog(core.recorder.journal.file, agent.agentId)
+  const { journal } = core.recorder
+  if (journal !== undefined) env.HIVELOG_FILE = childLog(journal.file, agent.agentId)
   return env
 }
 

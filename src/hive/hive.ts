@@ -59,7 +59,7 @@ export class Hive {
 
   /** Absolute path of the log; `undefined` when the hive writes none. */
   get file(): string | undefined {
-    return this.#parts.core.recorder?.journal.path
+    return this.#parts.core.recorder.journal?.path
   }
 
   /** The living agents, by id. */
@@ -101,7 +101,7 @@ export class Hive {
   /** Records an event of your own kind that belongs to no agent. */
   log<K extends string>(kind: CustomKind<K>, fields?: object): void {
     const { core } = this.#parts
-    if (isCustomKind(kind)) this.#event(kind, core.scrubber.custom(fields))
+    if (isCustomKind(kind)) this.#event(kind, core.scrubber.custom(fields), Date.now(), true)
     else core.refuseKind(kind)
   }
 
@@ -119,12 +119,12 @@ export class Hive {
     this.#pending.delete(id)
     const fields = readFields({ id, approve }, input, ['by', 'note'])
     const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
-    return this.#parts.core.durable(seq)
+    return this.#parts.core.recorder.durable(seq)
   }
 
   /** Resolves when everything recorded before is in the file, and synced unless `fsync` is `no`. */
   async flush(): Promise<void> {
-    await this.#parts.core.recorder?.journal.flush()
+    await this.#parts.core.recorder.journal?.flush()
   }
 
   /**
@@ -140,7 +140,7 @@ export class Hive {
     clearInterval(this.#rollTimer)
     // Children before their parents.
     for (const agent of [...this.#agents.values()].reverse()) agent.end({ status: 'killed' })
-    this.#parts.core.close()
+    this.#parts.core.recorder.settle()
     this.#sessionSpan?.end(Date.now())
     await this.#parts.shutdown()
   }
@@ -158,8 +158,9 @@ export class Hive {
     return agent
   }
 
-  #event(kind: string, fields: Fields, ts = Date.now()): number {
-    return this.#parts.core.recordNow(this.#session().take(Date.now()), ts, kind, fields, undefined)
+  #event(kind: string, fields: Fields, ts = Date.now(), isScrubbed = false): number {
+    const { events } = this.#session().take(Date.now())
+    return this.#parts.core.recorder.recordNow(events, ts, kind, fields, undefined, isScrubbed)
   }
 
   /** The span of what belongs to no living agent; there is one only if something does. */
@@ -167,6 +168,7 @@ export class Hive {
     const { core, incoming } = this.#parts
     this.#sessionSpan ??= new AgentSpan(core, {
       name: 'hive.session',
+      life: undefined,
       attributes: { [ATTR.conversation]: core.session, [ATTR.session]: core.session },
       parent: incoming,
       now: Date.now(),
@@ -178,7 +180,7 @@ export class Hive {
   /** An event that somebody else added to the session's span. */
   #added(event: PlainEvent): boolean {
     const fields = this.#parts.core.plainFields(event, undefined)
-    if (fields !== undefined) this.#event(event.kind, fields, event.at)
+    if (fields !== undefined) this.#event(event.kind, fields, event.at, true)
     return fields !== undefined
   }
 

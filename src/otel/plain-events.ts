@@ -2,7 +2,7 @@
 import { type Attributes, diag, type Span } from '@opentelemetry/api'
 import { unreadable } from '../format/fields.js'
 import { brief } from '../format/quote.js'
-import { markMixedEvents, unmarkOwnEvents } from './owned.js'
+import { recordOf } from '../record/owners.js'
 import { EVENT_PREFIX, isTime, kindOfEvent, toMillis } from './span-mapping.js'
 
 export interface PlainEvent {
@@ -30,11 +30,11 @@ export function interceptEvents(span: Span, take: (event: PlainEvent) => boolean
   const listening: AddEvent = (name, attributesOrTime, time) => {
     const kind = kindOfEvent(name)
     if (kind === undefined) {
-      markMixedEvents(span)
+      recordOf(span.spanContext())?.noteOtherEvent()
       return addEvent(name, attributesOrTime, time)
     }
     if (isTaken(take, kind, attributesOrTime, time)) return span
-    unmarkOwnEvents(span)
+    recordOf(span.spanContext())?.noteUncheckedEvent()
     return addEvent(name, attributesOrTime, time)
   }
   // Not assigned where it is written: V8 puts a function literal that is assigned to a property among its long-lived

@@ -4,7 +4,7 @@
  */
 import type { Attributes, AttributeValue, HrTime, TimeInput } from '@opentelemetry/api'
 import { type Fields, isList, readField, setField, unreadable } from '../format/fields.js'
-import { FIELD_ORDER, isKnownKind, MAX_TS } from '../format/kinds.js'
+import { MAX_TS } from '../format/kinds.js'
 
 export const EVENT_PREFIX = 'hive.'
 
@@ -187,19 +187,6 @@ function parsed(text: string): unknown {
   } catch {
     return text
   }
-}
-
-/** The field of a kind that names the agent whose event it is; `undefined` for a kind that is no agent's. */
-export function agentField(kind: string): 'agentId' | 'from' | undefined {
-  if (!isKnownKind(kind)) return 'agentId'
-  const first = FIELD_ORDER[kind][0]
-  return first === 'agentId' || first === 'from' ? first : undefined
-}
-
-/** `fields`, with the agent where the event does not name one itself. */
-export function withAgent(kind: string, fields: Fields, agentId: string): Fields {
-  const name = agentField(kind)
-  return name === undefined || fields[name] !== undefined ? fields : { [name]: agentId, ...fields }
 }
 
 /** The kind that a span event stands for, or `undefined` when it is none of ours. */

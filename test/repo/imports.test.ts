@@ -16,10 +16,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   read: ['format', 'disk', 'text'],
   verify: ['read', 'format', 'disk'],
   analyse: ['read', 'verify', 'format', 'disk'],
-  otel: ['format', 'redact', 'journal', 'text'],
+  record: ['format', 'redact', 'journal'],
+  otel: ['record', 'format', 'redact', 'journal', 'text'],
   export: ['otel', 'analyse', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
-  hive: ['otel', 'journal', 'redact', 'format', 'export', 'git'],
+  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git'],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
