@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArchiveName } from '../disk/segments.js'
 import { isMalformed, type LineOptions, type LogItem } from './items.js'
-import { logBatches } from './read.js'
+import { logBatches, type ReadOptions } from './read.js'
 
 /** An item of a hive's story. */
 export type HiveItem = LogItem & {
@@ -14,7 +14,7 @@ export type HiveItem = LogItem & {
   log: string
 }
 
-export interface HiveReadOptions extends LineOptions {
+export interface HiveReadOptions extends LineOptions, Pick<ReadOptions, 'select' | 'passed'> {
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
 }
@@ -80,7 +80,11 @@ export async function* hiveBatches(
 }
 
 class Head {
-  /** Of the next line; a line that is no event goes with the one before it. */
+  /**
+   * The greatest one up to the next line. Of a line that has an earlier one than some line before it this says the
+   * same as its own would: it is given right after that one, as all other logs' next lines are later. But it says so
+   * too where the line with the later time is not there, because a selection passed it over.
+   */
   ts = Number.NEGATIVE_INFINITY
   readonly #log: string
   readonly #batches: AsyncGenerator<LogItem[]>
@@ -115,6 +119,6 @@ class Head {
 
   #look(): void {
     const item = this.#items[this.#at] as LogItem
-    if (!isMalformed(item)) this.ts = item.event.ts
+    if (!isMalformed(item)) this.ts = Math.max(this.ts, item.latest ?? item.event.ts)
   }
 }

@@ -4,6 +4,7 @@ import {
   callable,
   flag,
   group,
+  listOf,
   number,
   oneOf,
   type Rule,
@@ -14,6 +15,7 @@ import type { CursorOptions } from './cursor.js'
 import type { FollowOptions } from './follow.js'
 import type { LineOptions } from './items.js'
 import type { ReadOptions } from './read.js'
+import type { PassedOver, Selection } from './select.js'
 import type { TailOptions } from './tail.js'
 
 const LINE_RULES: RulesOf<LineOptions> = {
@@ -24,7 +26,26 @@ const LINE_RULES: RulesOf<LineOptions> = {
 /** A `seq`; that of a foreign log can be 0. */
 const seq: Rule = number('', { from: 0, whole: true, endless: true })
 
-export const READ_RULES: RulesOf<ReadOptions> = { ...LINE_RULES, segments: flag, from: seq, to: seq }
+const texts: Rule = listOf('texts', text)
+const ts: Rule = number('milliseconds', { endless: true })
+
+export const READ_RULES: RulesOf<ReadOptions> = {
+  ...LINE_RULES,
+  segments: flag,
+  from: seq,
+  to: seq,
+  select: group<Selection>({
+    kinds: texts,
+    agents: texts,
+    traces: texts,
+    spans: texts,
+    ids: texts,
+    since: ts,
+    until: ts,
+    last: flag,
+  }),
+  passed: group<PassedOver>({ lines: seq, unparsed: seq }),
+}
 
 export const TAIL_RULES: RulesOf<TailOptions> = { ...LINE_RULES, filter: callable }
 

@@ -4,8 +4,10 @@ import { archivedSegments } from '../disk/segments.js'
 import { checkOptions } from '../format/options.js'
 import { ChainWatch } from './chain.js'
 import { isMalformed, type LineOptions, type LogItem } from './items.js'
-import { ItemReader } from './lines.js'
+import { ItemReader, type Start } from './lines.js'
 import { READ_RULES } from './options.js'
+import { type PassedOver, type Selection, Selector } from './select.js'
+import { SelectingReader, wantedOf } from './selecting-reader.js'
 import {
   cannotRead,
   chunksOf,
@@ -23,6 +25,13 @@ export interface ReadOptions extends LineOptions {
   from?: number
   /** Last `seq` to give; reading ends after it. Default: none. */
   to?: number
+  /**
+   * Which events are given; malformed lines are given all the same, where they are noticed: a line that is not wanted
+   * is not looked at closely. Default: all.
+   */
+  select?: Selection
+  /** Is added to, as a selection passes lines over. */
+  passed?: PassedOver
 }
 
 /**
@@ -48,7 +57,13 @@ async function* eachItem(file: string, options: ReadOptions): AsyncGenerator<Log
  * @throws as `readLog`
  */
 export async function* logBatches(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem[]> {
-  const { from = 1, to = Number.POSITIVE_INFINITY } = options
+  const { from = 1, to = Number.POSITIVE_INFINITY, select } = options
+  if (select !== undefined && to !== Number.POSITIVE_INFINITY) {
+    // Any line can be the one after which reading ends.
+    const { select: _, ...all } = options
+    yield* wantedOf(logBatches(file, all), new Selector(select), options.passed)
+    return
+  }
   for await (const items of file === '-' ? standardInput(options) : segments(file, options)) {
     const end = to === Number.POSITIVE_INFINITY ? -1 : items.findIndex((item) => seqOf(item) > to)
     const upTo = end === -1 ? items : items.slice(0, end)
@@ -69,6 +84,8 @@ async function* segments(file: string, options: ReadOptions): AsyncGenerator<Log
     if (start !== undefined) after = (start.firstSeq as number) - 1
   }
   let count: number | undefined
+  let latest: number | undefined
+  const selector = options.select === undefined ? undefined : new Selector(options.select)
   const chain = new ChainWatch()
   for (;;) {
     const source = await openNext(file, after)
@@ -77,21 +94,19 @@ async function* segments(file: string, options: ReadOptions): AsyncGenerator<Log
       return
     }
     try {
-      const reader: ItemReader = new ItemReader(
-        source.file,
-        { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1 },
-        options,
-      )
+      const start: Start = { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1, latest }
+      const reader = readerOf(source.file, start, options, selector)
       await chain.begin(source)
       let isWhole = true
       for await (const items of itemsOf(source, reader)) {
-        const notice = chain.take(items)
+        const notice = chain.take(reader instanceof SelectingReader ? reader.head : items)
         if (notice !== undefined) yield [notice]
         if (source.gzip) isWhole = !items.some(isDamagedData)
         yield items
       }
-      chain.end(undefined, isWhole)
+      chain.end(reader instanceof SelectingReader ? reader.lastSeq : undefined, isWhole)
       count = reader.count
+      if (reader instanceof SelectingReader) latest = reader.latest
     } finally {
       await source.handle.close()
     }
@@ -132,8 +147,14 @@ export async function* itemsOf(
 export const isDamagedData = (item: LogItem): boolean =>
   isMalformed(item) && item.bytes === 0 && isGzipDamage(item.reason)
 
+const readerOf = (file: string, start: Start, options: ReadOptions, selector?: Selector): ItemReader =>
+  selector === undefined
+    ? new ItemReader(file, start, options)
+    : new SelectingReader(file, start, options, selector, options.passed)
+
 async function* standardInput(options: ReadOptions): AsyncGenerator<LogItem[]> {
-  const reader = new ItemReader('-', { offset: 0, line: 0, count: 0 }, options)
+  const selector = options.select === undefined ? undefined : new Selector(options.select)
+  const reader = readerOf('-', { offset: 0, line: 0, count: 0 }, options, selector)
   try {
     for await (const chunk of endingLines(process.stdin)) yield reader.push(chunk)
   } catch (error) {
