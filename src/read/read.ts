@@ -14,6 +14,7 @@ import {
   isGzipDamage,
   openNext,
   type Source,
+  standardInput,
 } from './sources.js'
 
 export interface ReadOptions extends LineOptions {
@@ -49,7 +50,7 @@ async function* eachItem(file: string, options: ReadOptions): AsyncGenerator<Log
  */
 export async function* logBatches(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem[]> {
   const { from = 1, to = Number.POSITIVE_INFINITY } = options
-  for await (const items of file === '-' ? standardInput(options) : segments(file, options)) {
+  for await (const items of file === '-' ? givenLines(options) : segments(file, options)) {
     const end = to === Number.POSITIVE_INFINITY ? -1 : items.findIndex((item) => seqOf(item) > to)
     const upTo = end === -1 ? items : items.slice(0, end)
     yield from === 1 ? upTo : upTo.filter((item) => isMalformed(item) || item.seq >= from)
@@ -132,10 +133,10 @@ export async function* itemsOf(
 export const isDamagedData = (item: LogItem): boolean =>
   isMalformed(item) && item.bytes === 0 && isGzipDamage(item.reason)
 
-async function* standardInput(options: ReadOptions): AsyncGenerator<LogItem[]> {
+async function* givenLines(options: ReadOptions): AsyncGenerator<LogItem[]> {
   const reader = new ItemReader('-', { offset: 0, line: 0, count: 0 }, options)
   try {
-    for await (const chunk of endingLines(process.stdin)) yield reader.push(chunk)
+    for await (const chunk of endingLines(standardInput())) yield reader.push(chunk)
   } catch (error) {
     throw cannotRead('standard input', error)
   }
