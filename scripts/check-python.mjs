@@ -38,7 +38,7 @@ const { values } = parseArgs({
   options: { seed: { type: 'string', default: '1' }, rounds: { type: 'string', default: '3' } },
 })
 const root = fileURLToPath(new URL('..', import.meta.url))
-const command = join(root, 'dist/cli/main.js')
+const command = join(root, 'dist/cli/bin.js')
 const reader = join(root, 'examples/python/hivelog_read.py')
 const self = fileURLToPath(import.meta.url)
 const { startHive } = await import(new URL('../dist/index.js', import.meta.url))

@@ -1,16 +1,18 @@
 /** One key at a time from standard input: from a terminal as they are pressed, from a pipe its bytes. */
 
+import { io } from './io.js'
+
 const CTRL_C = 3
 const CTRL_D = 4
 
 export class Keys {
-  readonly #input = process.stdin
+  readonly #input = io().stdin
   #pressed: number[] = []
   #wake: (() => void) | undefined
   #isOver = false
 
   constructor() {
-    if (this.#input.isTTY) this.#input.setRawMode(true)
+    if (this.#input.isTTY) this.#input.setRawMode?.(true)
     this.#input.on('data', (bytes: Buffer) => {
       this.#pressed.push(...bytes)
       this.#tell()
@@ -37,7 +39,7 @@ export class Keys {
   }
 
   close(): void {
-    if (this.#input.isTTY) this.#input.setRawMode(false)
+    if (this.#input.isTTY) this.#input.setRawMode?.(false)
     this.#input.pause()
   }
 

@@ -16,6 +16,7 @@ import {
   isGzipDamage,
   openNext,
   type Source,
+  standardInput,
 } from './sources.js'
 
 export interface ReadOptions extends LineOptions {
@@ -64,7 +65,7 @@ export async function* logBatches(file: string, options: ReadOptions = {}): Asyn
     yield* wantedOf(logBatches(file, all), new Selector(select), options.passed)
     return
   }
-  for await (const items of file === '-' ? standardInput(options) : segments(file, options)) {
+  for await (const items of file === '-' ? givenLines(options) : segments(file, options)) {
     const end = to === Number.POSITIVE_INFINITY ? -1 : items.findIndex((item) => seqOf(item) > to)
     const upTo = end === -1 ? items : items.slice(0, end)
     yield from === 1 ? upTo : upTo.filter((item) => isMalformed(item) || item.seq >= from)
@@ -152,11 +153,11 @@ const readerOf = (file: string, start: Start, options: ReadOptions, selector?: S
     ? new ItemReader(file, start, options)
     : new SelectingReader(file, start, options, selector, options.passed)
 
-async function* standardInput(options: ReadOptions): AsyncGenerator<LogItem[]> {
+async function* givenLines(options: ReadOptions): AsyncGenerator<LogItem[]> {
   const selector = options.select === undefined ? undefined : new Selector(options.select)
   const reader = readerOf('-', { offset: 0, line: 0, count: 0 }, options, selector)
   try {
-    for await (const chunk of endingLines(process.stdin)) yield reader.push(chunk)
+    for await (const chunk of endingLines(standardInput())) yield reader.push(chunk)
   } catch (error) {
     throw cannotRead('standard input', error)
   }

@@ -1,4 +1,5 @@
 /** Opens the segments of a log in their order, and reads their bytes; a rotation meanwhile loses nothing. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -28,6 +29,14 @@ export interface Source {
 /** Bytes that are read at once. */
 export const CHUNK = 256 * 1024
 const GZIP_NAME = /\.gz$/
+
+const otherInput = new AsyncLocalStorage<Readable>()
+
+/** What `-` names: the process's standard input, or what `withStandardInput` says. */
+export const standardInput = (): Readable => otherInput.getStore() ?? process.stdin
+
+/** Does something for which `-` names another input. */
+export const withStandardInput = <T>(input: Readable, act: () => T): T => otherInput.run(input, act)
 
 /** The one error that readers throw: the file as such cannot be read. */
 export function cannotRead(file: string, why: unknown): LogReadError {

@@ -21,14 +21,19 @@ const FOREIGN: Line[] = [
   { kind: 'archive', agentId: 'god', archived: true },
 ]
 
-function run(t: { after(fn: () => void): void }, lines: Line[], args: string[], ours = true): CliResult {
+async function run(
+  t: { after(fn: () => void): void },
+  lines: Line[],
+  args: string[],
+  ours = true,
+): Promise<CliResult> {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), textOf(lines, ours))
-  return hivelog(['check', ...args], { cwd })
+  return await hivelog(['check', ...args], { cwd })
 }
 
-test('check: a finding with its level, rule, place and sentence, then a sum', (t) => {
-  const { code, stdout, stderr } = run(t, STORM, [])
+test('check: a finding with its level, rule, place and sentence, then a sum', async (t) => {
+  const { code, stdout, stderr } = await run(t, STORM, [])
   assert.deepEqual([code, stderr], [0, ''])
   assert.equal(
     stdout,
@@ -39,13 +44,13 @@ test('check: a finding with its level, rule, place and sentence, then a sum', (t
   )
 })
 
-test('check: a line that says so when all is well', (t) => {
-  const { code, stdout } = run(t, [spawn('lead'), exit('lead')], ['--closed'])
+test('check: a line that says so when all is well', async (t) => {
+  const { code, stdout } = await run(t, [spawn('lead'), exit('lead')], ['--closed'])
   assert.deepEqual([code, stdout], [0, 'ok: hive.jsonl: 2 events, nothing found\n'])
 })
 
-test('check: true and useful things only of a real log of another harness', (t) => {
-  const { code, stdout } = run(t, FOREIGN, [], false)
+test('check: true and useful things only of a real log of another harness', async (t) => {
+  const { code, stdout } = await run(t, FOREIGN, [], false)
   assert.equal(code, 0)
   assert.deepEqual(linesOf(stdout), [
     'warning  archived-recipient  line 3–6  2 messages went to agent god, which was archived; the log has',
@@ -56,18 +61,22 @@ test('check: true and useful things only of a real log of another harness', (t) 
   ])
 })
 
-test('check: --fail-on decides about the exit code', (t) => {
-  const codes = ['error', 'warning', 'info', 'none'].map((level) => run(t, STORM, ['--fail-on', level]).code)
+test('check: --fail-on decides about the exit code', async (t) => {
+  const codes = await Promise.all(
+    ['error', 'warning', 'info', 'none'].map(
+      async (level) => (await run(t, STORM, ['--fail-on', level])).code,
+    ),
+  )
   assert.deepEqual(codes, [0, 1, 1, 0])
-  const { code, stderr } = run(t, STORM, ['--fail-on', 'fatal'])
+  const { code, stderr } = await run(t, STORM, ['--fail-on', 'fatal'])
   assert.equal(code, 2)
   assert.equal(stderr, "hivelog: --fail-on needs one of error, warning, info, none, not 'fatal'\n")
 })
 
-test('check: --json is one object of the documented shape', (t) => {
+test('check: --json is one object of the documented shape', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), textOf(CASES['unknown-recipient']?.bad as Line[], true))
-  const { code, stdout } = hivelog(['check', '--json'], { cwd })
+  const { code, stdout } = await hivelog(['check', '--json'], { cwd })
   assert.equal(code, 1)
   assert.equal(linesOf(stdout).length, 1)
   const place = (line: number): object => ({ file: 'hive.jsonl', line, seq: line })
@@ -98,43 +107,44 @@ test('check: --json is one object of the documented shape', (t) => {
   })
 })
 
-test('check: --only, --off, --after and --rule', (t) => {
+test('check: --only, --off, --after and --rule', async (t) => {
   const late = CASES['unanswered-escalation']?.bad as Line[]
   const lines = [...late, { kind: 'approval', id: 'x', approve: true }]
-  const rulesOf = (args: string[]): string[] => {
-    const { stdout, code, stderr } = run(t, lines, ['--json', ...args])
+  const rulesOf = async (args: string[]): Promise<string[]> => {
+    const { stdout, code, stderr } = await run(t, lines, ['--json', ...args])
     assert.equal(code, 0, stderr)
     return JSON.parse(stdout).findings.map(
       ({ rule, severity }: Record<string, string>) => `${severity} ${rule}`,
     )
   }
-  assert.deepEqual(rulesOf([]), ['warning unanswered-escalation', 'warning unasked-approval'])
-  assert.deepEqual(rulesOf(['--only', 'unasked-approval,seq-gap']), ['warning unasked-approval'])
-  assert.deepEqual(rulesOf(['--off', 'unasked-approval']), ['warning unanswered-escalation'])
-  assert.deepEqual(rulesOf(['--after', '5h']), ['warning unasked-approval'])
-  assert.deepEqual(rulesOf(['--rule', 'unanswered-escalation.after=5h', '--rule', 'unasked-approval=info']), [
-    'info unasked-approval',
-  ])
+  assert.deepEqual(await rulesOf([]), ['warning unanswered-escalation', 'warning unasked-approval'])
+  assert.deepEqual(await rulesOf(['--only', 'unasked-approval,seq-gap']), ['warning unasked-approval'])
+  assert.deepEqual(await rulesOf(['--off', 'unasked-approval']), ['warning unanswered-escalation'])
+  assert.deepEqual(await rulesOf(['--after', '5h']), ['warning unasked-approval'])
+  assert.deepEqual(
+    await rulesOf(['--rule', 'unanswered-escalation.after=5h', '--rule', 'unasked-approval=info']),
+    ['info unasked-approval'],
+  )
 })
 
-test('check: a config beside the log, or named, and none when not wanted', (t) => {
+test('check: a config beside the log, or named, and none when not wanted', async (t) => {
   const cwd = scratch(t)
   mkdirSync(join(cwd, 'logs'))
   writeFileSync(join(cwd, 'logs', 'hive.jsonl'), textOf(STORM, true))
   writeFileSync(join(cwd, 'logs', '.hivelog-check.json'), '{"rules": {"retry-storm": {"max": 48}}}')
   writeFileSync(join(cwd, 'strict.json'), '{"rules": {"retry-storm": "error"}}')
   const file = join('logs', 'hive.jsonl')
-  const beside = hivelog(['check', file], { cwd })
+  const beside = await hivelog(['check', file], { cwd })
   assert.equal(beside.code, 0)
   assert.match(beside.stdout, /^note: rules as logs\/\.hivelog-check\.json has them\nok: /)
-  assert.equal(hivelog(['check', '--config', 'strict.json', file], { cwd }).code, 1)
-  assert.match(hivelog(['check', '--no-config', file], { cwd }).stdout, /^warning {2}retry-storm/)
-  const won = hivelog(['check', '--json', '--rule', 'retry-storm.max=10', file], { cwd })
+  assert.equal((await hivelog(['check', '--config', 'strict.json', file], { cwd })).code, 1)
+  assert.match((await hivelog(['check', '--no-config', file], { cwd })).stdout, /^warning {2}retry-storm/)
+  const won = await hivelog(['check', '--json', '--rule', 'retry-storm.max=10', file], { cwd })
   assert.equal(JSON.parse(won.stdout).counts.warning, 1)
   assert.equal(JSON.parse(won.stdout).config, 'logs/.hivelog-check.json')
 })
 
-test('check: what is wrong in a config or an option is one line, exit code 2', (t) => {
+test('check: what is wrong in a config or an option is one line, exit code 2', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), textOf(STORM, true))
   let configs = 0
@@ -166,15 +176,15 @@ test('check: what is wrong in a config or an option is one line, exit code 2', (
     [['none.jsonl'], /^cannot read none\.jsonl: there is no such file/],
   ]
   for (const [args, says] of cases) {
-    const { code, stdout, stderr } = hivelog(['check', ...args], { cwd })
+    const { code, stdout, stderr } = await hivelog(['check', ...args], { cwd })
     assert.deepEqual([code, stdout], [2, ''], args.join(' '))
     assert.match(stderr.replace('hivelog: ', ''), says)
     assert.equal(linesOf(stderr).length, 1)
   }
 })
 
-test('check: --list-rules names every rule and option within 80 columns', (t) => {
-  const { code, stdout } = hivelog(['check', '--list-rules'], { cwd: scratch(t) })
+test('check: --list-rules names every rule and option within 80 columns', async (t) => {
+  const { code, stdout } = await hivelog(['check', '--list-rules'], { cwd: scratch(t) })
   assert.equal(code, 0)
   for (const [id, { severity, options }] of Object.entries(CHECK_RULES)) {
     assert.match(stdout, new RegExp(`^${id} +${severity}$`, 'm'))
@@ -184,17 +194,17 @@ test('check: --list-rules names every rule and option within 80 columns', (t) =>
   for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
 })
 
-test('check: help within 80 columns, with an example', (t) => {
-  const { code, stdout } = hivelog(['check', '--help'], { cwd: scratch(t) })
+test('check: help within 80 columns, with an example', async (t) => {
+  const { code, stdout } = await hivelog(['check', '--help'], { cwd: scratch(t) })
   assert.equal(code, 0)
   assert.match(stdout, /^Example: hivelog check /m)
   for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
 })
 
-test('check: hostile names neither break the lines nor the terminal; only the first of many are shown', (t) => {
+test('check: hostile names neither break the lines nor the terminal; only the first of many are shown', async (t) => {
   const evil = `\x1b[31m\n${'wide 宽'.repeat(20)}${'x'.repeat(300)}`
   const lines = Array.from({ length: 30 }, (_, i) => message('lead', `${i}${evil}`, `m-${i}`))
-  const { code, stdout } = run(t, [spawn('lead'), ...lines], [])
+  const { code, stdout } = await run(t, [spawn('lead'), ...lines], [])
   assert.equal(code, 1)
   assert.ok(!stdout.includes('\x1b'))
   for (const line of linesOf(stdout)) assert.ok([...line].length <= 100, line)
@@ -202,8 +212,8 @@ test('check: hostile names neither break the lines nor the terminal; only the fi
   assert.match(stdout, /^30 errors in 31 events$/m)
 })
 
-test('check: standard input', (t) => {
-  const { code, stdout } = hivelog(['check', '-'], { cwd: scratch(t), input: textOf(STORM, false) })
+test('check: standard input', async (t) => {
+  const { code, stdout } = await hivelog(['check', '-'], { cwd: scratch(t), input: textOf(STORM, false) })
   assert.equal(code, 0)
   assert.match(stdout, /^warning {2}retry-storm {2}line 2–48 /)
 })
