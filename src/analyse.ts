@@ -57,17 +57,6 @@ export { type ReplayOptions, replay, type Step, type VisitOptions, visitLog } fr
 export type { Target } from './analyse/side-index/walk.js'
 export type { StateChange } from './analyse/state/changes.js'
 export { StateReducer } from './analyse/state/reducer.js'
-export type {
-  AgentState,
-  AgentStatus,
-  HiveState,
-  InboxState,
-  PendingEscalation,
-  SnapshotState,
-  UsageTotals,
-  WaitingMessage,
-  WriterState,
-} from './analyse/state/state.js'
 export type { MutualWait } from './analyse/waits/mutual.js'
 export {
   type WaitBy,
@@ -87,5 +76,16 @@ export { OptionsError } from './format/options.js'
 export { type CommitOptions, type CommitReport, commitLog } from './git/commit.js'
 export { CommitError, type CommitErrorCode } from './git/errors.js'
 export type { CommitBatch, CommitMessage } from './git/message.js'
+export type {
+  AgentState,
+  AgentStatus,
+  HiveState,
+  InboxState,
+  PendingEscalation,
+  SnapshotState,
+  UsageTotals,
+  WaitingMessage,
+  WriterState,
+} from './model/state.js'
 export type { OtlpOptions } from './otel/provider.js'
 export { LogReadError } from './read/errors.js'
