@@ -37,12 +37,13 @@ const SELECTION: RulesOf<HiveSelection> = { thisFile: flag, since: time, until: 
 export const REPLAY_RULES: RulesOf<ReplayOptions> = {
   at: seq,
   time,
+  thisFile: flag,
   index: flag,
   indexSpacing: number('bytes', { from: 1, endless: true }),
   onProgress: callable,
 }
 
-export const VISIT_RULES: RulesOf<VisitOptions> = { from: target, to: target, index: flag }
+export const VISIT_RULES: RulesOf<VisitOptions> = { from: target, to: target, thisFile: flag, index: flag }
 
 export const DIFF_RULES: RulesOf<DiffOptions> = {
   ...SELECTION,
