@@ -1,22 +1,21 @@
 /** What a hive's model calls used and cost, from its `usage` events: by agent, model, task, decision, hour and more. */
 
-import { type HiveEvent, isKind } from '../format/kinds.js'
+import type { HiveEvent } from '../format/kinds.js'
 import { checkOptions } from '../format/options.js'
-import { isMalformed } from '../read/items.js'
-import { logBatches } from '../read/read.js'
 import { CallCosts, isAmount, isTokenCount, nameOf, tokensOf } from './cost/call-cost.js'
 import { ModelCosts, type PricedModel, type UnpricedModel } from './cost/models.js'
 import { isCacheApart, type ModelPrices, OwnPrices } from './cost/prices.js'
 import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
 import { LocalTime, localZone } from './cost/time.js'
 import { COST_KEYS, COST_RULES } from './options.js'
+import { type HiveSelection, type LogTally, tallyLogs } from './reading.js'
 
 export { COST_KEYS } from './options.js'
 
 /** What costs are broken down by. Hours and days are those of local time. */
 export type CostBy = (typeof COST_KEYS)[number]
 
-export interface CostOptions {
+export interface CostOptions extends HiveSelection {
   /** Default `agent`. */
   by?: CostBy
   /**
@@ -35,8 +34,9 @@ export interface CostRow extends CostSums {
   share: number
 }
 
-export interface CostReport {
+export interface CostReport extends LogTally {
   by: CostBy
+  /** As they were named. */
   files: string[]
   /** The greatest cost first, then the most tokens; hours and days in the order of time. */
   rows: CostRow[]
@@ -57,11 +57,6 @@ export interface CostReport {
   cacheApart: number
   /** Values that are no number from 0, and were taken as absent: of `costUsd`, of token counts. */
   ignored: { costs: number; tokens: number }
-  /** Events read, housekeeping left out. */
-  events: number
-  malformed: number
-  /** Events that `log.gap` lines say were lost. */
-  lost: number
 }
 
 const TOKEN_FIELDS = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens']
@@ -70,7 +65,8 @@ const MAX_KEYS = 50_000
 const MAX_KEY_CHARACTERS = 8_000_000
 
 /**
- * What model calls used and cost, over all segments of a log, or of several logs together (`-` is standard input).
+ * What model calls used and cost in a hive: over all segments of its log, or of several logs, and those of their child
+ * processes (`-` is standard input).
  *
  * A call costs its `costUsd` where the event has one, else what its tokens cost at the time of the event by
  * `options.prices` or by the list prices in the package `@pydantic/genai-prices`; a model that neither knows is
@@ -81,26 +77,18 @@ const MAX_KEY_CHARACTERS = 8_000_000
  * @throws when a file cannot be read, as `readLog`
  */
 export async function costReport(
-  file: string | readonly string[],
+  files: string | readonly string[],
   options: CostOptions = {},
 ): Promise<CostReport> {
   checkOptions('costReport', options, COST_RULES)
-  const files = typeof file === 'string' ? [file] : [...file]
+  const list = typeof files === 'string' ? [files] : [...files]
   const cost = new Cost(options)
-  for (const name of files) {
-    for await (const items of logBatches(name)) {
-      for (const item of items) {
-        if (isMalformed(item)) cost.malformed++
-        else cost.add(item.event)
-      }
-    }
-  }
-  return cost.report(files)
+  const tally = await tallyLogs(list, cost, options)
+  return { files: list, ...tally, ...cost.report() }
 }
 
 /** Adds up events. */
 export class Cost {
-  malformed = 0
   readonly #by: CostBy
   readonly #prices: CallCosts
   readonly #time: LocalTime | undefined
@@ -114,8 +102,6 @@ export class Cost {
   readonly #computed = new CostTally()
   readonly #models = new ModelCosts()
   readonly #ignored = { costs: 0, tokens: 0 }
-  #events = 0
-  #lost = 0
   #cacheApart = 0
 
   /** @throws {TypeError} on an unknown `by`, or prices that are none */
@@ -126,17 +112,11 @@ export class Cost {
     if (by === 'hour' || by === 'day') this.#time = new LocalTime(by)
   }
 
-  add(event: HiveEvent): void {
-    if (event.kind.startsWith('log.')) {
-      if (isKind(event, 'log.gap') && isAmount(event.lost)) this.#lost += event.lost
-      return
-    }
-    this.#events++
+  add({ event }: { event: HiveEvent }): void {
     if (event.kind === 'usage') this.#call(event)
   }
 
-  /** @param files what the events are from */
-  report(files: string[] = []): CostReport {
+  report(): Omit<CostReport, 'files' | keyof LogTally> {
     const total = this.#total.sums()
     const shareOf = total.costUsd > 0 ? 'dollars' : 'tokens'
     const weight = (sums: CostSums): number =>
@@ -157,7 +137,6 @@ export class Cost {
     const { source } = this.#prices
     return {
       by: this.#by,
-      files,
       ...(this.#time === undefined ? {} : { zone: localZone() }),
       rows,
       ...(others === undefined ? {} : { others: shared(others.tally.sums()) }),
@@ -173,9 +152,6 @@ export class Cost {
       unpriced: { calls: total.unpricedCalls, models: this.#models.unpriced(), others: this.#models.beyond },
       cacheApart: this.#cacheApart,
       ignored: { ...this.#ignored },
-      events: this.#events,
-      malformed: this.malformed,
-      lost: this.#lost,
     }
   }
 

@@ -49,7 +49,7 @@ test('a call costs what its event says, else what the list says, else nobody kno
 test('the cost report goes by the same rule, call by call', () => {
   for (const [fields, expected] of CALLS) {
     const cost = new Cost()
-    cost.add({ ts: NOW, kind: 'usage', agentId: 'a', ...fields } as unknown as HiveEvent)
+    cost.add({ event: { ts: NOW, kind: 'usage', agentId: 'a', ...fields } as HiveEvent })
     const { total, unpriced } = cost.report()
     assert.equal(rounded(total.costUsd), expected ?? 0)
     assert.equal(unpriced.calls, expected === undefined ? 1 : 0)

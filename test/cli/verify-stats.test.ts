@@ -97,7 +97,7 @@ test('stats: counts, times, tokens and cost, over all segments', async (t) => {
   assert.deepEqual(
     { ...stats, bytes: 0, agents: 0, kinds: 0 },
     {
-      file: 'hive.jsonl',
+      files: ['hive.jsonl'],
       segments: 2,
       bytes: 0,
       lines: 11,
@@ -114,6 +114,7 @@ test('stats: counts, times, tokens and cost, over all segments', async (t) => {
         cacheReadTokens: 5,
         cacheWriteTokens: 0,
         costUsd: 0.75,
+        unpricedCalls: 0,
       },
       firstTs: FIRST_TS + 2,
       lastTs: FIRST_TS + 10,
@@ -124,9 +125,11 @@ test('stats: counts, times, tokens and cost, over all segments', async (t) => {
     events: 4,
     sent: 2,
     received: 0,
+    calls: 1,
     inputTokens: 1,
     outputTokens: 2,
     costUsd: 0.25,
+    unpricedCalls: 0,
   })
   assert.equal(stats.agents.coder.received, 2)
   assert.deepEqual(Object.keys(stats.agents).sort(), ['__proto__', 'coder', 'lead'])
