@@ -15,6 +15,7 @@
  * - `ERR_HIVELOG_DEPENDENCY` (`DependencyError`): a package that hivelog depends on cannot be loaded
  * - `ERR_HIVELOG_READ` (`LogReadError`): a log cannot be read; where the system says why, its code stands instead:
  *   `ENOENT`, `EACCES`, …
+ * - `ERR_HIVELOG_ENDLESS` (`LogReadError`): a line of it does not end within 1 GiB, so it is no log
  * - `ERR_HIVELOG_CURSOR_LOST` (`CursorLostError`): a consumer cannot go on where it was
  * - `ERR_HIVELOG_CURSOR_FILE` (`CursorFileError`): the file of a cursor cannot be read or written
  * - `ERR_HIVELOG_CHECK_CONFIG` (`CheckConfigError`): a rule of `checkLog` is set to what cannot be

@@ -3,7 +3,10 @@ import { HivelogError } from '../format/errors.js'
 
 /** A log cannot be read: there is none, it is no file, the system refuses it. */
 export class LogReadError extends HivelogError {
-  /** The system's word for it where there is one: `ENOENT`, `EISDIR`, `EACCES`, …; else `ERR_HIVELOG_READ`. */
+  /**
+   * The system's word for it where there is one: `ENOENT`, `EISDIR`, `EACCES`, …; else `ERR_HIVELOG_READ`, or
+   * `ERR_HIVELOG_ENDLESS` when a line does not end within 1 GiB.
+   */
   declare readonly code: string
 
   /**
