@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   model: ['format'],
   analyse: ['model', 'read', 'verify', 'format', 'disk'],
   otel: ['format', 'redact', 'journal', 'text'],
-  export: ['otel', 'analyse', 'read', 'format', 'disk'],
+  export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
   hive: ['otel', 'journal', 'redact', 'format', 'export', 'git'],
   cli: ['*'],
