@@ -91,9 +91,10 @@ export interface AuditContext {
 
 /**
  * `contradicted`: there are decisions both for and against; the first one decided. `unclear`: an answer came that is
- * neither yes nor no, so that the escalation goes on waiting.
+ * neither yes nor no, so that the escalation goes on waiting. `superseded`: its id was escalated again before anybody
+ * decided, and the later one waits now. `unanswerable`: it has no id.
  */
-export type AuditStatus = 'pending' | 'contradicted' | AuditOutcome
+export type AuditStatus = 'pending' | 'contradicted' | 'superseded' | 'unanswerable' | AuditOutcome
 
 /** One escalation. */
 export interface AuditCase {
