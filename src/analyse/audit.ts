@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
 import { HiveModel } from '../model/model.js'
+import type { HiveEntry } from '../read/hive.js'
 import { logsOfHive } from '../read/hive.js'
 import { OpenCase } from './audit/case.js'
 import { RecentEvents } from './audit/context.js'
@@ -21,7 +22,7 @@ import type {
 import { idOf, jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
 import { AUDIT_RULES } from './options.js'
 import { placeOf } from './place.js'
-import { type HiveEntry, tallyLogs } from './reading.js'
+import { tallyLogs } from './reading.js'
 
 const LIMIT = 30_000
 const MAX_CONTEXT = 100

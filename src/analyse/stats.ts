@@ -8,16 +8,17 @@ import type { Agent } from '../model/agents.js'
 import { HiveModel } from '../model/model.js'
 import type { AgentStatus } from '../model/state.js'
 import { agentsOf } from '../model/who.js'
+import type { HiveEntry } from '../read/hive.js'
 import { logsOfHive } from '../read/hive.js'
 import type { MalformedLine } from '../read/items.js'
 import { pricer, tokensOf } from './cost/call-cost.js'
 import type { CallTokens } from './cost/prices.js'
 import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
 import { STATS_RULES } from './options.js'
-import { type HiveEntry, type HiveSelection, type LogTally, tallyLogs } from './reading.js'
+import { type LogTally, type Selection, tallyLogs } from './reading.js'
 
 /** Which logs are read, and the events of which time. */
-export type StatsOptions = HiveSelection
+export type StatsOptions = Selection
 
 /** What a name sent and got. */
 export interface NameStats {

@@ -5,8 +5,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { AuditOptions, AuditProblemKind } from '../../src/analyse/audit/report.js'
 import { Audit } from '../../src/analyse/audit.js'
-import type { HiveEntry } from '../../src/analyse/reading.js'
 import { auditTrail, type HiveEvent } from '../../src/index.js'
+import type { HiveEntry } from '../../src/read/hive.js'
 import { FIRST_TS, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 const ask = (id: unknown, subject = 'Drop the users table?', from = 'coder'): object => ({
