@@ -3,12 +3,15 @@
 import { dirname, join } from 'node:path'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
+import { HiveModel } from '../model/model.js'
+import type { HiveEntry } from '../read/hive.js'
 import { logsOfHive } from '../read/hive.js'
-import { AgentNames } from './audit/agents.js'
 import { OpenCase } from './audit/case.js'
 import { RecentEvents } from './audit/context.js'
 import type {
+  AuditAsker,
   AuditCase,
+  AuditCounts,
   AuditDecision,
   AuditOptions,
   AuditOutcome,
@@ -16,10 +19,10 @@ import type {
   AuditTrail,
   Unsealed,
 } from './audit/report.js'
-import { jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
+import { idOf, jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
 import { AUDIT_RULES } from './options.js'
 import { placeOf } from './place.js'
-import { type HiveEntry, tallyLogs } from './reading.js'
+import { tallyLogs } from './reading.js'
 
 const LIMIT = 30_000
 const MAX_CONTEXT = 100
@@ -56,7 +59,7 @@ export class Audit {
   readonly #match: string | undefined
   readonly #limit: number
   readonly #budget: { left: number }
-  readonly #agents = new AgentNames()
+  readonly #model = new HiveModel()
   readonly #recent: RecentEvents | undefined
   readonly #cases: OpenCase[] = []
   /** The latest escalation of each id. */
@@ -79,7 +82,7 @@ export class Audit {
   constructor(options: AuditOptions = {}) {
     const { id, match, context = 0, limit = LIMIT } = options
     this.#options = options
-    this.#id = keyOf(id)
+    this.#id = idOf(id)
     this.#match = match?.toLowerCase()
     this.#limit = limit
     this.#budget = { left: limit }
@@ -100,7 +103,7 @@ export class Audit {
       case 'spawn':
       case 'rename':
       case 'role':
-        this.#agents.add(event)
+        this.#model.add(entry)
         break
       case 'log.seal':
         this.#seal(entry)
@@ -127,7 +130,15 @@ export class Audit {
     const asOf = this.#options.asOf ?? this.#lastTs
     const cases = this.#cases.filter((each) => this.#isWanted(each)).map(({ record }) => record)
     const orphans = this.#wantedOrphans()
-    const counts = { pending: 0, approved: 0, rejected: 0, contradicted: 0, unclear: 0 }
+    const counts: AuditCounts = {
+      pending: 0,
+      approved: 0,
+      rejected: 0,
+      contradicted: 0,
+      unclear: 0,
+      superseded: 0,
+      unanswerable: 0,
+    }
     for (const each of cases) {
       counts[each.status]++
       if (each.status === 'unclear') counts.pending++
@@ -153,7 +164,7 @@ export class Audit {
   #escalate(entry: HiveEntry): void {
     const { from, to, subject, id } = entry.event as Fields
     this.#escalations++
-    const key = keyOf(id)
+    const key = idOf(id)
     if (this.#id !== undefined && key !== this.#id) return
     if (this.#cases.length >= this.#limit) {
       this.#notListed.escalations++
@@ -163,7 +174,7 @@ export class Audit {
       ...(key !== undefined && { id: key }),
       status: 'pending',
       ts: entry.event.ts,
-      asker: this.#agents.of(from),
+      asker: this.#asker(from),
       ...optional('to', keyOf(to)),
       ...optional('subject', this.#text(subject)),
       place: auditPlace(entry),
@@ -184,6 +195,7 @@ export class Audit {
     const earlier = this.#open.get(id)
     if (earlier !== undefined) {
       earlier.shares(opened.record, false)
+      earlier.supersede()
       opened.shares(earlier.record, true)
     }
     this.#open.set(id, opened)
@@ -194,10 +206,25 @@ export class Audit {
     this.#orphansOf.delete(id)
   }
 
+  /** Who an agent is, as far as the logs have told at this point. */
+  #asker(from: unknown): AuditAsker {
+    const agentId = idOf(from) ?? keyOf(from)
+    if (agentId === undefined) return {}
+    const agent = this.#model.agents.get(agentId)
+    if (agent === undefined) return { agentId }
+    const { name, parent, role } = agent
+    return {
+      agentId,
+      ...((agent.lives > 0 || name !== agentId) && { name }),
+      ...(parent !== undefined && { parent }),
+      ...(role !== undefined && { role }),
+    }
+  }
+
   #approval(entry: HiveEntry): void {
     const { id, approve, by, note } = entry.event as Fields
     this.#approvals++
-    const key = keyOf(id)
+    const key = idOf(id)
     if (this.#id !== undefined && key !== this.#id) return
     const outcome = outcomeOf(approve)
     const decision: AuditDecision = {

@@ -2,11 +2,12 @@
 
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
+import type { HiveEntry } from '../read/hive.js'
 import { keyOf, msOf } from './bounded.js'
 import { PeakMinute } from './calls/peak.js'
 import { type CALL_KEYS, CALL_RULES } from './options.js'
 import { Durations } from './quantiles.js'
-import { type HiveEntry, type HiveSelection, type LogTally, tallyLogs } from './reading.js'
+import { type LogTally, type Selection, tallyLogs } from './reading.js'
 
 /** What calls are grouped by. `tool` is about the tools that ran instead: the `tool` events, by name. */
 export type CallBy = (typeof CALL_KEYS)[number]
@@ -63,7 +64,7 @@ export interface CallReport extends LogTally {
   badDurations: number
 }
 
-export interface CallOptions extends HiveSelection {
+export interface CallOptions extends Selection {
   /** Default `host`. */
   by?: CallBy
   /** Groups that are told apart: those that come first in the log. Default 1,000. */

@@ -8,14 +8,14 @@ import { isCacheApart, type ModelPrices, OwnPrices } from './cost/prices.js'
 import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
 import { LocalTime, localZone } from './cost/time.js'
 import { COST_KEYS, COST_RULES } from './options.js'
-import { type HiveSelection, type LogTally, tallyLogs } from './reading.js'
+import { type LogTally, type Selection, tallyLogs } from './reading.js'
 
 export { COST_KEYS } from './options.js'
 
 /** What costs are broken down by. Hours and days are those of local time. */
 export type CostBy = (typeof COST_KEYS)[number]
 
-export interface CostOptions extends HiveSelection {
+export interface CostOptions extends Selection {
   /** Default `agent`. */
   by?: CostBy
   /**

@@ -16,7 +16,7 @@ import type { CallOptions } from './calls.js'
 import type { CheckOptions } from './check.js'
 import type { CostOptions } from './cost.js'
 import type { DiffOptions } from './diff/report.js'
-import type { HiveSelection } from './reading.js'
+import type { Selection } from './reading.js'
 import type { ReplayOptions, VisitOptions } from './replay.js'
 import type { Target } from './side-index/walk.js'
 import type { WaitOptions } from './waits.js'
@@ -32,7 +32,7 @@ const keys: Rule = number('groups', { from: 0, whole: true, endless: true })
 const names: Rule = listOf('names', text)
 const target: Rule = group<Target>({ seq, time })
 
-const SELECTION: RulesOf<HiveSelection> = { thisFile: flag, since: time, until: time }
+const SELECTION: RulesOf<Selection> = { thisFile: flag, since: time, until: time }
 
 export const REPLAY_RULES: RulesOf<ReplayOptions> = {
   at: seq,
@@ -76,7 +76,7 @@ export const CALL_RULES: RulesOf<CallOptions> = { ...SELECTION, by: oneOf(...CAL
 
 export const WAIT_RULES: RulesOf<WaitOptions> = { ...SELECTION, by: oneOf(...WAIT_KEYS), maxKeys: keys }
 
-export const STATS_RULES: RulesOf<HiveSelection> = SELECTION
+export const STATS_RULES: RulesOf<Selection> = SELECTION
 
 export const CHECK_OPTION_RULES: RulesOf<CheckOptions> = {
   // `Settings` says what each can be.

@@ -1,5 +1,5 @@
 /** Where in a hive a line is: what every report says of what it names. */
-import type { HiveEntry } from './reading.js'
+import type { HiveEntry } from '../read/hive.js'
 
 export interface LinePlace {
   /** Path of the log: that of the live file, whatever segment the line is in. */

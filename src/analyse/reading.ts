@@ -1,6 +1,5 @@
-/** Reads logs for a report: gives every event to a reducer, and tallies what was read and what could not be. */
-
-import { hiveBatches } from '../read/hive.js'
+/** Reads a hive for a report: gives every event to a reducer, and tallies what was read and what could not be. */
+import { type HiveEntry, hiveBatches } from '../read/hive.js'
 import { isBreak, isMalformed, type LogEntry, type MalformedLine } from '../read/items.js'
 
 /** What a report was made from. */
@@ -30,33 +29,35 @@ export const brokenChain = ({ file, reason }: MalformedLine): BrokenChain => ({ 
 /** Breaks that are listed. */
 export const MAX_BROKEN = 100
 
-/** An event, and the log of the hive that it is from. */
-export type HiveEntry = LogEntry & { log: string }
+/** Takes the entries of a hive one by one, housekeeping too. */
+export interface EntryTaker {
+  add(entry: HiveEntry): void
+  /** The segment to come does not follow on the one before it. */
+  broken?(file: string, log: string): void
+  /** A line that is no event. */
+  malformed?(item: MalformedLine): void
+}
 
-/** What of a hive is read. */
-export interface HiveSelection {
+/** Which part of a hive is read. */
+export interface Selection {
+  /** Only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
+  /** Epoch milliseconds of the first and the last events, both included. Default: all. */
   since?: number
   until?: number
 }
 
-/** Takes the entries of a log one by one, housekeeping too. */
-export interface EntryTaker {
-  add(entry: HiveEntry): void
-  /** A line that is no event. */
-  malformed?(item: MalformedLine & { log: string }): void
-  /** The segment to come does not follow on the one before it. */
-  broken?(file: string, log: string): void
-}
-
-/** @throws when a file is missing, a directory, or must not be read; never because of a line */
+/**
+ * Reads the hive that the files are, as one story.
+ * @throws when a file is missing, a directory, or must not be read; never because of a line
+ */
 export async function tallyLogs(
   files: readonly string[],
   taker: EntryTaker,
-  { thisFile = false }: HiveSelection = {},
+  selection: Selection = {},
 ): Promise<LogTally> {
   const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
-  for await (const items of hiveBatches(files, { thisFile })) {
+  for await (const items of hiveBatches(files, selection)) {
     for (const item of items) {
       if (isBreak(item)) {
         tally.broken ??= []

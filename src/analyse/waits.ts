@@ -2,11 +2,12 @@
 
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
+import type { HiveEntry } from '../read/hive.js'
 import { keyOf, msOf } from './bounded.js'
 import { type WAIT_KEYS, WAIT_RULES } from './options.js'
 import { type LinePlace, placeOf } from './place.js'
 import { Durations } from './quantiles.js'
-import { type HiveEntry, type HiveSelection, type LogTally, tallyLogs } from './reading.js'
+import { type LogTally, type Selection, tallyLogs } from './reading.js'
 import { type MutualWait, MutualWaits, type Wait } from './waits/mutual.js'
 
 /** What waits are grouped by. `pair`: who waited, and who held. */
@@ -59,7 +60,7 @@ export interface WaitReport extends LogTally {
   mutual: MutualWait[]
 }
 
-export interface WaitOptions extends HiveSelection {
+export interface WaitOptions extends Selection {
   /** Default `resource`. */
   by?: WaitBy
   /** Groups that are told apart: those that come first in the log. Default 1,000. */

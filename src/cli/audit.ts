@@ -114,6 +114,8 @@ const LOOK: Record<AuditStatus, { sign: string; style: Style }> = {
   pending: { sign: '▲', style: 'alarm' },
   contradicted: { sign: '!', style: 'alarm' },
   unclear: { sign: '!', style: 'alarm' },
+  superseded: { sign: '·', style: 'dim' },
+  unanswerable: { sign: '!', style: 'alarm' },
 }
 
 /** The trail as text. Everything in it comes from logs that may be hostile, so all is cleaned. */
@@ -198,8 +200,7 @@ class View {
     } else if (!hasAny(trail)) {
       yield `nothing that is asked for (${counted(escalations, 'escalation')} in ${read})`
     } else {
-      const parts = Object.entries(counts).filter(([, count]) => count > 0)
-      const statuses = parts.map(([status, count]) => `${grouped(count)} ${status}`).join(', ')
+      const statuses = countsText(counts)
       const answering = orphans.length === 0 ? [] : [`${counted(orphans.length, 'approval')} of nothing`]
       const asked = cases.length === 0 ? [] : [`${counted(cases.length, 'escalation')}: ${statuses}`]
       yield [...asked, ...answering].join('; ')
@@ -260,6 +261,14 @@ class View {
     const gap = end === '' ? '' : ' '.repeat(Math.max(2, width - size - endSize))
     return `${paint(left, style, color)}${gap}${paint(end, 'dim', color)}`
   }
+}
+
+/** `3 pending (1 of them unclear), 2 approved` */
+function countsText({ unclear, pending, ...others }: AuditTrail['counts']): string {
+  const waiting = `${grouped(pending)} pending${unclear > 0 ? ` (${grouped(unclear)} of them unclear)` : ''}`
+  const rest = Object.entries(others).filter(([, count]) => count > 0)
+  const parts = rest.map(([status, count]) => `${grouped(count)} ${status}`)
+  return (pending > 0 ? [waiting, ...parts] : parts).join(', ')
 }
 
 const UNSEALED: [Unsealed, string][] = [

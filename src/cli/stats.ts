@@ -1,5 +1,5 @@
 /** `hivelog stats` */
-import { type StatsReport, statsReport } from '../analyse/stats.js'
+import { type NameStats, type StatsReport, statsReport } from '../analyse/stats.js'
 import { type Command, oneFile, parse } from './args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
@@ -62,6 +62,7 @@ function statsLines(stats: StatsReport): string[] {
     if (unpricedCalls > 0)
       rows.push(`          ${counted(unpricedCalls, 'call')} of no known price; see hivelog cost`)
   }
+  if (stats.pending > 0) rows.push(`pending   ${counted(stats.pending, 'escalation')}; see hivelog audit`)
   const kinds = Object.entries(stats.kinds)
   rows.push(
     ...table(
@@ -72,16 +73,32 @@ function statsLines(stats: StatsReport): string[] {
   )
   const agents = Object.entries(stats.agents).map(([id, agent]) => [
     id,
-    grouped(agent.events),
-    grouped(agent.sent),
-    grouped(agent.received),
+    agent.status,
+    ...counts(agent),
+    grouped(agent.waiting),
     amount(agent.inputTokens),
     amount(agent.outputTokens),
     costCell(agent, agent.calls),
   ])
-  rows.push(...table(['agent', 'events', 'sent', 'received', 'tokens in', 'out', 'cost'], agents, { width }))
+  rows.push(
+    ...table(
+      ['agent', 'status', 'events', 'sent', 'received', 'waiting', 'tokens in', 'out', 'cost'],
+      agents,
+      {
+        width,
+        textColumns: 2,
+        dispensable: ['waiting', 'received', 'sent', 'events'],
+        keyWidth: 16,
+      },
+    ),
+  )
+  const others = Object.entries(stats.others).map(([id, name]) => [id, ...counts(name)])
+  rows.push(...table(['no agent', 'events', 'sent', 'received'], others, { width }))
+  if (stats.unlisted !== undefined) rows.push('more names than are told apart; what is left is in --json')
   return rows
 }
+
+const counts = ({ events, sent, received }: NameStats): string[] => [events, sent, received].map(grouped)
 
 /** A name, and to its right what must be seen whole. */
 function beside(name: string, what: string, width: number): string {

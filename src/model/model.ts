@@ -6,7 +6,7 @@
 import { amountOf, idOf, textOf } from '../format/bounded.js'
 import { ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/fields.js'
-import type { HiveEvent } from '../format/kinds.js'
+import type { ExitStatus, HiveEvent } from '../format/kinds.js'
 import { type Agent, Agents, Totals } from './agents.js'
 import { type Escalation, Escalations, type EscalationsCarry } from './escalations.js'
 import { Inbox, type InboxCarry, type Message, placeIn, Room } from './inbox.js'
@@ -339,10 +339,9 @@ export class HiveModel {
   }
 
   #exit(agent: Agent, fields: Fields, ts: number, seq: number): void {
-    const { error, status } = fields
     const before = agent.status
-    agent.error = textOf(error)
-    this.#setStatus(agent, EXITS.has(status) ? (status as AgentStatus) : endOf(fields), ts, seq)
+    agent.error = textOf(fields.error)
+    this.#setStatus(agent, exitStatus(fields), ts, seq)
     this.#listener.ended?.(agent, before)
   }
 
@@ -675,8 +674,9 @@ export function recordedCost({ costUsd }: Fields): number | undefined {
     : undefined
 }
 
-/** How an agent ended whose `exit` names no status. */
-function endOf({ error, exitCode, signal }: Fields): AgentStatus {
+/** How an agent ended whose `exit` has these fields (docs/hive.md, Lives). */
+export function exitStatus({ status, error, exitCode, signal }: Fields): ExitStatus {
+  if (EXITS.has(status)) return status as ExitStatus
   if (isSaid(error) || (typeof exitCode === 'number' && exitCode !== 0)) return 'error'
   return isSaid(signal) ? 'killed' : 'ok'
 }

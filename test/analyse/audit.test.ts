@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { AuditOptions, AuditProblemKind } from '../../src/analyse/audit/report.js'
 import { Audit } from '../../src/analyse/audit.js'
-import type { HiveEntry } from '../../src/analyse/reading.js'
 import { auditTrail } from '../../src/analyse.js'
 import type { HiveEvent } from '../../src/index.js'
+import type { HiveEntry } from '../../src/read/hive.js'
 import { FIRST_TS, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 const ask = (id: unknown, subject = 'Drop the users table?', from = 'coder'): object => ({
@@ -185,6 +185,20 @@ test('an id that is used again is another case: the old approval is not its own'
   assert.deepEqual(kinds(report), ['id-reused', 'id-reused'])
 })
 
+test('an id that is asked again before anybody decided waits once', () => {
+  const report = audit([
+    ['escalate', ask('e', 'First')],
+    ['escalate', ask('e', 'Again')],
+    ['approval', answer('e', 'maybe')],
+  ])
+  assert.deepEqual(
+    report.cases.map(({ status }) => status),
+    ['superseded', 'unclear'],
+  )
+  assert.deepEqual([report.counts.pending, report.counts.superseded], [1, 1])
+  assert.equal(audit([['escalate', { from: 'a', subject: 's' }]]).cases[0]?.status, 'unanswerable')
+})
+
 test('an approval by the agent that asked is wrong; taking the question back is not', () => {
   assert.deepEqual(
     kinds(
@@ -229,6 +243,59 @@ test('a seal over another number of bytes vouches for nothing', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   new LogWriter(file).event('escalate', ask('e-1')).event('log.seal', { sha256: '00', bytes: 1_000_000 })
   assert.equal((await auditTrail(file)).cases[0]?.place.sealed, false)
+})
+
+test('an approval is found in another log of the hive, and may be earlier by that clock', async (t) => {
+  const file = join(scratch(t), 'hive.jsonl')
+  const log = new LogWriter(file).event('spawn', { agentId: 'lead', name: 'Lead', isGod: true })
+  log.event('approval', answer('e-1')).event('approval', answer('e-2', false))
+  mkdirSync(`${file}.agents`)
+  const child = join(`${file}.agents`, 'coder.jsonl')
+  const asked = [
+    { ts: FIRST_TS + 2, kind: 'escalate', ...ask('e-1'), seq: 1 },
+    { ts: FIRST_TS + 90, kind: 'escalate', ...ask('e-2'), seq: 2 },
+    { ts: FIRST_TS + 91, kind: 'escalate', ...ask('e-3'), seq: 3 },
+  ]
+  writeFileSync(child, `${asked.map((line) => JSON.stringify(line)).join('\n')}\n`)
+  const trail = await auditTrail(file)
+  assert.deepEqual(
+    trail.cases.map(({ id, status, place, decisions }) => [
+      id,
+      status,
+      place.log,
+      place.line,
+      decisions[0]?.place.log,
+    ]),
+    [
+      ['e-1', 'approved', child, 1, file],
+      ['e-2', 'rejected', child, 2, file],
+      ['e-3', 'pending', child, 3, undefined],
+    ],
+  )
+  assert.deepEqual([trail.ok, trail.counts.pending, trail.orphans], [true, 1, []])
+
+  // Its own log does not tell whether an approval answers something in another: that is not wrong.
+  const alone = await auditTrail(file, { thisFile: true })
+  assert.deepEqual([alone.ok, alone.orphans.length, alone.escalations], [true, 2, 0])
+  const other = await auditTrail(child)
+  assert.deepEqual([other.ok, other.counts.pending], [true, 3])
+})
+
+test('since and until: what was asked or decided in that time', () => {
+  const events: [string, object?][] = [
+    ['escalate', ask('e-1')],
+    ['escalate', ask('e-2')],
+    ['approval', answer('e-1')],
+    ['approval', answer('e-404')],
+    ['escalate', ask('e-3')],
+  ]
+  const shown = (options: AuditOptions) => {
+    const { cases, orphans } = audit(events, options)
+    return [...cases, ...orphans].map(({ id }) => id)
+  }
+  assert.deepEqual(shown({ since: 3 }), ['e-1', 'e-3', 'e-404'])
+  assert.deepEqual(shown({ until: 2 }), ['e-1', 'e-2'])
+  assert.deepEqual(shown({ since: 4, until: 4 }), ['e-404'])
 })
 
 test('several files are one history', async (t) => {
@@ -340,6 +407,35 @@ test('long ids stand for themselves only, long texts are cut', () => {
   assert.equal(audit([['escalate', ask(`${long}1`)]], { id: `${long}1` }).cases.length, 1)
 })
 
+/**
+ * What becomes of each escalation, worked out event by event: the first yes or no decides, also one that came before
+ * and answered nothing; asked again, an id waits anew, and what waited under it before does no more.
+ */
+function statusesByTheRules(
+  events: readonly [kind: string, fields: { id: unknown; approve: unknown }][],
+): string[] {
+  const cases: { id: unknown; answers: unknown[]; isOld: boolean }[] = []
+  const unused = new Map<unknown, unknown[]>()
+  for (const [kind, { id, approve }] of events) {
+    const open = cases.findLast((each) => each.id === id && typeof id === 'string')
+    if (kind === 'escalate') {
+      if (open !== undefined) open.isOld = true
+      cases.push({ id, answers: typeof id === 'string' ? (unused.get(id) ?? []) : [], isOld: false })
+      unused.delete(id)
+    } else if (kind === 'approval' && typeof id === 'string') {
+      if (open !== undefined) open.answers.push(approve)
+      else unused.set(id, [...(unused.get(id) ?? []), approve])
+    }
+  }
+  return cases.map(({ id, answers, isOld }) => {
+    if (typeof id !== 'string') return 'unanswerable'
+    const [yes, no] = [answers.includes(true), answers.includes(false)]
+    if (yes && no) return 'contradicted'
+    if (yes || no) return yes ? 'approved' : 'rejected'
+    return isOld ? 'superseded' : answers.length > 0 ? 'unclear' : 'pending'
+  })
+}
+
 test('fields of any type never throw, and every approval is accounted for', () => {
   const id = fc.constantFrom<unknown>(
     'a',
@@ -378,15 +474,11 @@ test('fields of any type never throw, and every approval is accounted for', () =
         Object.values(report.counts).reduce((a, b) => a + b) - report.counts.unclear,
         report.escalations,
       )
-      for (const each of report.cases) {
-        const answers = each.decisions
-        const approved = answers.some(({ outcome }) => outcome === 'approved')
-        const rejected = answers.some(({ outcome }) => outcome === 'rejected')
-        const status =
-          approved && rejected ? 'contradicted' : approved ? 'approved' : rejected ? 'rejected' : undefined
-        assert.equal(each.status, status ?? (answers.length > 0 ? 'unclear' : 'pending'))
-        if (answers.length > 1) assert.ok(each.problems.length > 0)
-      }
+      assert.deepEqual(
+        report.cases.map(({ status }) => status),
+        statusesByTheRules(events),
+      )
+      for (const each of report.cases) if (each.decisions.length > 1) assert.ok(each.problems.length > 0)
       JSON.stringify(report)
     }),
     { seed: 7 },

@@ -117,7 +117,15 @@ test('audit: --json is one object of the shape that --help tells', async (t) => 
     escalations: 2,
     approvals: 2,
     asOf: FIRST_TS + 8,
-    counts: { pending: 0, approved: 0, rejected: 1, contradicted: 0, unclear: 0 },
+    counts: {
+      pending: 0,
+      approved: 0,
+      rejected: 1,
+      contradicted: 0,
+      unclear: 0,
+      superseded: 0,
+      unanswerable: 0,
+    },
     cases: [
       {
         id: 'e-1',

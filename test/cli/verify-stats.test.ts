@@ -95,7 +95,7 @@ test('stats: counts, times, tokens and cost, over all segments', async (t) => {
   const live = JSON.parse((await hivelog(['stats', '--json'], { cwd })).stdout)
   assert.equal(live.bytes, statSync(file).size)
   assert.deepEqual(
-    { ...stats, bytes: 0, agents: 0, kinds: 0 },
+    { ...stats, bytes: 0, agents: 0, others: 0, kinds: 0 },
     {
       files: ['hive.jsonl'],
       segments: 2,
@@ -106,6 +106,8 @@ test('stats: counts, times, tokens and cost, over all segments', async (t) => {
       lost: 4,
       kinds: 0,
       agents: 0,
+      others: 0,
+      pending: 0,
       sessions: 1,
       usage: {
         calls: 2,
@@ -122,6 +124,9 @@ test('stats: counts, times, tokens and cost, over all segments', async (t) => {
     },
   )
   assert.deepEqual(stats.agents.lead, {
+    status: 'alive',
+    lives: 1,
+    waiting: 0,
     events: 4,
     sent: 2,
     received: 0,
@@ -144,8 +149,8 @@ test('stats: for people, within 100 columns, whatever the names are', async (t) 
   const { code, stdout } = await hivelog(['stats'], { cwd })
   assert.equal(code, 0)
   assert.match(stdout, /^lines {5}34 {2}\(33 events, 1 session\)$/m)
-  assert.match(stdout, /^lead +3 +3 +0 /m)
-  assert.match(stdout, /^… and 12 more; see --json$/m)
+  assert.match(stdout, /^lead +3 +3 +0$/m)
+  assert.match(stdout, /^… and 10 more; see --json$/m)
   assert.ok(!stdout.includes('\x1b'))
   for (const line of linesOf(stdout)) assert.ok(line.length <= 100, line)
 })

@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   analyse: ['model', 'read', 'verify', 'format', 'disk'],
   record: ['format', 'redact', 'journal'],
   otel: ['record', 'format', 'redact', 'journal', 'text'],
-  export: ['otel', 'analyse', 'read', 'format', 'disk'],
+  export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
   hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git'],
   cli: ['*'],

@@ -67,7 +67,14 @@ export class OpenCase {
     this.#problem('id-reused', message, isLater ? this.record : other)
   }
 
+  /** Its id was asked again before anybody decided: what is decided from now on is the later one. */
+  supersede(): void {
+    const { status } = this.record
+    if (status === 'pending' || status === 'unclear') this.record.status = 'superseded'
+  }
+
   nameless(): void {
+    this.record.status = 'unanswerable'
     this.#problem('no-id', 'the escalation has no id; no approval can answer it', this.record)
   }
 

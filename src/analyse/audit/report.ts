@@ -1,7 +1,7 @@
 /** What an audit says: every escalation and what became of it, each part with the line that it came from. */
 import type { HiveEvent } from '../../format/kinds.js'
 import type { LinePlace } from '../place.js'
-import type { HiveSelection, LogTally } from '../reading.js'
+import type { LogTally, Selection } from '../reading.js'
 
 /** The line that a statement came from. */
 export interface AuditPlace extends LinePlace {
@@ -91,9 +91,10 @@ export interface AuditContext {
 
 /**
  * `contradicted`: there are decisions both for and against; the first one decided. `unclear`: an answer came that is
- * neither yes nor no, so that the escalation goes on waiting.
+ * neither yes nor no, so that the escalation goes on waiting. `superseded`: its id was escalated again before anybody
+ * decided, and the later one waits now. `unanswerable`: it has no id.
  */
-export type AuditStatus = 'pending' | 'contradicted' | AuditOutcome
+export type AuditStatus = 'pending' | 'contradicted' | 'superseded' | 'unanswerable' | AuditOutcome
 
 /** One escalation. */
 export interface AuditCase {
@@ -144,7 +145,7 @@ export interface AuditTrail extends LogTally {
 }
 
 /** `since` and `until`: only what was asked or decided in that time. */
-export interface AuditOptions extends HiveSelection {
+export interface AuditOptions extends Selection {
   /** Only escalations and approvals of this id. */
   id?: string
   /** Only escalations whose subject contains this text, in upper or lower case. */

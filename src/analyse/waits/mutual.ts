@@ -1,6 +1,7 @@
 /** Finds agents that waited for each other at the same time: what a deadlock looks like in a log. */
+
+import type { HiveEntry } from '../../read/hive.js'
 import { type LinePlace, placeOf } from '../place.js'
-import type { HiveEntry } from '../reading.js'
 
 /** A wait as its line tells it. */
 export interface Wait {
