@@ -1,6 +1,9 @@
-/** Reads logs for a report: gives every event to a reducer, and tallies what was read and what could not be. */
+/** Reads a hive for a report: gives every event to a reducer, and tallies what was read and what could not be. */
+import type { BrokenChain } from '../model/state.js'
+import { type HiveEntry, hiveBatches } from '../read/hive.js'
 import { isBreak, isMalformed, type LogEntry, type MalformedLine } from '../read/items.js'
-import { logBatches } from '../read/read.js'
+
+export type { BrokenChain }
 
 /** What a report was made from. */
 export interface LogTally {
@@ -15,49 +18,55 @@ export interface LogTally {
   broken?: BrokenChain[]
 }
 
-/** A segment that does not follow on the one before it: something is missing, was put there, or was exchanged. */
-export interface BrokenChain {
-  /** Path of the segment. */
-  file: string
-  /** One sentence. */
-  reason: string
-}
-
 /** What is told of the notice that a segment does not follow. */
 export const brokenChain = ({ file, reason }: MalformedLine): BrokenChain => ({ file, reason })
 
 /** Breaks that are listed. */
 export const MAX_BROKEN = 100
 
-/** Takes the entries of a log one by one, housekeeping too. */
+/** Takes the entries of a hive one by one, housekeeping too. */
 export interface EntryTaker {
-  add(entry: LogEntry): void
+  add(entry: HiveEntry): void
   /** The segment to come does not follow on the one before it. */
   broken?(file: string): void
 }
 
-/** @throws when a file is missing, a directory, or must not be read; never because of a line */
-export async function tallyLogs(files: readonly string[], taker: EntryTaker): Promise<LogTally> {
+/** Which part of a hive is read. */
+export interface Selection {
+  /** Only the logs that are named, not those of their child processes. Default false. */
+  thisFile?: boolean
+  /** Epoch milliseconds of the first and the last events, both included. Default: all. */
+  since?: number
+  until?: number
+}
+
+/**
+ * Reads the hive that the files are, as one story.
+ * @throws when a file is missing, a directory, or must not be read; never because of a line
+ */
+export async function tallyLogs(
+  files: readonly string[],
+  taker: EntryTaker,
+  selection: Selection = {},
+): Promise<LogTally> {
   const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
-  for (const file of files) {
-    for await (const items of logBatches(file)) {
-      for (const item of items) {
-        if (isBreak(item)) {
-          tally.broken ??= []
-          if (tally.broken.length < MAX_BROKEN) tally.broken.push(brokenChain(item))
-          taker.broken?.(item.file)
-          continue
-        }
-        tally.lines++
-        if (isMalformed(item)) {
-          tally.malformed++
-          continue
-        }
-        const { kind } = item.event
-        if (!kind.startsWith('log.')) tally.events++
-        else if (kind === 'log.gap') tally.lost += lossOf(item)
-        taker.add(item)
+  for await (const items of hiveBatches(files, selection)) {
+    for (const item of items) {
+      if (isBreak(item)) {
+        tally.broken ??= []
+        if (tally.broken.length < MAX_BROKEN) tally.broken.push(brokenChain(item))
+        taker.broken?.(item.file)
+        continue
       }
+      tally.lines++
+      if (isMalformed(item)) {
+        tally.malformed++
+        continue
+      }
+      const { kind } = item.event
+      if (!kind.startsWith('log.')) tally.events++
+      else if (kind === 'log.gap') tally.lost += lossOf(item)
+      taker.add(item)
     }
   }
   return tally

@@ -1,11 +1,12 @@
 /**
  * A log is a chain of segment files in one folder. The live one has the log's own name (`hive.jsonl`); rotation
  * renames it to `hive.<first seq, 12 digits>.jsonl`, or `….jsonl.gz` once compressed, and it is never touched
- * again. The 12 digits make the names sort in the order of the log. Which files are segments is said here alone:
- * whatever another part of hivelog took for one would be read by some commands and not checked by others.
+ * again. Which files are segments is said here alone: whatever another part of hivelog took for one would be read by
+ * some commands and not checked by others.
  */
 import { type Dirent, readdirSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { likeSegmentOf, parseArchiveName, stemOf } from '../format/beside.js'
 
 export interface Segment {
   /** Path of the segment file. */
@@ -24,39 +25,16 @@ export interface StrayFile {
   reason: string
 }
 
-/** As many digits as `MAX_SEQ` has, without a leading zero where there are more than twelve, and not zero. */
-const SEGMENT_NAME = /^(.*)\.(\d{12}|[1-9]\d{12,14})\.jsonl(\.gz)?$/s
-const LIKE_SEGMENT = /^\d{12,}\.jsonl(?:\.gz)?$/
-
-const stem = (file: string): string => basename(file).replace(/\.jsonl$/, '')
-
-/** Name (without folder) that the live segment of `file` gets when it is archived. */
-export function archiveName(file: string, firstSeq: number): string {
-  return `${stem(file)}.${String(firstSeq).padStart(12, '0')}.jsonl`
-}
-
-/** What the name of an archived segment says; `undefined` when no segment can be called so. */
-export function parseArchiveName(
-  file: string,
-): { stem: string; firstSeq: number; gzip: boolean } | undefined {
-  const match = SEGMENT_NAME.exec(basename(file))
-  const firstSeq = Number(match?.[2])
-  if (match === null || firstSeq === 0) return undefined
-  return { stem: match[1] as string, firstSeq, gzip: match[3] !== undefined }
-}
-
-/** `seq` that an archived segment's name tells. */
-export const seqInName = (file: string): number | undefined => parseArchiveName(file)?.firstSeq
-
 /**
  * The archived segments of the log `file`, oldest first, without the live one. A segment that is there both plain
  * and compressed is listed once, plain, with its `twin`.
+ * @param listing what is in the folder, where that is known already
  * @throws when the folder is there and cannot be listed: what is in it is not nothing
  */
-export function archivedSegments(file: string): Segment[] {
+export function archivedSegments(file: string, listing = new FolderListing()): Segment[] {
   const folder = dirname(file)
   const byFirstSeq = new Map<number, Segment>()
-  for (const entry of entriesLike(file)) {
+  for (const entry of entriesLike(file, listing)) {
     const parsed = parseArchiveName(entry.name)
     if (parsed === undefined || !isRegular(folder, entry)) continue
     const { firstSeq, gzip } = parsed
@@ -84,18 +62,37 @@ export function strayFiles(file: string): StrayFile[] {
   return strays
 }
 
-function entriesLike(file: string): Dirent[] {
-  const prefix = `${stem(file)}.`
+function entriesLike(file: string, listing = new FolderListing()): readonly Dirent[] {
   try {
-    return readdirSync(dirname(file), { withFileTypes: true }).filter(
-      ({ name }) => name.startsWith(prefix) && LIKE_SEGMENT.test(name.slice(prefix.length)),
-    )
+    return listing.entries(dirname(file), stemOf(file))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return []
     throw new Error(`cannot list the folder of ${file}, where its archived segments are: ${message}`, {
       cause: error,
     })
+  }
+}
+
+/** What is like a segment in some folders, each listed once, however many logs are in it. */
+export class FolderListing {
+  readonly #folders = new Map<string, Map<string, Dirent[]>>()
+
+  /** @throws what listing throws */
+  entries(folder: string, stem: string): readonly Dirent[] {
+    let byStem = this.#folders.get(folder)
+    if (byStem === undefined) {
+      byStem = new Map()
+      for (const entry of readdirSync(folder, { withFileTypes: true })) {
+        const found = likeSegmentOf(entry.name)
+        if (found === undefined) continue
+        const others = byStem.get(found)
+        if (others === undefined) byStem.set(found, [entry])
+        else others.push(entry)
+      }
+      this.#folders.set(folder, byStem)
+    }
+    return byStem.get(stem) ?? []
   }
 }
 

@@ -10,6 +10,7 @@
 
 import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { agentsFolder, artifactsFolder } from '../format/beside.js'
 import { checkOptions } from '../format/options.js'
 import { Backoff } from './backoff.js'
 import { Blobs } from './blobs.js'
@@ -161,7 +162,7 @@ export class LogCommitter {
     if (this.#committed === undefined || paths.length > 0 || segments !== 'all') return false
     const { ino, size } = await stat(file)
     if (ino !== this.#committed.inode || size !== this.#committed.bytes) return false
-    return stat(`${file}.agents`).then(
+    return stat(agentsFolder(file)).then(
       () => false,
       () => true,
     )
@@ -181,8 +182,8 @@ export class LogCommitter {
     const scope: Scope = {
       name,
       live: segments === 'all',
-      artifacts: artifacts && !ignored.has(`${name}.artifacts`),
-      agents: !ignored.has(`${name}.agents`),
+      artifacts: artifacts && !ignored.has(artifactsFolder(name)),
+      agents: !ignored.has(agentsFolder(name)),
     }
     const notes = [...ignored].map((path) => `${path} is ignored by a .gitignore, and not committed`)
     notes.push(...(this.#known?.notes ?? []))

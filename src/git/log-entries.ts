@@ -19,7 +19,7 @@ export async function logEntries(
   env: Record<string, string>,
 ): Promise<{ entries: Entry[]; live: LogBlob | undefined }> {
   const { cwd } = git.context
-  const paths = scope.live ? await liveFiles(cwd, scope.name, scope.agents) : []
+  const paths = scope.live ? liveFiles(cwd, scope.name, scope.agents) : []
   const liveFiltered = await filteredAmong(git, paths)
   const live = new Map<string, LogBlob>()
   let settled: SettledFiles

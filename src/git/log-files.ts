@@ -3,9 +3,16 @@
  * `<log>.agents` with theirs. Locks, drafts, cursors and side indexes are nobody's history. Paths here are relative
  * to the log's folder, with `/`.
  */
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { parseArchiveName } from '../disk/segments.js'
+import { join, relative, sep } from 'node:path'
+import { logsOfHive } from '../disk/hive-logs.js'
+import {
+  agentsFolder,
+  artifactsFolder,
+  childLogOf,
+  PASSING,
+  parseArchiveName,
+  stemOf,
+} from '../format/beside.js'
 
 export type LogFileKind = 'live' | 'archived' | 'artifact'
 
@@ -17,19 +24,21 @@ export function kindOfFile(name: string, path: string): LogFileKind | undefined 
   let rest = path
   for (;;) {
     if (rest === log) return 'live'
-    const stem = log.replace(/\.jsonl$/, '')
-    if (parseArchiveName(rest)?.stem === stem && !rest.includes('/')) return 'archived'
-    if (rest.startsWith(`${log}.artifacts/`)) {
-      return ARTIFACT.test(rest.slice(log.length + 11)) ? 'artifact' : undefined
+    if (parseArchiveName(rest)?.stem === stemOf(log) && !rest.includes('/')) return 'archived'
+    const artifacts = `${artifactsFolder(log)}/`
+    if (rest.startsWith(artifacts)) {
+      return ARTIFACT.test(rest.slice(artifacts.length)) ? 'artifact' : undefined
     }
-    if (!rest.startsWith(`${log}.agents/`)) return undefined
-    rest = rest.slice(log.length + 8)
+    const agents = `${agentsFolder(log)}/`
+    if (!rest.startsWith(agents)) return undefined
+    rest = rest.slice(agents.length)
     const end = rest.indexOf('/')
-    const first = end === -1 ? rest : rest.slice(0, end)
-    const child = /^(.*?\.jsonl)(\.artifacts|\.agents)?(\.gz)?$/s.exec(first)?.[1]
+    if (end === -1) {
+      if (parseArchiveName(rest) !== undefined) return 'archived'
+      return childLogOf(rest) === rest ? 'live' : undefined
+    }
+    const child = /^(.*\.jsonl)\.(?:artifacts|agents)$/s.exec(rest.slice(0, end))?.[1]
     if (child === undefined) return undefined
-    if (end === -1)
-      return parseArchiveName(first) !== undefined ? 'archived' : first === child ? 'live' : undefined
     log = child
   }
 }
@@ -39,28 +48,10 @@ export const plainOf = (path: string): string | undefined =>
   path.endsWith('.jsonl.gz') ? path.slice(0, -3) : undefined
 
 /** The live files of the log `name` in `folder`, its own first, then its child processes'. */
-export async function liveFiles(folder: string, name: string, withAgents: boolean): Promise<string[]> {
-  const found = [name]
-  const open = withAgents ? [name] : []
-  for (let log = open.pop(); log !== undefined; log = open.pop()) {
-    for (const child of await logsIn(join(folder, `${log}.agents`))) {
-      const path = `${log}.agents/${child}`
-      found.push(path)
-      open.push(path)
-    }
-  }
-  return found
-}
-
-/** Live logs in the folder of child processes' logs, also of those that have only an `.agents` folder by now. */
-async function logsIn(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => [] as string[])
-  const logs = new Set<string>()
-  for (const name of names) {
-    const log = /^(.*\.jsonl)(?:\.agents)?$/s.exec(name)?.[1]
-    if (log !== undefined && parseArchiveName(log) === undefined) logs.add(log)
-  }
-  return [...logs].sort()
+export function liveFiles(folder: string, name: string, withAgents: boolean): string[] {
+  return logsOfHive([join(folder, name)], !withAgents)
+    .map((log) => relative(folder, log).replaceAll(sep, '/'))
+    .filter((path) => kindOfFile(name, path) === 'live')
 }
 
 const escapeGlob = (path: string): string => path.replace(/[\\*?[\]]/g, '\\$&')
@@ -68,31 +59,24 @@ const escapeGlob = (path: string): string => path.replace(/[\\*?[\]]/g, '\\$&')
 /** Pathspecs, for git in the log's folder, of everything of the log but the live files. */
 export function settledPathspecs(name: string, withArtifacts: boolean, withAgents: boolean): string[] {
   const digits = '[0-9]'.repeat(12)
-  const specs = [`:(glob)${escapeGlob(name.replace(/\.jsonl$/, ''))}.${digits}*.jsonl*`]
-  if (withArtifacts) specs.push(`:(literal)${name}.artifacts`)
-  if (withAgents) specs.push(`:(literal)${name}.agents`)
+  const specs = [`:(glob)${escapeGlob(stemOf(name))}.${digits}*.jsonl*`]
+  if (withArtifacts) specs.push(`:(literal)${artifactsFolder(name)}`)
+  if (withAgents) specs.push(`:(literal)${agentsFolder(name)}`)
   return specs
 }
 
 /** Pathspecs that keep the log's own files, and what belongs to any log's writer and readers, out of `git add`. */
 export function excludingPathspecs(name: string, prefix: string): string[] {
-  const own = [
-    name,
-    `${name}.lock`,
-    `${name}.artifacts`,
-    `${name}.agents`,
-    `${name}.cursors`,
-    `${name}.index`,
-  ]
+  const own = [name, artifactsFolder(name), agentsFolder(name), ...PASSING.map((end) => name + end)]
   const top = escapeGlob(prefix)
   const digits = '[0-9]'.repeat(12)
   return [
     ...own.map((path) => `:(top,exclude,literal)${prefix}${path}`),
     `:(top,exclude,glob)${top}${escapeGlob(name)}.lock.*`,
     `:(top,exclude,glob)${top}${escapeGlob(name)}.lock.*/**`,
-    `:(top,exclude,glob)${top}${escapeGlob(name.replace(/\.jsonl$/, ''))}.${digits}*.jsonl*`,
-    ...['lock', 'lock.*', 'cursors', 'index', 'lock/**', 'lock.*/**', 'cursors/**', 'index/**'].map(
-      (end) => `:(top,exclude,glob)**/*.jsonl.${end}`,
-    ),
+    `:(top,exclude,glob)${top}${escapeGlob(stemOf(name))}.${digits}*.jsonl*`,
+    ...[...PASSING, '.lock.*']
+      .flatMap((end) => [end, `${end}/**`])
+      .map((end) => `:(top,exclude,glob)**/*.jsonl${end}`),
   ]
 }

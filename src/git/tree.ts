@@ -1,6 +1,7 @@
 /** Puts together the tree of a commit: what HEAD holds, with the log's files and the user's paths as they are now. */
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
+import { agentsFolder, artifactsFolder } from '../format/beside.js'
 import { CommitError } from './errors.js'
 import { excludingPathspecs, kindOfFile, plainOf, settledPathspecs } from './log-files.js'
 import type { Head, Repository } from './repository.js'
@@ -90,7 +91,7 @@ export async function lineEndingNote(git: Git, name: string): Promise<string | u
  */
 export async function ignoredOf(git: Git, name: string): Promise<Set<string>> {
   const { stdout } = await git.run(['check-ignore', '-z', '--verbose', '--stdin'], {
-    input: [name, `${name}.artifacts`, `${name}.agents`].map((path) => `./${path}\0`).join(''),
+    input: [name, artifactsFolder(name), agentsFolder(name)].map((path) => `./${path}\0`).join(''),
     ok: [0, 1],
   })
   const fields = stdout.toString('utf8').split('\0')

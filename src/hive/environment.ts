@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Context, diag, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
+import { agentsFolder, isTaken } from '../format/beside.js'
 import { shown } from '../format/options.js'
 import type { HiveCore } from './core.js'
 
@@ -29,12 +30,10 @@ export function childEnvironment(
 
 /** `<log>.agents/<agent id>.jsonl`. */
 const childLog = (file: string, agentId: string): string =>
-  join(`${file}.agents`, `${childLogName(agentId)}.jsonl`)
+  join(agentsFolder(file), `${childLogName(agentId)}.jsonl`)
 
 /** Leaves room for what lies beside a log, within the 255 bytes that a name may have. */
 const MAX_NAME = 200
-/** Another log of that name has such files beside it. */
-const TAKEN = /\.(\d{12,}|apart-[0-9a-f]{8})$/
 const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
 
 /**
@@ -56,7 +55,7 @@ export function childLogName(agentId: string, platform: string = process.platfor
     name !== '' &&
     whole === agentId &&
     name.length <= MAX_NAME &&
-    !TAKEN.test(name) &&
+    !isTaken(name) &&
     !(isCaseless && /[A-Z]/.test(agentId))
   if (isPlain) return name
   // Each surrogate counts, which UTF-8 would not tell apart.

@@ -7,6 +7,7 @@ import { existsSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { linesBackward } from '../disk/backward.js'
 import { closeQuietly, openFileSync } from '../disk/open.js'
+import { artifactsFolder } from '../format/beside.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { isKind } from '../format/kinds.js'
 import { logIdOf, signedText } from '../format/seal.js'
@@ -151,7 +152,7 @@ export function unstoredIn(file: string, size: number): Unstored[] {
       const seq = 'event' in decoded ? ownSeq(decoded.event) : undefined
       if (seq === undefined) continue
       for (const [, ref] of line.bytes.toString('latin1').matchAll(REF)) {
-        if (!existsSync(join(`${file}.artifacts`, (ref as string).slice(0, 2), ref as string))) {
+        if (!existsSync(join(artifactsFolder(file), (ref as string).slice(0, 2), ref as string))) {
           found.push({ seq, ref: ref as string })
         }
       }

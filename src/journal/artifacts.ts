@@ -10,6 +10,7 @@ import { linkSync, mkdirSync, statSync } from 'node:fs'
 import { mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { removeDrafts, syncFolder, syncFolderSync, writeDurably, writeDurablySync } from '../disk/durable.js'
+import { artifactsFolder } from '../format/beside.js'
 import type { Fields } from '../format/encode.js'
 import type { ArtifactRef } from '../format/kinds.js'
 
@@ -52,7 +53,7 @@ export class ArtifactStore {
 
   /** @param sync whether an artifact is forced to the disk before it counts as stored */
   constructor(log: string, sync: boolean, onLost: OnLost) {
-    this.#folder = folderOf(log)
+    this.#folder = artifactsFolder(log)
     this.#sync = sync
     this.#onLost = onLost
     this.#tidied = this.#removeLitter()
@@ -94,7 +95,7 @@ export class ArtifactStore {
   /** Goes on beside another log, whose lines name these artifacts too. */
   moveTo(log: string, refs: Iterable<string>): void {
     const former = this.#folder
-    this.#folder = folderOf(log)
+    this.#folder = artifactsFolder(log)
     for (const ref of refs) {
       if (this.#pending.has(ref)) continue
       try {
@@ -255,8 +256,6 @@ export class ArtifactStore {
     }
   }
 }
-
-const folderOf = (log: string): string => `${log}.artifacts`
 
 /** Whether the artifact is stored; one whose writing was cut off by something else than a draft's end is not. */
 function isThere(path: string, bytes: number): boolean {

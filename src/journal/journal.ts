@@ -13,9 +13,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { diag } from '@opentelemetry/api'
 import { removeDrafts } from '../disk/durable.js'
+import { apartLog } from '../format/beside.js'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
 import { checkOptions } from '../format/options.js'
 import { ArtifactStore } from './artifacts.js'
@@ -653,8 +654,7 @@ export class Journal {
    * own name.
    */
   #goApart(): void {
-    const stem = basename(this.file).replace(/\.jsonl$/, '')
-    const apart = join(dirname(this.file), `${stem}.apart-${randomBytes(4).toString('hex')}.jsonl`)
+    const apart = apartLog(this.file, randomBytes(4).toString('hex'))
     const { lock, chain } = this.#openChain(apart)
     const waiting = this.#takeWaiting()
     const error = new NotDurableError(

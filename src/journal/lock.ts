@@ -41,6 +41,7 @@ import { hostname, uptime } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { closeQuietly } from '../disk/open.js'
+import { lockFile } from '../format/beside.js'
 import { type LockHolder, LogLockedError, LogOpenError } from './errors.js'
 
 /** How often a holder touches its lock, and after how long without a touch one that cannot be seen is dead. */
@@ -141,7 +142,7 @@ export type LockStep = 'drafted' | 'free' | 'judged' | 'moved' | 'named'
  * @throws {LogOpenError} when the lock cannot be made, or the file has a second name (a hard link)
  */
 export function acquireLock(file: string, at: (step: LockStep) => void = () => {}): Lock {
-  const path = `${file}.lock`
+  const path = lockFile(file)
   try {
     refuseOtherNames(file)
     const lock = new HeldLock(file, path, at)

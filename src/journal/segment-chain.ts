@@ -20,7 +20,8 @@ import { gunzipSync, constants as zlib } from 'node:zlib'
 import { linesBackward } from '../disk/backward.js'
 import { syncFolderSync } from '../disk/durable.js'
 import { closeQuietly, kindOf, openFileSync } from '../disk/open.js'
-import { archivedSegments, archiveName, parseArchiveName, type Segment } from '../disk/segments.js'
+import { archivedSegments, type Segment } from '../disk/segments.js'
+import { archiveName, foundFile, parseArchiveName } from '../format/beside.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/encode.js'
 import { FORMAT_VERSION } from '../format/kinds.js'
@@ -382,8 +383,7 @@ export class SegmentChain {
     const folder = dirname(this.file)
     let path = name === undefined ? undefined : join(folder, name)
     if (path === undefined || existsSync(path) || existsSync(`${path}.gz`)) {
-      const stem = basename(this.file).replace(/\.jsonl$/, '')
-      path = join(folder, `${stem}.found-${randomBytes(4).toString('hex')}.jsonl`)
+      path = foundFile(this.file, randomBytes(4).toString('hex'))
     }
     renameSync(this.file, path)
     return path

@@ -6,7 +6,7 @@
  */
 import { basename } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { seqInName } from '../disk/segments.js'
+import { seqInName } from '../format/beside.js'
 import { ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/fields.js'
 import { isMalformed, type LogItem, type MalformedLine } from './items.js'

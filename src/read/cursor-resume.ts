@@ -4,7 +4,8 @@
  * processed last. If that line has moved in its segment, it is looked for by its `seq`.
  */
 
-import { archivedSegments, archiveName, type Segment } from '../disk/segments.js'
+import { archivedSegments, type Segment } from '../disk/segments.js'
+import { archiveName } from '../format/beside.js'
 import { ownSeq } from '../format/decode.js'
 import { fingerprintOf } from './cursor-fingerprint.js'
 import { type CursorLoss, CursorLostError, type OldestLine } from './cursor-lost.js'
@@ -18,7 +19,8 @@ import {
 import { isMalformed, type LogItem } from './items.js'
 import { ItemReader, type Start } from './lines.js'
 import { itemsOf } from './read.js'
-import { chunksOf, firstSeqOf, openNext, openSource, type Source } from './sources.js'
+import { openNext } from './segments.js'
+import { chunksOf, firstSeqOf, openArchived, openSource, type Source } from './sources.js'
 
 const BLOCK = 64 * 1024
 
@@ -129,10 +131,6 @@ const replaced = (log: string): Loss => ({
   why: `${log} is not the log that it was set in`,
   after: 0,
 })
-
-async function openArchived({ file }: Segment): Promise<Source | undefined> {
-  return (await openSource(file)) ?? (await openSource(`${file}.gz`))
-}
 
 async function isSegment(source: Source, { first }: LinePosition): Promise<boolean> {
   const found = await fingerprintOf(source)

@@ -18,6 +18,7 @@
  * segment's first line. The log then goes on with the next segment, whether or not that one is still there.
  */
 import { join } from 'node:path'
+import { cursorsFolder } from '../format/beside.js'
 import type { CursorPosition } from './cursor-position.js'
 
 export interface CursorOptions {
@@ -52,9 +53,6 @@ const VERSION = 1
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 const SHA256 = /^[0-9a-f]{64}$/
 
-/** Folder of a log's cursors. */
-export const cursorFolder = (log: string): string => `${log}.cursors`
-
 /** File of a cursor. @throws when that is no name for a cursor */
 export function cursorPath(log: string, name: string): string {
   if (typeof name !== 'string' || !NAME.test(name)) {
@@ -62,7 +60,7 @@ export function cursorPath(log: string, name: string): string {
       `'${name}' is no name for a cursor: it needs 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
     )
   }
-  return join(cursorFolder(log), `${name}.json`)
+  return join(cursorsFolder(log), `${name}.json`)
 }
 
 /** Text of a cursor file. */

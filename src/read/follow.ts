@@ -12,7 +12,8 @@ import { type Batch, lastSeq } from './cursor-position.js'
 import { isMalformed, type LogItem } from './items.js'
 import { ItemReader, type Start } from './lines.js'
 import { FOLLOW_RULES } from './options.js'
-import { cannotRead, chunksOf, firstSeqOf, gzipDamage, isAt, openNext, type Source } from './sources.js'
+import { SegmentQueue } from './segments.js'
+import { cannotRead, chunksOf, firstSeqOf, gzipDamage, isAt, missing, type Source } from './sources.js'
 import { lastItems, type TailOptions } from './tail.js'
 import { Wakeup } from './wakeup.js'
 
@@ -93,6 +94,7 @@ class Follower {
   readonly #options: FollowOptions
   readonly #keeper: CursorKeeper | undefined
   readonly #wakeup: Wakeup
+  readonly #segments: SegmentQueue
   readonly #buffer = Buffer.allocUnsafe(CHUNK)
   #source: Source | undefined
   #reader: ItemReader | undefined
@@ -115,6 +117,7 @@ class Follower {
     this.#file = file
     this.#options = options
     this.#keeper = keeper
+    this.#segments = new SegmentQueue(file)
     this.#wakeup = new Wakeup(file, options.pollMs ?? 100, options.signal)
   }
 
@@ -170,7 +173,7 @@ class Follower {
   }
 
   async #openNext(): Promise<Source | undefined> {
-    const source = await openNext(this.#file, this.#after)
+    const source = await this.#segments.next(this.#after)
     if (source === undefined) return undefined
     source.firstSeq ??= await firstSeqOf(source)
     this.#beginAnew(source)
@@ -298,7 +301,7 @@ class Follower {
     await this.#keeper?.idle()
     if (this.#options.stopAtEnd !== true) await this.#wakeup.wait()
     else if (this.#source === undefined && archivedSegments(this.#file).length === 0)
-      throw cannotRead(this.#file, Object.assign(new Error(), { code: 'ENOENT' }))
+      throw missing(this.#file)
     else this.#isAtEnd = true
   }
 

@@ -2,11 +2,14 @@
  * A hive is its log and the logs of its child processes, read as one story: merged by time, and each log's own lines
  * always in the order in which they stand in it.
  */
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { parseArchiveName } from '../disk/segments.js'
-import { isMalformed, type LineOptions, type LogItem } from './items.js'
-import { logBatches } from './read.js'
+import { logsOfHive, STANDARD_INPUT } from '../disk/hive-logs.js'
+import { FolderListing } from '../disk/segments.js'
+import { isMalformed, type LineOptions, type LogEntry, type LogItem } from './items.js'
+import { logBatches, snapshotBatches } from './read.js'
+import { LogSnapshot } from './segments.js'
+import { missing } from './sources.js'
+
+export { logsOfHive } from '../disk/hive-logs.js'
 
 /** An item of a hive's story. */
 export type HiveItem = LogItem & {
@@ -14,107 +17,258 @@ export type HiveItem = LogItem & {
   log: string
 }
 
+/** An event of a hive's story. */
+export type HiveEntry = LogEntry & { log: string }
+
 export interface HiveReadOptions extends LineOptions {
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
+  /** Epoch milliseconds of the first events to give. A line that is no event has the time of the event before it. */
+  since?: number
+  /** Epoch milliseconds of the last events to give. */
+  until?: number
 }
 
-/** The logs of a hive: those that are named, each once, and those of their child processes, and of theirs. */
-export function logsOfHive(files: readonly string[], thisFile = false): string[] {
-  const logs = new Set(files)
-  if (thisFile) return [...logs]
-  for (const log of logs) for (const child of childLogs(log)) logs.add(child)
-  return [...logs]
-}
-
-function childLogs(log: string): string[] {
-  const folder = `${log}.agents`
-  let names: string[]
-  try {
-    names = readdirSync(folder)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return []
-    throw error
-  }
-  const logs = new Set<string>()
-  for (const name of names) {
-    const child = /^(.*\.jsonl)(?:\.agents)?$/s.exec(name)?.[1]
-    if (child !== undefined && parseArchiveName(child) === undefined) logs.add(child)
-  }
-  return [...logs].sort().map((name) => join(folder, name))
-}
+const BATCH = 1000
+/** Bytes of all logs that are held at once, about; and of one log at least. */
+const HELD_BYTES = 8 * 1024 * 1024
+const MIN_CHUNK = 8 * 1024
+const MAX_CHUNK = 256 * 1024
+/** Logs that are all kept open from the start. */
+const MANY_LOGS = 100
 
 /**
  * The lines of all logs of a hive, a batch at a time. Of the lines that come next in their logs the earliest is
- * given first, of those of one time that of the log that is named first.
- * @throws when a named file is missing, a directory, or must not be read
+ * given first, of those of one time that of the log that is named first (child logs come after all that are named).
+ * Each log is read to its end as it was when reading began; it is opened when the story has come to its first line.
+ * `-` is standard input, a log without children.
+ * @throws when a named file is missing (but for a log of which there is only the folder of its child logs), a
+ * directory, or must not be read; a child log that comes or goes meanwhile does no harm
  */
 export async function* hiveBatches(
   files: readonly string[],
   options: HiveReadOptions = {},
 ): AsyncGenerator<HiveItem[]> {
   const logs = logsOfHive(files, options.thisFile)
-  if (logs.length === 1) {
-    const [log] = logs as [string]
-    for await (const items of logBatches(log, options)) yield items.map((item) => ({ ...item, log }))
-    return
-  }
-  const heads: Head[] = []
-  for (const log of logs) {
-    const head = new Head(log, logBatches(log, options))
-    if (await head.fill()) heads.push(head)
-  }
-  let batch: HiveItem[] = []
-  while (heads.length > 0) {
-    let first = heads[0] as Head
-    for (const head of heads) if (head.ts < first.ts) first = head
-    batch.push(first.take())
-    if (first.isEmpty && !(await first.fill())) heads.splice(heads.indexOf(first), 1)
-    if (batch.length >= 1000) {
-      yield batch
-      batch = []
-    }
-  }
-  if (batch.length > 0) yield batch
+  const named = logsOfHive(files, true).length
+  const batches = logs.length === 1 ? oneLog(logs[0] as string, options) : merged(logs, named, options)
+  if (options.since === undefined && options.until === undefined) yield* batches
+  else yield* within(batches, options.since, options.until)
 }
 
+async function* oneLog(log: string, options: LineOptions): AsyncGenerator<HiveItem[]> {
+  for await (const items of logBatches(log, options)) yield ofLog(items, log)
+}
+
+/** The items themselves: they were made for this, and nobody else has them. */
+function ofLog(items: LogItem[], log: string): HiveItem[] {
+  for (const item of items as HiveItem[]) item.log = log
+  return items as HiveItem[]
+}
+
+async function* within(
+  batches: AsyncGenerator<HiveItem[]>,
+  since = Number.NEGATIVE_INFINITY,
+  until = Number.POSITIVE_INFINITY,
+): AsyncGenerator<HiveItem[]> {
+  /** Of the last event of each log. */
+  const times = new Map<string, number>()
+  for await (const items of batches) {
+    yield items.filter((item, i) => {
+      if (!isMalformed(item)) times.set(item.log, item.event.ts)
+      const ts = isMalformed(item) ? (times.get(item.log) ?? timeAfter(items, i)) : item.event.ts
+      return ts >= since && ts <= until
+    })
+  }
+}
+
+/** Of the first event of the log after its first lines, which are none. */
+function timeAfter(items: readonly HiveItem[], at: number): number {
+  const { log } = items[at] as HiveItem
+  for (let i = at + 1; i < items.length; i++) {
+    const item = items[i] as HiveItem
+    if (item.log === log && !isMalformed(item)) return item.event.ts
+  }
+  return Number.NEGATIVE_INFINITY
+}
+
+async function* merged(
+  logs: readonly string[],
+  named: number,
+  options: LineOptions,
+): AsyncGenerator<HiveItem[]> {
+  const heap = new Heap()
+  const isCrowded = logs.length > MANY_LOGS
+  const size = Math.max(MIN_CHUNK, Math.min(MAX_CHUNK, Math.floor(HELD_BYTES / logs.length)))
+  try {
+    for (const [place, log] of logs.entries()) {
+      const head = new Head(log, place, options, size)
+      heap.heads.push(head)
+      await head.open(isCrowded)
+    }
+    const listing = new FolderListing()
+    for (const head of heap.heads) await head.begin(listing)
+    const gone = heap.heads.find(({ isGone, place }) => isGone && place < named)
+    const isThere = ({ isGone }: Head): boolean => !isGone
+    if (gone !== undefined && !heap.heads.some((head) => head.place >= named && isThere(head))) {
+      throw missing(gone.log)
+    }
+    heap.heads = heap.heads.filter(isThere)
+    heap.order()
+    let batch: HiveItem[] = []
+    for (let first = heap.first; first !== undefined; first = heap.first) {
+      if (first.isEmpty && !(await first.fill())) {
+        heap.drop()
+        continue
+      }
+      heap.sink()
+      if (heap.first !== first) continue
+      const next = heap.second
+      // Most often a log has several lines in a row.
+      do batch.push(first.take())
+      while (!first.isEmpty && (next === undefined || !next.isBefore(first)))
+      if (batch.length >= BATCH) {
+        yield batch
+        batch = []
+      }
+    }
+    if (batch.length > 0) yield batch
+  } finally {
+    for (const head of heap.heads) await head.close()
+  }
+}
+
+/** A log, and the time of its next line. */
 class Head {
-  /** Of the next line; a line that is no event goes with the one before it. */
+  readonly log: string
+  readonly place: number
+  /** A line that is no event has the time of the event before it, the first ones that of the event after them. */
   ts = Number.NEGATIVE_INFINITY
-  readonly #log: string
-  readonly #batches: AsyncGenerator<LogItem[]>
+  isGone = false
+  readonly #options: LineOptions
+  readonly #size: number
+  #snapshot: LogSnapshot | undefined
+  #batches: AsyncGenerator<LogItem[]> | undefined
   #items: LogItem[] = []
   #at = 0
 
-  constructor(log: string, batches: AsyncGenerator<LogItem[]>) {
-    this.#log = log
-    this.#batches = batches
+  constructor(log: string, place: number, options: LineOptions, size: number) {
+    this.log = log
+    this.place = place
+    this.#options = options
+    this.#size = size
+  }
+
+  /**
+   * Fixes up to where the log is read.
+   * @param isCrowded whether it cannot stay open until its first line's turn comes
+   */
+  async open(isCrowded: boolean): Promise<void> {
+    if (this.log === STANDARD_INPUT) return
+    this.#snapshot = await LogSnapshot.open(this.log)
+    if (isCrowded) await this.#snapshot.park()
+  }
+
+  /** Looks when the log begins. @param listing made after all logs were opened */
+  async begin(listing: FolderListing): Promise<void> {
+    const snapshot = this.#snapshot
+    if (snapshot === undefined) {
+      this.#batches = logBatches(this.log, this.#options)
+      return
+    }
+    await snapshot.list(listing)
+    this.isGone = snapshot.isEmpty
+    this.#batches = snapshotBatches(snapshot, this.#options, this.#size)
+    this.#timeOf(await snapshot.head())
   }
 
   get isEmpty(): boolean {
     return this.#at >= this.#items.length
   }
 
+  isBefore(other: Head): boolean {
+    return this.ts < other.ts || (this.ts === other.ts && this.place < other.place)
+  }
+
+  /** Reads on. Returns false when there is nothing more. */
   async fill(): Promise<boolean> {
+    const isFirst = this.#items.length === 0
     while (this.isEmpty) {
-      const next = await this.#batches.next()
-      if (next.done === true) return false
+      const next = await this.#batches?.next()
+      if (next === undefined || next.done === true) return false
       this.#items = next.value
       this.#at = 0
     }
+    if (isFirst) this.#timeOf(this.#items)
     this.#look()
     return true
   }
 
   take(): HiveItem {
-    const item = { ...(this.#items[this.#at++] as LogItem), log: this.#log }
+    const item = this.#items[this.#at++] as HiveItem
+    item.log = this.log
     if (!this.isEmpty) this.#look()
     return item
+  }
+
+  async close(): Promise<void> {
+    // A generator that was not begun does not close what it was given.
+    await this.#batches?.return(undefined)
+    await this.#snapshot?.close()
+  }
+
+  #timeOf(items: readonly LogItem[]): void {
+    const first = items.find((item) => !isMalformed(item)) as LogEntry | undefined
+    if (first !== undefined) this.ts = first.event.ts
   }
 
   #look(): void {
     const item = this.#items[this.#at] as LogItem
     if (!isMalformed(item)) this.ts = item.event.ts
+  }
+}
+
+/** A binary heap: the log whose next line is the earliest comes first. */
+class Heap {
+  heads: Head[] = []
+
+  get first(): Head | undefined {
+    return this.heads[0]
+  }
+
+  /** The one that comes after the first. */
+  get second(): Head | undefined {
+    const [, left, right] = this.heads
+    return left !== undefined && right?.isBefore(left) === true ? right : left
+  }
+
+  order(): void {
+    this.heads.sort((a, b) => (a.isBefore(b) ? -1 : 1))
+  }
+
+  /** Takes out the first. */
+  drop(): void {
+    const last = this.heads.pop() as Head
+    if (this.heads.length === 0) return
+    this.heads[0] = last
+    this.sink()
+  }
+
+  /** Puts the first where it belongs, its time having become later. */
+  sink(): void {
+    const { heads } = this
+    const head = heads[0] as Head
+    for (let at = 0; ; ) {
+      let child = 2 * at + 1
+      const right = heads[child + 1]
+      if (right?.isBefore(heads[child] as Head) === true) child++
+      const least = heads[child]
+      if (least === undefined || head.isBefore(least)) {
+        heads[at] = head
+        return
+      }
+      heads[at] = least
+      at = child
+    }
   }
 }

@@ -1,18 +1,18 @@
 /** Reads a whole log from its first line to its last, over all its segments. */
 
-import { archivedSegments } from '../disk/segments.js'
 import { checkOptions } from '../format/options.js'
 import { ChainWatch } from './chain.js'
 import { isMalformed, type LineOptions, type LogItem } from './items.js'
 import { ItemReader } from './lines.js'
 import { READ_RULES } from './options.js'
+import { LogSnapshot } from './segments.js'
 import {
   cannotRead,
   chunksOf,
   endingLines,
   gzipDamage,
   isGzipDamage,
-  openNext,
+  missing,
   type Source,
 } from './sources.js'
 
@@ -26,8 +26,8 @@ export interface ReadOptions extends LineOptions {
 }
 
 /**
- * Gives every line of the log in order: its archived segments (plain and gzipped) oldest first, then the live file
- * to its present end. The path of an archived segment gives that one alone; `-` reads standard input. A bad line
+ * Gives every line of the log in order: its archived segments (plain and gzipped) oldest first, then the live file,
+ * to its end as it is when reading begins; of what is written later only the end of the last line. The path of an archived segment gives that one alone; `-` reads standard input. A bad line
  * comes as a `MalformedLine`, as does compressed data that is damaged, and a segment that does not follow on the one
  * before it (`broken`; early segments that are missing are none); a last line without newline counts if it is a whole
  * event.
@@ -60,43 +60,48 @@ export async function* logBatches(file: string, options: ReadOptions = {}): Asyn
 const seqOf = (item: LogItem): number => (isMalformed(item) ? 0 : item.seq)
 
 async function* segments(file: string, options: ReadOptions): AsyncGenerator<LogItem[]> {
-  let after = 0
-  if (options.segments === false) {
-    after = Number.POSITIVE_INFINITY
-  } else {
-    const { from = 1 } = options
-    const start = archivedSegments(file).findLast((segment) => (segment.firstSeq as number) <= from)
-    if (start !== undefined) after = (start.firstSeq as number) - 1
-  }
+  const { from = 1 } = options
+  const isAll = options.segments !== false
+  const snapshot = await (isAll ? LogSnapshot.of(file) : LogSnapshot.open(file))
+  if (snapshot.isEmpty) throw missing(file)
+  snapshot.skipTo(from)
+  yield* snapshotBatches(snapshot, options)
+}
+
+/**
+ * The lines of a log as they were when the snapshot was made, which is closed at the end. What is gone since is left
+ * out.
+ * @param size bytes that are read at once
+ * @throws when it must not be read
+ */
+export async function* snapshotBatches(
+  snapshot: LogSnapshot,
+  options: LineOptions,
+  size?: number,
+): AsyncGenerator<LogItem[]> {
   let count: number | undefined
   const chain = new ChainWatch()
-  for (;;) {
-    const source = await openNext(file, after)
-    if (source === undefined) {
-      if (count === undefined) throw cannotRead(file, Object.assign(new Error('ENOENT'), { code: 'ENOENT' }))
-      return
-    }
-    try {
-      const reader: ItemReader = new ItemReader(
-        source.file,
-        { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1 },
-        options,
-      )
-      await chain.begin(source)
-      let isWhole = true
-      for await (const items of itemsOf(source, reader)) {
-        const notice = chain.take(items)
-        if (notice !== undefined) yield [notice]
-        if (source.gzip) isWhole = !items.some(isDamagedData)
-        yield items
+  try {
+    for (let source = await snapshot.next(); source !== undefined; source = await snapshot.next()) {
+      try {
+        const start = { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1 }
+        const reader: ItemReader = new ItemReader(source.file, start, options)
+        await chain.begin(source)
+        let isWhole = true
+        for await (const items of itemsOf(source, reader, undefined, size)) {
+          const notice = chain.take(items)
+          if (notice !== undefined) yield [notice]
+          if (source.gzip) isWhole = !items.some(isDamagedData)
+          yield items
+        }
+        chain.end(undefined, isWhole)
+        count = reader.count
+      } finally {
+        await source.handle.close()
       }
-      chain.end(undefined, isWhole)
-      count = reader.count
-    } finally {
-      await source.handle.close()
     }
-    if (source.live) return
-    after = source.firstSeq as number
+  } finally {
+    await snapshot.close()
   }
 }
 

@@ -5,7 +5,8 @@ import { Readable } from 'node:stream'
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
 import { kindOf, NO_WAIT } from '../disk/open.js'
-import { archivedSegments, seqInName } from '../disk/segments.js'
+import type { Segment } from '../disk/segments.js'
+import { seqInName } from '../format/beside.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { clean } from '../text/clean.js'
 
@@ -20,12 +21,15 @@ export interface Source {
   /** `seq` of its first line, if known. */
   firstSeq: number | undefined
   stats: BigIntStats
+  /** Bytes (uncompressed) after which reading ends, once the line that they end in is whole. Default: all. */
+  end?: number
   /** Path of a compressed copy beside it. */
   twin?: string
 }
 
 /** Bytes that are read at once. */
 export const CHUNK = 256 * 1024
+const MIN_CHUNK = 4096
 const GZIP_NAME = /\.gz$/
 
 /** The one error that readers throw: the file as such cannot be read. */
@@ -46,6 +50,10 @@ export function cannotRead(file: string, why: unknown): Error {
   if (code !== undefined) error.code = code
   return error
 }
+
+/** What is thrown where there is no log of this name. */
+export const missing = (file: string): Error =>
+  cannotRead(file, Object.assign(new Error('ENOENT'), { code: 'ENOENT' }))
 
 /**
  * Opens one segment; `undefined` when there is none of that name. The live file may be a pipe.
@@ -71,34 +79,6 @@ export async function openSource(file: string, live = false): Promise<Source | u
   }
 }
 
-/**
- * Opens the segment that comes after the one whose first line has seq `after`: the oldest archived one that is
- * later, else the live file. `undefined` when there is neither (the live file may be about to be created).
- */
-export async function openNext(file: string, after: number): Promise<Source | undefined> {
-  let skip = after
-  for (let attempt = 0; ; attempt++) {
-    // The live file is opened before the folder is listed: whatever is archived in between shows in the list.
-    const live = await openSource(file, true)
-    const next = archivedSegments(file).find((segment) => (segment.firstSeq as number) > skip)
-    if (next === undefined) return live
-    if (live !== undefined) {
-      if (await isAt(live, next.file)) {
-        live.firstSeq = next.firstSeq
-        return live
-      }
-      await live.handle.close()
-    }
-    const archived = (await openSource(next.file)) ?? (await openSource(`${next.file}.gz`))
-    if (archived !== undefined) {
-      if (next.twin !== undefined && !archived.gzip) archived.twin = next.twin
-      return archived
-    }
-    // Gone since it was listed; if it stays so (a broken link, say), the next one is looked for.
-    if (attempt > 0 && attempt % 3 === 0) skip = next.firstSeq as number
-  }
-}
-
 /** Whether the file at this path is the one that is open. */
 export async function isAt(source: Source, path: string): Promise<boolean> {
   try {
@@ -120,14 +100,47 @@ export async function firstSeqOf(source: Source): Promise<number | undefined> {
   return 'event' in decoded ? ownSeq(decoded.event) : undefined
 }
 
+/** Opens an archived segment, whether or not it was compressed since it was listed; `undefined` when it is gone. */
+export async function openArchived({ file, twin }: Segment): Promise<Source | undefined> {
+  const source = (await openSource(file)) ?? (await openSource(`${file}.gz`))
+  if (source !== undefined && twin !== undefined && !source.gzip) source.twin = twin
+  return source
+}
+
 /** The (uncompressed) bytes of a segment from `offset` on. A chunk is valid until the next one is asked for. */
 export async function* chunksOf(source: Source, offset = 0, size = CHUNK): AsyncGenerator<Buffer> {
+  const { end } = source
   try {
-    if (source.gzip) yield* endingLines(inflated(source, offset))
-    else if (source.stats.isFile()) yield* endingLines(plain(source, offset, size))
-    else yield* endingLines(piped(source, size))
+    const chunks = endingLines(
+      source.gzip
+        ? inflated(source, offset)
+        : source.stats.isFile()
+          ? plain(source, offset, size)
+          : piped(source, size),
+    )
+    if (end === undefined) yield* chunks
+    else if (offset < end) yield* ending(chunks, end - offset)
   } catch (error) {
     throw cannotRead(source.file, error)
+  }
+}
+
+/** Passes on so many bytes, and the rest of the line that they end in, as far as that is there. */
+async function* ending(chunks: AsyncGenerator<Buffer>, length: number): AsyncGenerator<Buffer> {
+  let left = length
+  let isWhole = false
+  for await (const chunk of chunks) {
+    if (chunk.length < left) {
+      left -= chunk.length
+      yield chunk
+      continue
+    }
+    // The byte before the end: with a newline there it ends between two lines.
+    const newline = chunk.indexOf(10, Math.max(0, left - 1))
+    isWhole = newline !== -1
+    yield isWhole ? chunk.subarray(0, newline + 1) : chunk
+    if (isWhole) return
+    left = 0
   }
 }
 
@@ -160,8 +173,11 @@ export const gzipDamage = (error: unknown): string =>
 /** Whether a reason is one of `gzipDamage`. */
 export const isGzipDamage = (reason: string): boolean => reason === ENDLESS_LINE || reason === DAMAGED_DATA
 
-async function* plain(source: Source, offset: number, size: number): AsyncGenerator<Buffer> {
+async function* plain(source: Source, offset: number, most: number): AsyncGenerator<Buffer> {
   let position = offset
+  // Most files are small.
+  const length = Number(source.stats.size) - offset
+  const size = Math.min(most, Math.max(MIN_CHUNK, length + 1))
   // The next chunk is read while the consumer works on this one.
   let spare = Buffer.allocUnsafe(size)
   let reading = source.handle.read(Buffer.allocUnsafe(size), 0, size, position)

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { parseArchiveName } from '../disk/segments.js'
+import { artifactsFolder, parseArchiveName } from '../format/beside.js'
 import type { NamedArtifact } from './refs.js'
 import type { Explainable, VerifyFinding } from './report.js'
 
@@ -13,10 +13,11 @@ const SHA256 = /^[0-9a-f]{64}$/
 /** Folder of the artifacts of a log, which may be named by one of its archived segments. */
 export function artifactFolder(file: string): string {
   const archive = parseArchiveName(file)
-  if (archive === undefined) return `${file}.artifacts`
+  if (archive === undefined) return artifactsFolder(file)
   // The name of an archived segment does not tell whether the log's own ends in `.jsonl`.
   const stem = join(dirname(file), archive.stem)
-  return existsSync(`${stem}.artifacts`) ? `${stem}.artifacts` : `${stem}.jsonl.artifacts`
+  const plain = artifactsFolder(stem)
+  return existsSync(plain) ? plain : artifactsFolder(`${stem}.jsonl`)
 }
 
 export class ArtifactCheck {

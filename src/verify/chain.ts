@@ -1,6 +1,6 @@
 /** Checks that a log's segments follow on each other, and that archived ones are whole. */
 import { basename, dirname, join } from 'node:path'
-import { seqInName } from '../disk/segments.js'
+import { seqInName } from '../format/beside.js'
 import type { Fields } from '../format/fields.js'
 import { prevOf, type SeqRange } from '../read/chain.js'
 import type { Source } from '../read/sources.js'

@@ -1,7 +1,7 @@
 /** Checks the signatures of seals. */
 import { createPublicKey, KeyObject, verify } from 'node:crypto'
 import { basename } from 'node:path'
-import { archiveName, seqInName } from '../disk/segments.js'
+import { archiveName, seqInName } from '../format/beside.js'
 import { signedText } from '../format/seal.js'
 import type { Source } from '../read/sources.js'
 import type { SegmentFinding } from './report.js'

@@ -3,10 +3,12 @@
 import type { KeyObject } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { seqInName, strayFiles } from '../disk/segments.js'
+import { strayFiles } from '../disk/segments.js'
+import { seqInName } from '../format/beside.js'
 import { checkOptions } from '../format/options.js'
 import { type SeqRange, unexplained } from '../read/chain.js'
-import { cannotRead, chunksOf, openNext, openSource, type Source } from '../read/sources.js'
+import { LogSnapshot } from '../read/segments.js'
+import { chunksOf, missing, openSource, type Source } from '../read/sources.js'
 import { ArtifactCheck } from './artifacts.js'
 import { checkEnd, checkLink, type Previous } from './chain.js'
 import { damageOf } from './damage.js'
@@ -36,7 +38,8 @@ const MAX_BEFORE_OPEN = 4096
 const MANY_REFS = 1000
 
 /**
- * Reads the whole log (an archived segment's path: only that one) and names each damaged place.
+ * Reads the whole log as it is when the check begins (an archived segment's path: only that one) and names each
+ * damaged place.
  *
  * Every change to bytes before the last seal is found, as is an artifact that is not what a line names. What a log
  * alone cannot show: whole lines taken from its end together with the seals that vouch for them, newer segments that
@@ -95,16 +98,21 @@ class Verification {
 
   async run(): Promise<VerifyReport> {
     const report = this.#report
-    for (let after = 0; ; ) {
-      const source = await this.#next(after)
-      if (source === undefined) break
-      try {
-        await this.#segment(source)
-      } finally {
-        await source.handle.close()
+    const snapshot = await this.#snapshot()
+    try {
+      for (let source = await snapshot.next(); source !== undefined; source = await snapshot.next()) {
+        try {
+          await this.#segment(source)
+        } finally {
+          await source.handle.close()
+        }
       }
-      if (source.live) break
-      after = source.firstSeq as number
+      if (snapshot.live === undefined) {
+        const message = 'the live file of the log is not there'
+        this.#findings.push({ kind: 'missing-segment', file: this.#file, message })
+      }
+    } finally {
+      await snapshot.close()
     }
     this.#findings.push(...this.#endOfPrevious())
     this.#wholeLog()
@@ -165,17 +173,15 @@ class Verification {
     return end.map((finding) => ({ ...finding, file: (verified as VerifiedFile).file }))
   }
 
-  async #next(after: number): Promise<Source | undefined> {
-    let source = await openNext(this.#file, after)
-    if (source !== undefined) return source
+  /** The log as it is now: what is written while it is checked is not. */
+  async #snapshot(): Promise<LogSnapshot> {
+    let snapshot = await LogSnapshot.of(this.#file)
+    if (snapshot.live !== undefined) return snapshot
     // Between a rotation's two steps the live file is missing for a moment.
     await setTimeout(100)
-    source = await openNext(this.#file, after)
-    if (source !== undefined) return source
-    if (after === 0) throw cannotRead(this.#file, Object.assign(new Error('ENOENT'), { code: 'ENOENT' }))
-    const message = 'the live file of the log is not there'
-    this.#findings.push({ kind: 'missing-segment', file: this.#file, message })
-    return undefined
+    snapshot = await LogSnapshot.of(this.#file)
+    if (snapshot.isEmpty) throw missing(this.#file)
+    return snapshot
   }
 
   async #segment(source: Source): Promise<void> {

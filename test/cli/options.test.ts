@@ -26,7 +26,7 @@ const OPTIONS = new Map(
 const optionsOf = (command: string): { name: string; takesValue: boolean }[] => OPTIONS.get(command) ?? []
 
 const NUMBERS = ['NaN', '-1', '1.5', '1e3', '0x10', '9'.repeat(16), '9'.repeat(400), 'Infinity', '１', ' 1']
-const TIMES = ['25:00', '2026-13-01', '2026-02-30', 'yesterday', '12', '-5', '99999999999999999', 'NaN']
+const TIMES = ['25:00', '2026-13-01', '2026-02-30', 'someday', '12', '-5', '99999999999999999', 'NaN']
 const DURATIONS = ['5', '-5s', '1e3s', 'NaN', 'Infinitys', '5 s', '5S', '1w']
 const WORDS = ['', 'x', 'AGENT', 'agent,kind', '__proto__', 'constructor']
 const HEX = ['', 'xyz', '0'.repeat(31), '0'.repeat(33), 'g'.repeat(32)]

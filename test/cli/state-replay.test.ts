@@ -249,7 +249,10 @@ test('malformed lines are shown in their place', (t) => {
 const BAD: [args: string[], message: RegExp][] = [
   [['state', '--at', '1', '--time', '14:00'], /--at and --time cannot be given together/],
   [['state', '--at', '-1'], /--at/],
-  [['state', '--time', 'yesterday'], /--time needs a time like 2026-08-22T14:03:07, 14:03 or 1787386181194/],
+  [
+    ['state', '--time', 'someday'],
+    /--time needs a time like 2026-08-22T14:03:07, 14:03, 30m \(ago\), .* or 1787386181194/,
+  ],
   [['replay', '--speed', 'fast'], /--speed needs a number from 0 to 999999, not 'fast'/],
   [['replay', '--max-pause', '5'], /--max-pause needs a duration like 500ms/],
   [['replay', '--step', '-'], /--step takes the keys from standard input; name a file/],

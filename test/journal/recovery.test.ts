@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync, renameSync, writeFileSync, writeSync } from
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { archiveName } from '../../src/disk/segments.js'
+import { archiveName } from '../../src/format/beside.js'
 import { Journal } from '../../src/journal/journal.js'
 import type { WriteCalls } from '../../src/journal/segment-file.js'
 import { append, checkLog, lostIn, ofKind, sha256, tempFolder } from '../kit/journal-kit.js'

@@ -13,7 +13,7 @@ import { type CheckFinding, type CheckPlace, Findings, placeOf, type Within } fr
 import { Lives } from './lives.js'
 import { Losses } from './losses.js'
 import { Retries } from './retries.js'
-import type { CheckRule, Severity } from './rules.js'
+import type { Severity } from './rules.js'
 import { Sequence } from './sequence.js'
 import type { Settings } from './settings.js'
 import { Undelivered } from './undelivered.js'

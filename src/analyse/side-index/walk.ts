@@ -5,13 +5,15 @@
 import { lstatSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { archivedSegments } from '../../disk/segments.js'
+import { indexFolder } from '../../format/beside.js'
 import { ownSeq } from '../../format/decode.js'
 import type { HiveState } from '../../model/state.js'
 import { ChainWatch } from '../../read/chain.js'
 import { isMalformed, type LogItem, type MalformedLine } from '../../read/items.js'
 import { ItemReader } from '../../read/lines.js'
 import { itemsOf } from '../../read/read.js'
-import { CHUNK, cannotRead, firstSeqOf, openNext, type Source } from '../../read/sources.js'
+import { LogSnapshot } from '../../read/segments.js'
+import { CHUNK, firstSeqOf, missing, type Source } from '../../read/sources.js'
 import type { Pricer } from '../cost/call-cost.js'
 import { type BrokenChain, brokenChain, MAX_BROKEN } from '../reading.js'
 import type { OnChange } from '../state/changes.js'
@@ -113,7 +115,7 @@ class Walk {
     this.#options = options
     this.#damaged = damaged
     this.#spacing = options.spacing ?? SPACING
-    this.#folder = `${file}.index`
+    this.#folder = indexFolder(file)
     this.#isIndexed = options.index && isUsable(this.#folder)
     this.#prices = options.price.version
     this.#key = this.#isIndexed ? indexKey(false) : undefined
@@ -124,12 +126,22 @@ class Walk {
   async run(): Promise<Walked> {
     if (this.#options.onProgress !== undefined) this.#total = sizeOf(this.#file)
     const nothing = this.#reducer()
-    let known = walked(nothing, { offset: 0, line: 0, count: 0, maxSeq: 0, maxTs: NEVER, lastSeq: 0 })
+    const known = walked(nothing, { offset: 0, line: 0, count: 0, maxSeq: 0, maxTs: NEVER, lastSeq: 0 })
     const chain = new ChainWatch()
-    for (let after = 0, isFirst = true; ; isFirst = false) {
-      const source = await openNext(this.#file, after)
+    const snapshot = await LogSnapshot.of(this.#file)
+    try {
+      return await this.#walk(snapshot, known, chain)
+    } finally {
+      await snapshot.close()
+    }
+  }
+
+  async #walk(snapshot: LogSnapshot, begin: Known, chain: ChainWatch): Promise<Walked> {
+    let known = begin
+    for (let isFirst = true; ; isFirst = false) {
+      const source = await snapshot.next()
       if (source === undefined) {
-        if (isFirst) throw cannotRead(this.#file, Object.assign(new Error('ENOENT'), { code: 'ENOENT' }))
+        if (isFirst) throw missing(this.#file)
         return this.#result(known)
       }
       try {
@@ -145,7 +157,6 @@ class Walk {
         if (isDone || source.live) return this.#result(end)
         known = end
         chain.end(end.position.lastSeq)
-        after = source.firstSeq as number
       } finally {
         await source.handle.close()
       }

@@ -1,0 +1,84 @@
+/**
+ * Which logs a hive has: those that are named, those of their child processes in `<log>.agents`, and of theirs; and
+ * of each that in which its writer went on after it lost the lock.
+ */
+import { type Dirent, readdirSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { agentsFolder, childLogOf, isApart, parseArchiveName, stemOf } from '../format/beside.js'
+
+/** Standard input, which counts as a log. */
+export const STANDARD_INPUT = '-'
+
+/**
+ * The logs of a hive, each once, under the path by which it is found first: those that are named in their order,
+ * then the others, sorted by name, a parent before its children. Of a log whose file is gone, or not there yet, only
+ * its folder of child logs may be there.
+ * @param thisFile only those that are named
+ * @throws when a folder is there and cannot be listed: what is in it is not nothing
+ */
+export function logsOfHive(files: readonly string[], thisFile = false): string[] {
+  const logs = new Map<string, string>()
+  const add = (log: string): void => {
+    const id = log === STANDARD_INPUT ? log : resolve(log)
+    if (!logs.has(id)) logs.set(id, log)
+  }
+  for (const file of files) add(file)
+  if (thisFile) return [...logs.values()]
+  const folders = new Set<string>()
+  const named = logs.size
+  let i = 0
+  // What is added in the loop comes in it, too.
+  for (const log of logs.values()) {
+    if (log !== STANDARD_INPUT && parseArchiveName(log) === undefined) {
+      // In a folder of child logs a log apart is found as any other.
+      if (i < named) for (const apart of logsApart(log)) add(apart)
+      for (const child of childLogs(log, folders)) add(child)
+    }
+    i++
+  }
+  return [...logs.values()]
+}
+
+function logsApart(log: string): string[] {
+  const folder = dirname(log)
+  const stem = stemOf(log)
+  const apart = entriesOf(folder).filter((entry) => isApart(entry.name, stem) && isFile(entry))
+  return apart.map(({ name }) => join(folder, name)).sort()
+}
+
+/** @param seen folders that were listed; a link that leads back would be followed without end */
+function childLogs(log: string, seen: Set<string>): string[] {
+  const folder = agentsFolder(log)
+  const id = idOf(folder)
+  if (seen.has(id)) return []
+  seen.add(id)
+  const logs = new Set<string>()
+  for (const entry of entriesOf(folder)) {
+    const child = childLogOf(entry.name)
+    if (child !== undefined && (child === entry.name ? isFile(entry) : !entry.isFile())) logs.add(child)
+  }
+  return [...logs].sort().map((name) => join(folder, name))
+}
+
+/** A pipe or a device under a log's name would be waited for without end. */
+const isFile = (entry: Dirent): boolean => entry.isFile() || entry.isSymbolicLink()
+
+function idOf(folder: string): string {
+  try {
+    const { dev, ino } = statSync(folder, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    // Listing it tells what is wrong, if it is there at all.
+    return folder
+  }
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    throw new Error(`cannot list ${folder}, where logs of the hive are: ${message}`, { cause: error })
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The names of all that lies beside a log, so that who writes it and who reads it mean the same:
+ *
+ *     hive.jsonl                       the log's live segment
+ *     hive.<first seq, 12 digits>.jsonl   an archived segment, `….jsonl.gz` once compressed
+ *     hive.apart-<8 hex>.jsonl         a log of its own, of the writer that lost the log's lock to another
+ *     hive.found-<8 hex>.jsonl         what another program put where the log was
+ *     hive.jsonl.agents/               the logs of child processes
+ *     hive.jsonl.artifacts/            contents that lines name by their hash
+ *     hive.jsonl.cursors/              how far each named reader has come
+ *     hive.jsonl.index/                the side index
+ *     hive.jsonl.lock                  who writes the log
+ *
+ * The 12 digits make the names of segments sort in the order of the log.
+ */
+import { basename, dirname, join } from 'node:path'
+
+/** As many digits as `MAX_SEQ` has, without a leading zero where there are more than twelve, and not zero. */
+const SEGMENT = /^(.*)\.(\d{12}|[1-9]\d{12,14})\.jsonl(\.gz)?$/s
+const LIKE_SEGMENT = /^(.*)\.\d{12,}\.jsonl(?:\.gz)?$/s
+const APART = /^(.*)\.apart-[0-9a-f]{8}\.jsonl$/s
+const LOG_OR_FOLDER = /^(.*\.jsonl)(?:\.agents)?$/s
+const TAKEN = /\.(\d{12,}|apart-[0-9a-f]{8})$/
+
+export const agentsFolder = (log: string): string => `${log}.agents`
+export const artifactsFolder = (log: string): string => `${log}.artifacts`
+export const cursorsFolder = (log: string): string => `${log}.cursors`
+export const indexFolder = (log: string): string => `${log}.index`
+export const lockFile = (log: string): string => `${log}.lock`
+
+/** Endings of what belongs to a log's writer and readers of the moment, and is nobody's history. */
+export const PASSING = ['.lock', '.cursors', '.index'] as const
+
+/** Name of a log without its folder and `.jsonl`: what the names of its segments begin with. */
+export const stemOf = (log: string): string => basename(log).replace(/\.jsonl$/, '')
+
+/** Name (without folder) that the live segment of a log gets when it is archived. */
+export function archiveName(log: string, firstSeq: number): string {
+  return `${stemOf(log)}.${String(firstSeq).padStart(12, '0')}.jsonl`
+}
+
+/** What the name of an archived segment says; `undefined` when no segment can be called so. */
+export function parseArchiveName(
+  file: string,
+): { stem: string; firstSeq: number; gzip: boolean } | undefined {
+  const match = SEGMENT.exec(basename(file))
+  const firstSeq = Number(match?.[2])
+  if (match === null || firstSeq === 0) return undefined
+  return { stem: match[1] as string, firstSeq, gzip: match[3] !== undefined }
+}
+
+/** `seq` that an archived segment's name tells. */
+export const seqInName = (file: string): number | undefined => parseArchiveName(file)?.firstSeq
+
+/** The stem of the log whose segments have names like this one, though perhaps none can be called so. */
+export const likeSegmentOf = (name: string): string | undefined => LIKE_SEGMENT.exec(name)?.[1]
+
+/** Path of the log in which a writer goes on that lost this one. @param hex 8 hex digits that nobody else took */
+export const apartLog = (log: string, hex: string): string =>
+  join(dirname(log), `${stemOf(log)}.apart-${hex}.jsonl`)
+
+/** Whether a name is that of a log in which a writer of the log with this stem went on apart. */
+export const isApart = (name: string, stem: string): boolean => APART.exec(name)?.[1] === stem
+
+/** Path for what lies where the log should. @param hex 8 hex digits that nobody else took */
+export const foundFile = (log: string, hex: string): string =>
+  join(dirname(log), `${stemOf(log)}.found-${hex}.jsonl`)
+
+/**
+ * The log that an entry of an `.agents` folder tells of: itself, or that whose own child processes have logs in it;
+ * `undefined` for segments and all else.
+ */
+export function childLogOf(entry: string): string | undefined {
+  const log = LOG_OR_FOLDER.exec(entry)?.[1]
+  return log === undefined || parseArchiveName(log) !== undefined ? undefined : log
+}
+
+/** Whether no log may be called so (without `.jsonl`), since another's segment or log apart can be. */
+export const isTaken = (stem: string): boolean => TAKEN.test(stem)
