@@ -1,6 +1,8 @@
 /** Follows a log as it grows, across rotation. */
 
+import { dirname, join } from 'node:path'
 import { archivedSegments } from '../disk/segments.js'
+import { archiveName } from '../format/beside.js'
 import { checkOptions } from '../format/options.js'
 import { ChainWatch } from './chain.js'
 import type { CursorOptions } from './cursor.js'
@@ -307,6 +309,12 @@ class Follower {
 
   /** First `seq` of the archived segment that the live file has become; `undefined` if it was not rotated. */
   async #archivedAs(source: Source): Promise<number | undefined> {
+    const { firstSeq } = source
+    if (firstSeq !== undefined) {
+      // Where it is to be expected, without listing the folder.
+      const path = join(dirname(this.#file), archiveName(this.#file, firstSeq))
+      if (await isAt(source, path)) return firstSeq
+    }
     for (const segment of archivedSegments(this.#file).reverse()) {
       // Once compressed, it is another file.
       if (segment.firstSeq === source.firstSeq || (await isAt(source, segment.file))) return segment.firstSeq
