@@ -4,15 +4,9 @@ import { type HiveEvent, isKind } from '../format/kinds.js'
 import { checkOptions } from '../format/options.js'
 import { isMalformed } from '../read/items.js'
 import { logBatches } from '../read/read.js'
-import { Catalogue } from './cost/catalogue.js'
+import { CallCosts, isAmount, isTokenCount, nameOf, tokensOf } from './cost/call-cost.js'
 import { ModelCosts, type PricedModel, type UnpricedModel } from './cost/models.js'
-import {
-  type CallTokens,
-  isCacheApart,
-  type ModelPrices,
-  OwnPrices,
-  type PriceSource,
-} from './cost/prices.js'
+import { isCacheApart, type ModelPrices, OwnPrices } from './cost/prices.js'
 import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
 import { LocalTime, localZone } from './cost/time.js'
 import { COST_KEYS, COST_RULES } from './options.js'
@@ -97,10 +91,7 @@ export async function costReport(
     for await (const items of logBatches(name)) {
       for (const item of items) {
         if (isMalformed(item)) cost.malformed++
-        else {
-          if (cost.wantsCatalogue(item.event)) cost.catalogue = await Catalogue.load()
-          cost.add(item.event)
-        }
+        else cost.add(item.event)
       }
     }
   }
@@ -110,10 +101,8 @@ export async function costReport(
 /** Adds up events. */
 export class Cost {
   malformed = 0
-  /** List prices: set them before an event is added that wants them. */
-  catalogue: Catalogue | undefined
   readonly #by: CostBy
-  readonly #own: OwnPrices
+  readonly #prices: CallCosts
   readonly #time: LocalTime | undefined
   readonly #rows = new BoundedGroups(
     () => ({ tally: new CostTally(), ts: undefined as number | undefined }),
@@ -123,7 +112,7 @@ export class Cost {
   readonly #total = new CostTally()
   readonly #recorded = new CostTally()
   readonly #computed = new CostTally()
-  readonly #models: ModelCosts
+  readonly #models = new ModelCosts()
   readonly #ignored = { costs: 0, tokens: 0 }
   #events = 0
   #lost = 0
@@ -133,20 +122,8 @@ export class Cost {
   constructor({ by = 'agent', prices = {} }: CostOptions = {}) {
     if (!COST_KEYS.includes(by)) throw new TypeError(`by must be one of ${COST_KEYS.join(', ')}`)
     this.#by = by
-    this.#own = new OwnPrices(prices)
+    this.#prices = new CallCosts(new OwnPrices(prices))
     if (by === 'hour' || by === 'day') this.#time = new LocalTime(by)
-    const sources: PriceSource = {
-      find: (model, provider) => this.#own.find(model, provider) ?? this.catalogue?.find(model, provider),
-    }
-    this.#models = new ModelCosts(sources)
-  }
-
-  /** Whether list prices have to be at hand before this event is added. */
-  wantsCatalogue(event: HiveEvent): boolean {
-    if (this.catalogue !== undefined || event.kind !== 'usage') return false
-    const { model, provider, costUsd } = event as Record<string, unknown>
-    if (typeof model !== 'string' || isAmount(costUsd)) return false
-    return this.#own.find(model, typeof provider === 'string' ? provider : undefined) === undefined
   }
 
   add(event: HiveEvent): void {
@@ -177,7 +154,7 @@ export class Cost {
     const { others } = this.#rows
     const { calls, costUsd } = this.#recorded.sums()
     const computed = this.#computed.sums()
-    const source = this.catalogue === undefined ? {} : { source: this.catalogue.source }
+    const { source } = this.#prices
     return {
       by: this.#by,
       files,
@@ -190,7 +167,7 @@ export class Cost {
       computed: {
         calls: computed.calls,
         costUsd: computed.costUsd,
-        ...source,
+        ...(source !== undefined && { source }),
         models: this.#models.priced(),
       },
       unpriced: { calls: total.unpricedCalls, models: this.#models.unpriced(), others: this.#models.beyond },
@@ -204,21 +181,14 @@ export class Cost {
 
   #call(event: HiveEvent): void {
     const fields = event as Record<string, unknown>
-    const tokens: CallTokens = {
-      input: this.#tokens(fields.inputTokens),
-      output: this.#tokens(fields.outputTokens),
-      cacheRead: this.#tokens(fields.cacheReadTokens),
-      cacheWrite: this.#tokens(fields.cacheWriteTokens),
-    }
+    const tokens = tokensOf(fields)
+    for (const field of TOKEN_FIELDS) if (isNonsense(fields[field], isTokenCount)) this.#ignored.tokens++
     const ms = isAmount(fields.ms) ? fields.ms : 0
-    let costUsd: number | undefined
-    if (isAmount(fields.costUsd)) {
-      costUsd = fields.costUsd
-      this.#recorded.add(tokens, costUsd, ms)
-    } else {
-      if (fields.costUsd !== undefined && fields.costUsd !== null) this.#ignored.costs++
-      const told = TOKEN_FIELDS.some((field) => isAmount(fields[field])) ? tokens : undefined
-      costUsd = this.#models.price(fields.model, fields.provider, event.ts, told)
+    const costUsd = this.#prices.costOf(fields, event.ts)
+    if (isAmount(fields.costUsd)) this.#recorded.add(tokens, costUsd, ms)
+    else {
+      if (isNonsense(fields.costUsd, isAmount)) this.#ignored.costs++
+      this.#models.add(nameOf(fields.model), nameOf(fields.provider), tokens, costUsd, this.#priceName)
       if (costUsd !== undefined) {
         this.#computed.add(tokens, costUsd, ms)
         if (isCacheApart(tokens)) this.#cacheApart++
@@ -231,12 +201,8 @@ export class Cost {
     if (span !== undefined) row.ts = span.ts
   }
 
-  /** A count of tokens; one that is none is ignored and counted. */
-  #tokens(value: unknown): number {
-    if (isAmount(value) && value <= Number.MAX_SAFE_INTEGER) return value
-    if (value !== undefined && value !== null) this.#ignored.tokens++
-    return 0
-  }
+  readonly #priceName = (model: string, provider: string | undefined): string | undefined =>
+    this.#prices.pricingOf(model, provider)?.as
 
   #keyOf(fields: Record<string, unknown>): string | null {
     const value = fields[this.#by === 'agent' ? 'agentId' : this.#by]
@@ -244,10 +210,9 @@ export class Cost {
   }
 }
 
-/** A finite number from 0. */
-function isAmount(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY
-}
+/** Whether something stands where such a value should. */
+const isNonsense = (value: unknown, fits: (value: unknown) => boolean): boolean =>
+  value !== undefined && value !== null && !fits(value)
 
 function byCost(a: CostRow, b: CostRow): number {
   const tokens = (row: CostRow): number => row.inputTokens + row.outputTokens

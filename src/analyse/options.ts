@@ -34,12 +34,13 @@ const target: Rule = group<Target>({ seq, time })
 export const REPLAY_RULES: RulesOf<ReplayOptions> = {
   at: seq,
   time,
+  thisFile: flag,
   index: flag,
   indexSpacing: number('bytes', { from: 1, endless: true }),
   onProgress: callable,
 }
 
-export const VISIT_RULES: RulesOf<VisitOptions> = { from: target, to: target, index: flag }
+export const VISIT_RULES: RulesOf<VisitOptions> = { from: target, to: target, thisFile: flag, index: flag }
 
 export const DIFF_RULES: RulesOf<DiffOptions> = {
   agent: text,

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { BoundedGroups, ExactSum } from '../../src/analyse/cost/sums.js'
+import { BoundedGroups } from '../../src/analyse/cost/sums.js'
 import { Cost } from '../../src/analyse/cost.js'
+import { ExactSum } from '../../src/format/exact-sum.js'
 
 test('a million small costs add up to what they are worth, to the last digit', () => {
   const cost = new Cost()
