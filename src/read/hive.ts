@@ -5,6 +5,7 @@
 import { logsOfHive, STANDARD_INPUT } from '../disk/hive-logs.js'
 import { FolderListing } from '../disk/segments.js'
 import { isMalformed, type LineOptions, type LogEntry, type LogItem } from './items.js'
+import { Heap, isBefore, type Next } from './merge.js'
 import { logBatches, type ReadOptions, snapshotBatches } from './read.js'
 import { LogSnapshot } from './segments.js'
 import { missing } from './sources.js'
@@ -97,24 +98,17 @@ async function* merged(
   named: number,
   options: HiveReadOptions,
 ): AsyncGenerator<HiveItem[]> {
-  const heap = new Heap()
   const isCrowded = logs.length > MANY_LOGS
   const size = Math.max(MIN_CHUNK, Math.min(MAX_CHUNK, Math.floor(HELD_BYTES / logs.length)))
+  const heads = logs.map((log, place) => new Head(log, place, options, size))
   try {
-    for (const [place, log] of logs.entries()) {
-      const head = new Head(log, place, options, size)
-      heap.heads.push(head)
-      await head.open(isCrowded)
-    }
+    for (const head of heads) await head.open(isCrowded)
     const listing = new FolderListing()
-    for (const head of heap.heads) await head.begin(listing)
-    const gone = heap.heads.find(({ isGone, place }) => isGone && place < named)
-    const isThere = ({ isGone }: Head): boolean => !isGone
-    if (gone !== undefined && !heap.heads.some((head) => head.place >= named && isThere(head))) {
-      throw missing(gone.log)
-    }
-    heap.heads = heap.heads.filter(isThere)
-    heap.order()
+    for (const head of heads) await head.begin(listing)
+    const there = heads.filter(({ isGone }) => !isGone)
+    const gone = heads.find(({ isGone, place }) => isGone && place < named)
+    if (gone !== undefined && !there.some(({ place }) => place >= named)) throw missing(gone.log)
+    const heap = new Heap(there)
     let batch: HiveItem[] = []
     for (let first = heap.first; first !== undefined; first = heap.first) {
       if (first.isEmpty && !(await first.fill())) {
@@ -126,7 +120,7 @@ async function* merged(
       const next = heap.second
       // Most often a log has several lines in a row.
       do batch.push(first.take())
-      while (!first.isEmpty && (next === undefined || !next.isBefore(first)))
+      while (!first.isEmpty && (next === undefined || isBefore(first, next)))
       if (batch.length >= BATCH) {
         yield batch
         batch = []
@@ -134,12 +128,12 @@ async function* merged(
     }
     if (batch.length > 0) yield batch
   } finally {
-    for (const head of heap.heads) await head.close()
+    for (const head of heads) await head.close()
   }
 }
 
 /** A log, and the time of its next line. */
-class Head {
+class Head implements Next {
   readonly log: string
   readonly place: number
   /**
@@ -191,10 +185,6 @@ class Head {
     return this.#at >= this.#items.length
   }
 
-  isBefore(other: Head): boolean {
-    return this.ts < other.ts || (this.ts === other.ts && this.place < other.place)
-  }
-
   /** Reads on. Returns false when there is nothing more. */
   async fill(): Promise<boolean> {
     const isFirst = this.#items.length === 0
@@ -230,50 +220,5 @@ class Head {
   #look(): void {
     const item = this.#items[this.#at] as LogItem
     if (!isMalformed(item)) this.ts = Math.max(this.ts, item.latest ?? item.event.ts)
-  }
-}
-
-/** A binary heap: the log whose next line is the earliest comes first. */
-class Heap {
-  heads: Head[] = []
-
-  get first(): Head | undefined {
-    return this.heads[0]
-  }
-
-  /** The one that comes after the first. */
-  get second(): Head | undefined {
-    const [, left, right] = this.heads
-    return left !== undefined && right?.isBefore(left) === true ? right : left
-  }
-
-  order(): void {
-    this.heads.sort((a, b) => (a.isBefore(b) ? -1 : 1))
-  }
-
-  /** Takes out the first. */
-  drop(): void {
-    const last = this.heads.pop() as Head
-    if (this.heads.length === 0) return
-    this.heads[0] = last
-    this.sink()
-  }
-
-  /** Puts the first where it belongs, its time having become later. */
-  sink(): void {
-    const { heads } = this
-    const head = heads[0] as Head
-    for (let at = 0; ; ) {
-      let child = 2 * at + 1
-      const right = heads[child + 1]
-      if (right?.isBefore(heads[child] as Head) === true) child++
-      const least = heads[child]
-      if (least === undefined || head.isBefore(least)) {
-        heads[at] = head
-        return
-      }
-      heads[at] = least
-      at = child
-    }
   }
 }

@@ -13,10 +13,12 @@ import {
 } from '../format/options.js'
 import type { CursorOptions } from './cursor.js'
 import type { FollowOptions } from './follow.js'
+import type { FollowHiveOptions } from './follow-hive.js'
 import type { LineOptions } from './items.js'
 import type { ReadOptions } from './read.js'
 import type { PassedOver, Selection } from './select.js'
 import type { TailOptions } from './tail.js'
+import type { TailHiveOptions } from './tail-hive.js'
 
 const LINE_RULES: RulesOf<LineOptions> = {
   maxLineBytes: number('bytes', { from: 1, endless: true }),
@@ -49,6 +51,8 @@ export const READ_RULES: RulesOf<ReadOptions> = {
 
 export const TAIL_RULES: RulesOf<TailOptions> = { ...LINE_RULES, filter: callable }
 
+export const TAIL_HIVE_RULES: RulesOf<TailHiveOptions> = { ...TAIL_RULES, thisFile: flag }
+
 const CURSOR_RULES: RulesOf<CursorOptions> = {
   name: text,
   commit: oneOf('auto', 'manual'),
@@ -68,3 +72,5 @@ export const FOLLOW_RULES: RulesOf<FollowOptions> = {
   signal: { allowed: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
   pollMs: number('milliseconds', { from: 1 }),
 }
+
+export const FOLLOW_HIVE_RULES: RulesOf<FollowHiveOptions> = { ...FOLLOW_RULES, thisFile: flag }
