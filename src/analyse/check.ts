@@ -5,6 +5,7 @@ import { Checker, type CheckReport } from './check/checker.js'
 import { type RuleSettings, Settings } from './check/settings.js'
 import { CHECK_OPTION_RULES } from './options.js'
 
+/** What `checkLog` takes. */
 export interface CheckOptions {
   /**
    * Rules switched off (`'off'`), given another severity (`'error'`, `'warning'`, `'info'`), or tuned

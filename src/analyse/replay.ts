@@ -8,6 +8,7 @@ import type { StateChange } from './state/changes.js'
 import { StateReducer } from './state/reducer.js'
 import { emptyState, type HiveState } from './state/state.js'
 
+/** What `replay` takes: up to which event, and by which means. */
 export interface ReplayOptions {
   /** `seq` of the last event that counts. Default: the log's last. */
   at?: number
@@ -22,7 +23,7 @@ export interface ReplayOptions {
   index?: boolean
   /** Bytes of log between two states that a new index holds. Default 1 MiB. */
   indexSpacing?: number
-  /** Told how many bytes of the log were read, of how many that may have to be. */
+  /** Told how many bytes of the log were read, of how many that may have to be. Default: none. */
   onProgress?: (read: number, total: number) => void
 }
 
@@ -57,7 +58,9 @@ export interface VisitOptions {
 
 /** An event or a malformed line, and what it changed. */
 export interface Step {
+  /** The event or the line. */
   item: LogItem
+  /** What it changed, in order. */
   changes: StateChange[]
 }
 

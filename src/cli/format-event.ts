@@ -16,6 +16,7 @@ import {
   type Style,
 } from './text.js'
 
+/** How an event is put on a line for people. */
 export interface FormatOptions {
   /** Use terminal colours. Default false. */
   color?: boolean

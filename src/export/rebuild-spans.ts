@@ -11,6 +11,7 @@ import type { RebuiltSpan } from './open-span.js'
 import { REBUILD_RULES } from './options.js'
 import { SpanRebuilder } from './rebuild.js'
 
+/** Which spans are rebuilt, and what is said of them that the file does not tell. */
 export interface RebuildOptions {
   /** `service.name` of the spans, which the file does not tell. Default: `OTEL_SERVICE_NAME`, else `hive`. */
   serviceName?: string

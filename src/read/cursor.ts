@@ -20,6 +20,7 @@
 import { join } from 'node:path'
 import type { CursorPosition } from './cursor-position.js'
 
+/** How `followLog` keeps a consumer's place in the log. */
 export interface CursorOptions {
   /** Names the consumer: `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`. */
   name: string
@@ -36,6 +37,7 @@ export interface CursorOptions {
   /**
    * Awaited before each save, for a consumer that buffers: once it resolves, all that was processed when it was
    * called must be safe. It must not call `commit()`. If it rejects, nothing is saved and the iteration throws.
+   * Default: nothing is awaited.
    */
   beforeCommit?: () => void | Promise<void>
   /**

@@ -16,12 +16,19 @@ import { cannotRead, chunksOf, firstSeqOf, gzipDamage, isAt, openNext, type Sour
 import { lastItems, type TailOptions } from './tail.js'
 import { Wakeup } from './wakeup.js'
 
+/** What `followLog` takes. */
 export interface FollowOptions extends TailOptions {
   /**
    * Where to begin: `start`, the log's first line (oldest segment); `end`, the first line that is yet to come; or
    * the last few lines. Default `start`. With a cursor only its first use begins so.
    */
-  from?: 'start' | 'end' | { last: number }
+  from?:
+    | 'start'
+    | 'end'
+    | {
+        /** How many lines. */
+        last: number
+      }
   /**
    * Names the consumer, which then begins after the last line that it processed in former iterations, in whatever
    * process. Default: none.

@@ -16,6 +16,7 @@ import {
   type Source,
 } from './sources.js'
 
+/** What `readLog` takes. */
 export interface ReadOptions extends LineOptions {
   /** Also read the archived segments of the log. Default true. */
   segments?: boolean

@@ -13,6 +13,7 @@ import { TAIL_RULES } from './options.js'
 import { isDamagedData, itemsOf } from './read.js'
 import { cannotRead, firstSeqOf, isAt, openSource, type Source } from './sources.js'
 
+/** What `tailLog` takes. */
 export interface TailOptions extends LineOptions {
   /** Which items are given; `n` counts only these. Default: all. */
   filter?: (item: LogItem) => boolean

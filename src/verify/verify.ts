@@ -18,6 +18,7 @@ import { checkSignatures, readPublicKey } from './signatures.js'
 import { DEFAULT_POLICY, readStretch, type SealPolicy, type Stretch, tooLong } from './stretch.js'
 import { checkTwin } from './twin.js'
 
+/** What `verifyLog` takes. */
 export interface VerifyOptions {
   /** Ed25519 public key (PEM or key object); every seal must then carry a good signature. Default: not checked. */
   publicKey?: KeyObject | string | Buffer
@@ -25,7 +26,7 @@ export interface VerifyOptions {
   logId?: string
   /** Whether the artifacts that lines name are read and compared with their names. Default true. */
   artifacts?: boolean
-  /** Called every mebibyte or so, with the bytes read so far in all segments. */
+  /** Called every mebibyte or so, with the bytes read so far in all segments. Default: none. */
   onProgress?: (progress: { file: string; bytes: number }) => void
 }
 

@@ -2,7 +2,9 @@
 
 /** What a model costs, in US dollars for a million tokens. */
 export interface ModelPrices {
+  /** US dollars for a million tokens of input. */
   inputPerMTok: number
+  /** US dollars for a million tokens of output. */
   outputPerMTok: number
   /** Input tokens served from the provider's cache. Default: `inputPerMTok`. */
   cacheReadPerMTok?: number
