@@ -88,7 +88,8 @@ export interface CallOptions {
 /**
  * The calls of external APIs in a log, from its `call` events.
  * @param file path of a log; `-` is standard input
- * @throws when the file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function callReport(file: string, options: CallOptions = {}): Promise<CallReport> {
   checkOptions('callReport', options, CALL_RULES)

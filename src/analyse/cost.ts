@@ -1,7 +1,7 @@
 /** What a hive's model calls used and cost, from its `usage` events: by agent, model, task, decision, hour and more. */
 
 import { type HiveEvent, isKind } from '../format/kinds.js'
-import { checkOptions } from '../format/options.js'
+import { checkOptions, OptionsError } from '../format/options.js'
 import { isMalformed } from '../read/items.js'
 import { logBatches } from '../read/read.js'
 import { Catalogue } from './cost/catalogue.js'
@@ -119,8 +119,8 @@ const MAX_KEY_CHARACTERS = 8_000_000
  * listed in `unpriced`, and its calls add no dollars. `inputTokens` is meant as OpenTelemetry means
  * `gen_ai.usage.input_tokens`: all input, with what was read from and written to the cache. Where an event has more
  * cache tokens than that, its `inputTokens` is taken as without them.
- * @throws {TypeError} on an unknown `by`, or prices that are none
- * @throws when a file cannot be read, as `readLog`
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have, prices among them
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function costReport(
   file: string | readonly string[],
@@ -165,9 +165,9 @@ export class Cost {
   #lost = 0
   #cacheApart = 0
 
-  /** @throws {TypeError} on an unknown `by`, or prices that are none */
+  /** @throws {OptionsError} on an unknown `by`, or prices that are none */
   constructor({ by = 'agent', prices = {} }: CostOptions = {}) {
-    if (!COST_KEYS.includes(by)) throw new TypeError(`by must be one of ${COST_KEYS.join(', ')}`)
+    if (!COST_KEYS.includes(by)) throw new OptionsError(`by must be one of ${COST_KEYS.join(', ')}`)
     this.#by = by
     this.#own = new OwnPrices(prices)
     if (by === 'hour' || by === 'day') this.#time = new LocalTime(by)

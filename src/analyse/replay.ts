@@ -30,7 +30,8 @@ export interface ReplayOptions {
 /**
  * What the hive was after an event: who existed, what waited for whom, what was pending with the human, and what it
  * had cost. `-` reads standard input. Lines that are no events are counted.
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function replay(file: string, options: ReplayOptions = {}): Promise<HiveState> {
   checkOptions('replay', options, REPLAY_RULES)
@@ -67,7 +68,8 @@ export interface Step {
 /**
  * Goes through a log with the state beside it. `visit` is called for each line after `from` (in the sense of
  * `replay`: the first that is visited is the one after that state), and awaited; `false` ends the walk.
- * @throws as `replay`
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function visitLog(
   file: string,

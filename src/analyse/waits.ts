@@ -84,7 +84,8 @@ export interface WaitOptions {
 /**
  * The contention in a log, from its `wait` events. A wait lasts from `ts - ms` to `ts`.
  * @param file path of a log; `-` is standard input
- * @throws when the file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function waitReport(file: string, options: WaitOptions = {}): Promise<WaitReport> {
   checkOptions('waitReport', options, WAIT_RULES)

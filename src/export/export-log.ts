@@ -51,7 +51,8 @@ const MAX_TRACES = 100_000
  * request at a time. A request that fails, when the exporter has tried again as often as it does, ends the sending:
  * the report says how much was sent, and what the error was.
  *
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function exportLog(
   file: string | readonly string[],

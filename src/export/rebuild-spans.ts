@@ -47,7 +47,8 @@ export interface RebuildReport {
  * status as when they were live. In a log without ids they are derived from its content, the same each time. Spans
  * come as they end; those that nothing ends come last. Returns what was found beside them.
  *
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export function rebuildSpans(
   file: string | readonly string[],

@@ -93,6 +93,7 @@ export interface CommitReport {
  * segments, artifacts, and the logs of its child processes (`<log>.agents`). Hooks do not run and commits are not
  * signed. Makes no commit when nothing is new.
  *
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
  * @throws {CommitError} with a `code` and one line that says what to do; the repository is then as it was
  */
 export async function commitLog(file: string, options: CommitOptions = {}): Promise<CommitReport> {

@@ -60,6 +60,7 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
  * @throws {OptionsConflictError} when the file is open in this process already, with options that say otherwise
  * @throws {LogLockedError} when another process writes the file
  * @throws {LogOpenError} when the file cannot be opened or is no log
+ * @throws {DependencyError} when OpenTelemetry's SDK is not where it can be found, as in a bundle
  */
 export function startHive(options: HiveOptions = {}): Hive {
   return startRegistered(options).hive

@@ -49,6 +49,7 @@ export class HiveSpanProcessor implements SpanProcessor {
   /** All that somebody still holds: work goes on in the context of an agent's span after that is continued. */
   #notes = new WeakMap<SpanContext, SpanNote>()
 
+  /** @throws {OptionsError} when there is no exporter in the options, or an option that is none */
   constructor(options: HiveSpanProcessorOptions) {
     checkOptions('HiveSpanProcessor', options, PROCESSOR_RULES)
     if (options?.exporter === undefined) {

@@ -46,7 +46,8 @@ const MANY_REFS = 1000
  * `logId` is given: another log of the same writer in this one's place. The header of a compressed segment (name,
  * time) is no part of the log. After the first changed place of a segment its later seals cannot vouch for anything,
  * so there a second change shows only in a line's form or number.
- * @throws when the file is missing, a directory, or must not be read, and when the key is none
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have, the key among them
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function verifyLog(file: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   checkOptions('verifyLog', options, VERIFY_RULES)

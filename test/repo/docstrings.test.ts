@@ -216,3 +216,47 @@ test('every function says what it throws, or that it throws nothing', () => {
     [],
   )
 })
+
+/** Exported functions, and the constructors of exported classes. */
+const calls = (): Declared[] =>
+  declared.flatMap((each) => {
+    if (each.node.kind === SyntaxKind.FunctionDeclaration) return [each]
+    const made = (each.node.members ?? []).filter(({ kind }) => kind === SyntaxKind.Constructor)
+    const isHidden = ({ modifiers }: AnyNode): boolean =>
+      (modifiers ?? []).some(({ kind }) => kind === SyntaxKind.PrivateKeyword)
+    return made
+      .filter((node) => !isHidden(node))
+      .map((node) => ({ ...each, where: `${each.where}.constructor`, node }))
+  })
+
+test('every constructor has a docstring', () => {
+  const constructors = calls().filter(({ where }) => where.endsWith('.constructor'))
+  assert.ok(constructors.some(({ where }) => where.endsWith('JsonlSpanExporter.constructor')))
+  const silent = constructors.filter((each) => (each.node.parameters ?? []).length > 0 && docOf(each) === '')
+  assert.deepEqual(
+    silent.map(({ where }) => where),
+    [],
+  )
+})
+
+test('what takes options says that it throws an OptionsError for those that cannot be', () => {
+  const takers = calls().filter(({ node }) => node.parameters?.some(({ name }) => name?.text === 'options'))
+  assert.ok(takers.length > 10)
+  const silent = takers.filter((each) => !/@throws \{OptionsError\}|Throws nothing/.test(docOf(each)))
+  assert.deepEqual(
+    silent.map(({ where }) => where),
+    [],
+  )
+})
+
+test('every error that a docstring says is thrown can be imported', () => {
+  const names = new Set(declared.map(nameOf))
+  const thrown = [...calls(), ...everyMember()].flatMap((each) =>
+    [...docOf(each).matchAll(/@throws \{(\w+)\}/g)].map(([, name]) => name as string),
+  )
+  assert.ok(thrown.includes('LogReadError'))
+  assert.deepEqual(
+    [...new Set(thrown)].filter((name) => !names.has(name)),
+    [],
+  )
+})
