@@ -20,7 +20,7 @@ const SECTIONS = [
   { letter: 'E', name: 'durable', limit: 60 },
   { letter: 'F', name: 'verify', limit: 90 },
   { letter: 'G', name: 'reader', limit: 120 },
-  { letter: 'I', name: 'import', limit: 180 },
+  { letter: 'I', name: 'import', limit: 300 },
   { letter: 'R', name: 'redact', limit: 120 },
 ]
 

@@ -29,7 +29,7 @@ function programsOf(door, file) {
 const doorsOf = (dist) => (name) => JSON.stringify(pathToFileURL(join(dist, `${name}.js`)).href)
 
 export default async function imports({ dir, quick }) {
-  const rounds = quick ? 9 : 25
+  const rounds = quick ? 9 : 15
   const against = process.env.HIVELOG_BENCH_AGAINST
   const contestants = [
     { name: 'node alone', code: '' },

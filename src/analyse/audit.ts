@@ -36,7 +36,8 @@ const SHORT_TEXT = 120
  * yes or no decides, be it of another process; only `approve: true` approves, only `false` rejects.
  * @param files path of a log, or several, of one hive: the logs of their child processes are read too, all as one
  *   story; `-` is standard input
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function auditTrail(
   files: string | readonly string[],

@@ -13,10 +13,11 @@ import { EXPORT_RULES } from './options.js'
 import { type RebuildOptions, type RebuildReport, spanBatches } from './rebuild-spans.js'
 import type { QueryOptions } from './stored-spans.js'
 
+/** What `exportLog` takes: which spans, and where to. */
 export interface ExportOptions extends RebuildOptions {
   /** Where to. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
   otlp?: OtlpOptions
-  /** An exporter to use instead; it is shut down in the end. */
+  /** An exporter to use instead; it is shut down in the end. Default: one that sends over OTLP/HTTP. */
   exporter?: SpanExporter
   /**
    * The query API of the Jaeger that gets the spans: those that it has already are not sent. What is on the way to
@@ -25,6 +26,7 @@ export interface ExportOptions extends RebuildOptions {
   missingIn?: QueryOptions
 }
 
+/** What `exportLog` sent, and what it found. */
 export interface ExportReport extends RebuildReport {
   /** Spans that were sent. */
   spans: number
@@ -49,7 +51,8 @@ const MAX_TRACES = 100_000
  * request at a time. A request that fails, when the exporter has tried again as often as it does, ends the sending:
  * the report says how much was sent, and what the error was.
  *
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function exportLog(
   file: string | readonly string[],

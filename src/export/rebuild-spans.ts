@@ -11,6 +11,7 @@ import type { RebuiltSpan } from './open-span.js'
 import { REBUILD_RULES } from './options.js'
 import { SpanRebuilder } from './rebuild.js'
 
+/** Which spans are rebuilt, and what is said of them that the file does not tell. */
 export interface RebuildOptions {
   /** `service.name` of the spans, which the file does not tell. Default: `OTEL_SERVICE_NAME`, else `hive`. */
   serviceName?: string
@@ -46,7 +47,8 @@ export interface RebuildReport {
  * status as when they were live. In a log without ids they are derived from its content, the same each time. Spans
  * come as they end; those that nothing ends come last. Returns what was found beside them.
  *
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export function rebuildSpans(
   file: string | readonly string[],

@@ -9,7 +9,7 @@ import { ExportError } from './errors.js'
 export interface QueryOptions {
   /** Jaeger's URL, the one of its UI. */
   url: string
-  /** Extra headers, for authentication say. */
+  /** Extra headers, for authentication say. Default: none. */
   headers?: Record<string, string>
 }
 

@@ -10,7 +10,7 @@ export interface LockHolder {
   host: string
   /** ISO time at which the holder opened the log. */
   since: string
-  /** Id of the worker thread that opened it; left out for a main thread. */
+  /** Number of the worker thread that opened it (`worker_threads.threadId`); left out for a main thread. */
   thread?: number
 }
 

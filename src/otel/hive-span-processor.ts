@@ -19,6 +19,7 @@ import { PROCESSOR_RULES } from './options.js'
 import { interceptEvents, type PlainEvent } from './plain-events.js'
 import { EVENT_PREFIX, toFields } from './span-mapping.js'
 
+/** What `HiveSpanProcessor` takes. */
 export interface HiveSpanProcessorOptions {
   /** Where the lines go. */
   exporter: JsonlSpanExporter
@@ -33,6 +34,7 @@ export class HiveSpanProcessor implements SpanProcessor {
   #exporter: JsonlSpanExporter
   #recorder: LogRecorder
 
+  /** @throws {OptionsError} when there is no exporter in the options, or an option that is none */
   constructor(options: HiveSpanProcessorOptions) {
     checkOptions('HiveSpanProcessor', options, PROCESSOR_RULES)
     if (options?.exporter === undefined) {
@@ -42,6 +44,7 @@ export class HiveSpanProcessor implements SpanProcessor {
     this.#recorder = options.exporter.recorder
   }
 
+  /** Records the spawn of an agent, and listens to the events that are added to the span. Throws nothing. */
   onStart(span: Span, parentContext: Context): void {
     try {
       this.#start(span, parentContext)
@@ -50,6 +53,7 @@ export class HiveSpanProcessor implements SpanProcessor {
     }
   }
 
+  /** Records what the end of the span stands for: a tool, a call, a model call, an exit. Throws nothing. */
   onEnd(span: ReadableSpan): void {
     const owner = this.#recorder.owners.end(span.spanContext())
     if (owner?.writer !== 'processor') return
@@ -60,10 +64,12 @@ export class HiveSpanProcessor implements SpanProcessor {
     }
   }
 
+  /** Resolves when everything recorded so far is in the file. */
   forceFlush(): Promise<void> {
     return this.#exporter.forceFlush()
   }
 
+  /** Writes the rest, seals and closes the file, unless another in this process still writes to it. */
   shutdown(): Promise<void> {
     return this.#exporter.shutdown()
   }

@@ -40,10 +40,7 @@ export class ShutDownError extends HivelogError {
  *
  * Under a `HiveSpanProcessor` lines are written the moment they happen. Alone, under a `SimpleSpanProcessor` or a
  * `BatchSpanProcessor`, it writes all of a span when the span ends. Registered both ways, each event is written once.
- *
- * The constructor throws `OptionsError` for an option that cannot be, `OptionsConflictError` when the file is open in
- * this process with options that differ and are not only less strict, `LogLockedError` when another process writes
- * the file, and `LogOpenError` when it cannot be opened; nothing else throws.
+ * Nothing but the constructor throws.
  */
 export class JsonlSpanExporter implements SpanExporter {
   /** @internal */
@@ -53,7 +50,17 @@ export class JsonlSpanExporter implements SpanExporter {
   #ended = new EndedSpans()
   #shutdown: Promise<void> | undefined
 
-  /** @param opener who is told of when another asks for the same file; internal */
+  /**
+   * Opens the log.
+   *
+   * @param options how the log is written
+   * @param opener who is told of when another asks for the same file; internal
+   * @throws {OptionsError} when an option is none, or has a value that it cannot have
+   * @throws {OptionsConflictError} when the file is open in this process already, with options that say otherwise and
+   * are not only less strict
+   * @throws {LogLockedError} when another process writes the file
+   * @throws {LogOpenError} when the file cannot be opened or is no log
+   */
   constructor(options: RecorderOptions = {}, opener: Opener = 'JsonlSpanExporter') {
     checkOptions(opener, options, RECORDER_RULES)
     this.recorder = LogRecorder.open(options, opener)

@@ -25,19 +25,21 @@ import { countFromEnv, samplerFromEnv } from './sampler.js'
 import { fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
 
+/** Where spans are sent over OTLP/HTTP. */
 export interface OtlpOptions {
   /** Full URL of the traces endpoint. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
   url?: string
-  /** Extra headers, for authentication say. */
+  /** Extra headers, for authentication say. Default: `OTEL_EXPORTER_OTLP_HEADERS`, or its traces form. */
   headers?: Record<string, string>
 }
 
+/** How the tracer provider is set up that `startHive` registers. */
 export interface ProviderOptions extends ResourceOptions {
   /** Send spans over OTLP/HTTP. Default: when `OTEL_EXPORTER_OTLP_ENDPOINT` or its traces form is set. */
   otlp?: boolean | OtlpOptions
   /** Which traces are sent. Default: `OTEL_TRACES_SAMPLER`, else all. The file gets everything whatever it says. */
   sampler?: Sampler
-  /** Further processors, for other exporters. */
+  /** Further processors, for other exporters. Default: none. */
   spanProcessors?: SpanProcessor[]
 }
 

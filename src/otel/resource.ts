@@ -4,10 +4,14 @@ import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
 import { isSecretArgument } from '../redact/scrub.js'
 import { fromEnv, sdk } from './sdk.js'
 
+/** What a hive's traces say about where they come from. */
 export interface ResourceOptions {
   /** `service.name`. Default: `OTEL_SERVICE_NAME`, else `hive`. */
   serviceName?: string
-  /** Attributes of the resource beside `service.*`, `host.*`, `process.*`. */
+  /**
+   * Attributes of the resource beside `service.*`, `host.*`, `process.*`. Default: those in
+   * `OTEL_RESOURCE_ATTRIBUTES`.
+   */
   resourceAttributes?: Record<string, string | number | boolean>
 }
 

@@ -18,7 +18,7 @@ export interface RecorderOptions extends Omit<JournalOptions, 'session' | 'calls
   file?: string
   /** Session of events that name none. Default: `AGENT_SESSION_ID`, else `sess_` and 16 random hex digits. */
   sessionId?: string
-  /** What is redacted beside the well-known secrets. */
+  /** What is redacted beside the well-known secrets. Default: nothing. */
   redact?: RedactOptions
   /** Bytes above which a field is stored as an artifact. Default 8 KiB. */
   maxFieldBytes?: number

@@ -266,7 +266,7 @@ test('bad use throws, and says what is known', async () => {
   })
   const prices = { m: { inputPerMTok: -1, outputPerMTok: 0 } }
   await assert.rejects(costReport('x', { prices }), {
-    name: 'TypeError',
+    name: 'OptionsError',
     message: /prices of "m": inputPerMTok/,
   })
 })

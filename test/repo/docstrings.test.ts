@@ -135,6 +135,9 @@ const isNumber = (type: AnyNode | undefined): boolean =>
   type?.kind === SyntaxKind.NumberKeyword ||
   (type?.kind === SyntaxKind.UnionType && (type.types ?? []).some(isNumber))
 
+/** A literal says itself: the `type` that tells one change from another, the `code` of an error. */
+const isLiteral = ({ type }: AnyNode): boolean => type?.kind === SyntaxKind.LiteralType
+
 const isOptional = ({ questionToken, postfixToken }: AnyNode): boolean =>
   questionToken !== undefined || postfixToken?.kind === SyntaxKind.QuestionToken
 
@@ -176,7 +179,7 @@ test('every public name has a docstring', () => {
 test('every property and method of a public type has a docstring', () => {
   assert.deepEqual(
     everyMember()
-      .filter((each) => docOf(each) === '')
+      .filter((each) => docOf(each) === '' && !isLiteral(each.node))
       .map(({ where }) => where),
     [],
   )
@@ -210,6 +213,50 @@ test('every function says what it throws, or that it throws nothing', () => {
     functions
       .filter((each) => !/@throws|[Tt]hrows nothing|never throws/.test(docOf(each)))
       .map(({ where }) => where),
+    [],
+  )
+})
+
+/** Exported functions, and the constructors of exported classes. */
+const calls = (): Declared[] =>
+  declared.flatMap((each) => {
+    if (each.node.kind === SyntaxKind.FunctionDeclaration) return [each]
+    const made = (each.node.members ?? []).filter(({ kind }) => kind === SyntaxKind.Constructor)
+    const isHidden = ({ modifiers }: AnyNode): boolean =>
+      (modifiers ?? []).some(({ kind }) => kind === SyntaxKind.PrivateKeyword)
+    return made
+      .filter((node) => !isHidden(node))
+      .map((node) => ({ ...each, where: `${each.where}.constructor`, node }))
+  })
+
+test('every constructor has a docstring', () => {
+  const constructors = calls().filter(({ where }) => where.endsWith('.constructor'))
+  assert.ok(constructors.some(({ where }) => where.endsWith('JsonlSpanExporter.constructor')))
+  const silent = constructors.filter((each) => (each.node.parameters ?? []).length > 0 && docOf(each) === '')
+  assert.deepEqual(
+    silent.map(({ where }) => where),
+    [],
+  )
+})
+
+test('what takes options says that it throws an OptionsError for those that cannot be', () => {
+  const takers = calls().filter(({ node }) => node.parameters?.some(({ name }) => name?.text === 'options'))
+  assert.ok(takers.length > 10)
+  const silent = takers.filter((each) => !/@throws \{OptionsError\}|Throws nothing/.test(docOf(each)))
+  assert.deepEqual(
+    silent.map(({ where }) => where),
+    [],
+  )
+})
+
+test('every error that a docstring says is thrown can be imported', () => {
+  const names = new Set(declared.map(nameOf))
+  const thrown = [...calls(), ...everyMember()].flatMap((each) =>
+    [...docOf(each).matchAll(/@throws \{(\w+)\}/g)].map(([, name]) => name as string),
+  )
+  assert.ok(thrown.includes('LogReadError'))
+  assert.deepEqual(
+    [...new Set(thrown)].filter((name) => !names.has(name)),
     [],
   )
 })

@@ -1,6 +1,6 @@
 /** The doors of the package: what each exports, and what it loads. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -178,4 +178,34 @@ await hive.shutdown()`
   )
   const run = await runNode(['--input-type=module', '-e', script], {}, tempFolder(t))
   assert.deepEqual([run.code, run.stderr], [0, ''])
+})
+
+test('without the SDK, as in a bundle, the plug-in records, and startHive says what is missing', async (t) => {
+  const folder = tempFolder(t)
+  cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  mkdirSync(join(folder, 'node_modules', '@opentelemetry'), { recursive: true })
+  for (const name of ['@opentelemetry/api', 'signal-exit']) {
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+  }
+  const code = `import { HiveSpanProcessor, JsonlSpanExporter, startHive } from './dist/index.js'
+let error
+try {
+  startHive({ file: 'hive.jsonl' })
+} catch (reason) {
+  error = reason
+}
+// The lock was given back.
+await new HiveSpanProcessor({ exporter: new JsonlSpanExporter({ file: 'hive.jsonl' }) }).shutdown()
+process.stdout.write(JSON.stringify([error.name, error.code, error.dependency, error.message]))`
+  writeFileSync(join(folder, 'main.js'), code)
+  const run = await runNode(['main.js'], {}, folder)
+  assert.deepEqual([run.code, run.stderr], [0, ''])
+  const dependency = '@opentelemetry/sdk-trace-base'
+  assert.deepEqual(JSON.parse(run.stdout), [
+    'DependencyError',
+    'ERR_HIVELOG_DEPENDENCY',
+    dependency,
+    `${dependency} cannot be loaded; install the dependencies of hivelog, and name hivelog as external where it is bundled`,
+  ])
 })

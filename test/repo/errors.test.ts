@@ -67,6 +67,11 @@ test('each class and each code is in the list of HivelogError, and nothing else 
   assert.deepEqual([...codes].sort(), wanted.sort())
 })
 
+test('no error of JavaScript’s own is thrown on purpose', () => {
+  const thrown = files.filter((file) => /throw new (Type|Range|Syntax|Reference)Error\(/.test(textOf(file)))
+  assert.deepEqual(thrown, [])
+})
+
 /** What each is made of. */
 const MADE: Record<string, { args: unknown[]; code: string }> = {
   OptionsError: { args: ['m'], code: 'ERR_HIVELOG_OPTIONS' },

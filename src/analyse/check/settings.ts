@@ -14,8 +14,13 @@ import {
 export type RuleSetting =
   | 'off'
   | Severity
-  | { severity?: Severity | 'off'; [option: string]: number | string | readonly string[] | undefined }
+  | {
+      /** How bad a finding of the rule is; `off` for no findings. Default: as `CHECK_RULES` has it. */
+      severity?: Severity | 'off'
+      [option: string]: number | string | readonly string[] | undefined
+    }
 
+/** Settings by rule; a rule that is not named is as `CHECK_RULES` has it. */
 export type RuleSettings = Partial<Record<CheckRule, RuleSetting>>
 
 /** A setting that cannot be. The message is one line, and says what can be. */
