@@ -1,7 +1,8 @@
 // G. Replaying a log to its end, and other whole-log analyses, against nothing but parsing the same lines.
 import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { auditTrail, checkLog, costReport, readLog, replay } from '../../dist/index.js'
+import { auditTrail, checkLog, costReport, replay } from '../../dist/analyse.js'
+import { readLog } from '../../dist/read.js'
 import { writeHiveLog } from '../lib/hive-log.mjs'
 import { inRounds, median, ratio } from '../lib/stats.mjs'
 

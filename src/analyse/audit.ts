@@ -31,7 +31,8 @@ const SHORT_TEXT = 120
  * and what is wrong: see `AuditProblemKind`. Each part names the line that it came from. Several files are read as
  * one history, in the order given. Only `approve: true` approves.
  * @param files path of a log, or several; `-` is standard input
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function auditTrail(
   files: string | readonly string[],

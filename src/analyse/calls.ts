@@ -12,14 +12,17 @@ import { type LogTally, tallyLogs } from './reading.js'
 /** What calls are grouped by. `tool` is about the tools that ran instead: the `tool` events, by name. */
 export type CallBy = (typeof CALL_KEYS)[number]
 
+/** How long calls took. */
 export interface CallTimes {
   /** Calls whose duration can be used. */
   count: number
   /** Milliseconds, as all that follow; exact up to 512 durations, else within 1 %. */
   p50?: number
+  /** Milliseconds in which 95 % of the calls were done. */
   p95?: number
-  /** Exact, as is the total. */
+  /** Milliseconds of the longest, exact. */
   max?: number
+  /** Milliseconds of all together, exact. */
   total: number
 }
 
@@ -27,31 +30,42 @@ export interface CallTimes {
 export interface CallRow {
   /** The host (in lower case), method, host and path without its query, agent id, status, or tool. */
   key: string
+  /** How many calls. */
   calls: number
-  /** All that failed: each is in one of the four that follow. */
+  /** Calls that failed: each is in one of the four counts that follow. */
   errors: number
-  /** Status 400 to 499, but for 429. */
+  /** Calls with a status of 400 to 499, but for 429. */
   clientErrors: number
   /** Status 429: too many requests. */
   rateLimited: number
-  /** Status 500 to 599. */
+  /** Calls with a status of 500 to 599. */
   serverErrors: number
-  /** Failed without such a status: no answer, a broken connection; of tools, all that failed. */
+  /** Calls that failed without such a status: no answer, a broken connection; of tools, all that failed. */
   otherErrors: number
+  /** How long they took. */
   ms: CallTimes
   /** Epoch milliseconds of the earliest and latest call. */
   firstTs: number
+  /** Epoch milliseconds of the latest call. */
   lastTs: number
   /** The minute with the most calls: how many, and its beginning in epoch milliseconds. */
-  peakMinute: { calls: number; ts: number }
+  peakMinute: {
+    /** Calls in that minute. */
+    calls: number
+    /** Its beginning, epoch milliseconds. */
+    ts: number
+  }
   /** Ids of the agents that called, those with most calls first; at most 100. */
   agents: string[]
   /** Whether there were more agents. */
   agentsCut: boolean
 }
 
+/** What `callReport` finds. */
 export interface CallReport extends LogTally {
+  /** Path that was asked for; `-` is standard input. */
   file: string
+  /** What the rows are told apart by. */
   by: CallBy
   /** Of all calls; left out when there are none. */
   total?: CallRow
@@ -63,6 +77,7 @@ export interface CallReport extends LogTally {
   badDurations: number
 }
 
+/** What `callReport` takes. */
 export interface CallOptions {
   /** Default `host`. */
   by?: CallBy
@@ -73,7 +88,8 @@ export interface CallOptions {
 /**
  * The calls of external APIs in a log, from its `call` events.
  * @param file path of a log; `-` is standard input
- * @throws when the file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function callReport(file: string, options: CallOptions = {}): Promise<CallReport> {
   checkOptions('callReport', options, CALL_RULES)

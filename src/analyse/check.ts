@@ -5,6 +5,7 @@ import { Checker, type CheckReport } from './check/checker.js'
 import { type RuleSettings, Settings } from './check/settings.js'
 import { CHECK_OPTION_RULES } from './options.js'
 
+/** What `checkLog` takes. */
 export interface CheckOptions {
   /**
    * Rules switched off (`'off'`), given another severity (`'error'`, `'warning'`, `'info'`), or tuned
@@ -32,7 +33,9 @@ const MAX_FINDINGS = 1000
  * Reads the whole log once (all segments; `-` is standard input) and reports what is wrong in it. Repeats of one
  * cause are one finding with a count. Memory is bounded whatever the log holds: where a bound was hit, `notes` of
  * the report says so. Foreign logs are read as they are; nothing in a line makes it throw.
- * @throws {CheckConfigError} when a setting cannot be; an `Error` when the file cannot be read
+ * @throws {CheckConfigError} when a setting of a rule cannot be
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function checkLog(file: string, options: CheckOptions = {}): Promise<CheckReport> {
   checkOptions('checkLog', options, CHECK_OPTION_RULES)

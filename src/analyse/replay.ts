@@ -8,6 +8,7 @@ import type { StateChange } from './state/changes.js'
 import { StateReducer } from './state/reducer.js'
 import { emptyState, type HiveState } from './state/state.js'
 
+/** What `replay` takes: up to which event, and by which means. */
 export interface ReplayOptions {
   /** `seq` of the last event that counts. Default: the log's last. */
   at?: number
@@ -22,14 +23,15 @@ export interface ReplayOptions {
   index?: boolean
   /** Bytes of log between two states that a new index holds. Default 1 MiB. */
   indexSpacing?: number
-  /** Told how many bytes of the log were read, of how many that may have to be. */
+  /** Told how many bytes of the log were read, of how many that may have to be. Default: none. */
   onProgress?: (read: number, total: number) => void
 }
 
 /**
  * What the hive was after an event: who existed, what waited for whom, what was pending with the human, and what it
  * had cost. `-` reads standard input. Lines that are no events are counted.
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function replay(file: string, options: ReplayOptions = {}): Promise<HiveState> {
   checkOptions('replay', options, REPLAY_RULES)
@@ -57,14 +59,17 @@ export interface VisitOptions {
 
 /** An event or a malformed line, and what it changed. */
 export interface Step {
+  /** The event or the line. */
   item: LogItem
+  /** What it changed, in order. */
   changes: StateChange[]
 }
 
 /**
  * Goes through a log with the state beside it. `visit` is called for each line after `from` (in the sense of
  * `replay`: the first that is visited is the one after that state), and awaited; `false` ends the walk.
- * @throws as `replay`
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function visitLog(
   file: string,

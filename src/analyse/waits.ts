@@ -18,13 +18,17 @@ export interface WaitPlace {
   ts: number
   /** Milliseconds. */
   ms: number
+  /** Who waited. */
   agentId?: string
+  /** For what. */
   resource?: string
+  /** Who held it. */
   holder?: string
   /** Path of the segment. */
   file: string
   /** Number of the line in its segment, from 1. */
   line?: number
+  /** `seq` of the line. */
   seq: number
 }
 
@@ -32,12 +36,15 @@ export interface WaitPlace {
 export interface WaitRow {
   /** The resource, agent id, holder, or `agent ← holder`. */
   key: string
+  /** How many waits. */
   waits: number
   /** Milliseconds, as all durations here. */
   totalMs: number
   /** Exact up to 512 waits, else within 1 %; left out when no duration can be used. */
   p95Ms?: number
+  /** Milliseconds of the longest, exact. */
   maxMs?: number
+  /** The longest wait. */
   longest?: WaitPlace
   /** Ids of those that waited, those with the longest total first; at most 100. */
   agents: string[]
@@ -45,8 +52,11 @@ export interface WaitRow {
   holders: string[]
 }
 
+/** What `waitReport` finds. */
 export interface WaitReport extends LogTally {
+  /** Path that was asked for; `-` is standard input. */
   file: string
+  /** What the rows are told apart by. */
   by: WaitBy
   /** Of all waits; left out when there are none. */
   total?: WaitRow
@@ -63,6 +73,7 @@ export interface WaitReport extends LogTally {
   mutual: MutualWait[]
 }
 
+/** What `waitReport` takes. */
 export interface WaitOptions {
   /** Default `resource`. */
   by?: WaitBy
@@ -73,7 +84,8 @@ export interface WaitOptions {
 /**
  * The contention in a log, from its `wait` events. A wait lasts from `ts - ms` to `ts`.
  * @param file path of a log; `-` is standard input
- * @throws when the file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function waitReport(file: string, options: WaitOptions = {}): Promise<WaitReport> {
   checkOptions('waitReport', options, WAIT_RULES)

@@ -43,7 +43,9 @@ export interface AgentHost {
  * be recorded as it is says so in one line of the OpenTelemetry diag logger.
  */
 export class Agent {
+  /** Id of the agent, in every event of it. */
   readonly agentId: string
+  /** For people; its spans are called `invoke_agent <name>`. */
   readonly name: string
   #host: AgentHost
   #core: HiveCore

@@ -10,6 +10,7 @@ import type { HiveCore } from './core.js'
 import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
+import { ProcessEnd } from './process-end.js'
 import { Sent } from './sent-message.js'
 
 /** How a hive ends what `startHive` set up for it. */
@@ -33,6 +34,7 @@ export class Hive {
   #pending = new Map<string, Agent>()
   #sessionSpan: AgentSpan | undefined
   #self: Agent | undefined
+  #processEnd: ProcessEnd | undefined
   #rollTimer: NodeJS.Timeout
   #shutdown: Promise<void> | undefined
 
@@ -46,6 +48,7 @@ export class Hive {
       escalated: (id, agent) => this.#pending.set(id, agent),
       ended: (agent) => {
         if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
+        if (agent === this.#self) this.#processEnd?.forget()
       },
     }
     const period = Math.min(Math.max(parts.core.maxSpanAgeMs / 10, 20), 10_000)
@@ -69,13 +72,17 @@ export class Hive {
 
   /**
    * The agent that this process is, as the parent process said with `agent.env()` (`AGENT_ID`); `undefined` when
-   * the environment names none. It is spawned at the first use.
+   * the environment names none. It is spawned at the first use. Unless the application ends it, it ends with the
+   * process or with `shutdown`, whatever comes first: as `ok`; as `error` when an exception that nobody caught, or an
+   * exit code other than 0, ends the process; as `killed` when a signal does.
    */
   get self(): Agent | undefined {
     if (this.#self === undefined) {
       const inherited = inheritedAgent()
       if (inherited !== undefined) {
-        this.#self = this.#spawn({ ...inherited, pid: process.pid }, undefined, this.#parts.incoming)
+        const self = this.#spawn({ ...inherited, pid: process.pid }, undefined, this.#parts.incoming)
+        this.#self = self
+        this.#processEnd = new ProcessEnd((how) => self.end(how))
       }
     }
     return this.#self
@@ -128,7 +135,7 @@ export class Hive {
   }
 
   /**
-   * Ends the agents that still live (as `killed`), writes, seals and closes the file, and sends the last spans.
+   * Ends the agents that still live (as `killed`, but `self` as the process stands), writes, seals and closes the file, and sends the last spans.
    * A backend that does not answer holds it up for `shutdownTimeoutMs` at most.
    */
   shutdown(): Promise<void> {
@@ -139,7 +146,10 @@ export class Hive {
   async #end(): Promise<void> {
     clearInterval(this.#rollTimer)
     // Children before their parents.
-    for (const agent of [...this.#agents.values()].reverse()) agent.end({ status: 'killed' })
+    for (const agent of [...this.#agents.values()].reverse()) {
+      const how = agent === this.#self ? this.#processEnd?.soFar() : undefined
+      agent.end(how ?? { status: 'killed' })
+    }
     this.#parts.core.close()
     this.#sessionSpan?.end(Date.now())
     await this.#parts.shutdown()

@@ -10,7 +10,6 @@
  */
 
 import { diag, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api'
-import { RandomIdGenerator } from '@opentelemetry/sdk-trace-base'
 import type { Life } from '../export/life.js'
 import type { RebuiltSpan } from '../export/open-span.js'
 import { timerMs } from '../format/options.js'
@@ -21,9 +20,10 @@ import type { Recorder } from '../otel/recorder.js'
 /** Gives a span the id that it had. */
 export class RecoveryIdGenerator extends HiveIdGenerator {
   #spanId: string | undefined
-  #others = new RandomIdGenerator()
 
-  override generateSpanId = (): string => this.#spanId ?? this.#others.generateSpanId()
+  override generateSpanId(): string {
+    return this.#spanId ?? super.generateSpanId()
+  }
 
   /** Runs `start` with these ids for the span that it starts. */
   as<T>({ traceId, spanId }: { traceId: string; spanId: string }, start: () => T): T {

@@ -18,6 +18,7 @@ import { Hive } from './hive.js'
 import { HIVE_RULES } from './options.js'
 import { RecoveryIdGenerator, recover } from './recover.js'
 
+/** What `startHive` takes: how the log is written, and how the tracer provider is set up. */
 export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOptions {
   /**
    * Path of the log. Default: `HIVELOG_FILE`, else `hive.jsonl` in the working directory. `false`: no file, the
@@ -25,8 +26,9 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
    */
   file?: string | false
   /**
-   * A tracer provider of the application's own to make the spans with, instead of one that is set up and registered
-   * here; `serviceName`, `otlp`, `sampler`, `spanProcessors` and `resourceAttributes` are that provider's business.
+   * A tracer provider of the application's own to make the spans with, instead of one that is set up and
+   * registered here; `serviceName`, `otlp`, `sampler`, `spanProcessors` and `resourceAttributes` are that
+   * provider's business. Default: none.
    */
   tracerProvider?: TracerProvider
   /** Events on one span before a continuation span begins. Default 100; the SDK drops events beyond 128. */
@@ -58,6 +60,7 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
  * @throws {OptionsConflictError} when the file is open in this process already, with options that say otherwise
  * @throws {LogLockedError} when another process writes the file
  * @throws {LogOpenError} when the file cannot be opened or is no log
+ * @throws {DependencyError} when OpenTelemetry's SDK is not where it can be found, as in a bundle
  */
 export function startHive(options: HiveOptions = {}): Hive {
   return startRegistered(options).hive

@@ -19,6 +19,7 @@ import { interceptEvents, type PlainEvent } from './plain-events.js'
 import type { Life, Recorder } from './recorder.js'
 import { EVENT_PREFIX, toFields } from './span-mapping.js'
 
+/** What `HiveSpanProcessor` takes. */
 export interface HiveSpanProcessorOptions {
   /** Where the lines go. */
   exporter: JsonlSpanExporter
@@ -48,6 +49,7 @@ export class HiveSpanProcessor implements SpanProcessor {
   /** All that somebody still holds: work goes on in the context of an agent's span after that is continued. */
   #notes = new WeakMap<SpanContext, SpanNote>()
 
+  /** @throws {OptionsError} when there is no exporter in the options, or an option that is none */
   constructor(options: HiveSpanProcessorOptions) {
     checkOptions('HiveSpanProcessor', options, PROCESSOR_RULES)
     if (options?.exporter === undefined) {
@@ -57,6 +59,7 @@ export class HiveSpanProcessor implements SpanProcessor {
     this.#recorder = options.exporter.recorder
   }
 
+  /** Records the spawn of an agent, and listens to the events that are added to the span. Throws nothing. */
   onStart(span: Span, parentContext: Context): void {
     try {
       this.#start(span, parentContext)
@@ -65,6 +68,7 @@ export class HiveSpanProcessor implements SpanProcessor {
     }
   }
 
+  /** Records what the end of the span stands for: a tool, a call, a model call, an exit. Throws nothing. */
   onEnd(span: ReadableSpan): void {
     const { spanId } = span.spanContext()
     const note = this.#live.get(spanId)
@@ -78,10 +82,12 @@ export class HiveSpanProcessor implements SpanProcessor {
     }
   }
 
+  /** Resolves when everything recorded so far is in the file. */
   forceFlush(): Promise<void> {
     return this.#exporter.forceFlush()
   }
 
+  /** Writes the rest, seals and closes the file, unless another in this process still writes to it. */
   shutdown(): Promise<void> {
     return this.#exporter.shutdown()
   }

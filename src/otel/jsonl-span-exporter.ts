@@ -1,6 +1,7 @@
 import { diag } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { HivelogError } from '../format/errors.js'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
 import {
@@ -25,15 +26,22 @@ import { SpanOwners } from './span-owners.js'
 const SUCCESS = 0
 const FAILED = 1
 
+/** Spans came that were not recorded live, after the exporter was shut down; they are in no line. */
+export class ShutDownError extends HivelogError {
+  declare readonly code: 'ERR_HIVELOG_SHUT_DOWN'
+
+  constructor() {
+    super('ERR_HIVELOG_SHUT_DOWN', 'the exporter is shut down')
+    this.name = 'ShutDownError'
+  }
+}
+
 /**
  * Writes the events of a hive's spans to an append-only JSONL file, one line an event.
  *
  * Under a `HiveSpanProcessor` lines are written the moment they happen. Alone, under a `SimpleSpanProcessor` or a
  * `BatchSpanProcessor`, it writes all of a span when the span ends. Registered both ways, each event is written once.
- *
- * The constructor throws `OptionsError` for an option that cannot be, `OptionsConflictError` when the file is open in
- * this process with options that differ and are not only less strict, `LogLockedError` when another process writes
- * the file, and `LogOpenError` when it cannot be opened; nothing else throws.
+ * Nothing but the constructor throws.
  */
 export class JsonlSpanExporter implements SpanExporter {
   /** @internal */
@@ -43,7 +51,17 @@ export class JsonlSpanExporter implements SpanExporter {
   #owners = new SpanOwners()
   #shutdown: Promise<void> | undefined
 
-  /** @param opener who is told of when another asks for the same file; internal */
+  /**
+   * Opens the log.
+   *
+   * @param options how the log is written
+   * @param opener who is told of when another asks for the same file; internal
+   * @throws {OptionsError} when an option is none, or has a value that it cannot have
+   * @throws {OptionsConflictError} when the file is open in this process already, with options that say otherwise and
+   * are not only less strict
+   * @throws {LogLockedError} when another process writes the file
+   * @throws {LogOpenError} when the file cannot be opened or is no log
+   */
   constructor(options: RecorderOptions = {}, opener: Opener = 'JsonlSpanExporter') {
     checkOptions(opener, options, RECORDER_RULES)
     this.recorder = Recorder.open(options, opener)
@@ -61,7 +79,7 @@ export class JsonlSpanExporter implements SpanExporter {
     if (this.#shutdown !== undefined) {
       // A batch that comes after the shutdown is no failure if all of it was recorded live.
       if (unwritten.length === 0) this.#shutdown.then(() => resultCallback({ code: SUCCESS }))
-      else resultCallback({ code: FAILED, error: new Error('the exporter is shut down') })
+      else resultCallback({ code: FAILED, error: new ShutDownError() })
       return
     }
     try {

@@ -18,12 +18,13 @@ import { KIND_RULE, Scrubber } from '../redact/scrub.js'
 import { type Opener, SharedOptions } from './sharing.js'
 import { agentField, withAgent } from './span-mapping.js'
 
+/** What `JsonlSpanExporter` takes: how the log is written. */
 export interface RecorderOptions extends Omit<JournalOptions, 'session' | 'calls' | 'file'> {
   /** Path of the log. Default: `HIVELOG_FILE`, else `hive.jsonl` in the working directory. */
   file?: string
   /** Session of events that name none. Default: `AGENT_SESSION_ID`, else `sess_` and 16 random hex digits. */
   sessionId?: string
-  /** What is redacted beside the well-known secrets. */
+  /** What is redacted beside the well-known secrets. Default: nothing. */
   redact?: RedactOptions
   /** Bytes above which a field is stored as an artifact. Default 8 KiB. */
   maxFieldBytes?: number

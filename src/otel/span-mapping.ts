@@ -2,7 +2,7 @@
  * How events and spans say the same (DESIGN section 4): attribute names from field names and back, following the
  * OpenTelemetry semantic conventions for generative AI where they have a name, `hive.<field>` elsewhere.
  */
-import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api'
+import type { Attributes, AttributeValue, HrTime, TimeInput } from '@opentelemetry/api'
 import { type Fields, isList, readField, setField, unreadable } from '../format/fields.js'
 import { FIELD_ORDER, isKnownKind, MAX_TS } from '../format/kinds.js'
 
@@ -207,6 +207,14 @@ export function kindOfEvent(name: unknown): string | undefined {
   return typeof name === 'string' && name.startsWith(EVENT_PREFIX)
     ? name.slice(EVENT_PREFIX.length)
     : undefined
+}
+
+/** Whether a value is a time to OpenTelemetry: epoch or `performance.now()` milliseconds, `[seconds, nanos]`, a `Date`. */
+export function isTime(value: unknown): value is TimeInput {
+  if (typeof value === 'number' || value instanceof Date) return true
+  return (
+    Array.isArray(value) && value.length === 2 && typeof value[0] === 'number' && typeof value[1] === 'number'
+  )
 }
 
 /** Epoch milliseconds of an OpenTelemetry time, whole; now, when there is none or it is no possible time. */

@@ -18,8 +18,10 @@
  * segment's first line. The log then goes on with the next segment, whether or not that one is still there.
  */
 import { join } from 'node:path'
+import { OptionsError } from '../format/options.js'
 import type { CursorPosition } from './cursor-position.js'
 
+/** How `followLog` keeps a consumer's place in the log. */
 export interface CursorOptions {
   /** Names the consumer: `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`. */
   name: string
@@ -36,6 +38,7 @@ export interface CursorOptions {
   /**
    * Awaited before each save, for a consumer that buffers: once it resolves, all that was processed when it was
    * called must be safe. It must not call `commit()`. If it rejects, nothing is saved and the iteration throws.
+   * Default: nothing is awaited.
    */
   beforeCommit?: () => void | Promise<void>
   /**
@@ -55,10 +58,10 @@ const SHA256 = /^[0-9a-f]{64}$/
 /** Folder of a log's cursors. */
 export const cursorFolder = (log: string): string => `${log}.cursors`
 
-/** File of a cursor. @throws when that is no name for a cursor */
+/** File of a cursor. @throws {OptionsError} when that is no name for a cursor */
 export function cursorPath(log: string, name: string): string {
   if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new TypeError(
+    throw new OptionsError(
       `'${name}' is no name for a cursor: it needs 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
     )
   }

@@ -16,12 +16,19 @@ import { cannotRead, chunksOf, firstSeqOf, gzipDamage, isAt, openNext, type Sour
 import { lastItems, type TailOptions } from './tail.js'
 import { Wakeup } from './wakeup.js'
 
+/** What `followLog` takes. */
 export interface FollowOptions extends TailOptions {
   /**
    * Where to begin: `start`, the log's first line (oldest segment); `end`, the first line that is yet to come; or
    * the last few lines. Default `start`. With a cursor only its first use begins so.
    */
-  from?: 'start' | 'end' | { last: number }
+  from?:
+    | 'start'
+    | 'end'
+    | {
+        /** How many lines. */
+        last: number
+      }
   /**
    * Names the consumer, which then begins after the last line that it processed in former iterations, in whatever
    * process. Default: none.
@@ -51,9 +58,11 @@ const CHUNK = 256 * 1024
  * the next one is asked for. So a loop that is left by `break` or an exception is not done with its line; call
  * `commit()` before `break` if it is. The cursor goes past lines that the filter rejects. Of two consumers with one
  * name at the same time each gets all lines, and the place of whichever saves last stays.
- * @throws when the file is a directory, compressed, or must not be read; {@link CursorLostError} when the place of
- * the cursor is no more; `CursorFileError` when its file cannot be read or written; with `stopAtEnd`, when there is
- * no log
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is a directory, compressed, or must not be read; with `stopAtEnd`, when there
+ * is no log
+ * @throws {CursorLostError} when the place of the cursor is no more
+ * @throws {CursorFileError} when its file cannot be read or written
  */
 export function followLog(file: string, options: FollowOptions = {}): LogFollower {
   checkOptions('followLog', options, FOLLOW_RULES)

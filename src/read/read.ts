@@ -17,6 +17,7 @@ import {
   standardInput,
 } from './sources.js'
 
+/** What `readLog` takes. */
 export interface ReadOptions extends LineOptions {
   /** Also read the archived segments of the log. Default true. */
   segments?: boolean
@@ -32,7 +33,8 @@ export interface ReadOptions extends LineOptions {
  * comes as a `MalformedLine`, as does compressed data that is damaged, and a segment that does not follow on the one
  * before it (`broken`; early segments that are missing are none); a last line without newline counts if it is a whole
  * event.
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export function readLog(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem> {
   checkOptions('readLog', options, READ_RULES)

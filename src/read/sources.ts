@@ -9,6 +9,7 @@ import { kindOf, NO_WAIT } from '../disk/open.js'
 import { archivedSegments, seqInName } from '../disk/segments.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { clean } from '../text/clean.js'
+import { LogReadError, systemCodeOf } from './errors.js'
 
 /** A segment, open for reading: whatever its name becomes, it stays readable until it is closed. */
 export interface Source {
@@ -38,8 +39,8 @@ export const standardInput = (): Readable => otherInput.getStore() ?? process.st
 export const withStandardInput = <T>(input: Readable, act: () => T): T => otherInput.run(input, act)
 
 /** The one error that readers throw: the file as such cannot be read. */
-export function cannotRead(file: string, why: unknown): Error {
-  const code = why instanceof Error ? (why as NodeJS.ErrnoException).code : undefined
+export function cannotRead(file: string, why: unknown): LogReadError {
+  const code = systemCodeOf(why)
   const reasons: Record<string, string> = {
     ENOENT: 'there is no such file',
     EISDIR: 'it is a directory; name the log file in it',
@@ -51,9 +52,7 @@ export function cannotRead(file: string, why: unknown): Error {
     ENODEV: 'it is a device, and no log',
   }
   const reason = reasons[code ?? ''] ?? (why instanceof Error ? why.message : String(why))
-  const error: NodeJS.ErrnoException = new Error(clean(`cannot read ${file}: ${reason}`), { cause: why })
-  if (code !== undefined) error.code = code
-  return error
+  return new LogReadError(clean(`cannot read ${file}: ${reason}`), why)
 }
 
 /**

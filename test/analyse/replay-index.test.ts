@@ -23,7 +23,7 @@ import fc from 'fast-check'
 import { replay } from '../../src/analyse/replay.js'
 import { StateReducer } from '../../src/analyse/state/reducer.js'
 import type { HiveState } from '../../src/analyse/state/state.js'
-import { isMalformed, readLog } from '../../src/index.js'
+import { isMalformed, readLog } from '../../src/read.js'
 import { MAIN } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { type Agent, exportLog, type Hive, type HiveOptions, type SentMessage } from '../../src/index.js'
+import { exportLog } from '../../src/analyse.js'
+import type { Agent, Hive, HiveOptions, SentMessage } from '../../src/index.js'
 import { eventsOf, tempHive, tempReceiver } from '../kit/hive-support.js'
 import type { OtlpReceiver, ReceivedSpan } from '../kit/otlp-receiver.js'
 

@@ -8,6 +8,7 @@ export interface AuditPlace {
   file: string
   /** Number of the line in its segment, from 1. */
   line?: number
+  /** Position in the log; in a log without `seq`, the number of the line over all segments. */
   seq: number
   /** Offset of the line's first byte in its segment (uncompressed). */
   offset: number
@@ -36,23 +37,29 @@ export interface AuditDecision {
   id?: string
   /** Epoch milliseconds. */
   ts: number
+  /** What was decided. */
   outcome: AuditOutcome
   /** Of an unclear outcome: what `approve` was, as JSON. */
   value?: string
+  /** Who decided, as the line says. */
   by?: string
+  /** Why, as the line says. */
   note?: string
   /** Milliseconds since the question; left out where the clock ran backwards, or nothing was asked. */
   tookMs?: number
+  /** The line of the decision. */
   place: AuditPlace
 }
 
 /** Who asked, as far as the log had told by then. */
 export interface AuditAsker {
+  /** Id of the agent; left out where the line names none. */
   agentId?: string
   /** Its name at that time. */
   name?: string
   /** The agent that spawned it. */
   parent?: string
+  /** Its role, as its spawn said. */
   role?: string
 }
 
@@ -77,7 +84,9 @@ export type AuditProblemKind =
   | 'id-reused'
   | 'no-id'
 
+/** Something that is wrong with a question or its answer. */
 export interface AuditProblem {
+  /** What is wrong, for programs. */
   kind: AuditProblemKind
   /** One sentence. */
   message: string
@@ -89,6 +98,7 @@ export interface AuditProblem {
 export interface AuditContext {
   /** Of a line of more than 4 KiB only the short fields. */
   event: HiveEvent
+  /** The line of the event. */
   place: AuditPlace
 }
 
@@ -97,14 +107,19 @@ export type AuditStatus = 'pending' | 'contradicted' | AuditOutcome
 
 /** One escalation. */
 export interface AuditCase {
+  /** Id of the escalation; left out where the line has none that can be used. */
   id?: string
+  /** What became of it. */
   status: AuditStatus
   /** Epoch milliseconds of the question. */
   ts: number
+  /** Who asked. */
   asker: AuditAsker
+  /** Who was asked. */
   to?: string
   /** At most 500 characters; past 5,000 escalations, 120. So is a note. */
   subject?: string
+  /** The line of the question. */
   place: AuditPlace
   /** In the log's order, those before the question too. */
   decisions: AuditDecision[]
@@ -114,6 +129,7 @@ export interface AuditCase {
   tookMs?: number
   /** Of a pending one: milliseconds from the question to `asOf`. */
   waitingMs?: number
+  /** What is wrong with it and its decisions. */
   problems: AuditProblem[]
   /** The asking agent's events just before, oldest first; only with the options `id` and `context`. */
   before?: AuditContext[]
@@ -122,7 +138,9 @@ export interface AuditCase {
 /** How many of the listed cases have each status. */
 export type AuditCounts = Record<AuditStatus, number>
 
+/** What `auditTrail` finds: every escalation and what became of it. */
 export interface AuditTrail extends LogTally {
+  /** Paths of the logs that were read. */
   files: string[]
   /** Whether nothing is wrong in what is listed, and the chain of segments whole. A pending escalation is not wrong. */
   ok: boolean
@@ -132,6 +150,7 @@ export interface AuditTrail extends LogTally {
   approvals: number
   /** The time to which pending is measured, epoch milliseconds; left out where the log is empty. */
   asOf?: number
+  /** Listed escalations by status. */
   counts: AuditCounts
   /** In the log's order. */
   cases: AuditCase[]
@@ -140,17 +159,23 @@ export interface AuditTrail extends LogTally {
   /** All that is wrong in what is listed. */
   problems: AuditProblem[]
   /** Past the limits of memory: counted only, and not judged. All 0 in a log of any usual size. */
-  notListed: { escalations: number; approvals: number }
+  notListed: {
+    /** Escalations that are not listed. */
+    escalations: number
+    /** Approvals that are not listed. */
+    approvals: number
+  }
 }
 
+/** What `auditTrail` takes: which escalations and approvals are listed. */
 export interface AuditOptions {
-  /** Only escalations and approvals of this id. */
+  /** Only escalations and approvals of this id. Default: all. */
   id?: string
-  /** Only escalations whose subject contains this text, in upper or lower case. */
+  /** Only escalations whose subject contains this text, in upper or lower case. Default: all. */
   match?: string
-  /** Only escalations of the agent of this id or name. */
+  /** Only escalations of the agent of this id or name. Default: all. */
   agent?: string
-  /** Only what this one decided. */
+  /** Only what this one decided. Default: all. */
   by?: string
   /** Only what nobody has decided. Default false. */
   pending?: boolean

@@ -4,6 +4,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { LogReadError } from '../../read/errors.js'
 import { cannotRead, chunksOf, endingLines, openSource, standardInput } from '../../read/sources.js'
 
 /** A log that can be read again and again. */
@@ -26,7 +27,10 @@ export async function spooled(file: string): Promise<Spooled> {
     await remove()
     const { message } = error as Error
     if (isPipe) throw error
-    throw new Error(`cannot keep standard input in ${folder}: ${message}; compare files instead`)
+    throw new LogReadError(
+      `cannot keep standard input in ${folder}: ${message}; compare files instead`,
+      error,
+    )
   }
   return { file: copy, remove }
 }

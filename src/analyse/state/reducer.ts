@@ -12,6 +12,7 @@ import { addUsage } from './usage-totals.js'
 /** The statuses that an `exit` can name. */
 const EXITS: ReadonlySet<unknown> = new Set(['ok', 'error', 'killed', 'lost'])
 
+/** Makes the state of a hive from its events, one by one, in their order. */
 export class StateReducer {
   readonly #state: HiveState
   readonly #roster: Roster
@@ -57,6 +58,10 @@ export class StateReducer {
     this.#state.malformed++
   }
 
+  /**
+   * Counts an event in. Throws nothing, whatever the event holds.
+   * @param seq its position in the log
+   */
   apply(event: HiveEvent, seq: number): void {
     const state = this.#state
     state.seq = seq

@@ -15,9 +15,13 @@ export type AgentStatus = 'alive' | 'held' | 'archived' | ExitStatus
 export interface UsageTotals {
   /** Model calls. */
   calls: number
+  /** Tokens of input. */
   inputTokens: number
+  /** Tokens of output. */
   outputTokens: number
+  /** Tokens of input that came from the provider's cache. */
   cacheReadTokens: number
+  /** Tokens of input that went to the provider's cache. */
   cacheWriteTokens: number
   /** US dollars, as the events say; `hivelog cost` also prices what has none. */
   costUsd: number
@@ -25,29 +29,45 @@ export interface UsageTotals {
   unpriced: number
 }
 
+/** The last snapshot, and where its content is. */
 export interface SnapshotState {
+  /** `seq` of the event. */
   seq: number
   /** Epoch milliseconds. */
   ts: number
+  /** Id of the agent whose state it is. */
   agentId: string
+  /** What it shows, in the user's words. */
   label?: string
   /** SHA-256 of the content, which is in `<log>.artifacts/<first 2 hex>/<ref>`. */
   ref: string
+  /** Length of the content in bytes. */
   bytes: number
 }
 
+/** What is known of one agent. */
 export interface AgentState {
+  /** Its id. */
   agentId: string
+  /** Its name; its id where no spawn told one. */
   name: string
+  /** Whether it orchestrates the others. */
   isGod: boolean
+  /** Id of the agent that spawned it. */
   parent?: string
+  /** What it is there for. */
   role?: string
+  /** Name of the model that it runs on. */
   model?: string
+  /** Process id, of an agent in a process of its own. */
   pid?: number
+  /** Session of its last spawn. */
   session?: string
+  /** How it is. */
   status: AgentStatus
   /** When it came to be so: epoch milliseconds, and the event. */
   since: number
+  /** `seq` of the event that made it so. */
   sinceSeq: number
   /** What its exit said. */
   error?: string
@@ -55,25 +75,35 @@ export interface AgentState {
   lives: number
   /** The last spawn: the event, and epoch milliseconds. */
   spawnSeq?: number
+  /** Time of the last spawn, epoch milliseconds. */
   spawnTs?: number
   /** Its own events in this life. */
   events: number
+  /** `seq` of its last event. */
   lastSeq: number
   /** Epoch milliseconds. */
   lastTs: number
   /** Of all its lives. */
   usage?: UsageTotals
+  /** Its last one. */
   snapshot?: SnapshotState
 }
 
+/** A message that waits in an inbox. */
 export interface WaitingMessage {
+  /** `seq` of the event that routed it. */
   seq: number
   /** Epoch milliseconds. */
   ts: number
+  /** Its id. */
   id?: string
+  /** Who sent it. */
   from?: string
+  /** What is meant by it. */
   act?: string
+  /** What it is about. */
   subject?: string
+  /** Whether the sender waits for an answer. */
   requiresReply?: boolean
 }
 
@@ -87,40 +117,55 @@ export interface InboxState {
   messages: WaitingMessage[]
 }
 
+/** An escalation that nobody has decided. */
 export interface PendingEscalation {
+  /** Its id, to answer it by. */
   id: string
+  /** `seq` of the question. */
   seq: number
   /** Epoch milliseconds. */
   ts: number
+  /** Who asked. */
   from?: string
+  /** Who was asked. */
   to?: string
+  /** What was asked. */
   subject?: string
 }
 
 /** The process that writes the log, as its last `log.open` says. */
 export interface WriterState {
+  /** Name and version of the program. */
   writer?: string
+  /** Process id. */
   pid?: number
+  /** Name of its machine. */
   host?: string
+  /** The session that it began with. */
   session?: string
+  /** Ordinal of the segment that it opened, from 1. */
   segment?: number
   /** Epoch milliseconds. */
   since: number
 }
 
+/** What a hive was after an event. */
 export interface HiveState {
   /** The last event that is counted in; 0 before the first. */
   seq: number
   /** Its time, and that of the first event: epoch milliseconds. */
   ts?: number
+  /** Time of the first event, epoch milliseconds. */
   firstTs?: number
   /** Without housekeeping (`log.*`). */
   events: number
+  /** Messages that were routed. */
   messages: number
   /** Lines that are no event. */
   malformed: number
   /** Events that the writer says were lost (`log.gap`). */
   lost: number
+  /** Who writes it. */
   writer?: WriterState
   /** In the order in which they were first spawned. Of those that ended, the last `MAX_ENDED_AGENTS`. */
   agents: AgentState[]
@@ -128,13 +173,21 @@ export interface HiveState {
   inboxes: InboxState[]
   /** Escalations without an answer, oldest first: the last `MAX_PENDING`. */
   pending: PendingEscalation[]
+  /** What all its model calls used. */
   usage: UsageTotals
   /** The last one of any agent. */
   snapshot?: SnapshotState
   /** Where a segment does not follow on the one before it, so that this may not be what was; left out if nowhere. */
   broken?: BrokenChain[]
   /** What is counted but not listed, beyond the bounds. */
-  unlisted: { endedAgents: number; pending: number; messages: number }
+  unlisted: {
+    /** Agents that ended longest ago. */
+    endedAgents: number
+    /** Escalations that are pending longest. */
+    pending: number
+    /** Messages that wait. */
+    messages: number
+  }
 }
 
 /** Bounds of what is listed, so that a state is small however long the log. */
