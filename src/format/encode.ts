@@ -23,22 +23,52 @@ let lastTs = -1
 const lastTsHead = new Words('')
 const SEQ = new Words(',"seq":')
 
-/** What stands after the `seq` in every line of a span. */
-export interface Tail {
-  /** Before a checkpoint: its name too. */
+/** What stands after the `seq` in every line of a session. */
+interface SessionTail {
+  readonly session: string
+  /** With the name of the checkpoint that follows. */
   readonly counted: Words
   readonly uncounted: Words
-  readonly end: Words
+}
+
+/** What stands after the `seq` in every line of a span. */
+export class Tail {
+  /** @internal */
+  readonly of: SessionTail
+  #ids: string
+  #words: Words | undefined
+  #isUsed = false
+
+  /** @param ids with the end of the line */
+  constructor(of: SessionTail, ids: string) {
+    this.of = of
+    this.#ids = ids
+  }
+
+  /** @internal What stands after the checkpoint. Many spans have one line, for which words do not pay. */
+  putIds(line: LineBytes): void {
+    if (this.#words !== undefined) line.words(this.#words)
+    else {
+      line.text(this.#ids)
+      if (this.#isUsed) this.#words = new Words(this.#ids)
+      this.#isUsed = true
+    }
+  }
+}
+
+let lastSession: SessionTail | undefined
+
+function sessionTail(session: string): SessionTail {
+  if (lastSession?.session !== session) {
+    const text = `,"session":${quote(session)}`
+    lastSession = { session, counted: new Words(`${text},"checkpoint":`), uncounted: new Words(text) }
+  }
+  return lastSession
 }
 
 export function encodeTail({ session, trace, span }: Omit<Envelope, 'seq' | 'checkpoint'>): Tail {
   const ids = trace === undefined || span === undefined ? '' : `,"trace":"${trace}","span":"${span}"`
-  const start = `,"session":${quote(session)}`
-  return {
-    counted: new Words(`${start},"checkpoint":`),
-    uncounted: new Words(start),
-    end: new Words(`${ids}}\n`),
-  }
+  return new Tail(sessionTail(session), `${ids}}\n`)
 }
 
 /** Puts a whole line into `line`. */
@@ -69,12 +99,12 @@ export function encodeLine(
   }
   line.words(SEQ)
   line.number(seq)
-  if (checkpoint === undefined) line.words(tail.uncounted)
+  if (checkpoint === undefined) line.words(tail.of.uncounted)
   else {
-    line.words(tail.counted)
+    line.words(tail.of.counted)
     line.number(checkpoint)
   }
-  line.words(tail.end)
+  tail.putIds(line)
 }
 
 /** Parts the fields of a known kind's event: its own, in the format's order, and others that came along. */

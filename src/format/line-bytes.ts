@@ -42,16 +42,24 @@ export class Words {
 
   /** Takes another text in the place of this one. */
   set(text: string): void {
-    const bytes = Buffer.from(text)
-    const count = Math.ceil(bytes.length / WORD)
+    const room = 3 * text.length + WORD
+    if (room > scratch.length) {
+      scratch = Buffer.allocUnsafeSlow(room)
+      scratchView = viewOf(scratch)
+    }
+    const length = scratch.write(text)
+    const count = Math.ceil(length / WORD)
     if (count !== this.#values.length) this.#values = new Float64Array(count)
-    const padded = new DataView(new ArrayBuffer(count * WORD))
-    for (let i = 0; i < bytes.length; i++) padded.setUint8(i, bytes[i] as number)
-    for (let i = 0; i < count; i++) this.#values[i] = padded.getFloat64(i * WORD, true)
-    this.#length = bytes.length
+    // No bytes but zeros behind the text, lest they make a word NaN.
+    scratch.fill(0, length, count * WORD)
+    for (let i = 0; i < count; i++) this.#values[i] = scratchView.getFloat64(i * WORD, true)
+    this.#length = length
   }
 }
 
+const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length)
+let scratch = Buffer.allocUnsafeSlow(256)
+let scratchView = viewOf(scratch)
 const WORD = 8
 
 export class LineBytes {
@@ -173,5 +181,3 @@ function digitsOf(value: number): number {
   if (value < 100_000_000) return value < 10_000_000 ? 7 : 8
   return value < 1_000_000_000 ? 9 : 10
 }
-
-const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length)

@@ -58,6 +58,7 @@ export class AgentSpan {
   #part = 0
   #events = 0
   #linked = new Set<string>()
+  #workContext: Context | undefined
 
   constructor(core: HiveCore, options: AgentSpanOptions) {
     this.#core = core
@@ -73,6 +74,12 @@ export class AgentSpan {
   /** The parent context with the current part as the active span. */
   get context(): Context {
     return trace.setSpan(this.#options.parent, this.#current.span)
+  }
+
+  /** The same for spans that the hive starts under it. */
+  get workContext(): Context {
+    this.#workContext ??= this.#core.recorder.owners.mark(this.context)
+    return this.#workContext
   }
 
   /** The part that an event at `now` goes on: a new one if the current one is full, or old and not empty. */
@@ -145,12 +152,13 @@ export class AgentSpan {
     const options = { kind: SpanKind.INTERNAL, attributes, links, startTime: now }
     const isRoot = trace.getSpanContext(parent) === undefined
     const under = this.#root === undefined ? parent : trace.setSpan(parent, this.#root)
-    const span = core.startSpan(name, options, under, life, isRoot && this.#root === undefined)
+    const span = core.startPart(name, options, under, life, isRoot && this.#root === undefined)
     if (isRoot) this.#root ??= span
     const addEvent = interceptEvents(span, onEvent)
     const line = core.placeOf(span)
     const events = core.isHeard(span) ? core.placeOf(span, eventAdder(span, addEvent)) : line
     this.#current = { span, events, line, startTs: now, startedAt: performance.now() }
+    this.#workContext = undefined
     this.#events = 0
     this.#linked.clear()
   }

@@ -271,7 +271,7 @@ export class Agent {
   #work(work: Work): void {
     const now = Date.now()
     if (this.#ended) this.#late(work.kind, work.fields, now, true)
-    else recordWork(this.#core, this.#life, work, this.#span.context, now)
+    else recordWork(this.#core, this.#life, work, this.#span, now)
   }
 
   /** Content as an artifact, with a note of what of it is cut; without a file it can only be measured. */

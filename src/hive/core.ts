@@ -5,17 +5,17 @@ import {
   diag,
   type HrTime,
   type Span,
+  type SpanContext,
   type SpanOptions,
   TraceFlags,
   type Tracer,
-  trace,
 } from '@opentelemetry/api'
 import type { Fields } from '../format/fields.js'
 import { brief } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import type { HiveIdGenerator } from '../otel/provider.js'
 import { toFields } from '../otel/span-mapping.js'
-import type { Life } from '../record/owners.js'
+import { type Life, recordOf, type SpanEvent } from '../record/owners.js'
 import type { Listener, Place, Recorder } from '../record/recorder.js'
 import { KIND_RULE, type Scrubber } from '../redact/scrub.js'
 
@@ -94,16 +94,38 @@ export class HiveCore {
   }
 
   /**
-   * Starts a span whose lines the hive writes itself.
-   * @param life of the agent whose life it is
+   * Starts a part of a life, or of the session, whose lines the hive writes itself.
    * @param isRoot of one without a parent, in the hive's trace
    */
-  startSpan(name: string, options: SpanOptions, parent: Context, life?: Life, isRoot = false): Span {
-    return this.recorder.owners.start(parent, this.session, life, (marked) => {
-      const start = (): Span => this.#tracer.startSpan(name, options, marked)
-      const generator = isRoot ? this.#idGenerator : undefined
-      return generator === undefined ? start() : generator.within(this.#traceId, start)
-    })
+  startPart(
+    name: string,
+    options: SpanOptions,
+    parent: Context,
+    life: Life | undefined,
+    isRoot: boolean,
+  ): Span {
+    const { owners } = this.recorder
+    const start = (): Span => this.#tracer.startSpan(name, options, owners.mark(parent))
+    const generator = isRoot ? this.#idGenerator : undefined
+    const span = generator === undefined ? start() : generator.within(this.#traceId, start)
+    owners.own(span.spanContext(), this.session, life)
+    return span
+  }
+
+  /**
+   * Starts the span of work that the hive records itself, and that is over as soon as it is told.
+   * @param parent marked
+   */
+  startWork(name: string, options: SpanOptions, parent: Context, event: SpanEvent): Span {
+    const span = this.#tracer.startSpan(name, options, parent)
+    // A backend asks nobody whose it is.
+    if (this.#audience === 'all') {
+      const context = span.spanContext()
+      this.recorder.owners.own(context, this.session)
+      const record = recordOf(context)
+      if (record !== undefined) record.event = event
+    }
+    return span
   }
 
   /** Whoever listens to spans hears of the next one after all that was recorded before it. */
@@ -112,14 +134,12 @@ export class HiveCore {
   }
 
   /**
-   * Where something happens that has a span to itself, without starting it, when nobody would hear of it; `undefined`
-   * when somebody would.
+   * Where something happens under `parent` that has a span to itself, without starting it, when nobody would hear of
+   * it; `undefined` when somebody would.
    */
-  unheardPlace(parent: Context): Place | undefined {
+  unheardPlace(parent: SpanContext): Place | undefined {
     if (this.#audience !== 'none' || this.#idGenerator === undefined) return undefined
-    const above = trace.getSpanContext(parent)
-    if (above === undefined) return undefined
-    return this.recorder.placeOf({ ...above, spanId: this.#idGenerator.generateSpanId() }, this.session)
+    return this.recorder.placeOf({ ...parent, spanId: this.#idGenerator.generateSpanId() }, this.session)
   }
 
   /** Ends a span of an agent. */

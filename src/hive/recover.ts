@@ -96,9 +96,9 @@ function send(span: RebuiltSpan, { tracer, recorder }: RecoveryInput, ids: Recov
   const { parentSpanContext: above, name, kind, attributes, links, startTime } = span
   const parent = above === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, above)
   const options = { kind, attributes, links, startTime }
-  const again = recorder.owners.start(parent, recorder.session, undefined, (marked) =>
-    ids.as(span.spanContext(), () => tracer.startSpan(name, options, marked)),
-  )
+  const marked = recorder.owners.mark(parent)
+  const again = ids.as(span.spanContext(), () => tracer.startSpan(name, options, marked))
+  recorder.owners.own(again.spanContext(), recorder.session)
   for (const event of span.events) again.addEvent(event.name, event.attributes, event.time)
   again.setStatus(span.status)
   again.end(span.endTime)

@@ -10,7 +10,8 @@ import {
 import type { Fields } from '../format/fields.js'
 import { describe } from '../format/quote.js'
 import { ATTR, endTime } from '../otel/span-mapping.js'
-import { type Life, recordOf } from '../record/owners.js'
+import type { Life } from '../record/owners.js'
+import type { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 
 export interface Work {
@@ -53,9 +54,10 @@ export function callWork(fields: Fields): Work {
   }
 }
 
-/** Records work in an agent's life, in `parent`, that ended at `now` (epoch milliseconds). */
-export function recordWork(core: HiveCore, life: Life, work: Work, parent: Context, now: number): void {
-  const place = core.unheardPlace(parent) ?? core.placeOf(workSpan(core, life, work, parent, now))
+/** Records work in an agent's life, under its present span, that ended at `now` (epoch milliseconds). */
+export function recordWork(core: HiveCore, life: Life, work: Work, under: AgentSpan, now: number): void {
+  const place =
+    core.unheardPlace(under.spanContext) ?? core.placeOf(workSpan(core, life, work, under.workContext, now))
   core.recorder.record(place, now, work.kind, work.fields, life, true)
 }
 
@@ -66,13 +68,14 @@ function workSpan(core: HiveCore, { agentId }: Life, work: Work, parent: Context
   const ms = typeof fields.ms === 'number' && fields.ms > 0 ? Math.min(fields.ms, now) : 0
   const attributes = { [ATTR.agentId]: agentId, [ATTR.conversation]: core.session, ...work.attributes }
   core.beforeSpan()
-  const span = core.startSpan(work.name, { kind: work.spanKind, startTime: now - ms, attributes }, parent)
+  const span = core.startWork(work.name, { kind: work.spanKind, startTime: now - ms, attributes }, parent, {
+    kind,
+    fields,
+  })
   if (failed) {
     span.setAttribute(ATTR.errorType, typeof fields.status === 'number' ? String(fields.status) : 'error')
     span.setStatus(errorStatus(fields.error))
   }
-  const record = recordOf(span.spanContext())
-  if (record !== undefined) record.event = { kind, fields }
   span.end(endTime(now - ms, now))
   return span
 }

@@ -8,7 +8,6 @@ import {
   createContextKey,
   diag,
   isSpanContextValid,
-  type Span,
   type SpanContext,
 } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
@@ -119,25 +118,25 @@ export class Owners {
     if (this.#lives.get(key) === life) this.#lives.delete(key)
   }
 
+  /** The context to start a span in whose lines its maker writes, so that no processor of this log does. */
+  mark(parent: Context): Context {
+    return parent.setValue(MARK, this)
+  }
+
+  isMarked(parent: Context): boolean {
+    return parent.getValue(MARK) === this
+  }
+
   /**
-   * Starts a span whose lines its maker writes, so that no processor or exporter of this log does.
+   * A span that was started in a marked context is its maker's, for exporters of this log and for spans under it.
    * @param life of the agent whose life the span is
-   * @param start is given the context to start it in
    */
-  start(parent: Context, session: string, life: Life | undefined, start: (parent: Context) => Span): Span {
-    const span = start(parent.setValue(MARK, this))
-    const context = span.spanContext()
+  own(context: SpanContext, session: string, life?: Life): void {
     // All spans of a tracer that does not trace share one.
-    if (!isSpanContextValid(context)) return span
+    if (!isSpanContextValid(context)) return
     const owner: Owner = { session, life, isLife: life !== undefined, writer: 'hive' }
     this.#record(context, owner)
     if (life !== undefined) this.#open.set(context.spanId, owner)
-    return span
-  }
-
-  /** Whether the span that is started in this context is one that `start` starts. */
-  isMarked(parent: Context): boolean {
-    return parent.getValue(MARK) === this
   }
 
   /** A processor writes what happens on this span. */
