@@ -56,17 +56,6 @@ export { type ReplayOptions, replay, type Step, type VisitOptions, visitLog } fr
 export type { Target } from './analyse/side-index/walk.js'
 export type { StateChange } from './analyse/state/changes.js'
 export { StateReducer } from './analyse/state/reducer.js'
-export type {
-  AgentState,
-  AgentStatus,
-  HiveState,
-  InboxState,
-  PendingEscalation,
-  SnapshotState,
-  UsageTotals,
-  WaitingMessage,
-  WriterState,
-} from './analyse/state/state.js'
 export type { MutualWait } from './analyse/waits/mutual.js'
 export {
   type WaitBy,
@@ -129,6 +118,17 @@ export {
 export type { SealOptions } from './journal/seal.js'
 export type { RotateOptions } from './journal/segment-chain.js'
 export type { FsyncPolicy } from './journal/syncer.js'
+export type {
+  AgentState,
+  AgentStatus,
+  HiveState,
+  InboxState,
+  PendingEscalation,
+  SnapshotState,
+  UsageTotals,
+  WaitingMessage,
+  WriterState,
+} from './model/state.js'
 export { HiveSpanProcessor, type HiveSpanProcessorOptions } from './otel/hive-span-processor.js'
 export { JsonlSpanExporter } from './otel/jsonl-span-exporter.js'
 export type { OtlpOptions, ProviderOptions } from './otel/provider.js'

@@ -3,7 +3,7 @@
 import { dirname, join } from 'node:path'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
-import type { LogEntry } from '../read/items.js'
+import { logsOfHive } from '../read/hive.js'
 import { AgentNames } from './audit/agents.js'
 import { OpenCase } from './audit/case.js'
 import { RecentEvents } from './audit/context.js'
@@ -18,7 +18,8 @@ import type {
 } from './audit/report.js'
 import { jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
 import { AUDIT_RULES } from './options.js'
-import { tallyLogs } from './reading.js'
+import { placeOf } from './place.js'
+import { type HiveEntry, tallyLogs } from './reading.js'
 
 const LIMIT = 30_000
 const MAX_CONTEXT = 100
@@ -27,10 +28,11 @@ const LONG_TEXTS = 5000
 const SHORT_TEXT = 120
 
 /**
- * Every escalation of a log with who asked, what, when, who decided, what, and how long that took; what is pending;
- * and what is wrong: see `AuditProblemKind`. Each part names the line that it came from. Several files are read as
- * one history, in the order given. Only `approve: true` approves.
- * @param files path of a log, or several; `-` is standard input
+ * Every escalation of a hive with who asked, what, when, who decided, what, and how long that took; what is pending;
+ * and what is wrong: see `AuditProblemKind`. Each part names the line that it came from. The first approval that says
+ * yes or no decides, be it of another process; only `approve: true` approves, only `false` rejects.
+ * @param files path of a log, or several, of one hive: the logs of their child processes are read too, all as one
+ *   story; `-` is standard input
  * @throws when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function auditTrail(
@@ -40,8 +42,10 @@ export async function auditTrail(
   checkOptions('auditTrail', options, AUDIT_RULES)
   const audit = new Audit(options)
   const list = typeof files === 'string' ? [files] : [...files]
-  const tally = await tallyLogs(list, audit)
-  const report = audit.report()
+  const { thisFile = false } = options
+  const tally = await tallyLogs(list, audit, { thisFile })
+  const isWhole = !thisFile || logsOfHive(list).length === logsOfHive(list, true).length
+  const report = audit.report(isWhole)
   return { files: list, ...tally, ...report, ok: report.ok && tally.broken === undefined }
 }
 
@@ -65,7 +69,8 @@ export class Audit {
   readonly #adopted = new Map<string, { from: number; to: number }[]>()
   /** Segments on either side of a break in the chain. */
   readonly #broken = new Set<string>()
-  #file: string | undefined
+  /** Of each log, the segment of its last line. */
+  readonly #current = new Map<string, string>()
   readonly #notListed = { escalations: 0, approvals: 0 }
   #escalations = 0
   #approvals = 0
@@ -81,10 +86,10 @@ export class Audit {
     if (id !== undefined && context > 0) this.#recent = new RecentEvents(Math.min(context, MAX_CONTEXT))
   }
 
-  add(entry: LogEntry): void {
+  add(entry: HiveEntry): void {
     const { event } = entry
     this.#lastTs = event.ts
-    this.#file = entry.file
+    this.#current.set(entry.log, entry.file)
     switch (event.kind) {
       case 'escalate':
         this.#escalate(entry)
@@ -111,23 +116,27 @@ export class Audit {
     this.#recent?.add(entry)
   }
 
-  broken(file: string): void {
-    if (this.#file !== undefined) this.#broken.add(this.#file)
+  broken(file: string, log: string): void {
+    const before = this.#current.get(log)
+    if (before !== undefined) this.#broken.add(before)
     this.#broken.add(file)
   }
 
-  report(): Omit<AuditTrail, 'files' | 'lines' | 'events' | 'malformed' | 'lost'> {
+  /** @param isWhole whether all logs of the hive were read: else an approval may answer what stands in another */
+  report(isWhole = true): Omit<AuditTrail, 'files' | 'lines' | 'events' | 'malformed' | 'lost'> {
     const asOf = this.#options.asOf ?? this.#lastTs
     const cases = this.#cases.filter((each) => this.#isWanted(each)).map(({ record }) => record)
     const orphans = this.#wantedOrphans()
     const counts = { pending: 0, approved: 0, rejected: 0, contradicted: 0, unclear: 0 }
     for (const each of cases) {
       counts[each.status]++
-      if (each.status === 'pending' && asOf !== undefined) each.waitingMs = Math.max(0, asOf - each.ts)
+      if (each.status === 'unclear') counts.pending++
+      if (isWaiting(each) && asOf !== undefined) each.waitingMs = Math.max(0, asOf - each.ts)
       this.#markSealed([each, ...each.decisions, ...(each.before ?? [])])
     }
     this.#markSealed(orphans)
-    const problems = [...cases.flatMap((each) => each.problems), ...orphans.map(orphanProblem)]
+    const wrong = orphans.filter(({ id }) => isWhole || id === undefined)
+    const problems = [...cases.flatMap((each) => each.problems), ...wrong.map(orphanProblem)]
     return {
       ok: problems.length === 0,
       escalations: this.#escalations,
@@ -141,7 +150,7 @@ export class Audit {
     }
   }
 
-  #escalate(entry: LogEntry): void {
+  #escalate(entry: HiveEntry): void {
     const { from, to, subject, id } = entry.event as Fields
     this.#escalations++
     const key = keyOf(id)
@@ -157,13 +166,13 @@ export class Audit {
       asker: this.#agents.of(from),
       ...optional('to', keyOf(to)),
       ...optional('subject', this.#text(subject)),
-      place: placeOf(entry),
+      place: auditPlace(entry),
       decisions: [],
       problems: [],
     }
     const asker = record.asker.agentId
     if (this.#recent !== undefined && asker !== undefined) {
-      record.before = this.#recent.of(asker).map((each) => ({ event: each.event, place: placeOf(each) }))
+      record.before = this.#recent.of(asker).map((each) => ({ event: each.event, place: auditPlace(each) }))
     }
     const opened = new OpenCase(record, this.#hasMatch(subject))
     this.#cases.push(opened)
@@ -179,13 +188,13 @@ export class Audit {
     }
     this.#open.set(id, opened)
     for (const decision of this.#orphansOf.get(id) ?? []) {
-      opened.early(decision)
+      opened.early(decision, this.#budget)
       this.#orphans.delete(decision)
     }
     this.#orphansOf.delete(id)
   }
 
-  #approval(entry: LogEntry): void {
+  #approval(entry: HiveEntry): void {
     const { id, approve, by, note } = entry.event as Fields
     this.#approvals++
     const key = keyOf(id)
@@ -198,7 +207,7 @@ export class Audit {
       ...(outcome === 'unclear' && { value: jsonOf(approve) }),
       ...optional('by', keyOf(by)),
       ...optional('note', this.#text(note)),
-      place: placeOf(entry),
+      place: auditPlace(entry),
     }
     const opened = key === undefined ? undefined : this.#open.get(key)
     if (opened !== undefined) opened.decide(decision, this.#budget)
@@ -219,12 +228,12 @@ export class Audit {
   }
 
   /** A seal that says it covers another number of bytes than stand before it vouches for nothing here. */
-  #seal({ event, file, offset }: LogEntry): void {
+  #seal({ event, file, offset }: HiveEntry): void {
     const { sha256, bytes } = event as Fields
     if (typeof sha256 === 'string' && bytes === offset) this.#seals.set(file, offset)
   }
 
-  #opened({ event, file }: LogEntry): void {
+  #opened({ event, file }: HiveEntry): void {
     const { adopted } = event as Fields
     if (typeof adopted !== 'object' || adopted === null) return
     const { from, bytes, file: archived } = adopted as Fields
@@ -267,15 +276,21 @@ export class Audit {
     const { agent, pending } = this.#options
     const { agentId, name } = record.asker
     const wanted = keyOf(agent)
-    if (!matches || (pending === true && record.status !== 'pending')) return false
+    if (!matches || (pending === true && !isWaiting(record))) return false
     if (agent !== undefined && wanted !== agentId && wanted !== name) return false
+    if (![record, ...record.decisions].some(({ ts }) => this.#isInTime(ts))) return false
     return record.decisions.some((decision) => this.#isBy(decision)) || this.#options.by === undefined
+  }
+
+  #isInTime(ts: number): boolean {
+    const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = this.#options
+    return ts >= since && ts <= until
   }
 
   #wantedOrphans(): AuditDecision[] {
     const { agent, pending } = this.#options
     if (agent !== undefined || pending === true || this.#match !== undefined) return []
-    return [...this.#orphans].filter((decision) => this.#isBy(decision))
+    return [...this.#orphans].filter((decision) => this.#isBy(decision) && this.#isInTime(decision.ts))
   }
 
   #isBy(decision: AuditDecision): boolean {
@@ -284,12 +299,17 @@ export class Audit {
   }
 }
 
+/** An answer that is neither yes nor no decides nothing. */
+const isWaiting = ({ status }: AuditCase): boolean => status === 'pending' || status === 'unclear'
+
 const outcomeOf = (approve: unknown): AuditOutcome =>
   approve === true ? 'approved' : approve === false ? 'rejected' : 'unclear'
 
-function placeOf({ file, line, seq, offset }: LogEntry): AuditPlace {
-  return { file, ...(line !== undefined && { line }), seq, offset, sealed: false }
-}
+const auditPlace = (entry: HiveEntry): AuditPlace => ({
+  ...placeOf(entry),
+  offset: entry.offset,
+  sealed: false,
+})
 
 function orphanProblem({ id, outcome, place }: AuditDecision): AuditTrail['problems'][number] {
   if (id === undefined) {
@@ -301,7 +321,7 @@ function orphanProblem({ id, outcome, place }: AuditDecision): AuditTrail['probl
   }
   return {
     kind: 'answers-nothing',
-    message: `${outcome} at seq ${place.seq}, but nobody has escalated that id in this log`,
+    message: `${outcome} at seq ${place.seq}, but nobody has escalated that id`,
     place,
   }
 }

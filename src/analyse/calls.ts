@@ -2,12 +2,11 @@
 
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
-import type { LogEntry } from '../read/items.js'
 import { keyOf, msOf } from './bounded.js'
 import { PeakMinute } from './calls/peak.js'
 import { type CALL_KEYS, CALL_RULES } from './options.js'
 import { Durations } from './quantiles.js'
-import { type LogTally, tallyLogs } from './reading.js'
+import { type HiveEntry, type HiveSelection, type LogTally, tallyLogs } from './reading.js'
 
 /** What calls are grouped by. `tool` is about the tools that ran instead: the `tool` events, by name. */
 export type CallBy = (typeof CALL_KEYS)[number]
@@ -51,7 +50,8 @@ export interface CallRow {
 }
 
 export interface CallReport extends LogTally {
-  file: string
+  /** As they were named. */
+  files: string[]
   by: CallBy
   /** Of all calls; left out when there are none. */
   total?: CallRow
@@ -63,7 +63,7 @@ export interface CallReport extends LogTally {
   badDurations: number
 }
 
-export interface CallOptions {
+export interface CallOptions extends HiveSelection {
   /** Default `host`. */
   by?: CallBy
   /** Groups that are told apart: those that come first in the log. Default 1,000. */
@@ -71,15 +71,20 @@ export interface CallOptions {
 }
 
 /**
- * The calls of external APIs in a log, from its `call` events.
- * @param file path of a log; `-` is standard input
- * @throws when the file is missing, a directory, or must not be read; never because of a line
+ * The calls of external APIs in a hive, from its `call` events.
+ * @param files path of a log, or several, of one hive: the logs of their child processes are read too; `-` is standard
+ *   input
+ * @throws when a file is missing, a directory, or must not be read; never because of a line
  */
-export async function callReport(file: string, options: CallOptions = {}): Promise<CallReport> {
+export async function callReport(
+  files: string | readonly string[],
+  options: CallOptions = {},
+): Promise<CallReport> {
   checkOptions('callReport', options, CALL_RULES)
   const calls = new Calls(options)
-  const tally = await tallyLogs([file], calls)
-  return { file, ...tally, ...calls.report() }
+  const list = typeof files === 'string' ? [files] : [...files]
+  const tally = await tallyLogs(list, calls, options)
+  return { files: list, ...tally, ...calls.report() }
 }
 
 const MAX_KEYS = 1000
@@ -99,7 +104,7 @@ export class Calls {
     this.#maxKeys = maxKeys
   }
 
-  add({ event }: LogEntry): void {
+  add({ event }: HiveEntry): void {
     if (event.kind !== (this.#by === 'tool' ? 'tool' : 'call')) return
     const fields = event as Fields
     const ms = msOf(fields.ms)

@@ -1,28 +1,21 @@
 /** What a hive's model calls used and cost, from its `usage` events: by agent, model, task, decision, hour and more. */
 
-import { type HiveEvent, isKind } from '../format/kinds.js'
+import type { HiveEvent } from '../format/kinds.js'
 import { checkOptions } from '../format/options.js'
-import { isMalformed } from '../read/items.js'
-import { logBatches } from '../read/read.js'
-import { Catalogue } from './cost/catalogue.js'
+import { CallCosts, isAmount, isTokenCount, nameOf, tokensOf } from './cost/call-cost.js'
 import { ModelCosts, type PricedModel, type UnpricedModel } from './cost/models.js'
-import {
-  type CallTokens,
-  isCacheApart,
-  type ModelPrices,
-  OwnPrices,
-  type PriceSource,
-} from './cost/prices.js'
+import { isCacheApart, type ModelPrices, OwnPrices } from './cost/prices.js'
 import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
 import { LocalTime, localZone } from './cost/time.js'
 import { COST_KEYS, COST_RULES } from './options.js'
+import { type HiveSelection, type LogTally, tallyLogs } from './reading.js'
 
 export { COST_KEYS } from './options.js'
 
 /** What costs are broken down by. Hours and days are those of local time. */
 export type CostBy = (typeof COST_KEYS)[number]
 
-export interface CostOptions {
+export interface CostOptions extends HiveSelection {
   /** Default `agent`. */
   by?: CostBy
   /**
@@ -41,8 +34,9 @@ export interface CostRow extends CostSums {
   share: number
 }
 
-export interface CostReport {
+export interface CostReport extends LogTally {
   by: CostBy
+  /** As they were named. */
   files: string[]
   /** The greatest cost first, then the most tokens; hours and days in the order of time. */
   rows: CostRow[]
@@ -63,11 +57,6 @@ export interface CostReport {
   cacheApart: number
   /** Values that are no number from 0, and were taken as absent: of `costUsd`, of token counts. */
   ignored: { costs: number; tokens: number }
-  /** Events read, housekeeping left out. */
-  events: number
-  malformed: number
-  /** Events that `log.gap` lines say were lost. */
-  lost: number
 }
 
 const TOKEN_FIELDS = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens']
@@ -76,7 +65,8 @@ const MAX_KEYS = 50_000
 const MAX_KEY_CHARACTERS = 8_000_000
 
 /**
- * What model calls used and cost, over all segments of a log, or of several logs together (`-` is standard input).
+ * What model calls used and cost in a hive: over all segments of its log, or of several logs, and those of their child
+ * processes (`-` is standard input).
  *
  * A call costs its `costUsd` where the event has one, else what its tokens cost at the time of the event by
  * `options.prices` or by the list prices in the package `@pydantic/genai-prices`; a model that neither knows is
@@ -87,33 +77,20 @@ const MAX_KEY_CHARACTERS = 8_000_000
  * @throws when a file cannot be read, as `readLog`
  */
 export async function costReport(
-  file: string | readonly string[],
+  files: string | readonly string[],
   options: CostOptions = {},
 ): Promise<CostReport> {
   checkOptions('costReport', options, COST_RULES)
-  const files = typeof file === 'string' ? [file] : [...file]
+  const list = typeof files === 'string' ? [files] : [...files]
   const cost = new Cost(options)
-  for (const name of files) {
-    for await (const items of logBatches(name)) {
-      for (const item of items) {
-        if (isMalformed(item)) cost.malformed++
-        else {
-          if (cost.wantsCatalogue(item.event)) cost.catalogue = await Catalogue.load()
-          cost.add(item.event)
-        }
-      }
-    }
-  }
-  return cost.report(files)
+  const tally = await tallyLogs(list, cost, options)
+  return { files: list, ...tally, ...cost.report() }
 }
 
 /** Adds up events. */
 export class Cost {
-  malformed = 0
-  /** List prices: set them before an event is added that wants them. */
-  catalogue: Catalogue | undefined
   readonly #by: CostBy
-  readonly #own: OwnPrices
+  readonly #prices: CallCosts
   readonly #time: LocalTime | undefined
   readonly #rows = new BoundedGroups(
     () => ({ tally: new CostTally(), ts: undefined as number | undefined }),
@@ -123,43 +100,23 @@ export class Cost {
   readonly #total = new CostTally()
   readonly #recorded = new CostTally()
   readonly #computed = new CostTally()
-  readonly #models: ModelCosts
+  readonly #models = new ModelCosts()
   readonly #ignored = { costs: 0, tokens: 0 }
-  #events = 0
-  #lost = 0
   #cacheApart = 0
 
   /** @throws {TypeError} on an unknown `by`, or prices that are none */
   constructor({ by = 'agent', prices = {} }: CostOptions = {}) {
     if (!COST_KEYS.includes(by)) throw new TypeError(`by must be one of ${COST_KEYS.join(', ')}`)
     this.#by = by
-    this.#own = new OwnPrices(prices)
+    this.#prices = new CallCosts(new OwnPrices(prices))
     if (by === 'hour' || by === 'day') this.#time = new LocalTime(by)
-    const sources: PriceSource = {
-      find: (model, provider) => this.#own.find(model, provider) ?? this.catalogue?.find(model, provider),
-    }
-    this.#models = new ModelCosts(sources)
   }
 
-  /** Whether list prices have to be at hand before this event is added. */
-  wantsCatalogue(event: HiveEvent): boolean {
-    if (this.catalogue !== undefined || event.kind !== 'usage') return false
-    const { model, provider, costUsd } = event as Record<string, unknown>
-    if (typeof model !== 'string' || isAmount(costUsd)) return false
-    return this.#own.find(model, typeof provider === 'string' ? provider : undefined) === undefined
-  }
-
-  add(event: HiveEvent): void {
-    if (event.kind.startsWith('log.')) {
-      if (isKind(event, 'log.gap') && isAmount(event.lost)) this.#lost += event.lost
-      return
-    }
-    this.#events++
+  add({ event }: { event: HiveEvent }): void {
     if (event.kind === 'usage') this.#call(event)
   }
 
-  /** @param files what the events are from */
-  report(files: string[] = []): CostReport {
+  report(): Omit<CostReport, 'files' | keyof LogTally> {
     const total = this.#total.sums()
     const shareOf = total.costUsd > 0 ? 'dollars' : 'tokens'
     const weight = (sums: CostSums): number =>
@@ -177,10 +134,9 @@ export class Cost {
     const { others } = this.#rows
     const { calls, costUsd } = this.#recorded.sums()
     const computed = this.#computed.sums()
-    const source = this.catalogue === undefined ? {} : { source: this.catalogue.source }
+    const { source } = this.#prices
     return {
       by: this.#by,
-      files,
       ...(this.#time === undefined ? {} : { zone: localZone() }),
       rows,
       ...(others === undefined ? {} : { others: shared(others.tally.sums()) }),
@@ -190,35 +146,25 @@ export class Cost {
       computed: {
         calls: computed.calls,
         costUsd: computed.costUsd,
-        ...source,
+        ...(source !== undefined && { source }),
         models: this.#models.priced(),
       },
       unpriced: { calls: total.unpricedCalls, models: this.#models.unpriced(), others: this.#models.beyond },
       cacheApart: this.#cacheApart,
       ignored: { ...this.#ignored },
-      events: this.#events,
-      malformed: this.malformed,
-      lost: this.#lost,
     }
   }
 
   #call(event: HiveEvent): void {
     const fields = event as Record<string, unknown>
-    const tokens: CallTokens = {
-      input: this.#tokens(fields.inputTokens),
-      output: this.#tokens(fields.outputTokens),
-      cacheRead: this.#tokens(fields.cacheReadTokens),
-      cacheWrite: this.#tokens(fields.cacheWriteTokens),
-    }
+    const tokens = tokensOf(fields)
+    for (const field of TOKEN_FIELDS) if (isNonsense(fields[field], isTokenCount)) this.#ignored.tokens++
     const ms = isAmount(fields.ms) ? fields.ms : 0
-    let costUsd: number | undefined
-    if (isAmount(fields.costUsd)) {
-      costUsd = fields.costUsd
-      this.#recorded.add(tokens, costUsd, ms)
-    } else {
-      if (fields.costUsd !== undefined && fields.costUsd !== null) this.#ignored.costs++
-      const told = TOKEN_FIELDS.some((field) => isAmount(fields[field])) ? tokens : undefined
-      costUsd = this.#models.price(fields.model, fields.provider, event.ts, told)
+    const costUsd = this.#prices.costOf(fields, event.ts)
+    if (isAmount(fields.costUsd)) this.#recorded.add(tokens, costUsd, ms)
+    else {
+      if (isNonsense(fields.costUsd, isAmount)) this.#ignored.costs++
+      this.#models.add(nameOf(fields.model), nameOf(fields.provider), tokens, costUsd, this.#priceName)
       if (costUsd !== undefined) {
         this.#computed.add(tokens, costUsd, ms)
         if (isCacheApart(tokens)) this.#cacheApart++
@@ -231,12 +177,8 @@ export class Cost {
     if (span !== undefined) row.ts = span.ts
   }
 
-  /** A count of tokens; one that is none is ignored and counted. */
-  #tokens(value: unknown): number {
-    if (isAmount(value) && value <= Number.MAX_SAFE_INTEGER) return value
-    if (value !== undefined && value !== null) this.#ignored.tokens++
-    return 0
-  }
+  readonly #priceName = (model: string, provider: string | undefined): string | undefined =>
+    this.#prices.pricingOf(model, provider)?.as
 
   #keyOf(fields: Record<string, unknown>): string | null {
     const value = fields[this.#by === 'agent' ? 'agentId' : this.#by]
@@ -244,10 +186,9 @@ export class Cost {
   }
 }
 
-/** A finite number from 0. */
-function isAmount(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY
-}
+/** Whether something stands where such a value should. */
+const isNonsense = (value: unknown, fits: (value: unknown) => boolean): boolean =>
+  value !== undefined && value !== null && !fits(value)
 
 function byCost(a: CostRow, b: CostRow): number {
   const tokens = (row: CostRow): number => row.inputTokens + row.outputTokens

@@ -16,6 +16,7 @@ import type { CallOptions } from './calls.js'
 import type { CheckOptions } from './check.js'
 import type { CostOptions } from './cost.js'
 import type { DiffOptions } from './diff/report.js'
+import type { HiveSelection } from './reading.js'
 import type { ReplayOptions, VisitOptions } from './replay.js'
 import type { Target } from './side-index/walk.js'
 import type { WaitOptions } from './waits.js'
@@ -31,17 +32,21 @@ const keys: Rule = number('groups', { from: 0, whole: true, endless: true })
 const names: Rule = listOf('names', text)
 const target: Rule = group<Target>({ seq, time })
 
+const SELECTION: RulesOf<HiveSelection> = { thisFile: flag, since: time, until: time }
+
 export const REPLAY_RULES: RulesOf<ReplayOptions> = {
   at: seq,
   time,
+  thisFile: flag,
   index: flag,
   indexSpacing: number('bytes', { from: 1, endless: true }),
   onProgress: callable,
 }
 
-export const VISIT_RULES: RulesOf<VisitOptions> = { from: target, to: target, index: flag }
+export const VISIT_RULES: RulesOf<VisitOptions> = { from: target, to: target, thisFile: flag, index: flag }
 
 export const DIFF_RULES: RulesOf<DiffOptions> = {
+  ...SELECTION,
   agent: text,
   context: number('rows', { from: 0, to: 1000, whole: true }),
   ignoreFields: names,
@@ -50,6 +55,7 @@ export const DIFF_RULES: RulesOf<DiffOptions> = {
 }
 
 export const AUDIT_RULES: RulesOf<AuditOptions> = {
+  ...SELECTION,
   id: text,
   match: text,
   agent: text,
@@ -61,13 +67,16 @@ export const AUDIT_RULES: RulesOf<AuditOptions> = {
 }
 
 export const COST_RULES: RulesOf<CostOptions> = {
+  ...SELECTION,
   by: oneOf(...COST_KEYS),
   prices: recordOf('prices by model', { allowed: '', fits: () => true }),
 }
 
-export const CALL_RULES: RulesOf<CallOptions> = { by: oneOf(...CALL_KEYS), maxKeys: keys }
+export const CALL_RULES: RulesOf<CallOptions> = { ...SELECTION, by: oneOf(...CALL_KEYS), maxKeys: keys }
 
-export const WAIT_RULES: RulesOf<WaitOptions> = { by: oneOf(...WAIT_KEYS), maxKeys: keys }
+export const WAIT_RULES: RulesOf<WaitOptions> = { ...SELECTION, by: oneOf(...WAIT_KEYS), maxKeys: keys }
+
+export const STATS_RULES: RulesOf<HiveSelection> = SELECTION
 
 export const CHECK_OPTION_RULES: RulesOf<CheckOptions> = {
   // `Settings` says what each can be.

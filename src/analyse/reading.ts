@@ -1,6 +1,7 @@
 /** Reads logs for a report: gives every event to a reducer, and tallies what was read and what could not be. */
+
+import { hiveBatches } from '../read/hive.js'
 import { isBreak, isMalformed, type LogEntry, type MalformedLine } from '../read/items.js'
-import { logBatches } from '../read/read.js'
 
 /** What a report was made from. */
 export interface LogTally {
@@ -29,35 +30,50 @@ export const brokenChain = ({ file, reason }: MalformedLine): BrokenChain => ({ 
 /** Breaks that are listed. */
 export const MAX_BROKEN = 100
 
+/** An event, and the log of the hive that it is from. */
+export type HiveEntry = LogEntry & { log: string }
+
+/** What of a hive is read. */
+export interface HiveSelection {
+  thisFile?: boolean
+  since?: number
+  until?: number
+}
+
 /** Takes the entries of a log one by one, housekeeping too. */
 export interface EntryTaker {
-  add(entry: LogEntry): void
+  add(entry: HiveEntry): void
+  /** A line that is no event. */
+  malformed?(item: MalformedLine & { log: string }): void
   /** The segment to come does not follow on the one before it. */
-  broken?(file: string): void
+  broken?(file: string, log: string): void
 }
 
 /** @throws when a file is missing, a directory, or must not be read; never because of a line */
-export async function tallyLogs(files: readonly string[], taker: EntryTaker): Promise<LogTally> {
+export async function tallyLogs(
+  files: readonly string[],
+  taker: EntryTaker,
+  { thisFile = false }: HiveSelection = {},
+): Promise<LogTally> {
   const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
-  for (const file of files) {
-    for await (const items of logBatches(file)) {
-      for (const item of items) {
-        if (isBreak(item)) {
-          tally.broken ??= []
-          if (tally.broken.length < MAX_BROKEN) tally.broken.push(brokenChain(item))
-          taker.broken?.(item.file)
-          continue
-        }
-        tally.lines++
-        if (isMalformed(item)) {
-          tally.malformed++
-          continue
-        }
-        const { kind } = item.event
-        if (!kind.startsWith('log.')) tally.events++
-        else if (kind === 'log.gap') tally.lost += lossOf(item)
-        taker.add(item)
+  for await (const items of hiveBatches(files, { thisFile })) {
+    for (const item of items) {
+      if (isBreak(item)) {
+        tally.broken ??= []
+        if (tally.broken.length < MAX_BROKEN) tally.broken.push(brokenChain(item))
+        taker.broken?.(item.file, item.log)
+        continue
       }
+      tally.lines++
+      if (isMalformed(item)) {
+        tally.malformed++
+        taker.malformed?.(item)
+        continue
+      }
+      const { kind } = item.event
+      if (!kind.startsWith('log.')) tally.events++
+      else if (kind === 'log.gap') tally.lost += lossOf(item)
+      taker.add(item)
     }
   }
   return tally

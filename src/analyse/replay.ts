@@ -1,47 +1,60 @@
-/** The state of a hive at any event of its log. */
+/** The state of a hive at any event of its logs. */
 import { checkOptions } from '../format/options.js'
-import { isMalformed, type LogItem } from '../read/items.js'
-import { logBatches } from '../read/read.js'
+import type { HiveState } from '../model/state.js'
+import { hiveBatches, logsOfHive } from '../read/hive.js'
+import { isBreak, isMalformed, type LogItem } from '../read/items.js'
+import { pricer } from './cost/call-cost.js'
 import { REPLAY_RULES, VISIT_RULES } from './options.js'
+import { type BrokenChain, brokenChain, MAX_BROKEN } from './reading.js'
 import { type Target, walk } from './side-index/walk.js'
-import type { StateChange } from './state/changes.js'
+import type { OnChange, StateChange } from './state/changes.js'
 import { StateReducer } from './state/reducer.js'
-import { emptyState, type HiveState } from './state/state.js'
 
 export interface ReplayOptions {
-  /** `seq` of the last event that counts. Default: the log's last. */
+  /** `seq` of the last event that counts; of several logs, in the first one. Default: the log's last. */
   at?: number
   /** The state just before the first event that is later: epoch milliseconds. Default: none. */
   time?: number
+  /** Read only the logs that are named, not those of their child processes. Default false. */
+  thisFile?: boolean
   /**
    * Whether to use, and keep, the side index `<log>.index`, which makes the state at any event of a big log a matter
    * of milliseconds; it can be deleted at any time. It is authenticated by a key in the user's state folder
    * (`XDG_STATE_HOME`, else `~/.local/state`), so that nobody who can write beside the log can make the answer wrong.
-   * Where index or key cannot be written, or are another user's, the answer is the same, but slower. Default true.
+   * Where index or key cannot be written, or are another user's, the answer is the same, but slower; so it is where
+   * the hive is more than one log, which are all read then. Default true.
    */
   index?: boolean
   /** Bytes of log between two states that a new index holds. Default 1 MiB. */
   indexSpacing?: number
-  /** Told how many bytes of the log were read, of how many that may have to be. */
+  /** Told how many bytes of the log were read, of how many that may have to be; of a hive of one log only. */
   onProgress?: (read: number, total: number) => void
 }
 
 /**
  * What the hive was after an event: who existed, what waited for whom, what was pending with the human, and what it
- * had cost. `-` reads standard input. Lines that are no events are counted.
- * @throws when the file is missing, a directory, or must not be read
+ * had cost (what the events say, else by the price list). A hive is its log and those of its child processes; several
+ * files are one hive. `-` reads standard input. Lines that are no events are counted.
+ * @throws when a file is missing, a directory, or must not be read
  */
-export async function replay(file: string, options: ReplayOptions = {}): Promise<HiveState> {
+export async function replay(
+  files: string | readonly string[],
+  options: ReplayOptions = {},
+): Promise<HiveState> {
   checkOptions('replay', options, REPLAY_RULES)
-  const { at, time, index = true, indexSpacing, onProgress } = options
+  const { at, time, thisFile = false, index = true, indexSpacing, onProgress } = options
   const until = { ...(at !== undefined && { seq: at }), ...(time !== undefined && { time }) }
-  if (file === '-') return (await walkInput(until, new StateReducer())).state()
-  const { reducer, broken } = await walk(file, {
-    index,
-    until,
-    ...(indexSpacing !== undefined && { spacing: indexSpacing }),
-    ...(onProgress && { onProgress }),
-  })
+  const hive = hiveOf(files, thisFile)
+  const price = pricer()
+  const { reducer, broken } = hive.isIndexed
+    ? await walk(hive.first, {
+        price,
+        index,
+        until,
+        ...(indexSpacing !== undefined && { spacing: indexSpacing }),
+        ...(onProgress && { onProgress }),
+      })
+    : await walkHive(hive, until, reducerOf(hive))
   return { ...reducer.state(), ...(broken.length > 0 && { broken }) }
 }
 
@@ -51,59 +64,98 @@ export interface VisitOptions {
   from?: Target
   /** Where to end. Default: the log's end. */
   to?: Target
+  /** See `replay`. Default false. */
+  thisFile?: boolean
   /** See `replay`; the index is used where there is one, and not added to. Default true. */
   index?: boolean
 }
 
 /** An event or a malformed line, and what it changed. */
 export interface Step {
-  item: LogItem
+  /** Where the hive is read from several logs, `log` is the path of the one that it is from. */
+  item: LogItem & { log?: string }
   changes: StateChange[]
 }
 
 /**
- * Goes through a log with the state beside it. `visit` is called for each line after `from` (in the sense of
- * `replay`: the first that is visited is the one after that state), and awaited; `false` ends the walk.
+ * Goes through a hive's events with the state beside them. `visit` is called for each line after `from` (in the sense
+ * of `replay`: the first that is visited is the one after that state), and awaited; `false` ends the walk.
  * @throws as `replay`
  */
 export async function visitLog(
-  file: string,
+  files: string | readonly string[],
   options: VisitOptions,
   visit: (step: Step) => Promise<boolean>,
 ): Promise<void> {
   checkOptions('visitLog', options, VISIT_RULES)
-  const { from = { seq: 0 }, to = {}, index = true } = options
-  const { seq = Infinity, time = Infinity } = from
+  const { from = { seq: 0 }, to = {}, thisFile = false, index = true } = options
+  const { seq = Number.POSITIVE_INFINITY, time = Number.POSITIVE_INFINITY } = from
+  const hive = hiveOf(files, thisFile)
   let changes: StateChange[] = []
-  let isBegun = false
+  let isBegun = seq === 0
   const onChange = (change: StateChange): void => {
     changes.push(change)
   }
-  const onItem = async (item: LogItem): Promise<boolean> => {
-    if (!isMalformed(item)) isBegun ||= item.seq > seq || item.event.ts > time
+  const onItem = async (item: Step['item']): Promise<boolean> => {
+    if (!isBegun && !isMalformed(item))
+      isBegun = item.event.ts > time || (hive.isFirst(item) && item.seq > seq)
     const step = { item, changes }
     changes = []
-    return isBegun || seq === 0 ? visit(step) : true
+    return isBegun ? visit(step) : true
   }
-  if (file === '-') await walkInput(to, new StateReducer(emptyState(), onChange), onItem)
-  else await walk(file, { index, until: to, skipTo: from, onChange, visit: onItem })
+  if (hive.isIndexed) {
+    await walk(hive.first, { price: pricer(), index, until: to, skipTo: from, onChange, visit: onItem })
+  } else await walkHive(hive, to, reducerOf(hive, onChange), onItem)
 }
 
-const GO_ON = async (): Promise<boolean> => true
+interface HiveLogs {
+  files: readonly string[]
+  thisFile: boolean
+  first: string
+  /** Whether more than one log is read. */
+  isSeveral: boolean
+  /** Whether a side index can serve. */
+  isIndexed: boolean
+  isFirst(item: { log?: string }): boolean
+}
 
-/** Standard input cannot be read twice: there is no index of it. */
-async function walkInput(
-  { seq = Infinity, time = Infinity }: Target,
+function hiveOf(given: string | readonly string[], thisFile: boolean): HiveLogs {
+  const files = typeof given === 'string' ? [given] : given
+  const logs = logsOfHive(files, thisFile)
+  const [first = ''] = logs
+  const isSeveral = logs.length > 1
+  return {
+    files,
+    thisFile,
+    first,
+    isSeveral,
+    // Standard input cannot be read twice.
+    isIndexed: !isSeveral && first !== '-',
+    isFirst: ({ log }) => !isSeveral || log === first,
+  }
+}
+
+function reducerOf({ isSeveral, first }: HiveLogs, onChange?: OnChange): StateReducer {
+  return new StateReducer(undefined, onChange, { price: pricer(), ...(isSeveral && { firstLog: first }) })
+}
+
+/** Reads all logs of a hive from their start. */
+async function walkHive(
+  hive: HiveLogs,
+  { seq = Number.POSITIVE_INFINITY, time = Number.POSITIVE_INFINITY }: Target,
   reducer: StateReducer,
-  visit: (item: LogItem) => Promise<boolean> = GO_ON,
-): Promise<StateReducer> {
-  for await (const items of logBatches('-')) {
+  visit?: (item: Step['item']) => Promise<boolean>,
+): Promise<{ reducer: StateReducer; broken: BrokenChain[] }> {
+  const broken: BrokenChain[] = []
+  for await (const items of hiveBatches(hive.files, { thisFile: hive.thisFile })) {
     for (const item of items) {
-      if (isMalformed(item)) reducer.malformed()
-      else if (item.seq > seq || item.event.ts > time) return reducer
-      else reducer.apply(item.event, item.seq)
-      if (visit !== GO_ON && !(await visit(item))) return reducer
+      if (isBreak(item)) {
+        if (broken.length < MAX_BROKEN) broken.push(brokenChain(item))
+      } else if (isMalformed(item)) reducer.malformed()
+      else if (item.event.ts > time || (hive.isFirst(item) && item.seq > seq)) return { reducer, broken }
+      else reducer.add(item)
+      if (visit !== undefined && !(await visit(item))) return { reducer, broken }
     }
   }
-  return reducer
+  return { reducer, broken }
 }

@@ -2,18 +2,18 @@
 
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
-import type { LogEntry } from '../read/items.js'
 import { keyOf, msOf } from './bounded.js'
 import { type WAIT_KEYS, WAIT_RULES } from './options.js'
+import { type LinePlace, placeOf } from './place.js'
 import { Durations } from './quantiles.js'
-import { type LogTally, tallyLogs } from './reading.js'
+import { type HiveEntry, type HiveSelection, type LogTally, tallyLogs } from './reading.js'
 import { type MutualWait, MutualWaits, type Wait } from './waits/mutual.js'
 
 /** What waits are grouped by. `pair`: who waited, and who held. */
 export type WaitBy = (typeof WAIT_KEYS)[number]
 
 /** One wait, and the line that tells of it. */
-export interface WaitPlace {
+export interface WaitPlace extends LinePlace {
   /** Epoch milliseconds of its end. */
   ts: number
   /** Milliseconds. */
@@ -21,11 +21,6 @@ export interface WaitPlace {
   agentId?: string
   resource?: string
   holder?: string
-  /** Path of the segment. */
-  file: string
-  /** Number of the line in its segment, from 1. */
-  line?: number
-  seq: number
 }
 
 /** One group of waits. */
@@ -46,7 +41,8 @@ export interface WaitRow {
 }
 
 export interface WaitReport extends LogTally {
-  file: string
+  /** As they were named. */
+  files: string[]
   by: WaitBy
   /** Of all waits; left out when there are none. */
   total?: WaitRow
@@ -63,7 +59,7 @@ export interface WaitReport extends LogTally {
   mutual: MutualWait[]
 }
 
-export interface WaitOptions {
+export interface WaitOptions extends HiveSelection {
   /** Default `resource`. */
   by?: WaitBy
   /** Groups that are told apart: those that come first in the log. Default 1,000. */
@@ -71,15 +67,20 @@ export interface WaitOptions {
 }
 
 /**
- * The contention in a log, from its `wait` events. A wait lasts from `ts - ms` to `ts`.
- * @param file path of a log; `-` is standard input
- * @throws when the file is missing, a directory, or must not be read; never because of a line
+ * The contention in a hive, from its `wait` events. A wait lasts from `ts - ms` to `ts`.
+ * @param files path of a log, or several, of one hive: the logs of their child processes are read too; `-` is standard
+ *   input
+ * @throws when a file is missing, a directory, or must not be read; never because of a line
  */
-export async function waitReport(file: string, options: WaitOptions = {}): Promise<WaitReport> {
+export async function waitReport(
+  files: string | readonly string[],
+  options: WaitOptions = {},
+): Promise<WaitReport> {
   checkOptions('waitReport', options, WAIT_RULES)
   const waits = new Waits(options)
-  const tally = await tallyLogs([file], waits)
-  return { file, ...tally, ...waits.report() }
+  const list = typeof files === 'string' ? [files] : [...files]
+  const tally = await tallyLogs(list, waits, options)
+  return { files: list, ...tally, ...waits.report() }
 }
 
 const MAX_KEYS = 1000
@@ -100,7 +101,7 @@ export class Waits {
     this.#maxKeys = maxKeys
   }
 
-  add(entry: LogEntry): void {
+  add(entry: HiveEntry): void {
     if (entry.event.kind !== 'wait') return
     const { agentId, resource, holder, ms: duration } = entry.event as Fields
     const ms = msOf(duration)
@@ -163,7 +164,7 @@ class Group {
     addTo(this.#holders, holder, ms ?? 0)
     if (ms === undefined) return
     this.#durations.add(ms)
-    if (this.#longest === undefined || ms > this.#longest.ms) this.#longest = placeOf(wait, ms)
+    if (this.#longest === undefined || ms > this.#longest.ms) this.#longest = longestOf(wait, ms)
   }
 
   row(): WaitRow {
@@ -181,10 +182,9 @@ class Group {
   }
 }
 
-function placeOf({ agentId, resource, holder, entry }: Wait, ms: number): WaitPlace {
-  const { file, line, seq, event } = entry
+function longestOf({ agentId, resource, holder, entry }: Wait, ms: number): WaitPlace {
   const names = { agentId, resource, holder }
-  const place: WaitPlace = { ts: event.ts, ms, file, ...(line !== undefined && { line }), seq }
+  const place: WaitPlace = { ts: entry.event.ts, ms, ...placeOf(entry) }
   for (const name of ['agentId', 'resource', 'holder'] as const) {
     const value = names[name]
     if (value !== undefined) place[name] = value

@@ -13,7 +13,19 @@ import { auditTrail } from '../analyse/audit.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { formatEvent } from './format-event.js'
 import { look, Output, say } from './output.js'
-import { clean, clock, columns, counted, duration, fit, grouped, pad, paint, type Style } from './text.js'
+import {
+  clean,
+  clock,
+  columns,
+  counted,
+  duration,
+  fit,
+  grouped,
+  pad,
+  paint,
+  type Style,
+  whereIs,
+} from './text.js'
 
 const help = `Usage: hivelog audit [OPTION]... [FILE|-]...
 
@@ -257,9 +269,6 @@ const UNSEALED: [Unsealed, string][] = [
 ]
 /** Places of such lines that are named. */
 const MAX_UNSEALED = 5
-
-const whereIs = ({ file, line, seq }: AuditPlace): string =>
-  `${clean(basename(file))}${line === undefined ? '' : `:${line}`} seq ${seq}`
 
 /** `Coder (coder)` */
 function nameOf({ agentId = '?', name }: AuditCase['asker']): string {

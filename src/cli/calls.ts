@@ -3,7 +3,7 @@ import { type CallBy, type CallReport, type CallRow, callReport } from '../analy
 import { type Command, oneFile, oneOf, parse } from './args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
-import { clean, clock, columns, counted, duration, fit, grouped } from './text.js'
+import { clock, counted, duration, fit, grouped } from './text.js'
 
 const help = `Usage: hivelog calls [--by WHAT] [--json] [FILE|-]
 
@@ -71,11 +71,19 @@ function* reportLines(report: CallReport): Generator<string> {
     )
     const isOneDay = new Date(firstTs).toDateString() === new Date(lastTs).toDateString()
     const all = [...rows, ...(others === undefined ? [] : [others])]
-    const shown = fitting(all, by, isOneDay, width)
+    const names = COLUMNS[by].filter(
+      (name) => !ERRORS.includes(name) || all.some((row) => hasSome(row, name)),
+    )
     yield* table(
-      shown.map(({ name }) => name),
-      all.map((_, i) => shown.map(({ cells }) => cells[i] ?? '')),
-      { width, maxRows: MAX_ROWS, textColumns: shown.some(({ name }) => name === 'agents') ? 2 : 1 },
+      names,
+      all.map((row) => names.map((name) => (CELLS[name] ?? CELLS.key)(row, isOneDay))),
+      {
+        width,
+        maxRows: MAX_ROWS,
+        textColumns: names.includes('agents') ? 2 : 1,
+        dispensable: DISPENSABLE,
+        keyWidth: KEY_WIDTH[by],
+      },
     )
   }
   if (others !== undefined)
@@ -101,31 +109,8 @@ const COLUMNS: Record<CallBy, string[]> = {
 const DISPENSABLE = ['first', 'agents', 'p50', 'other', '4xx', 'last']
 /** Columns of the terminal that a key should have at least, if it is so long. */
 const KEY_WIDTH: Record<CallBy, number> = { host: 20, path: 44, agent: 20, status: 8, tool: 20 }
-const GAP = 2
-
-interface Column {
-  name: string
-  cells: string[]
-  width: number
-}
-
-/** The columns that fit, without those of errors that did not happen. */
-function fitting(rows: CallRow[], by: CallBy, isOneDay: boolean, width: number): Column[] {
-  const all = COLUMNS[by].map((name, i): Column => {
-    const cell = CELLS[name] ?? CELLS.key
-    const cells = rows.map((row) => clean(cell(row, isOneDay)))
-    const longest = Math.max(columns(name), ...cells.slice(0, MAX_ROWS).map(columns))
-    const most = i === 0 ? KEY_WIDTH[by] : name === 'agents' ? KEY_WIDTH.status : longest
-    return { name, cells, width: Math.min(longest, most) }
-  })
-  let shown = all.filter(({ name, cells }) => !ERRORS.includes(name) || cells.some((cell) => cell !== '-'))
-  for (const dispensable of DISPENSABLE) {
-    const taken = shown.reduce((sum, column) => sum + column.width + GAP, -GAP)
-    if (taken <= width) break
-    shown = shown.filter(({ name }) => name !== dispensable)
-  }
-  return shown
-}
+/** Columns of errors that did not happen are not shown. */
+const hasSome = (row: CallRow, name: string): boolean => CELLS[name]?.(row, true) !== '-'
 
 type Cell = (row: CallRow, isOneDay: boolean) => string
 

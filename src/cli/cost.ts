@@ -6,7 +6,7 @@ import { type Command, defaultFile, oneOf, parse, UsageError } from './args.js'
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
-import { clean, columns, counted, dollars, fit, grouped } from './text.js'
+import { amount, clean, columns, costCell, counted, dollars, fit, grouped } from './text.js'
 
 const help = `Usage: hivelog cost [--by KEY] [--prices FILE] [--json] [FILE|-]...
 
@@ -115,13 +115,17 @@ const TOKENS: [head: string, field: keyof CostSums, always: boolean][] = [
   ['cache write', 'cacheWriteTokens', false],
 ]
 
+/** What goes first where there is no room: it is in --json. */
+const DISPENSABLE = ['cache write', 'cache read', 'of tokens', 'share', 'calls']
+const KEY_WIDTH = 16
+
 function costTable(report: CostReport, width: number): string[] {
   const { by, rows, others, total, zone, shareOf } = report
   const tokens = TOKENS.filter(([, field, always]) => always || total[field] > 0)
   const line = (label: string, sums: CostSums, share: number): string[] => {
-    const { calls, unpricedCalls, costUsd } = sums
+    const { calls, unpricedCalls } = sums
     const isUnknown = unpricedCalls === calls
-    const cost = isUnknown ? '?' : `${money(costUsd)}${unpricedCalls > 0 ? '+' : ''}`
+    const cost = costCell(sums, calls)
     const part = isUnknown && shareOf === 'dollars' ? '?' : `${(share * 100).toFixed(1)}%`
     return [label, amount(calls), ...tokens.map(([, field]) => amount(sums[field])), cost, part]
   }
@@ -135,7 +139,7 @@ function costTable(report: CostReport, width: number): string[] {
   lines.push(line('total', total, 1))
   const share = shareOf === 'dollars' ? 'share' : 'of tokens'
   const head = [by, 'calls', ...tokens.map(([name]) => name), 'cost', share]
-  return table(head, lines, { width, maxRows: lines.length })
+  return table(head, lines, { width, maxRows: lines.length, dispensable: DISPENSABLE, keyWidth: KEY_WIDTH })
 }
 
 /** Hours show their offset from UTC only where it changes between them. */
@@ -176,13 +180,13 @@ function added(rows: CostReport['rows']): [CostSums, number] {
 function sources({ recorded, computed, unpriced }: CostReport): string[] {
   const lines: string[] = []
   if (recorded.calls > 0)
-    lines.push(`recorded: ${money(recorded.costUsd)} in ${counted(recorded.calls, 'event')} (costUsd)`)
+    lines.push(`recorded: ${dollars(recorded.costUsd)} in ${counted(recorded.calls, 'event')} (costUsd)`)
   if (computed.calls > 0) {
     const ownCalls = computed.models.filter(({ as }) => as === 'your own prices')
     const names = ownCalls.length === computed.models.length ? [] : [computed.source ?? 'list prices']
     if (ownCalls.length > 0) names.push('your own prices')
     const calls = counted(computed.calls, 'call')
-    lines.push(`computed: ${money(computed.costUsd)} for ${calls}, by ${names.join(' and ')}`)
+    lines.push(`computed: ${dollars(computed.costUsd)} for ${calls}, by ${names.join(' and ')}`)
   }
   if (unpriced.calls === 0) return lines
   for (const { model, provider, ...used } of unpriced.models.slice(0, MAX_MODELS)) {
@@ -217,19 +221,6 @@ function notes({ by, rows, cacheApart, ignored, malformed, lost, others }: CostR
 }
 
 const nameOf = (text: string): string => fit(clean(text.slice(0, 200)), 50)
-
-const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 })
-
-/** In full while it is short. */
-function amount(value: number): string {
-  if (value < 1e9) return grouped(Math.round(value))
-  return value < 1e15 ? compact.format(value) : value.toExponential(1)
-}
-
-function money(value: number): string {
-  if (value < 1e9) return value > 0 && value < 0.00005 ? '<$0.0001' : dollars(value)
-  return `$${amount(value)}`
-}
 
 /** Breaks a line at spaces; a word that is too long is cut. */
 function wrap(text: string, width: number): string[] {

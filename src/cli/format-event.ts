@@ -1,6 +1,8 @@
 /** One event as one line for people. Everything in it comes from a log that may be hostile, so all is cleaned. */
 import { basename } from 'node:path'
+import type { Fields } from '../format/fields.js'
 import { ENVELOPE_FIELDS, type HiveEvent, isKind } from '../format/kinds.js'
+import { exitStatus } from '../model/model.js'
 import type { MalformedLine } from '../read/items.js'
 import {
   byteSize,
@@ -96,12 +98,15 @@ function bodyOf(event: HiveEvent): Body {
   }
   if (isKind(event, 'approval')) {
     const yes = event.approve === true
+    const isClear = yes || event.approve === false
     const parts: Part[] = [
-      [yes ? 'approved' : 'rejected', 'bold'],
+      [isClear ? (yes ? 'approved' : 'rejected') : 'unclear', 'bold'],
       [word(event.id), 'plain'],
     ]
     if (event.by !== undefined) parts.push([`by ${word(event.by)}`, 'plain'])
     if (event.note !== undefined) parts.push(quoted(event.note))
+    // Neither yes nor no: it decides nothing.
+    if (!isClear) return { sign: '!', style: 'alarm', parts }
     return { sign: yes ? '✔' : '✘', style: yes ? 'green' : 'red', parts }
   }
   return agentsOwn(event)
@@ -161,8 +166,12 @@ function agentsOwn(event: HiveEvent): Body {
     }
   }
   if (isKind(event, 'exit')) {
-    const isGood = event.status === 'ok'
-    const parts: Part[] = [name(event.agentId), [word(event.status), 'plain']]
+    const fields = event as Fields
+    const status = exitStatus(fields)
+    const isGood = status === 'ok'
+    const parts: Part[] = [name(event.agentId), [status, 'plain']]
+    if (typeof fields.exitCode === 'number') parts.push([`exit code ${fields.exitCode}`, 'plain'])
+    if (fields.signal !== undefined) parts.push([word(fields.signal), 'plain'])
     if (event.error !== undefined) parts.push(quoted(event.error))
     return isGood ? { parts } : { sign: '!', style: 'red', parts }
   }

@@ -1,6 +1,6 @@
 /** A hive's state as lines for people. */
 import { basename } from 'node:path'
-import type { AgentState, HiveState, UsageTotals } from '../analyse/state/state.js'
+import type { AgentState, HiveState, UsageTotals } from '../model/state.js'
 import { table } from './table.js'
 import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, paint } from './text.js'
 

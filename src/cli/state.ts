@@ -65,8 +65,10 @@ export const command: Command = {
       onProgress: progress.update,
     }).finally(() => progress.end())
     const output = new Output()
-    if (values.json) await output.json({ file, ...state })
-    else {
+    if (values.json) {
+      const { carry: _, ...told } = state
+      await output.json({ file, ...told })
+    } else {
       for (const line of stateLines(file, state, look())) await output.line(line)
       if (at !== undefined && at > state.seq) await output.line(`note: the log ends at seq ${state.seq}`)
       if (time !== undefined && state.ts === undefined) {

@@ -1,9 +1,9 @@
 /** `hivelog stats` */
+import { type NameStats, type StatsReport, statsReport } from '../analyse/stats.js'
 import { type Command, oneFile, parse } from './args.js'
-import { collectStats, type LogStats } from './log-stats.js'
-import { Output } from './output.js'
+import { look, Output } from './output.js'
 import { table } from './table.js'
-import { byteSize, clean, clock, counted, dollars, duration, grouped } from './text.js'
+import { amount, byteSize, clean, clock, columns, costCell, counted, duration, fit, grouped } from './text.js'
 
 const help = `Usage: hivelog stats [--json] [FILE|-]
 
@@ -31,7 +31,7 @@ export const command: Command = {
   help,
   async run(args) {
     const { values, positionals } = parse('stats', args, { json: { type: 'boolean', default: false } })
-    const stats = await collectStats(oneFile('stats', positionals))
+    const stats = await statsReport(oneFile('stats', positionals))
     const output = new Output()
     if (values.json) await output.json(stats)
     else for (const line of statsLines(stats)) await output.line(line.trimEnd())
@@ -40,11 +40,12 @@ export const command: Command = {
   },
 }
 
-function statsLines(stats: LogStats): string[] {
-  const { events, lines, bytes, malformed, lost, firstTs, lastTs, peak, usage } = stats
-  const segments = counted(stats.segments, 'segment')
+function statsLines(stats: StatsReport): string[] {
+  const { width } = look()
+  const { files, events, lines, bytes, malformed, lost, firstTs, lastTs, peak, usage } = stats
+  const what = files.length === 1 ? `file      ${clean(files[0] as string)}` : `logs      ${files.length}`
   const rows = [
-    `file      ${clean(stats.file)}  ${byteSize(bytes)}  ${segments}`,
+    beside(what, `${byteSize(bytes)}  ${counted(stats.segments, 'segment')}`, width),
     `lines     ${grouped(lines)}  (${counted(events, 'event')}, ${counted(stats.sessions, 'session')})`,
   ]
   if (malformed > 0) rows.push(`malformed ${counted(malformed, 'line')}; see hivelog verify`)
@@ -55,25 +56,51 @@ function statsLines(stats: LogStats): string[] {
   if (peak !== undefined)
     rows.push(`peak      ${grouped(peak.events)} events/s at ${clock(peak.ts, true).slice(0, -4)}`)
   if (usage.calls > 0) {
-    const tokens = `${grouped(usage.inputTokens)} tokens in, ${grouped(usage.outputTokens)} out`
-    rows.push(`models    ${counted(usage.calls, 'call')}, ${tokens}, ${dollars(usage.costUsd)}`)
+    const tokens = `${amount(usage.inputTokens)} tokens in, ${amount(usage.outputTokens)} out`
+    rows.push(`models    ${counted(usage.calls, 'call')}, ${tokens}, ${costCell(usage, usage.calls)}`)
+    const { unpricedCalls } = usage
+    if (unpricedCalls > 0)
+      rows.push(`          ${counted(unpricedCalls, 'call')} of no known price; see hivelog cost`)
   }
+  if (stats.pending > 0) rows.push(`pending   ${counted(stats.pending, 'escalation')}; see hivelog audit`)
   const kinds = Object.entries(stats.kinds)
   rows.push(
     ...table(
       ['kind', 'events'],
       kinds.map(([kind, count]) => [kind, grouped(count)]),
+      { width },
     ),
   )
   const agents = Object.entries(stats.agents).map(([id, agent]) => [
     id,
-    grouped(agent.events),
-    grouped(agent.sent),
-    grouped(agent.received),
-    grouped(agent.inputTokens),
-    grouped(agent.outputTokens),
-    dollars(agent.costUsd),
+    agent.status,
+    ...counts(agent),
+    grouped(agent.waiting),
+    amount(agent.inputTokens),
+    amount(agent.outputTokens),
+    costCell(agent, agent.calls),
   ])
-  rows.push(...table(['agent', 'events', 'sent', 'received', 'tokens in', 'tokens out', 'cost'], agents))
+  rows.push(
+    ...table(
+      ['agent', 'status', 'events', 'sent', 'received', 'waiting', 'tokens in', 'out', 'cost'],
+      agents,
+      {
+        width,
+        textColumns: 2,
+        dispensable: ['waiting', 'received', 'sent', 'events'],
+        keyWidth: 16,
+      },
+    ),
+  )
+  const others = Object.entries(stats.others).map(([id, name]) => [id, ...counts(name)])
+  rows.push(...table(['no agent', 'events', 'sent', 'received'], others, { width }))
+  if (stats.unlisted !== undefined) rows.push('more names than are told apart; what is left is in --json')
   return rows
+}
+
+const counts = ({ events, sent, received }: NameStats): string[] => [events, sent, received].map(grouped)
+
+/** A name, and to its right what must be seen whole. */
+function beside(name: string, what: string, width: number): string {
+  return `${fit(name, width - columns(what) - 2)}  ${what}`
 }

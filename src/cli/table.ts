@@ -8,6 +8,10 @@ export interface TableOptions {
   width?: number
   /** Rows that are shown; a last line counts the rest. Default 20. */
   maxRows?: number
+  /** Heads of the columns that may be left out where there is no room, those to go first first. Default none. */
+  dispensable?: readonly string[]
+  /** Columns of the terminal that the first text should have, if it is so long, before others go. Default 8. */
+  keyWidth?: number
 }
 
 const GAP = '  '
@@ -19,9 +23,21 @@ const MIN_TEXT = 8
  */
 export function table(head: string[], rows: string[][], options: TableOptions = {}): string[] {
   if (rows.length === 0) return []
-  const { textColumns = 1, width = 100, maxRows = 20 } = options
-  const shown = [head, ...rows.slice(0, maxRows)].map((row) => row.map(clean))
-  const widths = head.map((_, i) => Math.max(...shown.map((row) => columns(row[i] ?? ''))))
+  const { width = 100, maxRows = 20, dispensable = [], keyWidth = MIN_TEXT } = options
+  let { textColumns = 1 } = options
+  let shown = [head, ...rows.slice(0, maxRows)].map((row) => row.map(clean))
+  let widths = head.map((_, i) => Math.max(...shown.map((row) => columns(row[i] ?? ''))))
+  for (const name of dispensable) {
+    const least = widths.map((size, i) =>
+      i >= textColumns ? size : Math.min(size, i === 0 ? keyWidth : MIN_TEXT),
+    )
+    if (sumOf(least) <= width) break
+    const at = shown[0]?.indexOf(name) ?? -1
+    if (at === -1) continue
+    shown = shown.map((row) => row.toSpliced(at, 1))
+    widths = widths.toSpliced(at, 1)
+    if (at < textColumns) textColumns--
+  }
   narrow(widths, textColumns, width)
   const line = (cells: string[]): string =>
     widths
@@ -36,9 +52,13 @@ export function table(head: string[], rows: string[][], options: TableOptions = 
   return lines
 }
 
+/** What a row of such columns takes. */
+const sumOf = (widths: readonly number[]): number =>
+  widths.reduce((sum, size) => sum + size + GAP.length, -GAP.length)
+
 /** Takes what is too wide from the widest texts. */
 function narrow(widths: number[], textColumns: number, width: number): void {
-  let excess = widths.reduce((sum, size) => sum + size, 0) + GAP.length * (widths.length - 1) - width
+  let excess = sumOf(widths) - width
   while (excess > 0) {
     const texts = widths.slice(0, textColumns)
     const widest = texts.indexOf(Math.max(...texts))

@@ -1,5 +1,8 @@
 /** Text for a terminal: measured in columns, cut to fit, painted. */
 
+import { basename } from 'node:path'
+import { clean } from '../text/clean.js'
+
 export { clean } from '../text/clean.js'
 
 /**
@@ -40,6 +43,19 @@ export function fit(text: string, width: number): string {
   }
   return kept
 }
+
+/** Where a line is: `hive.jsonl:4 seq 4`. */
+export const whereIs = ({ file, line, seq }: { file: string; line?: number; seq: number }): string =>
+  `${clean(basename(file))}${line === undefined ? '' : `:${line}`} seq ${seq}`
+
+/** Where a line is, in a cell of a table: `hive.jsonl:4`; of a long name the end, since that is what differs. */
+export function placeCell({ file, line, seq }: { file: string; line?: number; seq: number }): string {
+  const name = clean(basename(file))
+  const short = name.length > MAX_PLACE ? `…${name.slice(1 - MAX_PLACE)}` : name
+  return line === undefined ? `${short} seq ${seq}` : `${short}:${line}`
+}
+
+const MAX_PLACE = 16
 
 /** Pads with spaces to a width. */
 export function pad(text: string, width: number): string {
@@ -114,9 +130,29 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`
 }
 
-/** `$0.0123`, `$12.30` */
+const cents = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 })
+
+/** `$0.0123`, `$12.30`, `$12,345.67`, `$1.2B`, and `<$0.0001` for what is less but not nothing. */
 export function dollars(value: number): string {
-  return `$${value.toFixed(value !== 0 && Math.abs(value) < 1 ? 4 : 2)}`
+  if (value > 0 && value < 0.00005) return '<$0.0001'
+  if (value >= 1e9) return `$${amount(value)}`
+  return `$${value !== 0 && Math.abs(value) < 1 ? value.toFixed(4) : cents.format(value)}`
+}
+
+/** Dollars of some calls: `?` where no price is known, with `+` where some have none. */
+export function costCell(
+  { costUsd, unpricedCalls }: { costUsd: number; unpricedCalls: number },
+  calls: number,
+): string {
+  if (calls > 0 && unpricedCalls >= calls) return '?'
+  return `${dollars(costUsd)}${unpricedCalls > 0 ? '+' : ''}`
+}
+
+/** A count, in full while it is short: `1,234,567`, `1.2B`, `1.0e+18`. */
+export function amount(value: number): string {
+  if (value < 1e9) return grouped(Math.round(value))
+  return value < 1e15 ? compact.format(value) : value.toExponential(1)
 }
 
 /** Local time, `14:03:07.123`; with the date, `2026-08-22 14:03:07.123`. */

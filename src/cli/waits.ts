@@ -5,7 +5,7 @@ import { type WaitBy, type WaitPlace, type WaitReport, type WaitRow, waitReport 
 import { type Command, oneFile, oneOf, parse } from './args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
-import { clean, clock, counted, duration, fit, grouped } from './text.js'
+import { clean, clock, counted, duration, fit, grouped, placeCell, whereIs } from './text.js'
 
 const help = `Usage: hivelog waits [--by WHAT] [--json] [FILE|-]
 
@@ -68,7 +68,7 @@ function* reportLines(report: WaitReport): Generator<string> {
     yield* table(
       [by, ...people, 'total', 'waits', 'p95', 'max', 'longest at'],
       all.map((row) => cells(row, people)),
-      { width, textColumns: 1 + people.length },
+      { width, textColumns: 1 + people.length, dispensable: ['p95', 'waited', 'held'], keyWidth: 20 },
     )
   }
   yield* mutualLines(mutual, width)
@@ -89,7 +89,7 @@ function cells(row: WaitRow, people: readonly string[]): string[] {
     duration(totalMs),
     grouped(waits),
     ...[p95Ms, maxMs].map((ms) => (ms === undefined ? '-' : duration(ms))),
-    row.longest === undefined ? '-' : `seq ${row.longest.seq}`,
+    row.longest === undefined ? '-' : placeCell(row.longest),
   ]
 }
 
@@ -98,22 +98,22 @@ function names(ids: readonly string[]): string {
   return ids.length > 2 ? `${shown} +${ids.length - 2}` : shown || '?'
 }
 
-function longest({ ts, ms, agentId, resource, holder, seq, line }: WaitPlace): string {
+function longest(place: WaitPlace): string {
+  const { ts, ms, agentId, resource, holder } = place
   const held = holder === undefined ? '' : `, held by ${clean(holder)}`
-  const place = line === undefined ? `seq ${seq}` : `line ${line}, seq ${seq}`
   const what = `${clean(agentId ?? '?')} for ${clean(resource ?? '?')}${held}`
-  return `${duration(ms)} until ${clock(ts, true)} (${place}): ${what}`
+  return `${duration(ms)} until ${clock(ts, true)} (${whereIs(place)}): ${what}`
 }
 
 function* mutualLines(mutual: readonly MutualWait[], width: number): Generator<string> {
   if (mutual.length === 0) return
   yield ''
   yield 'waited for each other at the same time:'
-  for (const { agents, resources, times, longestMs, longestTs, seqs } of mutual.slice(0, MAX_MUTUAL)) {
+  for (const { agents, resources, times, longestMs, longestTs, places } of mutual.slice(0, MAX_MUTUAL)) {
     const [a, b] = agents.map(clean)
     const [first, second] = resources.map(clean)
     const often = times > 1 ? `, ${grouped(times)} times` : ''
-    const when = `${duration(longestMs)} from ${clock(longestTs, true)} (seq ${seqs[0]} and ${seqs[1]})${often}`
+    const when = `${duration(longestMs)} from ${clock(longestTs, true)} (${places.map(whereIs).join(' and ')})${often}`
     yield fit(`  ${when}`, width)
     yield fit(`    ${a} for ${first}, ${b} for ${second}`, width)
   }

@@ -5,6 +5,7 @@
 import { type Attributes, SpanKind, type SpanStatus, SpanStatusCode } from '@opentelemetry/api'
 import { type Fields, readField } from '../format/fields.js'
 import { describe } from '../format/quote.js'
+import { exitStatus } from '../model/model.js'
 import { ATTR, toAttributes } from '../otel/span-mapping.js'
 import { sayable, shortText } from './attributes.js'
 
@@ -56,7 +57,7 @@ export interface Ending {
 }
 
 export function endingOf(fields: Fields): Ending {
-  const status = text(fields.status ?? 'ok')
+  const status = exitStatus(fields)
   const attributes: Attributes = { [ATTR.exitStatus]: status }
   if (status !== 'error' && status !== 'lost') return { attributes }
   attributes[ATTR.errorType] = status

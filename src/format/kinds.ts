@@ -93,6 +93,11 @@ export interface KindFields {
     pid: number
     host: string
     /**
+     * When this writer opened the log, milliseconds since 1970: the same in every `log.open` of that opening. Logs
+     * of older versions lack it.
+     */
+    started?: number
+    /**
      * The segment before: its file name, and the SHA-256 of all its bytes, uncompressed, as the writer wrote or checked
      * them; without a hash where it does not know.
      */
@@ -197,7 +202,7 @@ export const FIELD_ORDER: { readonly [K in KnownKind]: readonly (keyof KindField
   snapshot: ['agentId', 'label', 'ref', 'bytes'],
   drop: ['from', 'to', 'id', 'reason'],
   exit: ['agentId', 'status', 'error'],
-  'log.open': ['format', 'segment', 'writer', 'pid', 'host', 'prev', 'log', 'signs', 'adopted'],
+  'log.open': ['format', 'segment', 'writer', 'pid', 'host', 'started', 'prev', 'log', 'signs', 'adopted'],
   'log.seal': ['sha256', 'bytes', 'sig'],
   'log.gap': ['lost', 'reason', 'from', 'to', 'artifact'],
   'log.changed': ['file', 'reason', 'expected', 'found'],

@@ -116,6 +116,8 @@ export class SegmentChain {
   #sealer: Sealer
   #rotate: { maxBytes: number; maxAgeMs: number }
   #calls: WriteCalls | undefined
+  /** Tells this writer from one of the same pid and session, as where a container starts again. */
+  readonly #started = Date.now()
 
   /**
    * Opens the live segment of the log `file`, which must be locked.
@@ -253,6 +255,7 @@ export class SegmentChain {
       writer: `hivelog/${VERSION}`,
       pid: process.pid,
       host: hostname(),
+      started: this.#started,
       prev: this.#prev,
       log: this.#logId,
       signs: this.#sealer.policy,

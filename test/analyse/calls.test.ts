@@ -12,7 +12,7 @@ function calls(events: object[], options: CallOptions = {}, kind = 'call') {
   const reducer = new Calls(options)
   for (const [i, fields] of events.entries()) {
     const event = { ts: i, kind, agentId: 'coder', host: 'a.example', ...fields } as HiveEvent
-    reducer.add({ event, seq: i + 1, offset: 0, bytes: 1, file: 'hive.jsonl' })
+    reducer.add({ event, seq: i + 1, offset: 0, bytes: 1, file: 'hive.jsonl', log: 'hive.jsonl' })
   }
   return reducer.report()
 }
@@ -164,7 +164,7 @@ test('reads all segments, and says something true of a log of another writer', a
   log.rotate({ gzip: true })
   log.raw('not json\n').event('call', { agentId: 'lead', host: 'a.example', status: 500, ms: 7 })
   const report = await callReport(file)
-  assert.deepEqual([report.file, report.by, report.events, report.malformed], [file, 'host', 2, 1])
+  assert.deepEqual([report.files, report.by, report.events, report.malformed], [[file], 'host', 2, 1])
   assert.deepEqual([report.rows[0]?.calls, report.rows[0]?.agents], [2, ['coder', 'lead']])
   const foreign = join(scratch(t), 'log.jsonl')
   writeFileSync(foreign, FOREIGN)

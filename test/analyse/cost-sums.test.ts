@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { BoundedGroups, ExactSum } from '../../src/analyse/cost/sums.js'
+import { BoundedGroups } from '../../src/analyse/cost/sums.js'
 import { Cost } from '../../src/analyse/cost.js'
+import { ExactSum } from '../../src/format/exact-sum.js'
 
 test('a million small costs add up to what they are worth, to the last digit', () => {
   const cost = new Cost()
@@ -12,7 +13,7 @@ test('a million small costs add up to what they are worth, to the last digit', (
     const amount = i % 100_000 === 0 ? 123_456_789_000 : 1 + (i % 1000)
     micros += BigInt(amount)
     const usage = { agentId: `a-${i % 7}`, inputTokens: 1, outputTokens: 2, costUsd: amount / 1e6 }
-    cost.add({ ts: i, kind: 'usage', ...usage })
+    cost.add({ event: { ts: i, kind: 'usage', ...usage } })
   }
   const { total, rows, recorded } = cost.report()
   assert.equal(total.costUsd, Number(micros) / 1e6)
@@ -66,15 +67,8 @@ test('keys beyond the bounds share one value; known ones keep theirs', () => {
 test('more than 50,000 keys: the rest is counted together, and the totals are whole', () => {
   const cost = new Cost({ by: 'task' })
   for (let i = 0; i < 50_010; i++) {
-    cost.add({
-      ts: 0,
-      kind: 'usage',
-      agentId: 'a',
-      task: `t-${i}`,
-      inputTokens: 1,
-      outputTokens: 0,
-      costUsd: 1,
-    })
+    const used = { inputTokens: 1, outputTokens: 0, costUsd: 1 }
+    cost.add({ event: { ts: 0, kind: 'usage', agentId: 'a', task: `t-${i}`, ...used } })
   }
   const { rows, others, total } = cost.report()
   assert.deepEqual([rows.length, others?.calls, others?.costUsd], [50_000, 10, 10])

@@ -13,7 +13,7 @@ const OWN = { local: { inputPerMTok: 10, outputPerMTok: 100 } }
 
 function report(events: Fields[], options: ConstructorParameters<typeof Cost>[0] = {}) {
   const cost = new Cost(options)
-  for (const event of events) cost.add({ ts: FIRST_TS, kind: 'usage', ...event })
+  for (const event of events) cost.add({ event: { ts: FIRST_TS, kind: 'usage', ...event } })
   return cost.report()
 }
 
@@ -302,7 +302,7 @@ test('fields of any type and name: never an exception, always finite sums that a
   fc.assert(
     fc.property(fc.array(fc.tuple(event, ts), { maxLength: 30 }), by, (events, key) => {
       const cost = new Cost({ by: key, prices: OWN })
-      for (const [fields, at] of events) cost.add({ ...fields, ts: at, kind: 'usage' })
+      for (const [fields, at] of events) cost.add({ event: { ...fields, ts: at, kind: 'usage' } })
       const { total, rows, recorded, computed, unpriced } = cost.report()
       assert.equal(total.calls, events.length)
       assert.equal(

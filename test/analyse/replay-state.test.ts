@@ -4,22 +4,22 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { StateChange } from '../../src/analyse/state/changes.js'
 import { StateReducer } from '../../src/analyse/state/reducer.js'
+import { decodeLine } from '../../src/format/decode.js'
+import type { HiveEvent } from '../../src/format/kinds.js'
 import {
   emptyState,
   type HiveState,
   MAX_ENDED_AGENTS,
   MAX_LISTED_MESSAGES,
   MAX_PENDING,
-} from '../../src/analyse/state/state.js'
-import { decodeLine } from '../../src/format/decode.js'
-import type { HiveEvent } from '../../src/format/kinds.js'
+} from '../../src/model/state.js'
 
 type Given = [kind: string, fields?: object]
 
 function reduce(events: Given[], reducer = new StateReducer()): HiveState {
   for (const [kind, fields] of events) {
     const seq = reducer.seq + 1
-    reducer.apply({ ts: 1000 + seq, kind, ...fields } as HiveEvent, seq)
+    reducer.apply({ ts: 1000 + seq, kind, seq, ...fields } as HiveEvent, seq)
   }
   return reducer.state()
 }

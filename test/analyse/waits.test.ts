@@ -11,7 +11,15 @@ function waits(events: object[], options: WaitOptions = {}) {
   const reducer = new Waits(options)
   for (const [i, fields] of events.entries()) {
     const event = { ts: 1000 * (i + 1), kind: 'wait', ...fields } as HiveEvent
-    reducer.add({ event, seq: i + 1, line: i + 1, offset: 0, bytes: 1, file: 'hive.jsonl' })
+    reducer.add({
+      event,
+      seq: i + 1,
+      line: i + 1,
+      offset: 0,
+      bytes: 1,
+      file: 'hive.jsonl',
+      log: 'hive.jsonl',
+    })
   }
   return reducer.report()
 }
@@ -54,6 +62,7 @@ test('the longest wait names its line', () => {
   assert.deepEqual(waits(EVENTS).total?.longest, {
     ts: 3000,
     ms: 450,
+    log: 'hive.jsonl',
     file: 'hive.jsonl',
     line: 3,
     seq: 3,
@@ -109,7 +118,7 @@ test('two agents that wait for each other at the same time, for different things
       times: 1,
       longestMs: 500,
       longestTs: 500,
-      seqs: [1, 2],
+      places: [1, 2].map((line) => ({ log: 'hive.jsonl', file: 'hive.jsonl', line, seq: line })),
     },
   ])
 })
@@ -122,7 +131,12 @@ test('the same pair again is one finding with its longest overlap, whoever begin
     { ...wait('a', 'git', 900, 'b'), ts: 5000 },
   ])
   assert.deepEqual(
-    mutual.map(({ agents, times, longestMs, seqs }) => [agents, times, longestMs, seqs]),
+    mutual.map(({ agents, times, longestMs, places }) => [
+      agents,
+      times,
+      longestMs,
+      places.map(({ seq }) => seq),
+    ]),
     [[['a', 'b'], 2, 900, [4, 3]]],
   )
 })
@@ -162,7 +176,7 @@ test('reads all segments, and says something true of a log of another writer', a
   log.rotate()
   log.raw('not json\n').event('wait', wait('lead', 'git', 7, 'coder'))
   const report = await waitReport(file)
-  assert.deepEqual([report.file, report.by, report.events, report.malformed], [file, 'resource', 2, 1])
+  assert.deepEqual([report.files, report.by, report.events, report.malformed], [[file], 'resource', 2, 1])
   assert.deepEqual([report.total?.totalMs, report.total?.longest?.ts], [12, FIRST_TS + 5])
   const foreign = join(scratch(t), 'log.jsonl')
   writeFileSync(foreign, FOREIGN)

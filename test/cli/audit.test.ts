@@ -94,6 +94,7 @@ test('audit: --json is one object of the shape that --help tells', (t) => {
   const { code, stdout } = hivelog(['audit', '--json', '--agent', 'Coder', '--by', 'ana'], { cwd })
   assert.equal(code, 0)
   const place = (line: number, offset: number) => ({
+    log: 'hive.jsonl',
     file: 'hive.jsonl',
     line,
     seq: line,

@@ -98,7 +98,7 @@ test('calls: --json is one object of the shape that --help tells', (t) => {
   }
   const tally = { lines: 6, events: 5, malformed: 0, lost: 0 }
   assert.deepEqual(JSON.parse(hivelog(['calls', '--json'], { cwd }).stdout), {
-    file: 'hive.jsonl',
+    files: ['hive.jsonl'],
     ...tally,
     by: 'host',
     total: { ...row, key: '(all)' },
@@ -116,14 +116,14 @@ test('waits: resources, who waited, who held, and who waited for each other', (t
     linesOf(stdout).map((line) => line.replace(/ {2,}/g, '  ')),
     [
       '2 waits, 8.1 s in total',
-      'longest: 4.1 s until 2026-08-22 08:09:41.199 (line 5, seq 5): coder for git lock, held by lead',
+      'longest: 4.1 s until 2026-08-22 08:09:41.199 (hive.jsonl:5 seq 5): coder for git lock, held by lead',
       '',
       'resource  waited  held  total  waits  p95  max  longest at',
-      'git lock  coder  lead  4.1 s  1  4.1 s  4.1 s  seq 5',
-      'schema.sql  lead  coder  4.0 s  1  4.0 s  4.0 s  seq 6',
+      'git lock  coder  lead  4.1 s  1  4.1 s  4.1 s  hive.jsonl:5',
+      'schema.sql  lead  coder  4.0 s  1  4.0 s  4.0 s  hive.jsonl:6',
       '',
       'waited for each other at the same time:',
-      '  4.0 s from 2026-08-22 08:09:37.200 (seq 5 and 6)',
+      '  4.0 s from 2026-08-22 08:09:37.200 (hive.jsonl:5 seq 5 and hive.jsonl:6 seq 6)',
       '  coder for git lock, lead for schema.sql',
     ],
   )
@@ -137,6 +137,7 @@ test('waits: --json is one object of the shape that --help tells', (t) => {
   const longest = {
     ts: FIRST_TS + 5,
     ms: 4100,
+    log: 'hive.jsonl',
     file: 'hive.jsonl',
     line: 5,
     seq: 5,
@@ -148,7 +149,7 @@ test('waits: --json is one object of the shape that --help tells', (t) => {
   assert.deepEqual(rows[0], { ...row, holders: ['lead'] })
   assert.deepEqual([total.key, total.waits, total.totalMs], ['(all)', 2, 8100])
   assert.deepEqual(rest, {
-    file: 'hive.jsonl',
+    files: ['hive.jsonl'],
     lines: 6,
     events: 5,
     malformed: 0,
@@ -162,7 +163,7 @@ test('waits: --json is one object of the shape that --help tells', (t) => {
         times: 1,
         longestMs: 3999,
         longestTs: FIRST_TS + 6 - 4000,
-        seqs: [5, 6],
+        places: [5, 6].map((line) => ({ log: 'hive.jsonl', file: 'hive.jsonl', line, seq: line })),
       },
     ],
   })

@@ -66,6 +66,7 @@ test('--json is one object of the shape that --help tells', (t) => {
   assert.deepEqual(report, {
     by: 'task',
     files: ['hive.jsonl'],
+    lines: 5,
     rows: [
       { key: 'plan', ...sums(1, 1000, 20, 0, 0.75), share: 0.75 },
       { key: 'build', ...sums(1, 20_000, 500, 9, 0.25), share: 0.25 },

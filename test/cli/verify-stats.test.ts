@@ -95,9 +95,9 @@ test('stats: counts, times, tokens and cost, over all segments', (t) => {
   const live = JSON.parse(hivelog(['stats', '--json'], { cwd }).stdout)
   assert.equal(live.bytes, statSync(file).size)
   assert.deepEqual(
-    { ...stats, bytes: 0, agents: 0, kinds: 0 },
+    { ...stats, bytes: 0, agents: 0, others: 0, kinds: 0 },
     {
-      file: 'hive.jsonl',
+      files: ['hive.jsonl'],
       segments: 2,
       bytes: 0,
       lines: 11,
@@ -106,6 +106,8 @@ test('stats: counts, times, tokens and cost, over all segments', (t) => {
       lost: 4,
       kinds: 0,
       agents: 0,
+      others: 0,
+      pending: 0,
       sessions: 1,
       usage: {
         calls: 2,
@@ -114,6 +116,7 @@ test('stats: counts, times, tokens and cost, over all segments', (t) => {
         cacheReadTokens: 5,
         cacheWriteTokens: 0,
         costUsd: 0.75,
+        unpricedCalls: 0,
       },
       firstTs: FIRST_TS + 2,
       lastTs: FIRST_TS + 10,
@@ -121,12 +124,17 @@ test('stats: counts, times, tokens and cost, over all segments', (t) => {
     },
   )
   assert.deepEqual(stats.agents.lead, {
+    status: 'alive',
+    lives: 1,
+    waiting: 0,
     events: 4,
     sent: 2,
     received: 0,
+    calls: 1,
     inputTokens: 1,
     outputTokens: 2,
     costUsd: 0.25,
+    unpricedCalls: 0,
   })
   assert.equal(stats.agents.coder.received, 2)
   assert.deepEqual(Object.keys(stats.agents).sort(), ['__proto__', 'coder', 'lead'])
@@ -141,8 +149,8 @@ test('stats: for people, within 100 columns, whatever the names are', (t) => {
   const { code, stdout } = hivelog(['stats'], { cwd })
   assert.equal(code, 0)
   assert.match(stdout, /^lines {5}34 {2}\(33 events, 1 session\)$/m)
-  assert.match(stdout, /^lead +3 +3 +0 /m)
-  assert.match(stdout, /^… and 12 more; see --json$/m)
+  assert.match(stdout, /^lead +3 +3 +0$/m)
+  assert.match(stdout, /^… and 10 more; see --json$/m)
   assert.ok(!stdout.includes('\x1b'))
   for (const line of linesOf(stdout)) assert.ok(line.length <= 100, line)
 })

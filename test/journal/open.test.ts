@@ -33,6 +33,7 @@ const linesOf = (file: string) =>
 test('a new log: its folder is made, only its owner can read it, and its first line tells what it is', async (t) => {
   const file = join(tempFolder(t), 'logs', 'of', 'today', 'hive.jsonl')
   const old = process.umask(0)
+  const before = Date.now()
   const journal = open(file)
   process.umask(old)
   assert.equal(statSync(file).mode & 0o777, 0o600)
@@ -47,12 +48,15 @@ test('a new log: its folder is made, only its owner can read it, and its first l
     'writer',
     'pid',
     'host',
+    'started',
     'seq',
     'session',
   ])
+  assert.ok(first.started >= before && first.started <= first.ts)
   assert.deepEqual(
-    { ...first, ts: 0 },
+    { ...first, ts: 0, started: 0 },
     {
+      started: 0,
       ts: 0,
       kind: 'log.open',
       format: 1,

@@ -64,6 +64,22 @@ test('by size: segments chain, are named for their first seq, and seq goes on ac
   }
 })
 
+test('each log.open says when its writer opened the log: one time for all segments of an opening', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const from = Date.now()
+  await life(file, 25, { rotate: { maxBytes: 2_000 } })
+  const between = Date.now()
+  // Another opening is another writer, though it is this process with the same session.
+  await pause(5)
+  await life(file, 25, { rotate: { maxBytes: 2_000 } })
+  const opens = ofKind(checkLog(file), 'log.open')
+  const times = [...new Set(opens.map(({ started }) => started as number))]
+  assert.ok(opens.length > 6)
+  assert.equal(times.length, 2)
+  const [first = 0, second = 0] = times
+  assert.ok(from <= first && first <= between && between < second && second <= Date.now())
+})
+
 test('by size: nothing is rotated before the limit, and one batch goes into one segment', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
   const journal = open(file, { rotate: { maxBytes: 50_000 } })

@@ -109,7 +109,8 @@ export function packageRoot(): string {
 }
 
 /** Path of a compiled fixture. */
-export const fixture = (name: string): string => fileURLToPath(new URL(`../programs/${name}.js`, import.meta.url))
+export const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../programs/${name}.js`, import.meta.url))
 
 /** The environment of this process without what would tell a child of a hive or of a trace backend. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {

@@ -1,5 +1,13 @@
 /** One escalation while a log is read: takes its decisions in the log's order, and finds what is wrong with them. */
-import type { AuditCase, AuditDecision, AuditOutcome, AuditProblem, AuditProblemKind } from './report.js'
+import { basename } from 'node:path'
+import type {
+  AuditCase,
+  AuditDecision,
+  AuditOutcome,
+  AuditPlace,
+  AuditProblem,
+  AuditProblemKind,
+} from './report.js'
 
 /** Decisions of a case that are listed whatever comes; those that follow share one limit. */
 const ALWAYS_LISTED = 2
@@ -22,6 +30,7 @@ export class OpenCase {
     this.matches = matches
   }
 
+  /** Takes an approval of the escalation. Only the first one that says yes or no decides it. */
   decide(decision: AuditDecision, budget: Budget): void {
     const { record } = this
     const earlier = this.#firstClear
@@ -40,17 +49,21 @@ export class OpenCase {
     else record.tookMs = took
   }
 
-  /** Takes an approval that stood before the escalation: it is shown, and decides nothing. */
-  early(decision: AuditDecision): void {
-    this.record.decisions.push(decision)
-    const line = `the approval at seq ${decision.place.seq} stands before the escalation at seq ${this.#seq}`
-    this.#problem('before-question', `${line}; it does not count as an answer`, decision)
+  /**
+   * Takes an approval that came before the escalation, and decides it all the same: in a story of several logs it may
+   * be another process's clock. In one log it is wrong.
+   */
+  early(decision: AuditDecision, budget: Budget): void {
+    this.decide(decision, budget)
+    if (decision.place.log !== this.record.place.log) return
+    const line = `the approval at ${this.#at(decision.place)} stands before the escalation at ${this.#at(this.record.place)}`
+    this.#problem('before-question', line, decision)
   }
 
   /** Takes note that the escalation `other` has the same id. */
   shares(other: AuditCase, isLater: boolean): void {
     const when = isLater ? 'was used before' : 'is used again'
-    const message = `the id ${when}, at seq ${other.place.seq}; decisions count for the later escalation`
+    const message = `the id ${when}, at ${this.#at(other.place)}; decisions count for the later escalation`
     this.#problem('id-reused', message, isLater ? this.record : other)
   }
 
@@ -58,8 +71,10 @@ export class OpenCase {
     this.#problem('no-id', 'the escalation has no id; no approval can answer it', this.record)
   }
 
-  get #seq(): number {
-    return this.record.place.seq
+  /** Where a line is, for the sentence that tells what is wrong: numbers are of one log only. */
+  #at(place: AuditPlace): string {
+    const { log } = this.record.place
+    return place.log === log ? seqOf(place) : `${seqOf(place)} of ${basename(place.log)}`
   }
 
   /** What contradicts is always listed, as is what comes first; only repetition is cut. */
@@ -77,17 +92,17 @@ export class OpenCase {
   #judge(decision: AuditDecision, earlier: AuditDecision | undefined): void {
     const { outcome, by, value, place } = decision
     if (outcome === 'unclear') {
-      const message = `approve is neither true nor false at seq ${place.seq}, but ${value}; it is not an approval`
+      const message = `approve is neither true nor false at ${this.#at(place)}, but ${value}; it is not an approval`
       this.#problem('unclear', message, decision)
     } else if (earlier !== undefined && earlier.outcome !== outcome) {
-      const message = `${outcome} at seq ${place.seq} after it was ${earlier.outcome} at seq ${earlier.place.seq}`
+      const message = `${outcome} at ${this.#at(place)} after it was ${earlier.outcome} at ${this.#at(earlier.place)}`
       this.#problem('contradictory', message, decision)
     } else if (earlier !== undefined) {
-      const message = `${outcome} again at seq ${place.seq}, as it was at seq ${earlier.place.seq}`
+      const message = `${outcome} again at ${this.#at(place)}, as it was at ${this.#at(earlier.place)}`
       this.#problem('repeated', message, decision)
     }
     if (outcome === 'approved' && by !== undefined && by === this.record.asker.agentId) {
-      this.#problem('self-approved', `approved at seq ${place.seq} by the agent that asked`, decision)
+      this.#problem('self-approved', `approved at ${this.#at(place)} by the agent that asked`, decision)
     }
   }
 
@@ -95,3 +110,5 @@ export class OpenCase {
     this.record.problems.push({ kind, message, place })
   }
 }
+
+const seqOf = ({ seq }: AuditPlace): string => `seq ${seq}`

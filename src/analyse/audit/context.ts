@@ -1,8 +1,9 @@
 /** The last few events of each agent, kept while a log is read: what led to an escalation. */
 import { type Fields, setField } from '../../format/fields.js'
 import { type HiveEvent, isKind } from '../../format/kinds.js'
-import type { LogEntry } from '../../read/items.js'
+
 import { keyOf, textOf } from '../bounded.js'
+import type { HiveEntry } from '../reading.js'
 
 /** Agents whose events are kept: those that were heard of last. */
 const MAX_AGENTS = 2000
@@ -12,14 +13,14 @@ const MAX_FIELDS = 40
 
 export class RecentEvents {
   readonly #each: number
-  readonly #agents = new Map<string, LogEntry[]>()
+  readonly #agents = new Map<string, HiveEntry[]>()
 
   /** @param each events that are kept of an agent */
   constructor(each: number) {
     this.#each = each
   }
 
-  add(entry: LogEntry): void {
+  add(entry: HiveEntry): void {
     const { agentId, from, to } = entry.event as Fields
     const own = keyOf(agentId) ?? keyOf(from)
     const addressee = isKind(entry.event, 'message') ? keyOf(to) : undefined
@@ -30,11 +31,11 @@ export class RecentEvents {
   }
 
   /** The last events of this agent, and messages to it; oldest first. */
-  of(agent: string): LogEntry[] {
+  of(agent: string): HiveEntry[] {
     return [...(this.#agents.get(agent) ?? [])]
   }
 
-  #push(agent: string, entry: LogEntry): void {
+  #push(agent: string, entry: HiveEntry): void {
     const entries = this.#agents.get(agent) ?? []
     // Set anew, so that the agent that was heard of longest ago comes first.
     this.#agents.delete(agent)

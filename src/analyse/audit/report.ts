@@ -1,14 +1,10 @@
 /** What an audit says: every escalation and what became of it, each part with the line that it came from. */
 import type { HiveEvent } from '../../format/kinds.js'
-import type { LogTally } from '../reading.js'
+import type { LinePlace } from '../place.js'
+import type { HiveSelection, LogTally } from '../reading.js'
 
 /** The line that a statement came from. */
-export interface AuditPlace {
-  /** Path of the segment. */
-  file: string
-  /** Number of the line in its segment, from 1. */
-  line?: number
-  seq: number
+export interface AuditPlace extends LinePlace {
   /** Offset of the line's first byte in its segment (uncompressed). */
   offset: number
   /**
@@ -58,8 +54,9 @@ export interface AuditAsker {
 
 /**
  * What an audit finds wrong.
- * - `answers-nothing`: an approval whose id nobody has escalated in this log
- * - `before-question`: an approval that stands before its escalation; it does not count as an answer
+ * - `answers-nothing`: an approval whose id nobody has escalated in what was read; none where logs of child processes
+ *   were left out, since the escalation may be in one of them
+ * - `before-question`: an approval that stands before its escalation in one log; it decides it all the same
  * - `contradictory`: a decision against an earlier one
  * - `repeated`: the same decision again
  * - `unclear`: `approve` is neither true nor false
@@ -92,7 +89,10 @@ export interface AuditContext {
   place: AuditPlace
 }
 
-/** `contradicted`: there are decisions both for and against. */
+/**
+ * `contradicted`: there are decisions both for and against; the first one decided. `unclear`: an answer came that is
+ * neither yes nor no, so that the escalation goes on waiting.
+ */
 export type AuditStatus = 'pending' | 'contradicted' | AuditOutcome
 
 /** One escalation. */
@@ -112,14 +112,14 @@ export interface AuditCase {
   moreDecisions?: number
   /** Milliseconds from the question to the first clear decision, or else to the first. */
   tookMs?: number
-  /** Of a pending one: milliseconds from the question to `asOf`. */
+  /** Of one that waits, pending or unclear: milliseconds from the question to `asOf`. */
   waitingMs?: number
   problems: AuditProblem[]
   /** The asking agent's events just before, oldest first; only with the options `id` and `context`. */
   before?: AuditContext[]
 }
 
-/** How many of the listed cases have each status. */
+/** How many of the listed cases have each status. `pending` counts all that wait: those that are unclear too. */
 export type AuditCounts = Record<AuditStatus, number>
 
 export interface AuditTrail extends LogTally {
@@ -143,7 +143,8 @@ export interface AuditTrail extends LogTally {
   notListed: { escalations: number; approvals: number }
 }
 
-export interface AuditOptions {
+/** `since` and `until`: only what was asked or decided in that time. */
+export interface AuditOptions extends HiveSelection {
   /** Only escalations and approvals of this id. */
   id?: string
   /** Only escalations whose subject contains this text, in upper or lower case. */
@@ -152,7 +153,7 @@ export interface AuditOptions {
   agent?: string
   /** Only what this one decided. */
   by?: string
-  /** Only what nobody has decided. Default false. */
+  /** Only what nobody has decided: pending and unclear. Default false. */
   pending?: boolean
   /** The time to which pending is measured, epoch milliseconds. Default: the time of the log's last line. */
   asOf?: number

@@ -3,6 +3,7 @@
  * so nothing is fetched. It is big, and loaded only when a price is wanted.
  */
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import type { calcPrice, ModelInfo, ModelPrice, PriceCalculation, Provider } from '@pydantic/genai-prices'
 import type { ModelPricing, PriceSource, Rate, Rates } from './prices.js'
 
@@ -26,18 +27,17 @@ const SECOND = 1000
 const DAY = 86_400_000
 
 export class Catalogue implements PriceSource {
-  /** Where the prices are from: `@pydantic/genai-prices 0.1.8`. */
-  readonly source: string
   readonly #calcPrice: typeof calcPrice
   readonly #rates = new WeakMap<ModelPrice, Rates>()
 
   private constructor(calc: typeof calcPrice) {
     this.#calcPrice = calc
-    this.source = `${PACKAGE} ${installedVersion() ?? ''}`.trimEnd()
   }
 
-  static async load(): Promise<Catalogue> {
-    return new Catalogue((await import('@pydantic/genai-prices')).calcPrice)
+  /** At once, so that a reducer can ask in the middle of a log. */
+  static load(): Catalogue {
+    const { calcPrice: calc } = createRequire(import.meta.url)(PACKAGE) as { calcPrice: typeof calcPrice }
+    return new Catalogue(calc)
   }
 
   /**
@@ -108,6 +108,14 @@ function rateOf(price: ModelPrice[string]): Rate | undefined {
   if (price === undefined || typeof price === 'number') return price
   const tiers = [...price.tiers].sort((a, b) => a.start - b.start)
   return (total) => tiers.findLast(({ start }) => total > start)?.price ?? price.base
+}
+
+let named: string | undefined
+
+/** The price list by name and version, such as `@pydantic/genai-prices 0.1.8`. It is not loaded for that. */
+export function listName(): string {
+  named ??= `${PACKAGE} ${installedVersion() ?? ''}`.trimEnd()
+  return named
 }
 
 function installedVersion(): string | undefined {

@@ -1,6 +1,5 @@
-/** The models that a log names, with how each is priced: found once a model, and told of in the report. */
-
-import { type CallTokens, type ModelPricing, type PriceSource, priceOf } from './prices.js'
+/** The models of the calls that did not say their cost, with how each was priced. */
+import type { CallTokens } from './prices.js'
 import { CostTally } from './sums.js'
 
 /** A model whose calls were priced. */
@@ -22,57 +21,55 @@ export interface UnpricedModel {
   outputTokens: number
 }
 
-/** Pairs of model and provider that are looked up and listed; a log that names more is no honest one. */
+/** Pairs of model and provider that are listed. */
 const MAX_MODELS = 10_000
 const MAX_CHARACTERS = 1_000_000
-
-const NO_TOKENS: CallTokens = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }
 
 interface Entry {
   model: string | undefined
   provider: string | undefined
-  pricing: ModelPricing | undefined
+  as: string
   priced: CostTally
   unpriced: CostTally
 }
 
 export class ModelCosts {
-  /** Calls of models beyond the bound, which are not looked up. */
+  /** Calls without a price, of models that are not listed. */
   beyond = 0
-  readonly #source: PriceSource
   readonly #entries = new Map<string, Entry>()
   #characters = 0
   #last: Entry | undefined
 
-  constructor(source: PriceSource) {
-    this.#source = source
-  }
-
   /**
-   * US dollars of one call; `undefined` where no price is known.
-   * @param model any value: what is no name counts as none, as does `provider`
-   * @param tokens `undefined` where the event tells none: such a call did not cost nothing
+   * @param costUsd `undefined` where no price is known
+   * @param as gives whose prices were taken; asked once a model
    */
-  price(model: unknown, provider: unknown, ts: number, tokens: CallTokens | undefined): number | undefined {
-    const entry = this.#entry(nameOf(model), nameOf(provider))
+  add(
+    model: string | undefined,
+    provider: string | undefined,
+    tokens: CallTokens,
+    costUsd: number | undefined,
+    as: (model: string, provider: string | undefined) => string | undefined,
+  ): void {
+    const entry = this.#entry(model, provider)
     if (entry === undefined) {
-      this.beyond++
-      return undefined
+      if (costUsd === undefined) this.beyond++
+      return
     }
-    const rates = tokens === undefined ? undefined : entry.pricing?.at(ts)
-    const costUsd = rates === undefined || tokens === undefined ? undefined : priceOf(rates, tokens)
-    const tally = costUsd === undefined ? entry.unpriced : entry.priced
-    tally.add(tokens ?? NO_TOKENS, costUsd, 0)
-    return costUsd
+    if (costUsd === undefined) entry.unpriced.add(tokens, undefined, 0)
+    else {
+      if (entry.as === '' && model !== undefined) entry.as = as(model, provider) ?? ''
+      entry.priced.add(tokens, costUsd, 0)
+    }
   }
 
   /** The dearest first. */
   priced(): PricedModel[] {
     return [...this.#entries.values()]
       .filter(({ priced }) => priced.calls > 0)
-      .map(({ model = '', provider, pricing, priced }) => {
+      .map(({ model = '', provider, as, priced }) => {
         const { calls, costUsd } = priced.sums()
-        return { model, ...named('provider', provider), as: pricing?.as ?? '', calls, costUsd }
+        return { model, ...named('provider', provider), as, calls, costUsd }
       })
       .sort((a, b) => b.costUsd - a.costUsd)
   }
@@ -96,17 +93,13 @@ export class ModelCosts {
     if (entry === undefined) {
       if (this.#entries.size >= MAX_MODELS || this.#characters + key.length > MAX_CHARACTERS) return undefined
       this.#characters += key.length
-      const pricing = model === undefined ? undefined : this.#source.find(model, provider)
-      entry = { model, provider, pricing, priced: new CostTally(), unpriced: new CostTally() }
+      entry = { model, provider, as: '', priced: new CostTally(), unpriced: new CostTally() }
       this.#entries.set(key, entry)
     }
     this.#last = entry
     return entry
   }
 }
-
-const nameOf = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined
 
 function named<K extends string>(key: K, value: string | undefined): { [P in K]?: string } {
   return value === undefined ? {} : ({ [key]: value } as { [P in K]?: string })

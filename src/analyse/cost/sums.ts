@@ -1,4 +1,5 @@
 /** Sums of calls, tokens and dollars: exact where many small amounts meet, and for a bounded number of keys. */
+import { ExactSum } from '../../format/exact-sum.js'
 import type { CallTokens } from './prices.js'
 
 /** What model calls used and cost. */
@@ -15,27 +16,6 @@ export interface CostSums {
   costUsd: number
   /** Calls of no known price: they count in all sums but `costUsd`. */
   unpricedCalls: number
-}
-
-/** Adds numbers with what rounding takes from each sum kept beside it (Neumaier's way). */
-export class ExactSum {
-  #sum = 0
-  #rest = 0
-
-  add(value: number): void {
-    const sum = this.#sum + value
-    this.#rest += Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - sum + value : value - sum + this.#sum
-    this.#sum = sum
-  }
-
-  /** The sum to 15 significant digits: all that decimal amounts have in a double. */
-  get value(): number {
-    const value = this.#sum + this.#rest
-    // Past the greatest number, the rest is no number.
-    return Number.isFinite(value)
-      ? Math.min(Number(value.toPrecision(15)), Number.MAX_VALUE)
-      : Number.MAX_VALUE
-  }
 }
 
 /** The sums of one key while they grow. */

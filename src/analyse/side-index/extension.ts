@@ -25,6 +25,7 @@ export class Extension {
   readonly #start: string
   readonly #old: IndexFile | undefined
   readonly #spacing: number
+  readonly #prices: string
   #writer: IndexWriter | undefined
   #blocks: Block[] = []
   #end = ''
@@ -40,14 +41,17 @@ export class Extension {
   /**
    * @param before index that is extended, reading being about to begin at its last block; or, where there is none,
    * the state before the segment
+   * @param prices tells the prices apart by which its sums are made
    */
   constructor(
     path: string,
     source: Source,
     before: IndexFile | { position: Position; raw: string },
     spacing: number,
+    prices: string,
   ) {
     this.#spacing = spacing
+    this.#prices = prices
     this.#path = path
     this.#source = source
     const old = before instanceof IndexFile ? before : undefined
@@ -106,6 +110,7 @@ export class Extension {
     try {
       const identity = identityOf(this.#source)
       this.#writer.finish({
+        prices: this.#prices,
         start: this.#start,
         end: this.#end,
         final,

@@ -26,7 +26,7 @@ import {
 import { dirname, join } from 'node:path'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { draftOf } from '../../disk/durable.js'
-import type { HiveState } from '../state/state.js'
+import type { HiveState } from '../../model/state.js'
 import type { Identity } from './fit.js'
 import { openOwn } from './key.js'
 
@@ -54,6 +54,8 @@ export interface Block {
 export type StatePlace = Pick<Block, 'at' | 'size' | 'sha256'>
 
 export interface Directory {
+  /** Tells the prices apart by which the sums in its states were made. */
+  prices: string
   /** Tells the state before the segment: that of the segment's first block. */
   start: string
   /** Tells the state before the last block; that after the segment, if `final`. */
@@ -67,7 +69,7 @@ export interface Directory {
 }
 
 /** Changes when the states do: an index of another format is made anew. */
-const FORMAT = 2
+const FORMAT = 3
 const MAGIC = `hivelog-index ${FORMAT}\n`
 /** Directory's offset and length, and its MAC, in hexadecimal; then the magic. */
 const TRAILER = 12 + 8 + 64 + MAGIC.length

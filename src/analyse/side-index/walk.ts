@@ -6,15 +6,16 @@ import { lstatSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { archivedSegments } from '../../disk/segments.js'
 import { ownSeq } from '../../format/decode.js'
+import type { HiveState } from '../../model/state.js'
 import { ChainWatch } from '../../read/chain.js'
 import { isMalformed, type LogItem, type MalformedLine } from '../../read/items.js'
 import { ItemReader } from '../../read/lines.js'
 import { itemsOf } from '../../read/read.js'
 import { CHUNK, cannotRead, firstSeqOf, openNext, type Source } from '../../read/sources.js'
+import type { Pricer } from '../cost/call-cost.js'
 import { type BrokenChain, brokenChain, MAX_BROKEN } from '../reading.js'
 import type { OnChange } from '../state/changes.js'
 import { StateReducer } from '../state/reducer.js'
-import { emptyState } from '../state/state.js'
 import { Extension, keyOf, type Position, SPACING } from './extension.js'
 import { type Block, IndexFile } from './file.js'
 import { fits } from './fit.js'
@@ -29,6 +30,8 @@ export interface Target {
 }
 
 export interface WalkOptions {
+  /** What calls cost; an index whose sums were made by other prices is not used. */
+  price: Pricer
   /** Whether the side index is used and kept. */
   index: boolean
   /** Bytes of log between two states of the index. Default 1 MiB. */
@@ -93,6 +96,8 @@ class Walk {
   readonly #spacing: number
   readonly #folder: string
   readonly #isIndexed: boolean
+  /** Tells the prices apart by which the sums in an index were made. */
+  readonly #prices: string
   /** With which the index is authenticated; `undefined` where none can have been made. */
   readonly #key: Buffer | undefined
   readonly #broken: BrokenChain[] = []
@@ -110,6 +115,7 @@ class Walk {
     this.#spacing = options.spacing ?? SPACING
     this.#folder = `${file}.index`
     this.#isIndexed = options.index && isUsable(this.#folder)
+    this.#prices = options.price.version
     this.#key = this.#isIndexed ? indexKey(false) : undefined
     this.#until = bounds(options.until)
     this.#skipTo = bounds(options.skipTo ?? options.until)
@@ -117,7 +123,7 @@ class Walk {
 
   async run(): Promise<Walked> {
     if (this.#options.onProgress !== undefined) this.#total = sizeOf(this.#file)
-    const nothing = new StateReducer(emptyState(), this.#options.onChange)
+    const nothing = this.#reducer()
     let known = walked(nothing, { offset: 0, line: 0, count: 0, maxSeq: 0, maxTs: NEVER, lastSeq: 0 })
     const chain = new ChainWatch()
     for (let after = 0, isFirst = true; ; isFirst = false) {
@@ -164,7 +170,8 @@ class Walk {
     const path = join(this.#folder, `${String(firstSeq).padStart(12, '0')}.idx`)
     const index = key === undefined || this.#damaged.has(path) ? undefined : IndexFile.open(path, key)
     try {
-      const fit = index?.directory.start === before.key() ? await fits(source, index.directory) : 'no'
+      const isOurs = index?.directory.prices === this.#prices && index.directory.start === before.key()
+      const fit = isOurs ? await fits(source, index.directory) : 'no'
       if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
         const raw = JSON.stringify(before.load().view())
@@ -180,7 +187,7 @@ class Walk {
       if (at === -1) return await this.#through(source, before)
       const block = blocks[at] as Block
       const isLast = block === blocks.at(-1)
-      const from = indexed(path, key, block, end, this.#options.onChange)
+      const from = this.#indexed(path, key, block, end)
       if (block.offset > 0) this.#isReached = true
       this.#progress(isLast && final ? Number(source.stats.size) : block.offset)
       const isExtended = isLast && !final && visit === undefined
@@ -193,7 +200,24 @@ class Walk {
   }
 
   #extension(path: string, source: Source, before: ConstructorParameters<typeof Extension>[2]): Extension {
-    return new Extension(path, source, before, this.#spacing)
+    return new Extension(path, source, before, this.#spacing, this.#prices)
+  }
+
+  #reducer(from?: HiveState): StateReducer {
+    const { onChange, price } = this.#options
+    return new StateReducer(from, onChange, { price })
+  }
+
+  #indexed(path: string, key: Buffer, block: Block, end: string): Known {
+    const { at: _, size: __, sha256: ___, hash: ____, ...position } = block
+    const load = (): StateReducer => {
+      const index = IndexFile.open(path, key)
+      const state = index?.state(block)
+      index?.close()
+      if (state === undefined) throw new DamagedIndex(path)
+      return this.#reducer(state)
+    }
+    return { position, load, key: () => end }
   }
 
   async #through(
@@ -231,7 +255,7 @@ class Walk {
             if (seq > maxSeq) maxSeq = seq
             if (event.ts > maxTs) maxTs = event.ts
             lastSeq = ownSeq(event) ?? lastSeq
-            reducer.apply(event, seq)
+            reducer.add(item)
             this.#isReached = true
           }
           if (visit !== undefined && !(await visit(item))) {
@@ -271,24 +295,6 @@ const isBefore = (target: Required<Target>, seq: number, ts: number): boolean =>
 
 function walked(reducer: StateReducer, position: Position): Known {
   return { position, load: () => reducer, key: () => keyOf(JSON.stringify(reducer.view())) }
-}
-
-function indexed(
-  path: string,
-  key: Buffer,
-  block: Block,
-  end: string,
-  onChange: OnChange | undefined,
-): Known {
-  const { at: _, size: __, sha256: ___, hash: ____, ...position } = block
-  const load = (): StateReducer => {
-    const index = IndexFile.open(path, key)
-    const state = index?.state(block)
-    index?.close()
-    if (state === undefined) throw new DamagedIndex(path)
-    return new StateReducer(state, onChange)
-  }
-  return { position, load, key: () => end }
 }
 
 /** Bytes of all segments; compressed ones count as what they take. */

@@ -1,5 +1,5 @@
 /** What an event changed in a hive's state, for those who watch it. */
-import type { AgentStatus, UsageTotals } from './state.js'
+import type { AgentStatus, UsageTotals } from '../../model/state.js'
 
 export type StateChange =
   /** `from` is left out at the first spawn. */

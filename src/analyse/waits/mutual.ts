@@ -1,5 +1,6 @@
 /** Finds agents that waited for each other at the same time: what a deadlock looks like in a log. */
-import type { LogEntry } from '../../read/items.js'
+import { type LinePlace, placeOf } from '../place.js'
+import type { HiveEntry } from '../reading.js'
 
 /** A wait as its line tells it. */
 export interface Wait {
@@ -8,7 +9,7 @@ export interface Wait {
   holder: string | undefined
   /** Milliseconds, if they can be used. */
   ms: number | undefined
-  entry: LogEntry
+  entry: HiveEntry
 }
 
 /** Two agents that each waited for something that the other held, at the same time. */
@@ -23,14 +24,14 @@ export interface MutualWait {
   longestMs: number
   longestTs: number
   /** The two lines that tell of the longest: of the first agent, and of the second. */
-  seqs: [number, number]
+  places: [LinePlace, LinePlace]
 }
 
 interface Interval {
   from: number
   to: number
   resource: string
-  seq: number
+  place: LinePlace
 }
 
 /** Waits of an agent for a holder that are remembered: the last ones. */
@@ -47,8 +48,8 @@ export class MutualWaits {
   add({ agentId, resource, holder, ms, entry }: Wait): void {
     if (agentId === undefined || resource === undefined || holder === undefined || agentId === holder) return
     if (ms === undefined || ms === 0) return
-    const { event, seq } = entry
-    const own = { from: event.ts - ms, to: event.ts, resource, seq }
+    const { event } = entry
+    const own = { from: event.ts - ms, to: event.ts, resource, place: placeOf(entry) }
     for (const other of this.#recent.get(pairOf(holder, agentId)) ?? []) {
       // Who waits for the very thing that the other waits for is in a queue, not in a circle.
       if (other.resource === resource || Math.min(own.to, other.to) <= Math.max(own.from, other.from))
@@ -78,7 +79,7 @@ export class MutualWaits {
         times: 1,
         longestMs: overlap,
         longestTs: from,
-        seqs: [a.seq, b.seq],
+        places: [a.place, b.place],
       })
       return
     }
@@ -86,7 +87,7 @@ export class MutualWaits {
     if (overlap <= known.longestMs) return
     known.longestMs = overlap
     known.longestTs = from
-    known.seqs = known.agents[0] === first ? [a.seq, b.seq] : [b.seq, a.seq]
+    known.places = known.agents[0] === first ? [a.place, b.place] : [b.place, a.place]
   }
 
   #remember(pair: string, interval: Interval): void {

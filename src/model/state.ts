@@ -1,9 +1,26 @@
 /**
  * What a hive was after a certain event: who existed, what waited for whom, what was pending with the human, and
- * what it had cost. Plain data: `JSON.stringify` keeps all of it, and `StateReducer` can go on from it.
+ * what it had cost. Plain data: `JSON.stringify` keeps all of it, and `HiveModel` and `StateReducer` can go on from it.
  */
-import type { ExitStatus } from '../../format/kinds.js'
-import type { BrokenChain } from '../reading.js'
+import type { ExitStatus } from '../format/kinds.js'
+
+/** A segment that does not follow on the one before it: something is missing, was put there, or was exchanged. */
+export interface BrokenChain {
+  /** Path of the segment. */
+  file: string
+  /** One sentence. */
+  reason: string
+}
+
+/** Where a line is, told where several logs are read as one hive; in a single log `seq` tells it. */
+export interface LogPlace {
+  /** Path of the log. */
+  log?: string
+  /** Path of the segment. */
+  file?: string
+  /** Number of the line in its segment, from 1. */
+  line?: number
+}
 
 /**
  * `alive` from the spawn on; `held` and `archived` as harnesses put agents aside (`agent-hold`, `archive`); then what
@@ -19,13 +36,13 @@ export interface UsageTotals {
   outputTokens: number
   cacheReadTokens: number
   cacheWriteTokens: number
-  /** US dollars, as the events say; `hivelog cost` also prices what has none. */
+  /** US dollars: what the events say, else what the price list says, where one was given. */
   costUsd: number
-  /** Calls whose event names no cost. */
+  /** Calls of which neither says a cost. */
   unpriced: number
 }
 
-export interface SnapshotState {
+export interface SnapshotState extends LogPlace {
   seq: number
   /** Epoch milliseconds. */
   ts: number
@@ -36,7 +53,7 @@ export interface SnapshotState {
   bytes: number
 }
 
-export interface AgentState {
+export interface AgentState extends LogPlace {
   agentId: string
   name: string
   isGod: boolean
@@ -66,7 +83,7 @@ export interface AgentState {
   snapshot?: SnapshotState
 }
 
-export interface WaitingMessage {
+export interface WaitingMessage extends LogPlace {
   seq: number
   /** Epoch milliseconds. */
   ts: number
@@ -83,11 +100,13 @@ export interface InboxState {
   recipient: string
   /** How many wait. */
   waiting: number
+  /** In a foreign log some of it had to be guessed, so that `waiting` is about right at best. Left out where not. */
+  estimated?: true
   /** The newest of them, oldest first: at most `MAX_LISTED_MESSAGES`. */
   messages: WaitingMessage[]
 }
 
-export interface PendingEscalation {
+export interface PendingEscalation extends LogPlace {
   id: string
   seq: number
   /** Epoch milliseconds. */
@@ -104,14 +123,29 @@ export interface WriterState {
   host?: string
   session?: string
   segment?: number
-  /** Epoch milliseconds. */
+  /** When this writer opened the log, as it says: epoch milliseconds. Older writers do not. */
+  started?: number
+  /** The first line by it: epoch milliseconds. */
   since: number
 }
 
-export interface HiveState {
-  /** The last event that is counted in; 0 before the first. */
+/** One log of a hive that is read from several. */
+export interface HiveLogState {
+  /** Path of the log. */
+  log: string
+  /** Its last event that is counted in; 0 before the first. */
   seq: number
-  /** Its time, and that of the first event: epoch milliseconds. */
+  /** Epoch milliseconds. */
+  ts?: number
+  writer?: WriterState
+  /** Its lines carry no `seq` of their own: another program wrote it. Left out where they do. */
+  foreign?: true
+}
+
+export interface HiveState {
+  /** The last event that is counted in; of several logs, that of the first one. 0 before the first. */
+  seq: number
+  /** The time of the last event, and that of the first: epoch milliseconds. */
   ts?: number
   firstTs?: number
   /** Without housekeeping (`log.*`). */
@@ -121,26 +155,44 @@ export interface HiveState {
   malformed: number
   /** Events that the writer says were lost (`log.gap`). */
   lost: number
+  /** Of several logs, that of the first one. */
   writer?: WriterState
+  /** Where the hive is read from several logs: each of them. */
+  logs?: HiveLogState[]
   /** In the order in which they were first spawned. Of those that ended, the last `MAX_ENDED_AGENTS`. */
   agents: AgentState[]
   /** Those in which something waits. */
   inboxes: InboxState[]
-  /** Escalations without an answer, oldest first: the last `MAX_PENDING`. */
+  /** Escalations without a decision, oldest first: the last `MAX_PENDING`. */
   pending: PendingEscalation[]
   usage: UsageTotals
   /** The last one of any agent. */
   snapshot?: SnapshotState
   /** Where a segment does not follow on the one before it, so that this may not be what was; left out if nowhere. */
   broken?: BrokenChain[]
+  /** Whether anything in it is an estimate, as a foreign log leaves something to guess. Left out where not. */
+  estimated?: true
   /** What is counted but not listed, beyond the bounds. */
-  unlisted: { endedAgents: number; pending: number; messages: number }
+  unlisted: Unlisted
+  /** What else going on from this state needs; opaque. Left out where that is nothing. */
+  carry?: object
+}
+
+export interface Unlisted {
+  /** Agents that ended longest ago. */
+  endedAgents: number
+  pending: number
+  /** Messages to names that never spawned, and to agents that are not listed any more. */
+  messages: number
+  /** Agents that had not ended, beyond `MAX_LIVING_AGENTS`; left out where there is none. */
+  livingAgents?: number
 }
 
 /** Bounds of what is listed, so that a state is small however long the log. */
 export const MAX_LISTED_MESSAGES = 100
 export const MAX_PENDING = 10_000
 export const MAX_ENDED_AGENTS = 10_000
+export const MAX_LIVING_AGENTS = 20_000
 /** Recipients that never spawned. */
 export const MAX_STRANGERS = 10_000
 

@@ -1,0 +1,17 @@
+/** Where in a hive a line is: what every report says of what it names. */
+import type { HiveEntry } from './reading.js'
+
+export interface LinePlace {
+  /** Path of the log: that of the live file, whatever segment the line is in. */
+  log: string
+  /** Path of the segment. */
+  file: string
+  /** Number of the line in its segment, from 1. */
+  line?: number
+  /** Unique within its log. */
+  seq: number
+}
+
+export function placeOf({ log, file, line, seq }: HiveEntry): LinePlace {
+  return line === undefined ? { log, file, seq } : { log, file, line, seq }
+}

@@ -1,0 +1,97 @@
+/** Parts of the model as the plain data of a state, and back. */
+import { Agent, Totals } from './agents.js'
+import { type Message, placeIn } from './inbox.js'
+import type { AgentState, UsageTotals, WaitingMessage } from './state.js'
+
+export function agentState(agent: Agent): AgentState {
+  const { log } = agent
+  const state: AgentState = {
+    agentId: agent.id,
+    name: agent.name,
+    isGod: agent.isGod,
+    status: agent.status,
+    since: agent.since,
+    sinceSeq: agent.sinceSeq,
+    lives: agent.lives,
+    events: agent.events,
+    lastSeq: agent.lastSeq,
+    lastTs: agent.lastTs,
+  }
+  for (const name of ['parent', 'role', 'model', 'pid', 'session', 'error', 'spawnSeq', 'spawnTs'] as const) {
+    if (agent[name] !== undefined) Object.assign(state, { [name]: agent[name] })
+  }
+  if (agent.usage !== undefined) state.usage = totalsState(agent.usage)
+  if (agent.snapshot !== undefined) state.snapshot = agent.snapshot
+  placeIn(state, { log, file: agent.lastFile, line: agent.lastLine })
+  return state
+}
+
+/** @param sum parts of the sum of its cost, where that is not a number alone */
+export function agentFrom(state: AgentState, number: number, sum: [number, number] | undefined): Agent {
+  const agent = new Agent(state.agentId, number, state.since, state.sinceSeq, state.log)
+  agent.name = state.name
+  agent.isGod = state.isGod
+  agent.parent = state.parent
+  agent.role = state.role
+  agent.model = state.model
+  agent.pid = state.pid
+  agent.session = state.session
+  agent.status = state.status
+  agent.error = state.error
+  agent.lives = state.lives
+  agent.spawnSeq = state.spawnSeq
+  agent.spawnTs = state.spawnTs
+  agent.events = state.events
+  agent.lastSeq = state.lastSeq
+  agent.lastTs = state.lastTs
+  agent.lastFile = state.file
+  agent.lastLine = state.line
+  agent.snapshot = state.snapshot
+  if (state.usage !== undefined) {
+    agent.usage = totalsFrom(state.usage)
+    if (sum !== undefined) agent.usage.cost.go(sum)
+  }
+  return agent
+}
+
+export function totalsState(totals: Totals): UsageTotals {
+  const { calls, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, unpriced, cost } = totals
+  return {
+    calls,
+    inputTokens,
+    outputTokens,
+    cacheReadTokens,
+    cacheWriteTokens,
+    costUsd: cost.value,
+    unpriced,
+  }
+}
+
+export function totalsFrom(state: UsageTotals): Totals {
+  const totals = new Totals()
+  totals.calls = state.calls
+  totals.inputTokens = state.inputTokens
+  totals.outputTokens = state.outputTokens
+  totals.cacheReadTokens = state.cacheReadTokens
+  totals.cacheWriteTokens = state.cacheWriteTokens
+  totals.unpriced = state.unpriced
+  totals.cost.go([state.costUsd, 0])
+  return totals
+}
+
+export function messageState(message: Message): WaitingMessage {
+  const { seq, ts, id, from, act, subject } = message
+  const state: WaitingMessage = { seq, ts }
+  if (id !== undefined) state.id = id
+  if (from !== undefined) state.from = from
+  if (act !== undefined) state.act = act
+  if (subject !== undefined) state.subject = subject
+  if (message.requiresReply === true) state.requiresReply = true
+  placeIn(state, message)
+  return state
+}
+
+export function messageFrom(state: WaitingMessage): Message {
+  const { seq, ts, id, from, act, subject, requiresReply, log, file, line } = state
+  return { order: 0, seq, ts, id, from, act, subject, requiresReply, log, file, line }
+}
