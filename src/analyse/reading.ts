@@ -10,6 +10,11 @@ export interface LogTally {
   events: number
   /** Lines that are no event; they are not in the report. */
   malformed: number
+  /**
+   * Lines that the report does not need. They count as events; but of most of them only the beginning and the end were
+   * looked at, so that damage in between is not in `malformed`: `verify` finds it. Left out where there are none.
+   */
+  skipped?: number
   /** Events that `log.gap` lines say were lost; they are not in the report. */
   lost: number
   /** Where a segment does not follow on the one before it; left out where none does that. */
@@ -42,6 +47,11 @@ export interface HiveSelection {
 
 /** Takes the entries of a log one by one, housekeeping too. */
 export interface EntryTaker {
+  /**
+   * The kinds that it needs, beside housekeeping; other events come too or not, the last one of each segment always.
+   * Default: all.
+   */
+  readonly kinds?: readonly string[] | undefined
   add(entry: HiveEntry): void
   /** A line that is no event. */
   malformed?(item: MalformedLine & { log: string }): void
@@ -56,7 +66,11 @@ export async function tallyLogs(
   { thisFile = false }: HiveSelection = {},
 ): Promise<LogTally> {
   const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
-  for await (const items of hiveBatches(files, { thisFile })) {
+  const { kinds } = taker
+  const select = kinds === undefined ? {} : { select: { kinds: [...kinds, 'log.*'], last: true } }
+  const passed = { lines: 0, unparsed: 0 }
+  let skipped = 0
+  for await (const items of hiveBatches(files, { thisFile, passed, ...select })) {
     for (const item of items) {
       if (isBreak(item)) {
         tally.broken ??= []
@@ -71,11 +85,17 @@ export async function tallyLogs(
         continue
       }
       const { kind } = item.event
-      if (!kind.startsWith('log.')) tally.events++
-      else if (kind === 'log.gap') tally.lost += lossOf(item)
+      if (!kind.startsWith('log.')) {
+        tally.events++
+        if (kinds?.includes(kind) === false) skipped++
+      } else if (kind === 'log.gap') tally.lost += lossOf(item)
       taker.add(item)
     }
   }
+  tally.lines += passed.lines
+  tally.events += passed.lines
+  skipped += passed.lines
+  if (skipped > 0) tally.skipped = skipped
   return tally
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { parseArchiveName } from '../disk/segments.js'
 import { isMalformed, type LineOptions, type LogItem } from './items.js'
 import { logBatches, type ReadOptions } from './read.js'
+import { BIG_CHUNK, CHUNK } from './sources.js'
 
 /** An item of a hive's story. */
 export type HiveItem = LogItem & {
@@ -57,7 +58,8 @@ export async function* hiveBatches(
   const logs = logsOfHive(files, options.thisFile)
   if (logs.length === 1) {
     const [log] = logs as [string]
-    for await (const items of logBatches(log, options)) yield items.map((item) => ({ ...item, log }))
+    const size = options.select === undefined ? CHUNK : BIG_CHUNK
+    for await (const items of logBatches(log, options, size)) yield items.map((item) => ({ ...item, log }))
     return
   }
   const heads: Head[] = []

@@ -9,6 +9,8 @@ import { READ_RULES } from './options.js'
 import { type PassedOver, type Selection, Selector } from './select.js'
 import { SelectingReader, wantedOf } from './selecting-reader.js'
 import {
+  BIG_CHUNK,
+  CHUNK,
   cannotRead,
   chunksOf,
   endingLines,
@@ -48,15 +50,21 @@ export function readLog(file: string, options: ReadOptions = {}): AsyncGenerator
 }
 
 async function* eachItem(file: string, options: ReadOptions): AsyncGenerator<LogItem> {
-  for await (const items of logBatches(file, options)) yield* items
+  const size = options.select === undefined ? CHUNK : BIG_CHUNK
+  for await (const items of logBatches(file, options, size)) yield* items
 }
 
 /**
  * The same lines as `readLog` gives, a chunk of the file at a time: for loops over whole logs, where waiting for
  * each line alone would take as long as reading it.
+ * @param size bytes that are read at once
  * @throws as `readLog`
  */
-export async function* logBatches(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem[]> {
+export async function* logBatches(
+  file: string,
+  options: ReadOptions = {},
+  size = CHUNK,
+): AsyncGenerator<LogItem[]> {
   const { from = 1, to = Number.POSITIVE_INFINITY, select } = options
   if (select !== undefined && to !== Number.POSITIVE_INFINITY) {
     // Any line can be the one after which reading ends.
@@ -64,7 +72,7 @@ export async function* logBatches(file: string, options: ReadOptions = {}): Asyn
     yield* wantedOf(logBatches(file, all), new Selector(select), options.passed)
     return
   }
-  for await (const items of file === '-' ? standardInput(options) : segments(file, options)) {
+  for await (const items of file === '-' ? standardInput(options) : segments(file, options, size)) {
     const end = to === Number.POSITIVE_INFINITY ? -1 : items.findIndex((item) => seqOf(item) > to)
     const upTo = end === -1 ? items : items.slice(0, end)
     yield from === 1 ? upTo : upTo.filter((item) => isMalformed(item) || item.seq >= from)
@@ -74,7 +82,7 @@ export async function* logBatches(file: string, options: ReadOptions = {}): Asyn
 
 const seqOf = (item: LogItem): number => (isMalformed(item) ? 0 : item.seq)
 
-async function* segments(file: string, options: ReadOptions): AsyncGenerator<LogItem[]> {
+async function* segments(file: string, options: ReadOptions, size: number): AsyncGenerator<LogItem[]> {
   let after = 0
   if (options.segments === false) {
     after = Number.POSITIVE_INFINITY
@@ -98,7 +106,7 @@ async function* segments(file: string, options: ReadOptions): AsyncGenerator<Log
       const reader = readerOf(source.file, start, options, selector)
       await chain.begin(source)
       let isWhole = true
-      for await (const items of itemsOf(source, reader)) {
+      for await (const items of itemsOf(source, reader, undefined, size)) {
         const notice = chain.take(reader instanceof SelectingReader ? reader.head : items)
         if (notice !== undefined) yield [notice]
         if (source.gzip) isWhole = !items.some(isDamagedData)

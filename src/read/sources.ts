@@ -26,6 +26,8 @@ export interface Source {
 
 /** Bytes that are read at once. */
 export const CHUNK = 256 * 1024
+/** The same for a selection of one log's lines, which is looked through faster than small chunks are asked for. */
+export const BIG_CHUNK = 1024 * 1024
 const GZIP_NAME = /\.gz$/
 
 /** The one error that readers throw: the file as such cannot be read. */

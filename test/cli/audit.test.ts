@@ -109,6 +109,7 @@ test('audit: --json is one object of the shape that --help tells', (t) => {
     events: 6,
     malformed: 0,
     lost: 0,
+    skipped: 1,
     ok: true,
     escalations: 2,
     approvals: 2,
