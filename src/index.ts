@@ -139,6 +139,7 @@ export { type CursorLoss, CursorLostError, type OldestLine } from './read/cursor
 export { type FollowOptions, followLog } from './read/follow.js'
 export { isBreak, isMalformed, type LogEntry, type LogItem, type MalformedLine } from './read/items.js'
 export { type ReadOptions, readLog } from './read/read.js'
+export type { PassedOver, Selection } from './read/select.js'
 export { type TailOptions, tailLog } from './read/tail.js'
 export type { RedactOptions } from './redact/redact.js'
 export type {
