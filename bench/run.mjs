@@ -20,6 +20,7 @@ const SECTIONS = [
   { letter: 'E', name: 'durable', limit: 60 },
   { letter: 'F', name: 'verify', limit: 90 },
   { letter: 'G', name: 'reader', limit: 120 },
+  { letter: 'H', name: 'select', limit: 240 },
   { letter: 'I', name: 'import', limit: 300 },
   { letter: 'O', name: 'backend', limit: 180 },
   { letter: 'R', name: 'redact', limit: 120 },

@@ -28,6 +28,7 @@ export {
   type MalformedLine,
 } from './read/items.js'
 export { type ReadOptions, readLog } from './read/read.js'
+export type { PassedOver, Selection } from './read/select.js'
 export { type TailOptions, tailLog } from './read/tail.js'
 export type {
   AdoptedStretch,

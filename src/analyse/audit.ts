@@ -24,6 +24,8 @@ import { AUDIT_RULES } from './options.js'
 import { placeOf } from './place.js'
 import { tallyLogs } from './reading.js'
 
+/** The kinds that tell of escalations, and of who the agents are. */
+const KINDS = ['escalate', 'approval', 'spawn', 'rename', 'role']
 const LIMIT = 30_000
 const MAX_CONTEXT = 100
 /** Past so many escalations and orphans, texts are kept shorter. */
@@ -55,6 +57,7 @@ export async function auditTrail(
 
 /** The reducer: takes the entries of a log in order, housekeeping too. */
 export class Audit {
+  readonly kinds: readonly string[] | undefined
   readonly #options: AuditOptions
   readonly #id: string | undefined
   readonly #match: string | undefined
@@ -88,6 +91,7 @@ export class Audit {
     this.#limit = limit
     this.#budget = { left: limit }
     if (id !== undefined && context > 0) this.#recent = new RecentEvents(Math.min(context, MAX_CONTEXT))
+    else this.kinds = KINDS
   }
 
   add(entry: HiveEntry): void {

@@ -108,6 +108,7 @@ const MAX_AGENTS = 100
 
 /** The reducer: takes the entries of a log in order. */
 export class Calls {
+  readonly kinds: readonly string[]
   readonly #by: CallBy
   readonly #maxKeys: number
   readonly #groups = new Map<string, Group>()
@@ -117,6 +118,7 @@ export class Calls {
 
   constructor({ by = 'host', maxKeys = MAX_KEYS }: CallOptions = {}) {
     this.#by = by
+    this.kinds = [by === 'tool' ? 'tool' : 'call']
     this.#maxKeys = maxKeys
   }
 

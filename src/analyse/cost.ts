@@ -123,6 +123,7 @@ export async function costReport(
 
 /** Adds up events. */
 export class Cost {
+  readonly kinds = ['usage']
   readonly #by: CostBy
   readonly #prices: CallCosts
   readonly #time: LocalTime | undefined

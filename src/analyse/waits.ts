@@ -99,6 +99,7 @@ const MAX_AGENTS = 100
 
 /** The reducer: takes the entries of a log in order. */
 export class Waits {
+  readonly kinds = ['wait']
   readonly #by: WaitBy
   readonly #maxKeys: number
   readonly #groups = new Map<string, Group>()

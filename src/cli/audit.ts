@@ -52,7 +52,7 @@ segments are read too; - is standard input.
                     "before": [{"event", "place"}]}], "orphans": [decision],
                     "problems": [{"kind", "message", "place"}], "notListed":
                     {"escalations", "approvals"}, "broken": [{"file",
-                    "reason"}]}; what is unknown is left out
+                    "reason"}], "skipped"}; what is unknown is left out
       --help        this text
 
 Wrong is: an approval that answers nothing or stands before its question; a
@@ -61,7 +61,8 @@ true approves); one by the agent that asked; an id that is used twice, or
 missing. "sealed" means that a later seal vouches for the line, that its writer
 did not merely find it there at opening (else "unsealed" is "adopted"), and that
 its segment follows on the one before ("broken"); hivelog verify checks the
-seals. At most 30,000 escalations are listed, the rest counted.
+seals. At most 30,000 escalations are listed, the rest counted. Lines of other
+kinds are counted ("skipped"), and not checked; hivelog verify checks all.
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
 Exit code 0: fine, pending or not; 1: something wrong in what is shown, or no

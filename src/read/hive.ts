@@ -8,7 +8,7 @@ import { isMalformed, type LineOptions, type LogEntry, type LogItem } from './it
 import { Heap, isBefore, type Next } from './merge.js'
 import { logBatches, type ReadOptions, snapshotBatches } from './read.js'
 import { LogSnapshot } from './segments.js'
-import { missing } from './sources.js'
+import { BIG_CHUNK, CHUNK, missing } from './sources.js'
 
 export { logsOfHive } from '../disk/hive-logs.js'
 
@@ -58,7 +58,8 @@ export async function* hiveBatches(
 }
 
 async function* oneLog(log: string, options: HiveReadOptions): AsyncGenerator<HiveItem[]> {
-  for await (const items of logBatches(log, options)) yield ofLog(items, log)
+  const size = options.select === undefined ? CHUNK : BIG_CHUNK
+  for await (const items of logBatches(log, options, size)) yield ofLog(items, log)
 }
 
 /** The items themselves: they were made for this, and nobody else has them. */

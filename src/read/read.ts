@@ -9,6 +9,8 @@ import { LogSnapshot } from './segments.js'
 import { type PassedOver, type Selection, Selector } from './select.js'
 import { SelectingReader, wantedOf } from './selecting-reader.js'
 import {
+  BIG_CHUNK,
+  CHUNK,
   cannotRead,
   chunksOf,
   endingLines,
@@ -51,15 +53,21 @@ export function readLog(file: string, options: ReadOptions = {}): AsyncGenerator
 }
 
 async function* eachItem(file: string, options: ReadOptions): AsyncGenerator<LogItem> {
-  for await (const items of logBatches(file, options)) yield* items
+  const size = options.select === undefined ? CHUNK : BIG_CHUNK
+  for await (const items of logBatches(file, options, size)) yield* items
 }
 
 /**
  * The same lines as `readLog` gives, a chunk of the file at a time: for loops over whole logs, where waiting for
  * each line alone would take as long as reading it.
+ * @param size bytes that are read at once
  * @throws as `readLog`
  */
-export async function* logBatches(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem[]> {
+export async function* logBatches(
+  file: string,
+  options: ReadOptions = {},
+  size = CHUNK,
+): AsyncGenerator<LogItem[]> {
   const { from = 1, to = Number.POSITIVE_INFINITY, select } = options
   if (select !== undefined && to !== Number.POSITIVE_INFINITY) {
     // Any line can be the one after which reading ends.
@@ -67,7 +75,7 @@ export async function* logBatches(file: string, options: ReadOptions = {}): Asyn
     yield* wantedOf(logBatches(file, all), new Selector(select), options.passed)
     return
   }
-  for await (const items of file === '-' ? givenLines(options) : segments(file, options)) {
+  for await (const items of file === '-' ? givenLines(options) : segments(file, options, size)) {
     const end = to === Number.POSITIVE_INFINITY ? -1 : items.findIndex((item) => seqOf(item) > to)
     const upTo = end === -1 ? items : items.slice(0, end)
     yield from === 1 ? upTo : upTo.filter((item) => isMalformed(item) || item.seq >= from)
@@ -77,13 +85,13 @@ export async function* logBatches(file: string, options: ReadOptions = {}): Asyn
 
 const seqOf = (item: LogItem): number => (isMalformed(item) ? 0 : item.seq)
 
-async function* segments(file: string, options: ReadOptions): AsyncGenerator<LogItem[]> {
+async function* segments(file: string, options: ReadOptions, size: number): AsyncGenerator<LogItem[]> {
   const { from = 1 } = options
   const isAll = options.segments !== false
   const snapshot = await (isAll ? LogSnapshot.of(file) : LogSnapshot.open(file))
   if (snapshot.isEmpty) throw missing(file)
   snapshot.skipTo(from)
-  yield* snapshotBatches(snapshot, options)
+  yield* snapshotBatches(snapshot, options, size)
 }
 
 /**

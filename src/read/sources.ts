@@ -32,6 +32,8 @@ export interface Source {
 /** Bytes that are read at once. */
 export const CHUNK = 256 * 1024
 const MIN_CHUNK = 4096
+/** The same for a selection of one log's lines, which is looked through faster than small chunks are asked for. */
+export const BIG_CHUNK = 1024 * 1024
 const GZIP_NAME = /\.gz$/
 
 const otherInput = new AsyncLocalStorage<Readable>()

@@ -113,6 +113,7 @@ test('audit: --json is one object of the shape that --help tells', async (t) => 
     events: 6,
     malformed: 0,
     lost: 0,
+    skipped: 1,
     ok: true,
     escalations: 2,
     approvals: 2,

@@ -99,7 +99,7 @@ test('calls: --json is one object of the shape that --help tells', async (t) => 
     agents: ['coder'],
     agentsCut: false,
   }
-  const tally = { lines: 6, events: 5, malformed: 0, lost: 0 }
+  const tally = { lines: 6, events: 5, malformed: 0, lost: 0, skipped: 3 }
   assert.deepEqual(JSON.parse((await hivelog(['calls', '--json'], { cwd })).stdout), {
     files: ['hive.jsonl'],
     ...tally,
@@ -159,6 +159,7 @@ test('waits: --json is one object of the shape that --help tells', async (t) => 
     events: 5,
     malformed: 0,
     lost: 0,
+    skipped: 3,
     by: 'agent',
     badDurations: 0,
     mutual: [

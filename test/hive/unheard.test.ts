@@ -10,7 +10,8 @@ import {
   SamplingDecision,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
-import { type Agent, type HiveOptions, rebuildSpans } from '../../src/index.js'
+import { rebuildSpans } from '../../src/analyse.js'
+import type { Agent, HiveOptions } from '../../src/index.js'
 import { eventsOf, type Line, tempHive, tempReceiver } from '../kit/hive-support.js'
 
 const ignoring: SpanProcessor = {
