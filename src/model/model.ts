@@ -97,6 +97,8 @@ export class HiveModel {
   readonly logs = new Map<string | undefined, Log>()
   /** The event that is taken in now, or was last; `undefined` before the first. */
   entry: HiveEntry | undefined
+  /** The agent that sent what the present event tells of, if it is one. */
+  sender: Agent | undefined
   /** Entries that were taken in. */
   order = 0
   events = 0
@@ -143,6 +145,7 @@ export class HiveModel {
   add(entry: HiveEntry): void {
     const { event, seq } = entry
     this.entry = entry
+    this.sender = undefined
     this.order++
     if (this.#firstLog !== undefined && entry.log !== this.#log.name) this.#log = this.#logOf(entry.log)
     const log = this.#log
@@ -342,6 +345,7 @@ export class HiveModel {
   #sender(from: unknown, kind: string, ts: number, seq: number): void {
     const id = idOf(from)
     const agent = id === undefined ? undefined : this.agents.get(id)
+    this.sender = agent
     if (agent !== undefined) this.#note(agent, kind, ts, seq)
   }
 

@@ -165,6 +165,7 @@ export class Checker {
       { check: this.#lives, kinds: [] },
       { check: this.#deliveries, kinds: ['spawn', 'message', 'terminal-handoff', 'drop', 'escalate'] },
     ]
+    if (settings.isOn('clock-backwards')) wanted.push({ check: new Clock(findings), kinds: undefined })
     if (settings.isOn('undelivered')) {
       wanted.push({ check: new Undelivered(findings), kinds: ['message', 'terminal-handoff', 'drop'] })
     }
@@ -248,7 +249,6 @@ export class Checker {
     if (settings.isOn('seq-gap', 'seq-repeat'))
       wanted.push({ check: new Sequence(findings), kinds: undefined })
     if (settings.isOn('checkpoint-gap')) wanted.push({ check: new Checkpoints(findings), kinds: undefined })
-    if (settings.isOn('clock-backwards')) wanted.push({ check: new Clock(findings), kinds: undefined })
     const made = new Dispatch(wanted)
     this.#ofLogs.set(item.log, made)
     return made

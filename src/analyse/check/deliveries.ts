@@ -57,11 +57,12 @@ export class Deliveries implements Check {
       this.#show(event.parent)
       return
     }
-    if (typeof from === 'string') this.#show(from)
+    const { sender } = this.#model
+    if (sender === undefined) this.#show(from)
     if (kind !== 'message') return
     const { delivered } = event
     if (Array.isArray(delivered)) for (const each of delivered) this.#show(each)
-    if (this.#areAnswersOwed) this.#answered(idOf(from), idOf(event.to))
+    if (sender !== undefined && this.#areAnswersOwed) this.#answered(sender, event.to)
   }
 
   drained(agent: Agent, taken: readonly Message[]): void {
@@ -70,12 +71,9 @@ export class Deliveries implements Check {
       const { from } = message
       if (from === undefined || hasNoInbox(from) || !needsAnswer(message)) continue
       const life = this.#lives.of(agent)
-      life.answers ??= new Map()
+      life.answers ??= new Set()
       this.#areAnswersOwed = true
-      const owed = life.answers.get(from)
-      const place = placeOfMessage(message)
-      if (owed !== undefined) owed.add(place)
-      else if (life.answers.size < MAX_ASKERS) life.answers.set(from, new Group(place))
+      if (life.answers.size < MAX_ASKERS) life.answers.add(from)
     }
   }
 
@@ -110,12 +108,15 @@ export class Deliveries implements Check {
       )
   }
 
-  #answered(from: string | undefined, to: string | undefined): void {
-    const agent = from === undefined ? undefined : this.#model.agents.get(from)
-    const answers = agent === undefined ? undefined : this.#lives.get(agent)?.answers
-    if (answers === undefined || to === undefined) return
+  #answered(sender: Agent, given: unknown): void {
+    const to = idOf(given)
+    const answers = to === undefined ? undefined : this.#lives.get(sender)?.answers
+    if (answers === undefined || answers.size === 0) return
     if (to === 'broadcast') answers.clear()
-    else answers.delete(this.#model.resolve(to)?.id ?? to)
+    else if (!answers.delete(to as string)) {
+      const meant = to === 'god' || to === 'human' ? this.#model.resolve(to) : undefined
+      if (meant !== undefined) answers.delete(meant.id)
+    }
   }
 
   #judge(agent: Agent, end: LogEnd): void {
@@ -200,7 +201,7 @@ export class Deliveries implements Check {
     const silence = now - agent.lastTs
     // Where nobody ever drains, that a request waits tells less, and a longer silence is wanted.
     const after = this.#hasDrains ? this.#silentAfter : Math.max(this.#silentAfter, this.#quietAfter)
-    const askers = life?.answers === undefined ? [] : [...life.answers.keys()]
+    const askers = life?.answers === undefined ? [] : [...life.answers]
     const isWaitedFor = asked !== undefined && now - oldest > after && silence > after
     const isOwing = askers.length > 0 && silence > this.#silentAfter
     if (!isWaitedFor && !isOwing) return false

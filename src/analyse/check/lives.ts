@@ -26,7 +26,7 @@ export class Life {
   /** When it was archived, and when no more, in turns: orders. */
   archived: number[] = []
   /** Who waits for an answer to messages that the agent has drained. */
-  answers: Map<string, Group> | undefined
+  answers: Set<string> | undefined
   respawns: { group: Group; since: CheckPlace } | undefined
   /** Lives in a row that ended at once. */
   short: { group: Group; from: number; to: number } | undefined
