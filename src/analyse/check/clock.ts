@@ -2,8 +2,9 @@
  * Finds time that runs backwards. Lines of one span are compared with each other, and so are lines of none: a span
  * that is written when it ends tells of times before those of other spans, and nothing is wrong with that.
  */
-import type { LogEntry } from '../../read/items.js'
-import { idOf } from '../bounded.js'
+
+import { idOf } from '../../format/bounded.js'
+import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type Findings, Group, placeOf } from './findings.js'
 import { Recent } from './recent.js'
@@ -28,7 +29,7 @@ export class Clock implements Check {
     this.#tolerance = findings.settings.number('clock-backwards', 'tolerance')
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
+  add(event: AnyEvent, entry: HiveEntry): void {
     const { ts } = event
     const latest = this.#latest(idOf(event.span))
     const back = latest.ts - ts
@@ -41,6 +42,7 @@ export class Clock implements Check {
   }
 
   end(): void {
+    this.#findings.forgot(this.#spans.forgotten, 'span')
     const group = this.#group
     if (group === undefined) return
     const message =

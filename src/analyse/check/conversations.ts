@@ -1,11 +1,11 @@
 /** Finds messages that go in circles: one subject between two agents in turns, one request again and again. */
-import type { LogEntry } from '../../read/items.js'
-import { idOf } from '../bounded.js'
+
+import { idOf } from '../../format/bounded.js'
+import type { HiveEntry, HiveModel } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type CheckPlace, type Findings, Group, placeOf } from './findings.js'
 import { Recent } from './recent.js'
 import { ReplyChains } from './reply-chains.js'
-import type { Roster } from './roster.js'
 import { type Passed, Storm, type StormLimits } from './storm.js'
 import { between, counted, grouped, lasting, named, quoted } from './words.js'
 
@@ -34,16 +34,16 @@ interface Thread {
 
 export class Conversations implements Check {
   readonly #findings: Findings
-  readonly #roster: Roster
+  readonly #model: HiveModel
   readonly #max: number
   readonly #within: number
   readonly #limits: StormLimits
   readonly #threads = new Recent<Thread>(MAX_THREADS, (thread) => this.#end(thread))
   readonly #chains: ReplyChains
 
-  constructor(findings: Findings, roster: Roster) {
+  constructor(findings: Findings, model: HiveModel) {
     this.#findings = findings
-    this.#roster = roster
+    this.#model = model
     const { settings } = findings
     this.#max = settings.number('ping-pong', 'max')
     this.#within = settings.number('ping-pong', 'within')
@@ -55,11 +55,11 @@ export class Conversations implements Check {
     this.#chains = new ReplyChains(findings)
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
+  add(event: AnyEvent, entry: HiveEntry): void {
     const from = idOf(event.from)
     const sentTo = idOf(event.to)
     if (from === undefined || sentTo === undefined) return
-    const to = this.#roster.resolve(sentTo)
+    const to = sentTo === 'god' ? (this.#model.resolve(sentTo)?.id ?? sentTo) : sentTo
     const subject = idOf(event.subject)
     const isLooping = subject !== undefined && subject !== '' && this.#sent(from, to, subject, event, entry)
     this.#chains.add(event, entry, from, to, isLooping)
@@ -67,11 +67,12 @@ export class Conversations implements Check {
 
   end(): void {
     for (const thread of this.#threads.values()) this.#end(thread)
+    this.#findings.forgot(this.#threads.forgotten, 'subject')
     this.#chains.end()
   }
 
   /** Returns whether the two go in circles. */
-  #sent(from: string, to: string, text: string, event: AnyEvent, entry: LogEntry): boolean {
+  #sent(from: string, to: string, text: string, event: AnyEvent, entry: HiveEntry): boolean {
     const { ts, act } = event
     const subject = REPLY.test(text) ? text.replace(REPLY, '') : text
     const key = from < to ? `${from}\n${to}\n${subject}` : `${to}\n${from}\n${subject}`

@@ -8,6 +8,8 @@
 export class Recent<V> {
   readonly #half: number
   readonly #onForget: (value: V, key: string) => void
+  /** Keys that were forgotten so far. */
+  forgotten = 0
   #young = new Map<string, V>()
   #old = new Map<string, V>()
 
@@ -45,6 +47,7 @@ export class Recent<V> {
 
   #add(key: string, value: V): void {
     if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.forgotten += this.#old.size
       for (const [forgotten, held] of this.#old) this.#onForget(held, forgotten)
       this.#old = this.#young
       this.#young = new Map()
