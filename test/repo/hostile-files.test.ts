@@ -74,6 +74,16 @@ const write = (file: string, cwd: string): Ended => run(['--input-type=module', 
 const RUNS: Record<string, string[][]> = {
   tail: [['FILE'], ['--cursor', 'ui', 'FILE'], ['-n', '5', '--json', 'FILE']],
   cat: [['FILE']],
+  show: [
+    ['1', 'FILE'],
+    ['a', 'FILE'],
+  ],
+  talk: [
+    ['a', 'b', 'FILE'],
+    ['a', '--', 'FILE'],
+  ],
+  why: [['1', 'FILE']],
+  top: [['--once', 'FILE']],
   diff: [
     ['FILE', 'good.jsonl'],
     ['good.jsonl', 'FILE'],

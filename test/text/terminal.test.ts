@@ -235,6 +235,23 @@ const TEXT: Record<string, string[][]> = {
     ['--agent', 'POISON', 'FILE'],
   ],
   cat: [['FILE'], ['--kind', 'ownPOISON', 'FILE'], ['missingPOISON'], ['-POISON'], ['ODD']],
+  show: Array.from({ length: 60 }, (_, i) => [`hive.jsonl:${i + 1}`, 'FILE']).concat([
+    ['POISON', 'FILE'],
+    ['a', 'FILE'],
+    ['--log', 'POISON', '1', 'FILE'],
+    ['1', '--', 'ODD'],
+  ]),
+  talk: [
+    ['lead', 'POISON', '--', 'FILE'],
+    ['lead', '--', 'FILE'],
+    ['POISON', '--', 'FILE'],
+    ['x', 'POISON', '--', 'ODD'],
+  ],
+  why: Array.from({ length: 60 }, (_, i) => [`hive.jsonl:${i + 1}`, 'FILE']).concat([['POISON', 'FILE']]),
+  top: [
+    ['--once', 'FILE'],
+    ['--once', '--sort', 'cost', 'ODD'],
+  ],
   diff: [
     ['FILE', 'OTHER'],
     ['FILE', 'ODD'],
