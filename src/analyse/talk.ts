@@ -9,6 +9,7 @@ import { HiveModel } from '../model/model.js'
 import { agentsOf } from '../model/who.js'
 import type { HiveEntry } from '../read/hive.js'
 import { type EventPlace, placed, placeOf } from './show/places.js'
+import { RecentMap } from './show/recent-map.js'
 import type { Delivery } from './show/report.js'
 import { EarlyDrains, Story } from './show/story.js'
 import { isAsking, Questions } from './talk/asks.js'
@@ -19,6 +20,8 @@ import { threaded } from './talk/threads.js'
 const LIMIT = 10_000
 /** With so many others somebody's talk is counted. */
 const MAX_PARTNERS = 10_000
+/** Questions of each of them that are kept while they have no answer. */
+const MAX_OPEN = 500
 /** Names that are told, to find what a mistyped one was meant to be. */
 const MAX_NAMES = 1000
 /** Messages of an inbox of which it is known which they are: more than a drain by number alone will leave. */
@@ -152,9 +155,8 @@ const isSaid = (kind: string): boolean =>
 class Talk extends Reader {
   readonly #a: string
   readonly #b: string
-  readonly #limit: number
   /** By the number of their event in the story. */
-  readonly #items = new Map<number, TalkItem>()
+  readonly #items: RecentMap<number, TalkItem>
   /** Of the messages, by their id: the last of each. */
   readonly #byId = new Map<string, TalkItem>()
   /** What each asked the other. */
@@ -167,7 +169,7 @@ class Talk extends Reader {
     super(firstLog, [a, b], options)
     this.#a = a
     this.#b = b
-    this.#limit = options.limit ?? LIMIT
+    this.#items = new RecentMap(options.limit ?? LIMIT)
   }
 
   drained(_agent: unknown, inbox: Inbox, taken: readonly Message[]): void {
@@ -236,11 +238,11 @@ class Talk extends Reader {
       deliveries.push(delivery)
     }
     const item: TalkItem = { ...placed(entry), from, thread: 0, depth: 0, deliveries }
-    this.#items.set(this.model.order, item)
+    const oldest = this.#items.set(this.model.order, item)
+    if (oldest !== undefined) this.#forget(oldest[1])
     const id = keyOf((entry.event as Fields).id)
     if (id !== undefined && entry.event.kind !== 'approval') this.#byId.set(id, item)
     this.#counts[from === 'a' ? 'fromA' : 'fromB']++
-    if (this.#items.size > this.#limit) this.#forget()
     return item
   }
 
@@ -249,9 +251,7 @@ class Talk extends Reader {
     return to === other && to !== 'broadcast'
   }
 
-  #forget(): void {
-    const [order, item] = this.#items.entries().next().value as [number, TalkItem]
-    this.#items.delete(order)
+  #forget(item: TalkItem): void {
     const id = keyOf((item.event as Fields).id)
     if (id !== undefined && this.#byId.get(id) === item) this.#byId.delete(id)
     this.#notListed++
@@ -314,7 +314,7 @@ class Partners extends Reader {
   readonly #a: string
   readonly #partners = new Map<string, Known>()
   /** Escalations that wait, by their id: where they are open. */
-  readonly #escalations = new Map<string, Questions<null>>()
+  readonly #escalations = new RecentMap<string, Questions<null>>(MAX_PARTNERS)
   readonly #notListed = new Set<string>()
   #more = 0
 
@@ -358,8 +358,6 @@ class Partners extends Reader {
     } else if (!this.isDecided) {
       questions.asked(null, fields)
       this.#escalations.set(keyOf(fields.id) ?? '', questions)
-      if (this.#escalations.size > MAX_PARTNERS)
-        this.#escalations.delete(this.#escalations.keys().next().value as string)
     }
   }
 
@@ -380,7 +378,7 @@ class Partners extends Reader {
       }
       const last = placeOf(entry)
       const partner = { name, sent: 0, received: 0, firstTs: ts, lastTs: ts, last, awaited: 0, owed: 0 }
-      known = { partner, asked: new Questions<null>(), asks: new Questions<null>() }
+      known = { partner, asked: new Questions<null>(MAX_OPEN), asks: new Questions<null>(MAX_OPEN) }
       this.#partners.set(name, known)
     }
     if (isWanted) {

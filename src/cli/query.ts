@@ -81,8 +81,12 @@ export async function printFound<T extends LogTally & { found: string; matches?:
 ): Promise<number> {
   const { query, files, reading } = asked
   const output = new Output()
-  if (json) await output.json(report)
-  else if (report.matches !== undefined) {
+  if (json) {
+    if (!(await printedJson(output, report))) {
+      say(`${query} is nested too deeply to be written as JSON; it is shown without --json`)
+      return 1
+    }
+  } else if (report.matches !== undefined) {
     for (const line of severalLines(command, query, report.matches)) await output.line(line)
   } else if (report.found !== 'nothing') for (const line of lines()) await output.line(line)
   await output.flush()
@@ -94,6 +98,17 @@ export async function printFound<T extends LogTally & { found: string; matches?:
     say(`nothing in ${where} is called ${query} (${counted(report.events, 'event')} read)`)
   }
   return none ?? 1
+}
+
+/** What can be parsed can be nested too deeply to be written again. */
+async function printedJson(output: Output, value: object): Promise<boolean> {
+  try {
+    await output.json(value)
+    return true
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
 }
 
 function* severalLines(command: string, query: string, { list, more }: Listed<Match>): Generator<string> {

@@ -246,6 +246,23 @@ test('within their columns, and harmless, whatever the log holds', (t) => {
 const columnsOf = (line: string): number =>
   Array.from(line).reduce((sum, character) => sum + (/[\u4e00-\u9fff]/.test(character) ? 2 : 1), 0)
 
+test('an event that is nested as deep as a line can be is shown, and as JSON refused in one line', (t) => {
+  const cwd = scratch(t)
+  const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
+  new StoryLog(join(cwd, 'hive.jsonl')).raw(`{"ts":1,"kind":"x","agentId":"a","deep":${deep},"seq":1}\n`)
+  const shown = hivelog(['show', '1'], { cwd })
+  assert.equal(shown.code, 0)
+  assert.match(shown.stdout, /^ {2}deep +\(nested too deeply\)$/m)
+  for (const args of [['why', '1'], ['top'], ['why', '--json', '1']])
+    assert.equal(hivelog(args, { cwd }).code, 0)
+  const json = hivelog(['show', '--json', '1'], { cwd })
+  assert.deepEqual([json.code, json.stdout], [1, ''])
+  assert.equal(
+    json.stderr,
+    'hivelog: 1 is nested too deeply to be written as JSON; it is shown without --json\n',
+  )
+})
+
 test('help fits 80 columns; bad use is one line and exit code 2', (t) => {
   const cwd = scratch(t)
   cleanUp(cwd)

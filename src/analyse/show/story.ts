@@ -5,6 +5,7 @@ import type { Message } from '../../model/inbox.js'
 import { type HiveEntry, logsOfHive } from '../../read/hive.js'
 import { type LogTally, tallyLogs } from '../reading.js'
 import type { EventPlace, PlacedEvent } from './places.js'
+import { RecentMap } from './recent-map.js'
 
 export interface StoryOptions {
   /** Read only the logs that are named, not those of their child processes. Default false. */
@@ -59,7 +60,7 @@ const MAX_EARLY = 10_000
 
 /** Which drain took a message that came after it in the merged story, as the clock of another process was behind. */
 export class EarlyDrains<T> {
-  readonly #drains = new Map<string, T>()
+  readonly #drains = new RecentMap<string, T>(MAX_EARLY)
 
   /** @param ids that it names, of which `taken` were there */
   note(drain: T, agent: string, ids: readonly unknown[], taken: readonly Message[]): void {
@@ -68,7 +69,6 @@ export class EarlyDrains<T> {
     for (const id of ids) {
       if (typeof id !== 'string' || known.has(id)) continue
       this.#drains.set(`${agent}\n${id}`, drain)
-      if (this.#drains.size > MAX_EARLY) this.#drains.delete(this.#drains.keys().next().value as string)
     }
   }
 

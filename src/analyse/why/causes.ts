@@ -9,6 +9,7 @@ import type { Fields } from '../../format/fields.js'
 import type { Message } from '../../model/inbox.js'
 import type { HiveEntry } from '../../read/hive.js'
 import { identityOf, type PlacedEvent, placed } from '../show/places.js'
+import { RecentMap } from '../show/recent-map.js'
 
 /** How an event came about through another. */
 export type Relation =
@@ -59,7 +60,7 @@ export interface CauseNode extends PlacedEvent {
   /** Of a message, who it is from, who took it with which drain. */
   from?: string | undefined
   conversation?: string | undefined
-  takenBy?: Map<string, CauseNode>
+  takenBy?: { agent: string; drain: CauseNode }[]
   /** Of a message, what the model calls it. */
   order?: number
 }
@@ -82,21 +83,23 @@ const MAX_AWAITED = 10_000
 
 export class Causes {
   readonly #maxNodes: number
-  readonly #doing = new Map<string, Doing>()
+  readonly #doing = new RecentMap<string, Doing>(MAX_AGENTS)
   /** By id: messages, escalations. */
   readonly #messages = new Map<string, CauseNode>()
   readonly #escalations = new Map<string, CauseNode>()
   readonly #byOrder = new Map<number, CauseNode>()
-  /** In the order in which they came. */
-  readonly #nodes = new Map<string, CauseNode>()
+  readonly #nodes: RecentMap<string, CauseNode>
   /** What to do when the message or escalation of an id comes. */
-  readonly #awaited = new Map<string, { owner: CauseNode; then: (node: CauseNode) => void }[]>()
+  readonly #awaited = new RecentMap<string, { owner: CauseNode; then: (node: CauseNode) => void }[]>(
+    MAX_AWAITED,
+  )
   /** Nodes that are never forgotten: those that lead to what was asked for. */
   readonly #kept = new Set<CauseNode>()
 
   /** @param maxNodes events that are remembered */
   constructor(maxNodes = MAX_NODES) {
     this.#maxNodes = maxNodes
+    this.#nodes = new RecentMap(maxNodes)
   }
 
   /**
@@ -121,7 +124,8 @@ export class Causes {
     if (from === undefined) node.origin = 'outside'
     if (inReplyTo === undefined) return
     this.#when(this.#messages, 'message', inReplyTo, node, (original) => {
-      const drain = from === undefined ? undefined : original.takenBy?.get(from)
+      const drain =
+        from === undefined ? undefined : original.takenBy?.find(({ agent }) => agent === from)?.drain
       const rest = node.causes.filter((cause) => cause.node !== drain)
       const cause: Cause = { node: drain ?? original, how: 'reply', certain: true }
       if (drain !== undefined) cause.via = original
@@ -158,8 +162,8 @@ export class Causes {
   }
 
   #took(drain: CauseNode, agent: string, message: CauseNode, certain: boolean): void {
-    message.takenBy ??= new Map()
-    if (message.takenBy.size < MAX_TOGETHER) message.takenBy.set(agent, drain)
+    message.takenBy ??= []
+    if (message.takenBy.length < MAX_TOGETHER) message.takenBy.push({ agent, drain })
     // The latest is the likeliest to have set the agent going.
     drain.causes.unshift({ node: message, how: 'took', certain })
     if (drain.causes.length > MAX_TOGETHER) drain.causes.pop()
@@ -281,7 +285,6 @@ export class Causes {
     if (doing === undefined) {
       doing = { spawn: undefined, by: [], hasActed: false }
       this.#doing.set(agent, doing)
-      if (this.#doing.size > MAX_AGENTS) this.#doing.delete(this.#doing.keys().next().value as string)
     }
     return doing
   }
@@ -289,14 +292,12 @@ export class Causes {
   #add(entry: HiveEntry): CauseNode {
     const identity = identityOf(entry)
     const node: CauseNode = { ...placed(entry), identity, causes: [], origin: 'unknown' }
-    this.#nodes.set(identity, node)
-    if (this.#nodes.size > this.#maxNodes) this.#forget()
+    const oldest = this.#nodes.set(identity, node)
+    if (oldest !== undefined) this.#forget(oldest[1])
     return node
   }
 
-  #forget(): void {
-    const [identity, node] = this.#nodes.entries().next().value as [string, CauseNode]
-    this.#nodes.delete(identity)
+  #forget(node: CauseNode): void {
     if (this.#kept.has(node)) return
     const key = keyOf((node.event as Fields).id)
     for (const named of [this.#messages, this.#escalations]) {
@@ -340,7 +341,6 @@ export class Causes {
       return
     }
     this.#awaited.set(key, [{ owner, then }])
-    if (this.#awaited.size > MAX_AWAITED) this.#awaited.delete(this.#awaited.keys().next().value as string)
   }
 }
 
