@@ -13,7 +13,7 @@ export const HIVE_OPTIONS = {
 } as const
 
 /** Their lines for a command's help text, where the descriptions begin in column 20. */
-export const HIVE_HELP = `      --since TIME  only from then on: 14:03 (on the log's last day that has it),
+export const HIVE_HELP = `      --since TIME  only from then on: 14:03 (the log's last day that has it),
       --until TIME  and up to then; 2026-08-22T14:03:07, 30m (ago), yesterday
       --this-file   only the FILEs, without the logs of their child processes
                     in FILE.agents`

@@ -26,8 +26,13 @@ export class Keys {
 
   /** Waits for a key; false when it was q, Ctrl-C or Ctrl-D, or when no more can come. */
   async next(): Promise<boolean> {
+    return (await this.key()) !== undefined
+  }
+
+  /** Waits for a key, and gives its code; `undefined` where `next` gives false. */
+  async key(): Promise<number | undefined> {
     while (this.#pressed.length === 0) {
-      if (this.#isOver) return false
+      if (this.#isOver) return undefined
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
@@ -35,7 +40,7 @@ export class Keys {
     const key = this.#pressed.shift() as number
     // An arrow or function key is one key.
     if (key === 27) this.#pressed = []
-    return key !== 'q'.charCodeAt(0) && key !== CTRL_C && key !== CTRL_D
+    return key === 'q'.charCodeAt(0) || key === CTRL_C || key === CTRL_D ? undefined : key
   }
 
   close(): void {

@@ -9,6 +9,10 @@ import { pad } from './text.js'
 const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
   tail: { summary: 'show the last events, and follow new ones', load: () => import('./tail.js') },
   cat: { summary: 'show whole logs', load: () => import('./cat.js') },
+  show: { summary: 'show one event in full, and what came of it', load: () => import('./show.js') },
+  talk: { summary: 'show who said what to whom', load: () => import('./talk.js') },
+  why: { summary: 'show what an event came about through', load: () => import('./why.js') },
+  top: { summary: 'show what a hive is doing, live', load: () => import('./top.js') },
   diff: { summary: 'compare two runs of the same task', load: () => import('./diff.js') },
   check: { summary: 'find what went wrong without an error', load: () => import('./check.js') },
   verify: { summary: 'check a log for damage and tampering', load: () => import('./verify.js') },

@@ -60,7 +60,7 @@ export class Output {
   }
 }
 
-function painted(text: string): string {
+export function painted(text: string): string {
   return text
     .split(PAINT)
     .map((part, i) => (i % 2 === 1 ? part : visible(part)))

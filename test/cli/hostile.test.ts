@@ -10,6 +10,16 @@ import { LogWriter, scratch } from '../kit/reader-log.js'
 const RUNS: Record<string, string[][]> = {
   tail: [['FILE'], ['--cursor', 'ui', 'FILE']],
   cat: [['FILE']],
+  show: [
+    ['1', 'FILE'],
+    ['a', 'FILE'],
+  ],
+  talk: [
+    ['a', 'b', 'FILE'],
+    ['a', '--', 'FILE'],
+  ],
+  why: [['1', 'FILE']],
+  top: [['--once', 'FILE']],
   diff: [
     ['FILE', 'GOOD'],
     ['GOOD', 'FILE'],

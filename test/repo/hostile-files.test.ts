@@ -76,6 +76,16 @@ function runEach(all: string[][], cwd: string): { results: CliResult[]; peak: nu
 const RUNS: Record<string, string[][]> = {
   tail: [['FILE'], ['--cursor', 'ui', 'FILE'], ['-n', '5', '--json', 'FILE']],
   cat: [['FILE']],
+  show: [
+    ['1', 'FILE'],
+    ['a', 'FILE'],
+  ],
+  talk: [
+    ['a', 'b', 'FILE'],
+    ['a', '--', 'FILE'],
+  ],
+  why: [['1', 'FILE']],
+  top: [['--once', 'FILE']],
   diff: [
     ['FILE', 'good.jsonl'],
     ['good.jsonl', 'FILE'],

@@ -220,6 +220,12 @@ async function onTerminal(
 /** A file name of a character of each class that can stand in one. */
 const ODD_NAME = 'a\x1b[2J\n\x7f\x9b41m\u202e\u2028\u200b\u00ad\u115f\ufff9\ufe0f\u{e0041}\ufeff.jsonl'
 
+/** An event of each kind, or of every few, each with another poison. */
+const eachKind = (step: number): string[][] =>
+  KINDS.flatMap((_, i) =>
+    i % step === 0 ? [[`hive.jsonl:${i * (KINDS.length + 2) + i + 1}`, 'FILE']] : [],
+  ).slice(0, POISONS.length)
+
 const TEXT: Record<string, string[][]> = {
   tail: [
     ['-n', '100000', 'FILE'],
@@ -227,6 +233,24 @@ const TEXT: Record<string, string[][]> = {
     ['--agent', 'POISON', 'FILE'],
   ],
   cat: [['FILE'], ['--kind', 'ownPOISON', 'FILE'], ['missingPOISON'], ['-POISON'], ['ODD']],
+  show: eachKind(2).concat([
+    ['POISON', 'FILE'],
+    ['a', 'FILE'],
+    ['--log', 'POISON', '1', 'FILE'],
+    ['1', '--', 'ODD'],
+  ]),
+  talk: [
+    ['lead', '--', 'FILE'],
+    ['lead', 'WHO', '--', 'FILE'],
+    ['WHO', 'WHO', '--', 'FILE'],
+    ['POISON', '--', 'FILE'],
+    ['x', 'POISON', '--', 'ODD'],
+  ],
+  why: eachKind(5).concat([['POISON', 'FILE']]),
+  top: [
+    ['--once', 'FILE'],
+    ['--once', '--sort', 'cost', 'ODD'],
+  ],
   diff: [
     ['FILE', 'OTHER'],
     ['FILE', 'ODD'],
@@ -309,6 +333,7 @@ for (const [command, runs] of Object.entries(TEXT)) {
           KEY: 'key.pem',
           CONFIG: 'config',
           ID: `e${poison}${n}`,
+          WHO: poison,
         }[arg]
         return file ?? arg.replace('POISON', `${poison}\u202e\u00ad\u{e0041}`)
       })
