@@ -13,7 +13,7 @@ export const HIVE_OPTIONS = {
 } as const
 
 /** Their lines for a command's help text, where the descriptions begin in column 20. */
-export const HIVE_HELP = `      --since TIME  only from then on: 14:03 (on the log's last day that has it),
+export const HIVE_HELP = `      --since TIME  only from then on: 14:03 (the log's last day that has it),
       --until TIME  and up to then; 2026-08-22T14:03:07, 30m (ago), yesterday
       --this-file   only the FILEs, without the logs of their child processes
                     in FILE.agents`
@@ -91,6 +91,26 @@ export async function tellNothing(
     if (code !== 2) code = content === 'no log' ? 2 : 1
   }
   return code
+}
+
+/**
+ * Makes a report of a hive, and says in one line what it must not be taken for where there is nothing to report.
+ * @returns the report and, where a file is no log (2) or holds no event (1), the exit code
+ */
+export async function reportOf<R extends { lines: number; events: number; malformed: number }>(
+  { files, thisFile, since, until, notes }: HiveArguments,
+  make: (files: string[], selection: { thisFile: boolean; since?: number; until?: number }) => Promise<R>,
+): Promise<{ report: R; nothing: 1 | 2 | undefined }> {
+  for (const each of notes) say(each)
+  const report = await make(files, {
+    thisFile,
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+  })
+  const isAll = since === undefined && until === undefined
+  let nothing = await tellNothing(files, thisFile)
+  if (nothing === undefined && isAll) nothing = tellNothingRead(files, report)
+  return { report, nothing }
 }
 
 const NOTHING = {
