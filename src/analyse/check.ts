@@ -1,8 +1,10 @@
 /** Finds what went wrong in a hive without anyone logging an error. */
 import { checkOptions } from '../format/options.js'
+import { hiveBatches, logsOfHive } from '../read/hive.js'
 import { logBatches } from '../read/read.js'
 import { Checker, type CheckReport } from './check/checker.js'
 import { type RuleSettings, Settings } from './check/settings.js'
+import { pricer } from './cost/call-cost.js'
 import { CHECK_OPTION_RULES } from './options.js'
 
 export interface CheckOptions {
@@ -24,30 +26,55 @@ export interface CheckOptions {
   closed?: boolean
   /** Findings that are listed of one rule; more are only counted. Default 1,000. */
   maxFindings?: number
+  /** Read only the logs that are named, not those of their child processes. Default false. */
+  thisFile?: boolean
+  /**
+   * Only findings that have a place in this time are listed and counted; all is read. Epoch milliseconds, both ends
+   * included. Default: all.
+   */
+  since?: number
+  until?: number
 }
 
 const MAX_FINDINGS = 1000
 
 /**
- * Reads the whole log once (all segments; `-` is standard input) and reports what is wrong in it. Repeats of one
- * cause are one finding with a count. Memory is bounded whatever the log holds: where a bound was hit, `notes` of
- * the report says so. Foreign logs are read as they are; nothing in a line makes it throw.
- * @throws {CheckConfigError} when a setting cannot be; an `Error` when the file cannot be read
+ * Reads the whole hive once and reports what is wrong in it: the log with all its segments, those of its child
+ * processes, and several files as one hive; `-` is standard input. Repeats of one cause are one finding with a count.
+ * Memory is bounded whatever the logs hold: where a bound was hit, `notes` of the report says so. Foreign logs are
+ * read as they are; nothing in a line makes it throw.
+ * @throws {CheckConfigError} when a setting cannot be; an `Error` when a file cannot be read
  */
-export async function checkLog(file: string, options: CheckOptions = {}): Promise<CheckReport> {
+export async function checkLog(
+  files: string | readonly string[],
+  options: CheckOptions = {},
+): Promise<CheckReport> {
   checkOptions('checkLog', options, CHECK_OPTION_RULES)
   const settings = new Settings()
   settings.apply(options.rules ?? {}, 'rules')
-  return checkWith(file, settings, options)
+  return checkWith(files, settings, options)
 }
 
 /** As `checkLog`, with settings that are made already. */
 export async function checkWith(
-  file: string,
+  given: string | readonly string[],
   settings: Settings,
-  { now, closed = false, maxFindings = MAX_FINDINGS }: Omit<CheckOptions, 'rules'> = {},
+  options: Omit<CheckOptions, 'rules'> = {},
 ): Promise<CheckReport> {
-  const checker = new Checker(settings, { closed, maxFindings, ...(now !== undefined && { now }) })
-  for await (const items of logBatches(file)) for (const item of items) checker.add(item)
-  return checker.report(file)
+  const { now, closed = false, maxFindings = MAX_FINDINGS, thisFile = false, since, until } = options
+  const files = typeof given === 'string' ? [given] : given
+  const logs = logsOfHive(files, thisFile)
+  const isTimed = since !== undefined || until !== undefined
+  const checker = new Checker(settings, {
+    closed,
+    maxFindings,
+    price: pricer(),
+    ...(now !== undefined && { now }),
+    ...(isTimed && { within: { since: since ?? -Infinity, until: until ?? Infinity } }),
+    ...(logs.length > 1 && { logs }),
+  })
+  // A log alone is not named in every place.
+  const batches = logs.length > 1 ? hiveBatches(files, { thisFile }) : logBatches(logs[0] as string)
+  for await (const items of batches) for (const item of items) checker.add(item)
+  return checker.report(files[0] as string)
 }

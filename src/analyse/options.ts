@@ -84,4 +84,7 @@ export const CHECK_OPTION_RULES: RulesOf<CheckOptions> = {
   now: time,
   closed: flag,
   maxFindings: number('findings', { from: 0, whole: true, endless: true }),
+  thisFile: flag,
+  since: time,
+  until: time,
 }

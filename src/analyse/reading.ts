@@ -1,6 +1,9 @@
 /** Reads a hive for a report: gives every event to a reducer, and tallies what was read and what could not be. */
+import type { BrokenChain } from '../model/state.js'
 import { type HiveEntry, hiveBatches } from '../read/hive.js'
 import { isBreak, isMalformed, type LogEntry, type MalformedLine } from '../read/items.js'
+
+export type { BrokenChain }
 
 /** What a report was made from. */
 export interface LogTally {
@@ -13,14 +16,6 @@ export interface LogTally {
   lost: number
   /** Where a segment does not follow on the one before it; left out where none does that. */
   broken?: BrokenChain[]
-}
-
-/** A segment that does not follow on the one before it: something is missing, was put there, or was exchanged. */
-export interface BrokenChain {
-  /** Path of the segment. */
-  file: string
-  /** One sentence. */
-  reason: string
 }
 
 /** What is told of the notice that a segment does not follow. */

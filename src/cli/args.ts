@@ -1,6 +1,6 @@
 /** Command line arguments, on top of `node:util`'s parser: same wording of errors for every command. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import type { HiveEvent } from '../format/kinds.js'
+import { isAbout } from '../model/who.js'
 import { isBreak, isMalformed, type LogItem } from '../read/items.js'
 import { nearest } from './nearest.js'
 
@@ -125,13 +125,14 @@ export function itemFilter(
   mustBeKinds(kinds)
   const traces = hexIds('--trace', ids.trace, 32)
   const spans = hexIds('--span', ids.span, 16)
+  const wanted = new Set(agents)
   if (kinds.length + agents.length + traces.length + spans.length === 0) return undefined
   return (item) => {
     // That a segment is not the log's own is for everybody to see, whatever was asked for.
     if (isMalformed(item)) return isBreak(item)
     return (
       (kinds.length === 0 || kinds.includes(item.event.kind)) &&
-      (agents.length === 0 || concerns(item.event, agents)) &&
+      (agents.length === 0 || isAbout(item.event, wanted)) &&
       (traces.length === 0 || isOneOf(item.event.trace, traces)) &&
       (spans.length === 0 || isOneOf(item.event.span, spans))
     )
@@ -141,9 +142,4 @@ export function itemFilter(
 /** The field can be anything in a log that another program wrote. */
 function isOneOf(id: unknown, ids: readonly string[]): boolean {
   return typeof id === 'string' && ids.includes(id.toLowerCase())
-}
-
-function concerns(event: HiveEvent, agents: readonly string[]): boolean {
-  const { agentId, from, to } = event as Record<string, unknown>
-  return [agentId, from, to].some((id) => typeof id === 'string' && agents.includes(id))
 }

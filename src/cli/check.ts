@@ -13,17 +13,18 @@ import {
   type Severity,
 } from '../analyse/check/rules.js'
 import { parseConfig, Settings } from '../analyse/check/settings.js'
-import { type CheckOptions, checkWith } from '../analyse/check.js'
-import { type Command, oneFile, oneOf, parse, UsageError } from './args.js'
+import { checkWith } from '../analyse/check.js'
+import { type Command, defaultFile, oneOf, parse, UsageError } from './args.js'
+import { HIVE_OPTIONS, hiveArguments, tellNothing, tellNothingRead } from './hive-args.js'
 import { readInput } from './input-file.js'
-import { look, Output } from './output.js'
+import { look, Output, say } from './output.js'
 import { clean, columns, counted, duration, grouped, paint, type Style } from './text.js'
 import { parseDuration } from './times.js'
 
 /** Looked for beside the log. */
 const CONFIG_NAME = '.hivelog-check.json'
 
-const help = `Usage: hivelog check [OPTIONS] [FILE|-]
+const help = `Usage: hivelog check [OPTIONS] [FILE|-]...
 
 Finds what went wrong without anyone logging an error: messages that nobody got
 or drained, escalations without an answer, loops, retry storms, agents gone
@@ -44,17 +45,25 @@ silent, cost spikes, lost lines. hivelog check --list-rules names all rules.
       --live             measure waiting up to now, not to the last event
       --closed           the hive has ended: whatever still waits is found, and
                          agents without an exit are lost
+      --since TIME       only findings with a place from then on: 14:03 (on the
+                         log's last day that has it), 2026-08-22T14:03:07, 30m
+                         (ago), yesterday
+      --until TIME       and up to then; all is read for it
+      --this-file        only the FILEs, without the logs of their child
+                         processes in FILE.agents
       --list-rules       the rules, their level and options
       --json             one JSON object: {"file", "ok", "failOn", "config",
-                         "lines", "events", "malformed", "firstTs", "lastTs",
-                         "counts": {"error", "warning", "info"}, "findings":
-                         [{"rule", "severity", "message", "count", "agents",
-                         "first", "last", "places"}], "omitted", "notes"};
-                         a place is {"file", "line", "seq"}
+                         "logs", "lines", "events", "malformed", "agents",
+                         "firstTs", "lastTs", "counts": {"error", "warning",
+                         "info"}, "findings": [{"rule", "severity", "message",
+                         "count", "agents", "first", "last", "places"}],
+                         "omitted", "notes"}; a place is {"file", "line", "seq",
+                         "ts"}, and "log" where the hive is several logs
       --help             this text
 
-FILE is $HIVELOG_FILE or hive.jsonl by default; - is standard input.
-Exit code 0: nothing of that level; 1: something found; 2: bad use.
+FILE is $HIVELOG_FILE or hive.jsonl by default; - is standard input; several are
+one hive. Exit code 0: nothing of that level; 1: something found, or no event in
+it; 2: bad use, or no log at all.
 
 Example: hivelog check --fail-on warning --off early-message hive.jsonl
 `
@@ -74,6 +83,7 @@ export const command: Command = {
       'no-config': { type: 'boolean', default: false },
       live: { type: 'boolean', default: false },
       closed: { type: 'boolean', default: false },
+      ...HIVE_OPTIONS,
       'list-rules': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     })
@@ -83,7 +93,7 @@ export const command: Command = {
       await output.flush()
       return 0
     }
-    const file = oneFile('check', positionals)
+    const file = positionals[0] ?? defaultFile()
     const failOn: FailOn = oneOf('--fail-on', values['fail-on'], [...SEVERITIES, 'none'])
     const settings = new Settings()
     const config = values.config ?? (values['no-config'] ? undefined : configBeside(file))
@@ -99,9 +109,19 @@ export const command: Command = {
       )
     }
     for (const text of values.rule) settings.apply(ruleOf(text), '--rule')
-    const options: CheckOptions = { closed: values.closed }
-    if (values.live) options.now = Date.now()
-    const report = await checkWith(file, settings, options)
+    const { files, thisFile, since, until, notes } = await hiveArguments('check', values, positionals)
+    const report = await checkWith(files, settings, {
+      closed: values.closed,
+      thisFile,
+      ...(since !== undefined && { since }),
+      ...(until !== undefined && { until }),
+      ...(values.live && { now: Date.now() }),
+    })
+    for (const note of notes) say(note)
+    if (report.events === 0) {
+      const code = (await tellNothing(files, thisFile)) ?? tellNothingRead(files, report)
+      if (code === 2 || (code !== undefined && report.findings.length === 0)) return code
+    }
     const ok = !SEVERITIES.some((severity) => report.counts[severity] > 0 && isAtLeast(severity, failOn))
     if (values.json) {
       const { file: _, ...rest } = report
@@ -171,7 +191,7 @@ const MAX_SHOWN = 20
 
 function reportLines(report: CheckReport, config: string | undefined): string[] {
   const { color, width } = look()
-  const { file, counts, findings, events } = report
+  const { file, counts, findings, events, agents, logs } = report
   const lines: string[] = []
   const shown = new Map<CheckRule, number>()
   for (const finding of findings) {
@@ -188,7 +208,8 @@ function reportLines(report: CheckReport, config: string | undefined): string[] 
       ...wrap(`note: ${clean(note)}`, width - 6).map((line, i) => (i === 0 ? line : `      ${line}`)),
     )
   const found = SEVERITIES.filter((severity) => counts[severity] > 0)
-  const inEvents = counted(events, 'event')
+  const ofLogs = logs === undefined ? '' : ` in ${counted(logs.length, 'log')}`
+  const inEvents = `${counted(events, 'event')} of ${counted(agents, 'agent')}${ofLogs}`
   if (found.length === 0) {
     lines.push(paint(`ok: ${clean(file)}: ${inEvents}, nothing found`, 'green', color))
     return lines

@@ -3,25 +3,34 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Step, visitLog } from '../analyse/replay.js'
 import type { Target } from '../analyse/side-index/walk.js'
 import type { StateChange } from '../analyse/state/changes.js'
+import { spanOf } from '../read/glance.js'
+import { logsOfHive } from '../read/hive.js'
 import { isMalformed, type LogItem } from '../read/items.js'
-import { type Command, itemFilter, oneFile, parse, UsageError } from './args.js'
+import { type Command, defaultFile, itemFilter, parse, UsageError } from './args.js'
 import { formatEvent, formatMalformed } from './format-event.js'
+import { HIVE_OPTIONS, tellNothing } from './hive-args.js'
 import { Keys } from './keys.js'
 import { look, Output, say } from './output.js'
 import { clean, dollars, fit, grouped, paint } from './text.js'
-import { parseDuration, parseTime } from './times.js'
+import { outsideNote, parseDuration, parseTime } from './times.js'
 
 const help = `Usage: hivelog replay [--from X] [--to X] [--speed N] [--max-pause D] [--step]
-                      [--agent A]... [--kind K]... [--json] [FILE|-]
+                      [--agent A]... [--kind K]... [--this-file] [--json]
+                      [FILE|-]...
 
 Shows a log's events at their own pace, each with what it changed in the hive:
 who came and went, what waits in which inbox, what is pending with the human,
 tokens and cost so far.
 
-      --from X        begin with event X (a seq), or with the first event later
-                      than the time X (14:03, 2026-08-22T14:03:07); the events
-                      before it count, but are not shown
+      --from X        begin with event X (a seq of the first FILE), or with the
+                      first event later than the time X (14:03, on the log's
+                      last day that has it; 2026-08-22T14:03:07; 30m, ago); the
+                      events before it count, but are not shown
       --to X          end with event X, or before the first later than time X
+      --since TIME    as --from, an event of that very time included
+      --until TIME    as --to
+      --this-file     only the FILEs, without the logs of their child processes
+                      in FILE.agents
       --speed N       N times as fast; 0 for no pauses at all (default 1)
       --max-pause D   longest pause between two events (default 5s)
       --step          wait for a key before each event; q ends
@@ -33,11 +42,13 @@ tokens and cost so far.
                       {"type": "inbox", "recipient", "before", "waiting"} |
                       {"type": "pending", "id", "delta", "pending"} |
                       {"type": "usage", "agentId", "agent", "hive"} |
-                      {"type": "lost", "events", "total"}]}
+                      {"type": "lost", "events", "total"}]}; of a hive of
+                      several logs also "log", "file" and "line"
       --help          this text
 
-FILE is $HIVELOG_FILE or hive.jsonl by default. Malformed lines are shown, and
-do not change the exit code.
+FILE is $HIVELOG_FILE or hive.jsonl by default; several FILEs are one hive. The
+side index that hivelog state keeps serves hives of one log. Malformed lines are
+shown. Exit code 0: done; 1: no event in it; 2: bad use, or no log at all.
 
 Example: hivelog replay --from 14:00 --speed 10 --agent coder hive.jsonl
 `
@@ -59,10 +70,12 @@ export const command: Command = {
       step: { type: 'boolean', default: false },
       agent: { type: 'string', multiple: true },
       kind: { type: 'string', multiple: true },
+      ...HIVE_OPTIONS,
       json: { type: 'boolean', default: false },
     })
-    const file = oneFile('replay', positionals)
-    if (values.step && file === '-')
+    const files = positionals.length > 0 ? positionals : [defaultFile()]
+    const thisFile = values['this-file']
+    if (values.step && files.includes('-'))
       throw new UsageError('--step takes the keys from standard input; name a file')
     const pace = new Pace(
       speedOf(values.speed),
@@ -70,13 +83,14 @@ export const command: Command = {
     )
     const filter = itemFilter(values.kind, values.agent)
     const output = new Output()
-    const print = printer(output, values.json)
-    const from = values.from === undefined ? undefined : startOf(values.from)
-    const to = values.to === undefined ? undefined : targetOf('--to', values.to)
-    if (isAfter(from, to)) throw new UsageError(`--from ${values.from} is after --to ${values.to}`)
+    const print = printer(output, values.json, logsOfHive(files, thisFile).length > 1)
+    const { from, to, notes } = await rangeOf(values, files, thisFile)
+    for (const note of notes) say(note)
+    let isEmpty = true
     const keys = values.step ? new Keys() : undefined
     try {
-      await visitLog(file, { ...(from && { from }), ...(to && { to }) }, async (step) => {
+      await visitLog(files, { ...(from && { from }), ...(to && { to }), thisFile }, async (step) => {
+        if (!isMalformed(step.item) && !step.item.event.kind.startsWith('log.')) isEmpty = false
         if (filter !== undefined && !filter(step.item)) return true
         if (keys !== undefined && !(await keys.next())) return false
         if (keys === undefined) await pace.before(step.item, output)
@@ -88,7 +102,7 @@ export const command: Command = {
       keys?.close()
       await output.flush()
     }
-    return 0
+    return (isEmpty ? await tellNothing(files, thisFile) : undefined) ?? 0
   },
 }
 
@@ -114,12 +128,17 @@ class Pace {
   }
 }
 
-function printer(output: Output, json: boolean): (step: Step) => Promise<void> {
+/** @param isSeveral whether the hive is read from several logs */
+function printer(output: Output, json: boolean, isSeveral: boolean): (step: Step) => Promise<void> {
   if (json) {
     return async ({ item, changes }) => {
       let reason = 'nested too deeply'
       if (isMalformed(item)) reason = item.reason
-      else if (await printed(output, { seq: item.seq, event: item.event, changes })) return
+      else {
+        const { log, file, line } = item
+        const place = isSeveral ? { log, file, line } : {}
+        if (await printed(output, { seq: item.seq, ...place, event: item.event, changes })) return
+      }
       const place = item.line === undefined ? `at byte ${item.offset}` : `line ${item.line}`
       say(`${item.file} ${place}: ${reason}; left out`)
     }
@@ -172,19 +191,68 @@ function changeText(change: StateChange): string {
   }
 }
 
-/** The state that lies before what is to be shown. */
-function startOf(value: string): Target {
-  const target = targetOf('--from', value)
-  return target.seq === undefined ? target : { seq: Math.max(0, target.seq - 1) }
+interface Range {
+  from?: Target
+  to?: Target
+  /** What is to be said of times that the log does not have. */
+  notes: string[]
+}
+
+/** A little less than any step between two times. */
+const SOONER_MS = 0.001
+
+/** @throws {UsageError} */
+async function rangeOf(
+  values: { from?: string; to?: string; since?: string; until?: string },
+  files: readonly string[],
+  thisFile: boolean,
+): Promise<Range> {
+  const from = one('--from', values.from, '--since', values.since)
+  const to = one('--to', values.to, '--until', values.until)
+  const span = [from, to].some((each) => each !== undefined && each.seq === undefined)
+    ? await spanOf(files, thisFile)
+    : undefined
+  const range: Range = { notes: [] }
+  const timeOf = (option: string, value: string): number => {
+    const ms = parseTime(option, value, { span })
+    const note = outsideNote(option, ms, span)
+    if (note !== undefined) range.notes.push(note)
+    return ms
+  }
+  if (from?.seq !== undefined) range.from = { seq: Math.max(0, from.seq - 1) }
+  else if (from !== undefined) {
+    const time = timeOf(from.option, from.value)
+    range.from = { time: from.option === '--since' ? time - SOONER_MS : time }
+  }
+  if (to?.seq !== undefined) range.to = { seq: to.seq }
+  else if (to !== undefined) range.to = { time: timeOf(to.option, to.value) }
+  if (isAfter(range.from, range.to)) {
+    throw new UsageError(`${from?.option} ${from?.value} is after ${to?.option} ${to?.value}`)
+  }
+  return range
+}
+
+interface Given {
+  option: string
+  value: string
+  seq?: number
+}
+
+/** The one of two options that was given; only the first one takes a seq. */
+function one(first: string, a: string | undefined, second: string, b: string | undefined): Given | undefined {
+  if (a !== undefined && b !== undefined)
+    throw new UsageError(`${first} and ${second} cannot be given together`)
+  if (a !== undefined && SEQ.test(a)) return { option: first, value: a, seq: Number(a) }
+  const given =
+    a !== undefined ? { option: first, value: a } : b !== undefined ? { option: second, value: b } : undefined
+  // What needs no log to be understood is told to be wrong before one is read.
+  if (given !== undefined) parseTime(given.option, given.value)
+  return given
 }
 
 function isAfter(from: Target | undefined, to: Target | undefined): boolean {
   const { seq: firstSeq = Number.NaN, time: firstTime = Number.NaN } = from ?? {}
   return firstSeq >= (to?.seq ?? Number.NaN) || firstTime > (to?.time ?? Number.NaN)
-}
-
-function targetOf(option: string, value: string): Target {
-  return SEQ.test(value) ? { seq: Number(value) } : { time: parseTime(option, value) }
 }
 
 function speedOf(value: string): number {

@@ -1,12 +1,14 @@
 /** A hive's state as lines for people. */
 import { basename } from 'node:path'
-import type { AgentState, HiveState, UsageTotals } from '../model/state.js'
+import type { AgentState, HiveState, InboxState, UsageTotals } from '../model/state.js'
 import { table } from './table.js'
 import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, paint } from './text.js'
 
 export interface StateTextOptions {
   color: boolean
   width: number
+  /** How many logs the hive is read from. */
+  logs: number
 }
 
 /** Pending escalations and inboxes that are listed; --json has all. */
@@ -15,18 +17,20 @@ const MAX_LISTED = 10
 export function stateLines(file: string, state: HiveState, options: StateTextOptions): string[] {
   if (state.ts === undefined) return [`${clean(file)}: no event yet`]
   return [
-    ...head(file, state),
+    ...head(file, state, options.logs),
     ...pendingLines(state, options),
     ...agentLines(state, options.width),
     ...inboxLines(state, options.width),
     ...unlistedLines(state),
+    ...estimateLines(state),
   ]
 }
 
-function head(file: string, state: HiveState): string[] {
+function head(file: string, state: HiveState, logs: number): string[] {
   const { seq, ts = 0, firstTs = ts, events, messages, writer, snapshot } = state
+  const others = logs > 1 ? ` and ${counted(logs - 1, 'other log')}` : ''
   const lines = [
-    `state    after seq ${seq} of ${clean(file)}, ${clock(ts, true)}`,
+    `state    after seq ${seq} of ${clean(file)}${others}, ${clock(ts, true)}`,
     `so far   ${counted(events, 'event')}, ${counted(messages, 'message')} in ${duration(Math.max(0, ts - firstTs))}`,
   ]
   if (writer !== undefined) {
@@ -49,8 +53,8 @@ function head(file: string, state: HiveState): string[] {
 
 function usageText({ calls, inputTokens, outputTokens, costUsd, unpriced }: UsageTotals): string {
   const tokens = `${counted(calls, 'call')}, ${grouped(inputTokens)} tokens in, ${grouped(outputTokens)} out`
-  if (unpriced === calls) return `${tokens}; no cost recorded, see hivelog cost`
-  return `${tokens}, ${dollars(costUsd)}${unpriced > 0 ? ` (${grouped(unpriced)} without a cost)` : ''}`
+  if (unpriced === calls) return `${tokens}; no price is known`
+  return `${tokens}, ${dollars(costUsd)}${unpriced > 0 ? ` (${grouped(unpriced)} without a price)` : ''}`
 }
 
 function pendingLines(
@@ -60,9 +64,10 @@ function pendingLines(
   const count = pending.length + unlisted.pending
   if (count === 0) return ['pending  nothing with the human']
   const lines = ['', paint(`▲ ${counted(count, 'escalation')} pending with the human`, 'alarm', color)]
-  for (const { id, seq, from = '?', subject = '', ts: since } of pending.slice(0, MAX_LISTED)) {
+  for (const item of pending.slice(0, MAX_LISTED)) {
+    const { id, from = '?', subject = '', ts: since } = item
     const waited = duration(Math.max(0, ts - since))
-    const text = `  seq ${seq}  ${clean(from)}  ${clean(id)}  for ${waited}  "${clean(subject)}"`
+    const text = `  ${placeText(item)}  ${clean(from)}  ${clean(id)}  for ${waited}  "${clean(subject)}"`
     lines.push(fit(text, width))
   }
   if (pending.length > MAX_LISTED)
@@ -71,7 +76,7 @@ function pendingLines(
 }
 
 function agentLines(state: HiveState, width: number): string[] {
-  const waiting = new Map(state.inboxes.map((inbox) => [inbox.recipient, inbox.waiting]))
+  const waiting = new Map(state.inboxes.map((inbox) => [inbox.recipient, waitingText(inbox)]))
   // Who lives comes first.
   const rank = ({ status }: AgentState): number => ['alive', 'held', 'archived'].indexOf(status)
   const sorted = [...state.agents].sort((a, b) => ((rank(a) + 9) % 9) - ((rank(b) + 9) % 9))
@@ -82,12 +87,17 @@ function agentLines(state: HiveState, width: number): string[] {
     agent.parent ?? '',
     sinceText(agent.since, state.ts ?? agent.since),
     grouped(agent.events),
-    grouped(waiting.get(agent.agentId) ?? 0),
+    waiting.get(agent.agentId) ?? '0',
     agent.usage === undefined ? '' : grouped(agent.usage.inputTokens + agent.usage.outputTokens),
     agent.usage === undefined ? '' : dollars(agent.usage.costUsd),
   ])
   const names = ['agent', 'name', 'status', 'parent', 'since', 'events', 'inbox', 'tokens', 'cost']
   return table(names, rows, { textColumns: 5, width })
+}
+
+/** Where a line is: `seq 5`, or its file and line where there are several logs. */
+function placeText({ seq, file, line }: { seq: number; file?: string; line?: number }): string {
+  return file === undefined || line === undefined ? `seq ${seq}` : `${clean(basename(file))}:${line}`
 }
 
 /** Only the time, where it is of the same day as the state. */
@@ -99,10 +109,11 @@ function sinceText(since: number, at: number): string {
 function inboxLines(state: HiveState, width: number): string[] {
   const rows = [...state.inboxes]
     .sort((a, b) => b.waiting - a.waiting)
-    .map(({ recipient, waiting, messages }) => {
+    .map((inbox) => {
+      const { recipient, messages } = inbox
       const last = messages.at(-1)
       const newest = last === undefined ? '' : `${last.from ?? '?'} ${last.act ?? ''} "${last.subject ?? ''}"`
-      return [recipient, newest, grouped(waiting)]
+      return [recipient, newest, waitingText(inbox)]
     })
   return table(['inbox of', 'newest message', 'waiting'], rows, {
     textColumns: 2,
@@ -111,10 +122,23 @@ function inboxLines(state: HiveState, width: number): string[] {
   })
 }
 
+const waitingText = ({ waiting, estimated }: InboxState): string =>
+  `${estimated === true ? '≈' : ''}${grouped(waiting)}`
+
+function estimateLines({ estimated }: HiveState): string[] {
+  if (estimated !== true) return []
+  return [
+    '≈ about so many: another program wrote the log, and it does not say which messages a drain took,',
+    '  or who got what went to the human',
+  ]
+}
+
 function unlistedLines({ unlisted }: HiveState): string[] {
-  const { endedAgents, messages } = unlisted
+  const { endedAgents, messages, livingAgents = 0 } = unlisted
   const lines: string[] = []
   if (endedAgents > 0) lines.push(`not listed: ${counted(endedAgents, 'agent')} that ended longest ago`)
-  if (messages > 0) lines.push(`not listed: ${counted(messages, 'message')} to names that never spawned`)
+  if (livingAgents > 0)
+    lines.push(`not listed: ${counted(livingAgents, 'agent')} that live, spawned longest ago`)
+  if (messages > 0) lines.push(`not listed: ${counted(messages, 'message')} to agents that are not listed`)
   return lines
 }

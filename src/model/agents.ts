@@ -39,11 +39,14 @@ export class Agent {
   events = 0
   lastSeq: number
   lastTs: number
+  lastKind = ''
   usage: Totals | undefined
   snapshot: SnapshotState | undefined
   inbox: Inbox | undefined
-  /** The log that it belongs to: in which it was last spawned, else first seen; and its last event's place. */
+  /** The log that it belongs to: in which it was last spawned, else first seen. */
   log: string | undefined
+  /** Place of its last event. */
+  lastLog: string | undefined
   lastFile: string | undefined
   lastLine: number | undefined
 

@@ -1,14 +1,16 @@
 /** What was escalated to the human, and what was decided (docs/hive.md, Escalations). */
-import type { LogPlace } from './state.js'
 
-export interface Escalation extends LogPlace {
+export interface Escalation {
   readonly id: string
   readonly seq: number
   /** Epoch milliseconds. */
   readonly ts: number
-  readonly from?: string
-  readonly to?: string
-  readonly subject?: string
+  readonly from: string | undefined
+  readonly to: string | undefined
+  readonly subject: string | undefined
+  readonly log: string | undefined
+  readonly file: string | undefined
+  readonly line: number | undefined
 }
 
 /**

@@ -11,7 +11,16 @@ import { type Agent, Agents, Totals } from './agents.js'
 import { type Escalation, Escalations, type EscalationsCarry } from './escalations.js'
 import { Inbox, type InboxCarry, type Message, placeIn, Room } from './inbox.js'
 import type { HiveListener } from './listener.js'
-import { agentFrom, agentState, messageFrom, messageState, totalsFrom, totalsState } from './plain.js'
+import {
+  agentFrom,
+  agentState,
+  escalationFrom,
+  escalationState,
+  messageFrom,
+  messageState,
+  totalsFrom,
+  totalsState,
+} from './plain.js'
 import {
   type AgentStatus,
   emptyState,
@@ -88,6 +97,8 @@ export class HiveModel {
   readonly logs = new Map<string | undefined, Log>()
   /** The event that is taken in now, or was last; `undefined` before the first. */
   entry: HiveEntry | undefined
+  /** The agent that sent what the present event tells of, if it is one. */
+  sender: Agent | undefined
   /** Entries that were taken in. */
   order = 0
   events = 0
@@ -134,6 +145,7 @@ export class HiveModel {
   add(entry: HiveEntry): void {
     const { event, seq } = entry
     this.entry = entry
+    this.sender = undefined
     this.order++
     if (this.#firstLog !== undefined && entry.log !== this.#log.name) this.#log = this.#logOf(entry.log)
     const log = this.#log
@@ -168,22 +180,22 @@ export class HiveModel {
     switch (kind) {
       case 'message':
         this.messages++
-        this.#sender(fields.from, ts, seq)
+        this.#sender(fields.from, kind, ts, seq)
         this.#message(fields, ts, seq)
         break
       case 'escalate':
-        this.#sender(fields.from, ts, seq)
+        this.#sender(fields.from, kind, ts, seq)
         this.#escalate(fields, ts, seq)
         break
       case 'approval':
         this.#approval(fields, ts, seq)
         break
       case 'drop':
-        this.#sender(fields.from, ts, seq)
+        this.#sender(fields.from, kind, ts, seq)
         this.#drop(fields, ts, seq)
         break
       case 'terminal-handoff':
-        this.#sender(fields.from, ts, seq)
+        this.#sender(fields.from, kind, ts, seq)
         break
       case 'agent-hold':
         this.#hold(fields, ts, seq)
@@ -204,7 +216,7 @@ export class HiveModel {
       if (id !== undefined) this.#spawn(id, fields, ts, seq)
       return
     }
-    const agent = id === undefined ? undefined : this.#touch(id, ts, seq)
+    const agent = id === undefined ? undefined : this.#touch(id, kind, ts, seq)
     if (kind === 'usage') this.#used(agent, fields, ts)
     if (agent === undefined) return
     switch (kind) {
@@ -283,27 +295,29 @@ export class HiveModel {
     agent.session = textOf(fields.session)
     agent.pid = typeof fields.pid === 'number' ? fields.pid : undefined
     agent.error = undefined
-    this.#note(agent, ts, seq)
+    this.#note(agent, 'spawn', ts, seq)
     this.agents.spawned(agent)
     this.#setStatus(agent, 'alive', ts, seq)
     this.#listener.spawned?.(agent, before)
   }
 
   /** The agent whose event this is; one that was never spawned here is known from now on. */
-  #touch(id: string, ts: number, seq: number): Agent {
+  #touch(id: string, kind: string, ts: number, seq: number): Agent {
     let agent = this.agents.get(id)
     if (agent === undefined) {
       agent = this.#add(id, ts, seq)
       this.#listener.seen?.(agent)
     }
-    this.#note(agent, ts, seq)
+    this.#note(agent, kind, ts, seq)
     return agent
   }
 
-  #note(agent: Agent, ts: number, seq: number): void {
+  #note(agent: Agent, kind: string, ts: number, seq: number): void {
     agent.events++
     agent.lastSeq = seq
     agent.lastTs = ts
+    agent.lastKind = kind
+    agent.lastLog = this.#log.name
     const { entry } = this
     agent.lastFile = entry?.file
     agent.lastLine = entry?.line
@@ -328,10 +342,11 @@ export class HiveModel {
   }
 
   /** Who sends need not be an agent: it counts if it is one. */
-  #sender(from: unknown, ts: number, seq: number): void {
+  #sender(from: unknown, kind: string, ts: number, seq: number): void {
     const id = idOf(from)
     const agent = id === undefined ? undefined : this.agents.get(id)
-    if (agent !== undefined) this.#note(agent, ts, seq)
+    this.sender = agent
+    if (agent !== undefined) this.#note(agent, kind, ts, seq)
   }
 
   #setStatus(agent: Agent, status: AgentStatus, ts: number, seq: number): void {
@@ -348,7 +363,7 @@ export class HiveModel {
   #hold(fields: Fields, ts: number, seq: number): void {
     const id = idOf(fields.id)
     if (id === undefined) return
-    const agent = this.#touch(id, ts, seq)
+    const agent = this.#touch(id, 'agent-hold', ts, seq)
     if (fields.onHold === true && agent.status === 'alive') this.#aside(agent, 'held', ts, seq)
     else if (fields.onHold === false && agent.status === 'held') this.#aside(agent, 'alive', ts, seq)
   }
@@ -477,18 +492,17 @@ export class HiveModel {
   #escalate(fields: Fields, ts: number, seq: number): void {
     const id = idOf(fields.id)
     if (id === undefined) return
-    const from = idOf(fields.from)
-    const to = idOf(fields.to)
-    const subject = textOf(fields.subject)
     const escalation: Escalation = {
       id,
       seq,
       ts,
-      ...(from !== undefined && { from }),
-      ...(to !== undefined && { to }),
-      ...(subject !== undefined && { subject }),
+      from: idOf(fields.from),
+      to: idOf(fields.to),
+      subject: textOf(fields.subject),
+      log: this.#log.name,
+      file: this.entry?.file,
+      line: this.entry?.line,
     }
-    placeIn(escalation, { log: this.#log.name, file: this.entry?.file, line: this.entry?.line })
     const isAgain = this.escalations.get(id) !== undefined
     const early = this.escalations.open(escalation)
     this.#listener.escalated?.(escalation, early, isAgain)
@@ -552,7 +566,7 @@ export class HiveModel {
       ...(this.#firstLog !== undefined && { logs: [...this.logs.values()].map(logState) }),
       agents: Array.from(this.agents.all(), agentState),
       inboxes,
-      pending: this.escalations.list(),
+      pending: this.escalations.list().map(escalationState),
       usage: totalsState(this.usage),
       ...(this.snapshot !== undefined && { snapshot: this.snapshot }),
       ...(inboxes.some(({ estimated }) => estimated === true) && { estimated: true as const }),
@@ -587,20 +601,13 @@ export class HiveModel {
 
   #carry(): object | undefined {
     const carry: Carry = {}
-    const { isForeign } = this.#logOf(undefined)
-    if (this.#firstLog === undefined && isForeign === true) carry.foreign = true
+    if (this.#firstLog === undefined && this.#log.isForeign === true) carry.foreign = true
     const all = [...this.agents.all()]
     const living = all.filter(({ status }) => !isEnded(status))
     const ended = all.filter(({ status }) => isEnded(status))
     if (!isSameOrder(living, this.agents.living())) carry.living = idsOf(this.agents.living())
     if (!isSameOrder(ended, this.agents.ended())) carry.ended = idsOf(this.agents.ended())
-    if (
-      !isSameOrder(
-        all.filter(({ isGod }) => isGod),
-        this.agents.gods(),
-      )
-    )
-      carry.gods = idsOf(this.agents.gods())
+    if (!isSameOrder(godsOf(all), this.agents.gods())) carry.gods = idsOf(this.agents.gods())
     const inboxes = Array.from(this.#allInboxes(), (inbox) => inbox.carry()).filter(
       (each) => each !== undefined,
     )
@@ -639,15 +646,19 @@ export class HiveModel {
     const ofHive = sums.get('')
     if (ofHive !== undefined) this.usage.cost.go(ofHive)
     const agents = from.agents.map((stored, i) => agentFrom(stored, i, sums.get(stored.agentId)))
-    const gods = agents.filter(({ isGod }) => isGod).sort((a, b) => (a.spawnSeq ?? 0) - (b.spawnSeq ?? 0))
-    this.agents.restore(agents, carry.living ?? [], carry.ended ?? [], carry.gods ?? gods.map(({ id }) => id))
+    this.agents.restore(
+      agents,
+      carry.living ?? [],
+      carry.ended ?? [],
+      carry.gods ?? godsOf(agents).map(({ id }) => id),
+    )
     for (const { recipient, waiting, messages, estimated } of from.inboxes) {
       const inbox = this.#restoredInbox(recipient)
       inbox.restore(waiting, messages.map(messageFrom))
       inbox.isEstimated = estimated === true
     }
     for (const each of carry.inboxes ?? []) this.#restoredInbox(each.recipient).restoreCarry(each)
-    this.escalations.restore(from.pending, from.unlisted.pending, carry.escalations ?? {})
+    this.escalations.restore(from.pending.map(escalationFrom), from.unlisted.pending, carry.escalations ?? {})
   }
 
   #restoreLog({ log: name, seq, ts, writer, foreign }: HiveLogState): void {
@@ -707,6 +718,10 @@ function logState({ name, seq, ts, writer, isForeign }: Log): HiveLogState {
     ...(isForeign === true && { foreign: true as const }),
   }
 }
+
+/** Gods in the order of their last spawns, as far as one log tells it. */
+const godsOf = (agents: readonly Agent[]): Agent[] =>
+  agents.filter(({ isGod }) => isGod).sort((a, b) => (a.spawnSeq ?? 0) - (b.spawnSeq ?? 0))
 
 const idsOf = (agents: ReadonlySet<Agent>): string[] => Array.from(agents, ({ id }) => id)
 

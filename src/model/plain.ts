@@ -1,7 +1,8 @@
 /** Parts of the model as the plain data of a state, and back. */
 import { Agent, Totals } from './agents.js'
+import type { Escalation } from './escalations.js'
 import { type Message, placeIn } from './inbox.js'
-import type { AgentState, UsageTotals, WaitingMessage } from './state.js'
+import type { AgentState, PendingEscalation, UsageTotals, WaitingMessage } from './state.js'
 
 export function agentState(agent: Agent): AgentState {
   const { log } = agent
@@ -94,4 +95,19 @@ export function messageState(message: Message): WaitingMessage {
 export function messageFrom(state: WaitingMessage): Message {
   const { seq, ts, id, from, act, subject, requiresReply, log, file, line } = state
   return { order: 0, seq, ts, id, from, act, subject, requiresReply, log, file, line }
+}
+
+export function escalationState(escalation: Escalation): PendingEscalation {
+  const { id, seq, ts, from, to, subject } = escalation
+  const state: PendingEscalation = { id, seq, ts }
+  if (from !== undefined) state.from = from
+  if (to !== undefined) state.to = to
+  if (subject !== undefined) state.subject = subject
+  placeIn(state, escalation)
+  return state
+}
+
+export function escalationFrom(state: PendingEscalation): Escalation {
+  const { id, seq, ts, from, to, subject, log, file, line } = state
+  return { id, seq, ts, from, to, subject, log, file, line }
 }

@@ -1,4 +1,4 @@
-/** The logs of a hive, and who writes them (docs/hive.md, Lost agents and Foreign logs). */
+/** The logs of a hive, and who writes them (docs/hive.md, The story and Lost agents). */
 import { textOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
 import type { WriterState } from './state.js'

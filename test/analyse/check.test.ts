@@ -47,8 +47,8 @@ test('findings over segments name their segment', async (t) => {
   const { findings } = await checkLog(file, { rules: { 'checkpoint-gap': 'off' } })
   const [finding] = findings
   assert.equal(finding?.rule, 'unknown-recipient')
-  assert.deepEqual(finding?.first, { file: archived, line: 4, seq: 4 })
-  assert.deepEqual(finding?.last, { file, line: 2, seq: 7 })
+  assert.deepEqual(finding?.first, { file: archived, line: 4, seq: 4, ts: FIRST_TS + 4 })
+  assert.deepEqual(finding?.last, { file, line: 2, seq: 7, ts: FIRST_TS + 7 })
   const alone = await checkLog(archived)
   assert.equal(alone.findings.filter(({ rule }) => rule === 'unknown-recipient').length, 1)
 })

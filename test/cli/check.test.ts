@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CHECK_RULES } from '../../src/index.js'
-import { CASES, exit, type Line, message, spawn, textOf } from '../kit/check-cases.js'
+import { CASES, drain, exit, type Line, message, spawn, textOf } from '../kit/check-cases.js'
 import { type CliResult, hivelog, linesOf } from '../kit/reader-cli.js'
-import { scratch } from '../kit/reader-log.js'
+import { FIRST_TS, scratch } from '../kit/reader-log.js'
 
 const STORM = CASES['retry-storm']?.bad as Line[]
 
@@ -34,14 +34,14 @@ test('check: a finding with its level, rule, place and sentence, then a sum', (t
     stdout,
     `warning  retry-storm  line 2–48  agent coder called POST api.example.com/v1 47 times in 46 s (lines
          2 to 48): 46 failed, at last with status 429: slow down
-1 warning in 49 events
+1 warning in 49 events of 1 agent
 `,
   )
 })
 
 test('check: a line that says so when all is well', (t) => {
   const { code, stdout } = run(t, [spawn('lead'), exit('lead')], ['--closed'])
-  assert.deepEqual([code, stdout], [0, 'ok: hive.jsonl: 2 events, nothing found\n'])
+  assert.deepEqual([code, stdout], [0, 'ok: hive.jsonl: 2 events of 1 agent, nothing found\n'])
 })
 
 test('check: true and useful things only of a real log of another harness', (t) => {
@@ -50,9 +50,7 @@ test('check: true and useful things only of a real log of another harness', (t) 
   assert.deepEqual(linesOf(stdout), [
     'warning  archived-recipient  line 3–6  2 messages went to agent god, which was archived; the log has',
     '         no drain at all',
-    'info     duplicate-agent  line 4–7  agent god was spawned again 2 times from line 4 to line 7,',
-    '         without an exit since line 1',
-    '1 warning, 1 info in 8 events',
+    '1 warning in 8 events of 1 agent',
   ])
 })
 
@@ -70,7 +68,12 @@ test('check: --json is one object of the documented shape', (t) => {
   const { code, stdout } = hivelog(['check', '--json'], { cwd })
   assert.equal(code, 1)
   assert.equal(linesOf(stdout).length, 1)
-  const place = (line: number): object => ({ file: 'hive.jsonl', line, seq: line })
+  const place = (line: number): object => ({
+    file: 'hive.jsonl',
+    line,
+    seq: line,
+    ts: FIRST_TS + 1000 * (line - 1),
+  })
   const { firstTs, lastTs, ...report } = JSON.parse(stdout)
   assert.equal(lastTs - firstTs, 5000)
   assert.deepEqual(report, {
@@ -80,6 +83,7 @@ test('check: --json is one object of the documented shape', (t) => {
     lines: 6,
     events: 6,
     malformed: 0,
+    agents: 2,
     counts: { error: 1, warning: 0, info: 0 },
     findings: [
       {
@@ -162,7 +166,7 @@ test('check: what is wrong in a config or an option is one line, exit code 2', (
     [['--rule', 'retry-storm.least=1'], /^--rule: rule retry-storm has no option "least"/],
     [['--after', 'soon'], /^--after needs a duration/],
     [['--loud'], /see hivelog check --help/],
-    [['a', 'b'], /takes one FILE, not 2/],
+    [['--since', 'soon'], /^--since needs a time like /],
     [['none.jsonl'], /^cannot read none\.jsonl: there is no such file/],
   ]
   for (const [args, says] of cases) {
@@ -199,11 +203,109 @@ test('check: hostile names neither break the lines nor the terminal; only the fi
   assert.ok(!stdout.includes('\x1b'))
   for (const line of linesOf(stdout)) assert.ok([...line].length <= 100, line)
   assert.match(stdout, /^… and 10 more unknown-recipient; see --json$/m)
-  assert.match(stdout, /^30 errors in 31 events$/m)
+  assert.match(stdout, /^30 errors in 31 events of 1 agent$/m)
 })
 
 test('check: standard input', (t) => {
   const { code, stdout } = hivelog(['check', '-'], { cwd: scratch(t), input: textOf(STORM, false) })
   assert.equal(code, 0)
   assert.match(stdout, /^warning {2}retry-storm {2}line 2–48 /)
+})
+
+test('check: an agent that is spawned and archived again and again within a second', (t) => {
+  // As a real harness did, with an agent in between that came but once.
+  const lives = [417, 447, 56, 440, 598, 929].flatMap((ms, i): Line[] => [
+    spawn('god', { isGod: true, at: 600 * i }),
+    { kind: 'archive', agentId: 'god', archived: true, at: 600 * i + ms / 1000 },
+  ])
+  const jim: Line[] = [
+    spawn('jim', { at: 1300 }),
+    { kind: 'archive', agentId: 'jim', archived: true, at: 1300.059 },
+  ]
+  const lines = [...lives.slice(0, 6), ...jim, ...lives.slice(6)]
+  const { code, stdout } = run(t, lines, ['--json'], false)
+  assert.equal(code, 0)
+  const { findings, agents, events } = JSON.parse(stdout)
+  assert.deepEqual(
+    findings.map(({ rule, agents, count, first, last }: Record<string, { line: number }>) => [
+      rule,
+      agents,
+      count,
+      first?.line,
+      last?.line,
+    ]),
+    [['crash-loop', ['god'], 6, 1, 14]],
+  )
+  assert.deepEqual([agents, events], [2, 14])
+})
+
+test('check: --since and --until show the findings of that time, of all that was read', (t) => {
+  const cwd = scratch(t)
+  const bad = message('lead', 'nobody', 'm-1', { at: 3600 })
+  const worse = message('lead', 'no-one', 'm-2', { at: 7200 })
+  writeFileSync(join(cwd, 'hive.jsonl'), textOf([spawn('lead', { at: 0 }), bad, worse, exit('lead')], true))
+  const found = (...args: string[]): string[] => {
+    const { stdout } = hivelog(['check', '--json', ...args], { cwd })
+    const { findings, counts, events } = JSON.parse(stdout)
+    assert.deepEqual([counts.error, events], [findings.length, 4])
+    return findings.flatMap(({ agents }: { agents: string[] }) => agents)
+  }
+  const at = (seconds: number): string => String(FIRST_TS + 1000 * seconds)
+  assert.deepEqual(found(), ['nobody', 'no-one'])
+  assert.deepEqual(found('--since', at(3601)), ['no-one'])
+  assert.deepEqual(found('--until', at(7199)), ['nobody'])
+  assert.deepEqual(found('--since', at(3600), '--until', at(3600)), ['nobody'])
+  assert.deepEqual(found('--since', at(3601), '--until', at(7199)), [])
+})
+
+test('check: the logs of child processes are one hive with the log, and findings name the log', (t) => {
+  const cwd = scratch(t)
+  mkdirSync(join(cwd, 'hive.jsonl.agents'))
+  const child = join('hive.jsonl.agents', 'coder.jsonl')
+  const lead = [
+    spawn('lead', { isGod: true, at: 0 }),
+    message('lead', 'coder', 'm-1', { at: 20, act: 'request' }),
+    { kind: 'approval', id: 'e-1', approve: true, by: 'lead', at: 40 },
+    exit('lead', { at: 60 }),
+  ]
+  const coder = [
+    spawn('coder', { parent: 'lead', at: 10 }),
+    drain('coder', 1, { ids: ['m-1'], at: 25 }),
+    { kind: 'escalate', from: 'coder', to: 'lead', subject: 'May I?', id: 'e-1', at: 30 },
+    message('coder', 'codex', 'm-2', { at: 45 }),
+    exit('coder', { at: 50 }),
+  ]
+  writeFileSync(join(cwd, 'hive.jsonl'), textOf(lead, true))
+  writeFileSync(join(cwd, child), textOf(coder, true))
+  const { code, stdout } = hivelog(['check', '--json', '--closed'], { cwd })
+  assert.equal(code, 1)
+  const report = JSON.parse(stdout)
+  assert.deepEqual([report.logs, report.events, report.agents], [['hive.jsonl', child], 9, 2])
+  const [finding, ...others] = report.findings
+  assert.deepEqual(others, [], 'a parent may approve, and a drain of another log takes the message')
+  assert.equal(finding.rule, 'unknown-recipient')
+  assert.deepEqual(finding.first, { file: child, line: 4, seq: 4, ts: FIRST_TS + 45_000, log: child })
+  const text = hivelog(['check'], { cwd }).stdout
+  assert.match(text, /^error {4}unknown-recipient {2}coder\.jsonl line 4 /)
+  assert.match(text, /^1 error in 9 events of 2 agents in 2 logs$/m)
+  const alone = JSON.parse(hivelog(['check', '--json', '--this-file'], { cwd }).stdout)
+  assert.deepEqual([alone.events, alone.logs], [4, undefined])
+  assert.ok(alone.findings.some(({ rule }: { rule: string }) => rule === 'unknown-recipient'))
+})
+
+test('check: what is no log, or holds no event, is never ok', (t) => {
+  const cwd = scratch(t)
+  writeFileSync(join(cwd, 'text.jsonl'), 'hello\nworld\n')
+  writeFileSync(join(cwd, 'empty.jsonl'), '')
+  for (const [file, expected, says] of [
+    ['text.jsonl', 2, /text\.jsonl is no log/],
+    ['empty.jsonl', 1, /empty\.jsonl is empty/],
+  ] as const) {
+    for (const args of [[], ['--json']]) {
+      const { code, stdout, stderr } = hivelog(['check', ...args, file], { cwd })
+      assert.deepEqual([code, stdout], [expected, ''])
+      assert.match(stderr, says)
+    }
+  }
+  assert.equal(hivelog(['check', '-'], { cwd, input: 'hello\n' }).code, 2)
 })

@@ -115,10 +115,13 @@ test('state --time: just before the first event that is later', (t) => {
   assert.equal(at('2026-08-22T08:09:41.200'), 6)
   assert.equal(at('2026-08-22T10:09:41.200+02:00'), 6)
   assert.equal(at('2026-08-22 08:09:42'), 8)
+  const early = hivelog(['state', '--time', '2026-08-21'], { cwd })
+  assert.deepEqual([early.code, early.stdout], [0, 'hive.jsonl: no event yet\n'])
   assert.match(
-    hivelog(['state', '--time', '2026-08-21'], { cwd }).stdout,
-    /no event yet\nnote: hive.jsonl begins after/,
+    early.stderr,
+    /--time 2026-08-21 00:00:00.000 is before the first event of the log, which goes from/,
   )
+  assert.equal(at('08:09:41'), 0, 'a time of day is that of the log')
 })
 
 test('standard input, and a log without seq', (t) => {

@@ -1,17 +1,19 @@
 /** Feeds each line of a log to the checks that want it, in one pass, and makes the report. */
 import type { HiveEvent } from '../../format/kinds.js'
-import { isMalformed, type LogEntry, type LogItem, type MalformedLine } from '../../read/items.js'
+import type { HiveListener } from '../../model/listener.js'
+import { type HiveEntry, HiveModel, type Price } from '../../model/model.js'
+import { isMalformed, type LogItem, type MalformedLine } from '../../read/items.js'
 import { Approvals } from './approvals.js'
 import { Checkpoints } from './checkpoints.js'
 import { Clock } from './clock.js'
 import { Conversations } from './conversations.js'
 import { CostSpikes } from './cost-spikes.js'
 import { Deliveries } from './deliveries.js'
-import { type CheckFinding, Findings } from './findings.js'
+import { type CheckFinding, type CheckPlace, Findings, placeOf, type Within } from './findings.js'
+import { Lives } from './lives.js'
 import { Losses } from './losses.js'
 import { Retries } from './retries.js'
-import { Roster } from './roster.js'
-import type { CheckRule, Severity } from './rules.js'
+import type { Severity } from './rules.js'
 import { Sequence } from './sequence.js'
 import type { Settings } from './settings.js'
 import { Undelivered } from './undelivered.js'
@@ -25,24 +27,30 @@ export interface LogEnd {
   now: number
   /** Nothing comes after the last line. */
   closed: boolean
-  /** The log was read from its very first line. */
+  /** Each log was read from its very first line. */
   isWhole: boolean
+  /** Place of the last event; `undefined` where there is none. */
+  last: CheckPlace | undefined
 }
 
 /** One family of rules: takes the lines that concern it, and reports at the end what it has not reported before. */
 export interface Check {
-  add?(event: AnyEvent, entry: LogEntry): void
+  add?(event: AnyEvent, entry: HiveEntry): void
   malformed?(line: MalformedLine): void
   end(end: LogEnd): void
 }
 
 export interface CheckReport {
-  /** Path that was asked for; `-` is standard input. */
+  /** Path that was asked for, the first one if there were several; `-` is standard input. */
   file: string
+  /** Where the hive is more than one log: the paths of all. */
+  logs?: string[]
   lines: number
   /** Without housekeeping (`log.*`) and malformed lines. */
   events: number
   malformed: number
+  /** Agents that were looked at: spawned, or with events of their own. */
+  agents: number
   /** Time of the earliest and of the latest event, epoch milliseconds; left out where there is none. */
   firstTs?: number
   lastTs?: number
@@ -60,17 +68,58 @@ export interface CheckerOptions {
   now?: number
   closed: boolean
   maxFindings: number
+  /** Findings without a place in this time are left out. Default: none is. */
+  within?: Within
+  /** Paths of all logs, where they are more than one. */
+  logs?: readonly string[]
+  /** What calls cost. Default: what their events say. */
+  price?: Price
 }
 
-const EVERY = ''
+/** Messages of one inbox, and pending escalations, that are judged one by one. */
+const INBOX_CAPACITY = 2_000
+const MAX_OPEN = 50_000
+
+/** A check, and the kinds that it takes; `undefined` for all. */
+interface Wanted {
+  check: Check
+  kinds: readonly string[] | undefined
+}
+
+/** Who takes events of a kind. */
+class Dispatch {
+  /** Whether an event was seen. */
+  isBegun = false
+  readonly checks: Check[]
+  readonly #every: Check[]
+  readonly #byKind = new Map<string, Check[]>()
+
+  constructor(wanted: readonly Wanted[]) {
+    this.checks = wanted.map(({ check }) => check)
+    const takers = (kind?: string): Check[] =>
+      wanted
+        .filter(({ kinds }) => kinds === undefined || (kind !== undefined && kinds.includes(kind)))
+        .map(({ check }) => check)
+    this.#every = takers()
+    for (const kind of wanted.flatMap(({ kinds = [] }) => kinds)) this.#byKind.set(kind, takers(kind))
+  }
+
+  add(event: AnyEvent, entry: HiveEntry): void {
+    const checks = this.#byKind.get(event.kind) ?? this.#every
+    for (let i = 0; i < checks.length; i++) (checks[i] as Check).add?.(event, entry)
+  }
+}
 
 export class Checker {
   readonly #options: CheckerOptions
   readonly #findings: Findings
-  readonly #checks: Check[] = []
-  /** Who takes events of a kind; those of no kind in it go to `EVERY` alone. */
-  readonly #byKind = new Map<string, Check[]>()
-  readonly #every: Check[]
+  readonly #model: HiveModel
+  readonly #lives: Lives
+  readonly #deliveries: Deliveries
+  readonly #checks: Dispatch
+  /** Checks of what is in the lines of one log, of each log its own. */
+  readonly #ofLogs = new Map<string | undefined, Dispatch>()
+  readonly #settings: Settings
   readonly #report: Pick<CheckReport, 'lines' | 'events' | 'malformed'> = {
     lines: 0,
     events: 0,
@@ -78,81 +127,126 @@ export class Checker {
   }
   #firstTs = Number.POSITIVE_INFINITY
   #lastTs = Number.NEGATIVE_INFINITY
-  #isWhole: boolean | undefined
+  #isWhole = true
+  #last: HiveEntry | undefined
 
   constructor(settings: Settings, options: CheckerOptions) {
+    this.#settings = settings
     this.#options = options
-    const findings = new Findings(settings, options.maxFindings)
+    const findings = new Findings(settings, options.maxFindings, options.within)
     this.#findings = findings
-    const roster = new Roster(findings)
-    const on = (rules: CheckRule[], make: () => Check, kinds: string[]): void => {
-      if (settings.isOn(...rules)) this.#use(make(), kinds)
+    const [firstLog] = options.logs ?? []
+    const listener: HiveListener = {
+      spawned: (agent, before) => this.#lives.spawned(agent, before),
+      ended: (agent, before) => this.#lives.ended(agent, before),
+      lost: (agent, before) => this.#lives.lost(agent, before),
+      aside: (agent, before) => this.#lives.aside(agent, before),
+      forgotten: (agent) => {
+        this.#deliveries.forgotten(agent)
+        this.#lives.forgotten(agent)
+      },
+      drained: (agent, _, taken) => this.#deliveries.drained(agent, taken),
     }
-    on(['log-gap', 'log-torn', 'malformed-line'], () => new Losses(findings), ['log.gap', 'log.torn', EVERY])
-    on(['seq-gap', 'seq-repeat'], () => new Sequence(findings), [EVERY])
-    on(['checkpoint-gap'], () => new Checkpoints(findings), [EVERY])
-    on(['clock-backwards'], () => new Clock(findings), [EVERY])
-    // Keeps track of who lives; the deliveries rely on it.
-    this.#use(roster, [EVERY])
-    this.#use(new Deliveries(findings, roster), ['message', 'terminal-handoff', 'drop', 'drain'])
-    on(['undelivered'], () => new Undelivered(findings), ['message', 'terminal-handoff', 'drop'])
-    on(
-      ['unanswered-escalation', 'unasked-approval', 'contradicting-approval'],
-      () => new Approvals(findings),
-      ['escalate', 'approval'],
-    )
-    on(['ping-pong', 'reply-chain', 'retry-storm'], () => new Conversations(findings, roster), ['message'])
-    on(['retry-storm'], () => new Retries(findings), ['call', 'tool'])
-    on(['cost-spike'], () => new CostSpikes(findings), ['usage'])
-    this.#every = this.#byKind.get(EVERY) ?? []
+    const model = new HiveModel({
+      listener,
+      inboxCapacity: INBOX_CAPACITY,
+      maxPending: MAX_OPEN,
+      ...(firstLog !== undefined && { firstLog }),
+      ...(options.price !== undefined && { price: options.price }),
+    })
+    this.#model = model
+    this.#lives = new Lives(findings, model)
+    this.#deliveries = new Deliveries(findings, model, this.#lives)
+    const wanted: Wanted[] = [
+      { check: this.#lives, kinds: [] },
+      { check: this.#deliveries, kinds: ['spawn', 'message', 'terminal-handoff', 'drop', 'escalate'] },
+    ]
+    if (settings.isOn('clock-backwards')) wanted.push({ check: new Clock(findings), kinds: undefined })
+    if (settings.isOn('undelivered')) {
+      wanted.push({ check: new Undelivered(findings), kinds: ['message', 'terminal-handoff', 'drop'] })
+    }
+    if (settings.isOn('unanswered-escalation', 'unasked-approval', 'contradicting-approval')) {
+      const approvals = new Approvals(findings, model)
+      listener.escalated = (escalation, early) => approvals.escalated(escalation, early)
+      listener.answered = (id, answer, approve, escalation) =>
+        approvals.answered(id, answer, approve, escalation)
+      wanted.push({ check: approvals, kinds: [] })
+    }
+    if (settings.isOn('ping-pong', 'reply-chain', 'retry-storm'))
+      wanted.push({ check: new Conversations(findings, model), kinds: ['message'] })
+    if (settings.isOn('retry-storm')) wanted.push({ check: new Retries(findings), kinds: ['call', 'tool'] })
+    if (settings.isOn('cost-spike')) {
+      const spikes = new CostSpikes(findings)
+      listener.used = (_, costUsd) => {
+        spikes.costUsd = costUsd
+      }
+      wanted.push({ check: spikes, kinds: ['usage'] })
+    }
+    this.#checks = new Dispatch(wanted)
   }
 
-  /** Takes the lines in the order of the log. */
-  add(item: LogItem): void {
+  /** Takes the lines in the order of the hive's story. */
+  add(item: LogItem & { log?: string }): void {
     this.#report.lines++
+    const ofLog = this.#ofLogs.get(item.log) ?? this.#begin(item)
     if (isMalformed(item)) {
       this.#report.malformed++
-      for (const check of this.#checks) check.malformed?.(item)
+      for (const check of ofLog.checks) check.malformed?.(item)
       return
     }
     const event = item.event as AnyEvent
     const { kind, ts, seq } = event
-    this.#isWhole ??= typeof seq !== 'number' || seq === 1
-    if (!kind.startsWith('log.')) {
+    if (!ofLog.isBegun) {
+      ofLog.isBegun = true
+      if (typeof seq === 'number' && seq !== 1) this.#isWhole = false
+    }
+    if (kind.startsWith('log.')) {
+      if (kind === 'log.open') this.#lives.isOurs = true
+    } else {
       this.#report.events++
       if (ts < this.#firstTs) this.#firstTs = ts
       if (ts > this.#lastTs) this.#lastTs = ts
+      this.#last = item
     }
-    for (const check of this.#byKind.get(kind) ?? this.#every) check.add?.(event, item)
+    ofLog.add(event, item)
+    this.#model.add(item)
+    this.#checks.add(event, item)
   }
 
   /** Ends the checks; nothing may be added after it. */
   report(file: string): CheckReport {
     const hasEvents = this.#report.events > 0
-    const isWhole = this.#isWhole ?? true
+    const { now, closed, logs } = this.#options
+    const isWhole = this.#isWhole
     if (!isWhole) {
-      this.#findings.note('the log does not begin with seq 1: what came before is not known, and not judged')
+      const what = logs === undefined ? 'the log does not begin' : 'not all of the logs begin'
+      this.#findings.note(`${what} with seq 1: what came before is not known, and not judged`)
     }
-    const last = hasEvents ? this.#lastTs : 0
-    const end = { now: Math.max(last, this.#options.now ?? last), closed: this.#options.closed, isWhole }
-    for (const check of this.#checks) check.end(end)
+    const latest = hasEvents ? this.#lastTs : 0
+    const last = this.#last === undefined ? undefined : placeOf(this.#last)
+    const end = { now: Math.max(latest, now ?? latest), closed, isWhole, last }
+    for (const { checks } of this.#ofLogs.values()) for (const check of checks) check.end(end)
+    for (const check of this.#checks.checks) check.end(end)
     const { list, counts, omitted, notes } = this.#findings
     const times = hasEvents ? { firstTs: this.#firstTs, lastTs: this.#lastTs } : {}
-    return { file, ...this.#report, ...times, counts, findings: list, omitted, notes }
+    const { size, forgottenEnded, forgottenLiving } = this.#model.agents
+    const agents = size + forgottenEnded + forgottenLiving
+    const of = logs === undefined ? {} : { logs: [...logs] }
+    return { file, ...of, ...this.#report, agents, ...times, counts, findings: list, omitted, notes }
   }
 
-  #use(check: Check, kinds: string[]): void {
-    this.#checks.push(check)
-    if (kinds.includes(EVERY)) {
-      // Whoever takes every event comes into each list, in the order of the checks.
-      for (const list of this.#byKind.values()) list.push(check)
-      if (!this.#byKind.has(EVERY)) this.#byKind.set(EVERY, [check])
-      return
-    }
-    for (const kind of kinds) {
-      const list = this.#byKind.get(kind) ?? [...(this.#byKind.get(EVERY) ?? [])]
-      list.push(check)
-      this.#byKind.set(kind, list)
-    }
+  /** The first line of a log. */
+  #begin(item: LogItem & { log?: string }): Dispatch {
+    const findings = this.#findings
+    const settings = this.#settings
+    const wanted: Wanted[] = []
+    if (settings.isOn('log-gap', 'log-torn', 'malformed-line'))
+      wanted.push({ check: new Losses(findings), kinds: undefined })
+    if (settings.isOn('seq-gap', 'seq-repeat'))
+      wanted.push({ check: new Sequence(findings), kinds: undefined })
+    if (settings.isOn('checkpoint-gap')) wanted.push({ check: new Checkpoints(findings), kinds: undefined })
+    const made = new Dispatch(wanted)
+    this.#ofLogs.set(item.log, made)
+    return made
   }
 }

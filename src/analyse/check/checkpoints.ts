@@ -3,9 +3,10 @@
  * Lives of one id can overlap, so a few counts are followed at once. What is known to be lost otherwise (`log.gap`,
  * `log.torn`, missing and malformed lines) is not found again.
  */
+
+import { amountOf, idOf } from '../../format/bounded.js'
 import { ownSeq } from '../../format/decode.js'
-import type { LogEntry } from '../../read/items.js'
-import { amountOf, idOf } from '../bounded.js'
+import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type Findings, Group, placeOf } from './findings.js'
 import { Recent } from './recent.js'
@@ -41,7 +42,7 @@ export class Checkpoints implements Check {
     this.#findings = findings
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
+  add(event: AnyEvent, entry: HiveEntry): void {
     const seq = ownSeq(event)
     if (seq !== undefined) {
       if (this.#lastSeq !== undefined && seq > this.#lastSeq + 1) this.#lost += seq - this.#lastSeq - 1
@@ -65,9 +66,10 @@ export class Checkpoints implements Check {
 
   end(): void {
     for (const counts of this.#agents.values()) this.#report(counts)
+    this.#findings.forgot(this.#agents.forgotten, "agent's count")
   }
 
-  #count(agent: string, session: string, checkpoint: number, isSpawn: boolean, entry: LogEntry): void {
+  #count(agent: string, session: string, checkpoint: number, isSpawn: boolean, entry: HiveEntry): void {
     let counts = this.#agents.get(agent)
     if (counts === undefined) {
       counts = { agent, lives: [], missing: 0, repeated: 0, group: undefined, detail: '' }
@@ -96,7 +98,7 @@ export class Checkpoints implements Check {
     this.#missed(counts, next, checkpoint, entry)
   }
 
-  #missed(counts: Counted, next: number, checkpoint: number, entry: LogEntry): void {
+  #missed(counts: Counted, next: number, checkpoint: number, entry: HiveEntry): void {
     const place = placeOf(entry)
     if (checkpoint > next) {
       const missing = checkpoint - next

@@ -1,15 +1,16 @@
 /** Finds messages that go in circles: one subject between two agents in turns, one request again and again. */
-import type { LogEntry } from '../../read/items.js'
-import { idOf } from '../bounded.js'
+
+import { idOf } from '../../format/bounded.js'
+import type { HiveEntry, HiveModel } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type CheckPlace, type Findings, Group, placeOf } from './findings.js'
 import { Recent } from './recent.js'
 import { ReplyChains } from './reply-chains.js'
-import type { Roster } from './roster.js'
+import { Hash, MAX_SIGHTINGS, Sightings } from './sightings.js'
 import { type Passed, Storm, type StormLimits } from './storm.js'
 import { between, counted, grouped, lasting, named, quoted } from './words.js'
 
-/** Two agents and a subject. */
+/** Two agents and a subject that were seen at least twice. */
 const MAX_THREADS = 10_000
 const REPLY = /^(?:\s*(?:re|fwd?|aw)(?:\[\d+\])?\s*:)+\s*/i
 const NOT_IN_TURNS = new Set(['human', 'broadcast', 'scheduler'])
@@ -34,16 +35,20 @@ interface Thread {
 
 export class Conversations implements Check {
   readonly #findings: Findings
-  readonly #roster: Roster
+  readonly #model: HiveModel
   readonly #max: number
   readonly #within: number
   readonly #limits: StormLimits
-  readonly #threads = new Recent<Thread>(MAX_THREADS, (thread) => this.#end(thread))
+  /** By a part of their hash. */
+  readonly #threads = new Recent<Thread, number>(MAX_THREADS, (thread) => this.#end(thread))
+  /** Messages that were the first of theirs: most never get a second one. */
+  readonly #firsts = new Firsts()
+  readonly #hash = new Hash()
   readonly #chains: ReplyChains
 
-  constructor(findings: Findings, roster: Roster) {
+  constructor(findings: Findings, model: HiveModel) {
     this.#findings = findings
-    this.#roster = roster
+    this.#model = model
     const { settings } = findings
     this.#max = settings.number('ping-pong', 'max')
     this.#within = settings.number('ping-pong', 'within')
@@ -55,11 +60,11 @@ export class Conversations implements Check {
     this.#chains = new ReplyChains(findings)
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
+  add(event: AnyEvent, entry: HiveEntry): void {
     const from = idOf(event.from)
     const sentTo = idOf(event.to)
     if (from === undefined || sentTo === undefined) return
-    const to = this.#roster.resolve(sentTo)
+    const to = sentTo === 'god' ? (this.#model.resolve(sentTo)?.id ?? sentTo) : sentTo
     const subject = idOf(event.subject)
     const isLooping = subject !== undefined && subject !== '' && this.#sent(from, to, subject, event, entry)
     this.#chains.add(event, entry, from, to, isLooping)
@@ -67,35 +72,55 @@ export class Conversations implements Check {
 
   end(): void {
     for (const thread of this.#threads.values()) this.#end(thread)
+    this.#findings.forgot(this.#threads.forgotten + this.#firsts.forgotten, 'subject')
     this.#chains.end()
   }
 
   /** Returns whether the two go in circles. */
-  #sent(from: string, to: string, text: string, event: AnyEvent, entry: LogEntry): boolean {
+  #sent(from: string, to: string, text: string, event: AnyEvent, entry: HiveEntry): boolean {
     const { ts, act } = event
-    const subject = REPLY.test(text) ? text.replace(REPLY, '') : text
-    const key = from < to ? `${from}\n${to}\n${subject}` : `${to}\n${from}\n${subject}`
-    const thread = this.#threads.get(key)
+    const subject = mayBeReply(text) && REPLY.test(text) ? text.replace(REPLY, '') : text
+    const isForward = from < to
+    const [a, b] = isForward ? [from, to] : [to, from]
+    const hash = this.#hash.begin().add(a).add(b).add(subject)
+    const key = hash.second & KEY_BITS
     const isAsking =
       event.requiresReply === true || (event.requiresReply !== false && ASKING.has(act as string))
-    const place = placeOf(entry)
-    if (thread === undefined) {
-      const [a, b] = from < to ? [from, to] : [to, from]
-      const start = { from, ts, place, isAsking, turns: 0, messages: 1, firstTs: ts, first: place }
-      this.#threads.set(key, { a, b, subject, ...start, storm: undefined })
-      return false
+    let thread = this.#threads.get(key)
+    if (thread !== undefined && (thread.subject !== subject || thread.a !== a || thread.b !== b)) {
+      // Another one with the same key.
+      this.#end(thread)
+      this.#threads.delete(key)
+      thread = undefined
     }
+    if (thread === undefined) {
+      const first = this.#firsts.take(hash)
+      if (first === undefined) {
+        this.#firsts.add(hash, entry, isForward, isAsking)
+        return false
+      }
+      const start = { ts: first.ts, place: first.place, isAsking: first.isAsking }
+      const turns = { turns: 0, messages: 1, firstTs: first.ts, first: first.place }
+      thread = { a, b, subject, from: first.isForward ? a : b, ...start, ...turns, storm: undefined }
+      this.#threads.set(key, thread)
+    }
+    const place = placeOf(entry)
     const isTurn = thread.from !== from
     if (isTurn) this.#endStorm(thread)
     else this.#again(thread, ts, place, isAsking)
     if (ts - thread.ts > this.#within) {
       this.#endTurns(thread)
-      Object.assign(thread, { turns: 0, messages: 0, firstTs: ts, first: place })
+      thread.turns = thread.messages = 0
+      thread.firstTs = ts
+      thread.first = place
     } else if (isTurn) {
       thread.turns++
     }
     thread.messages++
-    Object.assign(thread, { from, ts, place, isAsking })
+    thread.from = from
+    thread.ts = ts
+    thread.place = place
+    thread.isAsking = isAsking
     return thread.turns >= this.#max
   }
 
@@ -138,5 +163,77 @@ export class Conversations implements Check {
     const message = `${named(a)} and ${named(b)} sent each other ${what} ${where}, taking turns ${grouped(turns)} times`
     this.#findings.report('ping-pong', { message, group, agents: [a, b] })
     thread.turns = 0
+  }
+}
+
+/** Keys are small integers, which cost nothing to hold. */
+const KEY_BITS = 0x3fffffff
+
+/** Whether the regular expression has to be asked: its first character is one of these, or a space. */
+function mayBeReply(text: string): boolean {
+  const code = text.charCodeAt(0) | 0x20
+  return code === 0x72 || code === 0x66 || code === 0x61 || !(code > 0x20 && code < 0x7f)
+}
+
+interface First {
+  ts: number
+  place: CheckPlace
+  /** Whether the agent whose id comes first sent it. */
+  isForward: boolean
+  isAsking: boolean
+}
+
+/** First messages of two agents and a subject, held in columns. */
+class Firsts {
+  readonly #seen = new Sightings()
+  readonly #ts = new Float64Array(MAX_SIGHTINGS)
+  readonly #seq = new Float64Array(MAX_SIGHTINGS)
+  readonly #line = new Int32Array(MAX_SIGHTINGS)
+  readonly #file = new Int32Array(MAX_SIGHTINGS)
+  readonly #flags = new Uint8Array(MAX_SIGHTINGS)
+  /** Segments, each with its log. */
+  readonly #files: { file: string | undefined; log: string | undefined }[] = []
+  readonly #fileAt = new Map<string | undefined, number>()
+  #lastFile: string | undefined
+  #lastAt = -1
+
+  get forgotten(): number {
+    return this.#seen.forgotten
+  }
+
+  add(hash: Hash, entry: HiveEntry, isForward: boolean, isAsking: boolean): void {
+    const at = this.#seen.add(hash)
+    this.#ts[at] = entry.event.ts
+    this.#seq[at] = entry.seq
+    this.#line[at] = entry.line ?? 0
+    this.#file[at] = this.#numberOf(entry)
+    this.#flags[at] = (isForward ? 1 : 0) | (isAsking ? 2 : 0)
+  }
+
+  /** The first message of that hash, which is not remembered any more then. */
+  take(hash: Hash): First | undefined {
+    const at = this.#seen.find(hash)
+    if (at === -1) return undefined
+    this.#seen.delete(at)
+    const { file = '', log } = this.#files[this.#file[at] as number] ?? {}
+    const line = this.#line[at] as number
+    const ts = this.#ts[at] as number
+    const place: CheckPlace = { file, ...(line > 0 && { line }), seq: this.#seq[at] as number, ts }
+    if (log !== undefined) place.log = log
+    const flags = this.#flags[at] as number
+    return { ts, place, isForward: (flags & 1) === 1, isAsking: (flags & 2) === 2 }
+  }
+
+  #numberOf({ file, log }: HiveEntry): number {
+    if (this.#lastAt !== -1 && file === this.#lastFile) return this.#lastAt
+    let at = this.#fileAt.get(file)
+    if (at === undefined) {
+      at = this.#files.length
+      this.#files.push({ file, log })
+      this.#fileAt.set(file, at)
+    }
+    this.#lastFile = file
+    this.#lastAt = at
+    return at
   }
 }

@@ -3,10 +3,12 @@
  * is a spike when it costs at least `usd`, at least `windows` windows with usage of that agent went before, and it
  * costs more than `factor` times the median of the last 100 of them. Windows without usage count as none, so that
  * an agent that works now and then is measured by its own work. The hive as a whole is judged alike, where no agent
- * alone made the greater part of its spike. Spikes in a row are one finding. Usage without a cost is judged by its tokens (in and out).
+ * alone made the greater part of its spike. Spikes in a row are one finding. Usage of which neither the event nor the
+ * price list says a cost is judged by its tokens (in and out).
  */
-import type { LogEntry } from '../../read/items.js'
-import { amountOf, idOf } from '../bounded.js'
+
+import { amountOf, idOf } from '../../format/bounded.js'
+import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type CheckPlace, type Findings, Group, placeOf } from './findings.js'
 import { Recent } from './recent.js'
@@ -55,12 +57,13 @@ export class CostSpikes implements Check {
     }
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
-    const hasCost = typeof event.costUsd === 'number'
-    const unit: Unit = hasCost ? 'usd' : 'tokens'
-    const value = hasCost
-      ? amountOf(event.costUsd)
-      : amountOf(event.inputTokens) + amountOf(event.outputTokens)
+  /** What the call of the next event cost; `undefined`: no price is known. */
+  costUsd: number | undefined
+
+  add(event: AnyEvent, entry: HiveEntry): void {
+    const { costUsd } = this
+    const unit: Unit = costUsd === undefined ? 'tokens' : 'usd'
+    const value = costUsd ?? amountOf(event.inputTokens) + amountOf(event.outputTokens)
     if (value === 0) return
     const place = placeOf(entry)
     const window = Math.floor(event.ts / this.#window)
@@ -76,13 +79,16 @@ export class CostSpikes implements Check {
     }
     const hive = this.#hive[unit] ?? begin(undefined, unit, window, place)
     this.#hive[unit] = hive
-    for (const series of this.#agents.values()) this.#closeIfOver(series, window)
+    // Agents are judged before the hive.
+    if (this.#isOver(hive, window))
+      for (const series of this.#agents.values()) this.#closeIfOver(series, window)
     this.#spend(hive, window, value, place)
   }
 
   end(): void {
     for (const series of this.#agents.values()) this.#finish(series)
     for (const series of Object.values(this.#hive)) this.#finish(series)
+    this.#findings.forgot(this.#agents.forgotten, "agent's usage")
   }
 
   #finish(series: Series): void {

@@ -1,6 +1,9 @@
 /** What checks find: places, groups of repeats that are one finding, and the bounded list of findings. */
+import type { HiveEntry } from '../../model/model.js'
+import type { MalformedLine } from '../../read/items.js'
 import { type CheckRule, SEVERITIES, type Severity } from './rules.js'
 import type { Settings } from './settings.js'
+import { counted } from './words.js'
 
 /** Where a line is. */
 export interface CheckPlace {
@@ -13,6 +16,10 @@ export interface CheckPlace {
    * is no event.
    */
   seq?: number
+  /** Time of the event, epoch milliseconds. */
+  ts?: number
+  /** Path of the log, where several are checked as one hive. */
+  log?: string
 }
 
 /** Something that went wrong, however often it did. */
@@ -34,10 +41,21 @@ export interface CheckFinding {
 export const MAX_PLACES = 10
 export const MAX_AGENTS = 10
 
-export function placeOf({ file, line, seq }: { file: string; line?: number; seq?: number }): CheckPlace {
+/** The place of an event. */
+export function placeOf({ file = '', line, seq, event, log }: HiveEntry): CheckPlace {
   const place: CheckPlace = { file }
   if (line !== undefined) place.line = line
-  if (seq !== undefined) place.seq = seq
+  place.seq = seq
+  place.ts = event.ts
+  if (log !== undefined) place.log = log
+  return place
+}
+
+/** The place of a line that is no event. */
+export function placeOfLine({ file, line, log }: MalformedLine & { log?: string }): CheckPlace {
+  const place: CheckPlace = { file }
+  if (line !== undefined) place.line = line
+  if (log !== undefined) place.log = log
   return place
 }
 
@@ -76,23 +94,33 @@ export interface Report {
   severity?: Severity
 }
 
+/** Time of which findings are wanted, both ends included; epoch milliseconds. */
+export interface Within {
+  since: number
+  until: number
+}
+
 /** Collects findings, at most so many a rule. */
 export class Findings {
   readonly settings: Settings
   readonly #max: number
+  readonly #within: Within | undefined
+  readonly #forgotten: string[] = []
   readonly #list: { finding: CheckFinding; order: number }[] = []
   readonly #counts = new Map<CheckRule, number>()
   readonly #bySeverity: Record<Severity, number> = { error: 0, warning: 0, info: 0 }
   readonly #notes = new Set<string>()
 
-  constructor(settings: Settings, max: number) {
+  /** @param within findings without a place in this time are left out. Default: none is */
+  constructor(settings: Settings, max: number, within?: Within) {
     this.settings = settings
     this.#max = max
+    this.#within = within
   }
 
   report(rule: CheckRule, { message, group, agents = [], severity }: Report): void {
     const usual = this.settings.severity(rule)
-    if (usual === 'off') return
+    if (usual === 'off' || (this.#within !== undefined && !isWithin(group, this.#within))) return
     const own = this.settings.isFixed(rule) ? usual : (severity ?? usual)
     const count = (this.#counts.get(rule) ?? 0) + 1
     this.#counts.set(rule, count)
@@ -108,6 +136,11 @@ export class Findings {
   /** Says something about the checks themselves, once. */
   note(text: string): void {
     this.#notes.add(text)
+  }
+
+  /** Says that a bound on memory made checks forget so many of something, so that they may miss what is far apart. */
+  forgot(count: number, noun: string): void {
+    if (count > 0) this.#forgotten.push(counted(count, noun))
   }
 
   /** The worst first, then in the order of the log. */
@@ -136,6 +169,19 @@ export class Findings {
         ([rule, count]) =>
           `${rule}: ${(count - this.#max).toLocaleString('en-US')} more findings are not listed`,
       )
-    return [...this.#notes, ...more]
+    const forgotten =
+      this.#forgotten.length === 0
+        ? []
+        : [
+            `to bound the memory, what was not met again for long was forgotten: ${this.#forgotten.join(', ')}; what lies that far apart is not compared`,
+          ]
+    return [...this.#notes, ...forgotten, ...more]
   }
+}
+
+/** Whether a place is in the time; where not all places are known, whether the first and the last lie around it. */
+function isWithin({ places, count, first, last }: Group, { since, until }: Within): boolean {
+  const isIn = ({ ts }: CheckPlace): boolean => ts === undefined || (ts >= since && ts <= until)
+  if (places.some(isIn)) return true
+  return count > places.length && (first.ts ?? since) <= until && (last.ts ?? until) >= since
 }

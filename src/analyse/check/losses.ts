@@ -1,8 +1,10 @@
 /** Finds what the log itself says was lost (`log.gap`, `log.torn`), and lines that are no events. */
-import type { LogEntry, MalformedLine } from '../../read/items.js'
-import { amountOf, idOf } from '../bounded.js'
+
+import { amountOf, idOf } from '../../format/bounded.js'
+import type { HiveEntry } from '../../model/model.js'
+import type { MalformedLine } from '../../read/items.js'
 import type { AnyEvent, Check } from './checker.js'
-import { type Findings, Group, placeOf } from './findings.js'
+import { type Findings, Group, placeOf, placeOfLine } from './findings.js'
 import { Recent } from './recent.js'
 import { counted, placed, quoted } from './words.js'
 
@@ -25,7 +27,7 @@ export class Losses implements Check {
     this.#findings = findings
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
+  add(event: AnyEvent, entry: HiveEntry): void {
     const { kind } = event
     this.#seq = entry.seq
     if (kind === 'log.torn') this.#tear(amountOf(event.bytes), entry)
@@ -52,7 +54,7 @@ export class Losses implements Check {
   }
 
   /** Malformed lines right before are what is left of the line, as far as the bytes say so. */
-  #tear(bytes: number, entry: LogEntry): void {
+  #tear(bytes: number, entry: HiveEntry): void {
     let left = bytes
     for (let last = this.#held.at(-1); last !== undefined && last.bytes <= left; last = this.#held.at(-1)) {
       left -= last.bytes
@@ -64,7 +66,7 @@ export class Losses implements Check {
     else this.#torn.add(place)
   }
 
-  #gap(event: AnyEvent, entry: LogEntry): void {
+  #gap(event: AnyEvent, entry: HiveEntry): void {
     const reason = idOf(event.reason) ?? ''
     const lost = amountOf(event.lost)
     const gap = this.#gaps.get(reason)
@@ -80,12 +82,12 @@ export class Losses implements Check {
       const bad = this.#malformed.get(line.reason)
       if (bad === undefined)
         this.#malformed.set(line.reason, { reason: line.reason, group: this.#start(line) })
-      else bad.group.add(placeOf(line))
+      else bad.group.add(placeOfLine(line))
     }
   }
 
   #start(line: MalformedLine): Group {
-    return new Group(placeOf(line), 1, this.#seq + 0.5)
+    return new Group(placeOfLine(line), 1, this.#seq + 0.5)
   }
 
   #reportGap({ reason, group }: { reason: string; group: Group }): void {

@@ -5,19 +5,21 @@
  * young one, and when that is full the old one is forgotten as a whole. So a key costs one look-up, and no
  * reordering.
  */
-export class Recent<V> {
+export class Recent<V, K extends string | number = string> {
   readonly #half: number
-  readonly #onForget: (value: V, key: string) => void
-  #young = new Map<string, V>()
-  #old = new Map<string, V>()
+  readonly #onForget: (value: V, key: K) => void
+  /** Keys that were forgotten so far. */
+  forgotten = 0
+  #young = new Map<K, V>()
+  #old = new Map<K, V>()
 
   /** @param onForget is told of each value that is forgotten */
-  constructor(max: number, onForget: (value: V, key: string) => void = () => {}) {
+  constructor(max: number, onForget: (value: V, key: K) => void = () => {}) {
     this.#half = Math.max(1, Math.floor(max / 2))
     this.#onForget = onForget
   }
 
-  get(key: string): V | undefined {
+  get(key: K): V | undefined {
     const young = this.#young.get(key)
     if (young !== undefined) return young
     const old = this.#old.get(key)
@@ -28,12 +30,12 @@ export class Recent<V> {
     return old
   }
 
-  set(key: string, value: V): void {
+  set(key: K, value: V): void {
     this.#old.delete(key)
     this.#add(key, value)
   }
 
-  delete(key: string): void {
+  delete(key: K): void {
     this.#young.delete(key)
     this.#old.delete(key)
   }
@@ -43,8 +45,9 @@ export class Recent<V> {
     yield* this.#young.values()
   }
 
-  #add(key: string, value: V): void {
+  #add(key: K, value: V): void {
     if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.forgotten += this.#old.size
       for (const [forgotten, held] of this.#old) this.#onForget(held, forgotten)
       this.#old = this.#young
       this.#young = new Map()

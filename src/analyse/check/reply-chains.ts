@@ -1,6 +1,7 @@
 /** Finds chains of replies that do not end: each message is a reply to the one before (`inReplyTo`). */
-import type { LogEntry } from '../../read/items.js'
-import { idOf } from '../bounded.js'
+
+import { idOf } from '../../format/bounded.js'
+import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent } from './checker.js'
 import { type CheckPlace, type Findings, Group, MAX_AGENTS, placeOf } from './findings.js'
 import { Recent } from './recent.js'
@@ -35,7 +36,7 @@ export class ReplyChains {
   }
 
   /** @param isLooping whether the message is part of turns that are found already */
-  add(event: AnyEvent, entry: LogEntry, from: string, to: string, isLooping: boolean): void {
+  add(event: AnyEvent, entry: HiveEntry, from: string, to: string, isLooping: boolean): void {
     const root = idOf(event.inReplyTo)
     const id = idOf(event.id)
     if (root === undefined || id === undefined) return
@@ -60,6 +61,7 @@ export class ReplyChains {
   }
 
   end(): void {
+    this.#findings.forgot(this.#replies.forgotten, 'reply')
     for (const { root, length, agents, count, first, last } of this.#long) {
       const group = new Group(first, count - 1)
       group.add(last)

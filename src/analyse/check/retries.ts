@@ -1,6 +1,7 @@
 /** Finds calls and tools that one agent repeats again and again. */
-import type { LogEntry } from '../../read/items.js'
-import { idOf } from '../bounded.js'
+
+import { idOf } from '../../format/bounded.js'
+import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type Findings, placeOf } from './findings.js'
 import { Recent } from './recent.js'
@@ -33,7 +34,7 @@ export class Retries implements Check {
     }
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
+  add(event: AnyEvent, entry: HiveEntry): void {
     const agent = idOf(event.agentId)
     if (agent === undefined) return
     const did = event.kind === 'call' ? callOf(event) : toolOf(event)
@@ -50,6 +51,7 @@ export class Retries implements Check {
 
   end(): void {
     for (const work of this.#works.values()) this.#report(work, work.storm.end())
+    this.#findings.forgot(this.#works.forgotten, 'call or tool')
   }
 
   #report({ agent, did }: Work, passed: Passed | undefined): void {

@@ -62,7 +62,10 @@ export const CHECK_RULES = {
   'silent-agent': {
     severity: 'warning',
     about: 'a living agent with requests to answer that does nothing any more',
-    options: { after: duration(30 * MINUTE, 'silence at the end of the log') },
+    options: {
+      after: duration(30 * MINUTE, 'silence at the end of the log'),
+      quiet: duration(24 * 60 * MINUTE, 'the same, where the log has no drain at all'),
+    },
   },
   'unanswered-escalation': {
     severity: 'warning',
@@ -116,6 +119,14 @@ export const CHECK_RULES = {
     severity: 'warning',
     about: 'an agent spawned under the id of a living one (info where the log has no exit)',
     options: {},
+  },
+  'crash-loop': {
+    severity: 'warning',
+    about: 'an agent spawned again and again, whose lives are over at once (exit, archive, restart)',
+    options: {
+      lives: count(3, 'such lives in a row'),
+      shorter: duration(1000, 'what such a life is shorter than'),
+    },
   },
   'lost-agent': {
     severity: 'warning',

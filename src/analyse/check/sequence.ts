@@ -1,6 +1,6 @@
 /** Finds lines that are missing or come again, by their `seq`. Logs that carry none are left alone. */
 import { ownSeq } from '../../format/decode.js'
-import type { LogEntry } from '../../read/items.js'
+import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type Findings, Group, placeOf } from './findings.js'
 import { between, counted, grouped, placed } from './words.js'
@@ -21,7 +21,7 @@ export class Sequence implements Check {
     this.#findings = findings
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
+  add(event: AnyEvent, entry: HiveEntry): void {
     const seq = ownSeq(event)
     if (seq === undefined) return
     const last = this.#last

@@ -1,6 +1,7 @@
 /** Finds messages that nobody got, as their own lines say: `delivered: []`, `delivered: false`, or a `drop`. */
-import type { LogEntry } from '../../read/items.js'
-import { idOf } from '../bounded.js'
+
+import { idOf } from '../../format/bounded.js'
+import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type Findings, Group, placeOf } from './findings.js'
 import { Recent } from './recent.js'
@@ -27,7 +28,7 @@ export class Undelivered implements Check {
     this.#findings = findings
   }
 
-  add(event: AnyEvent, entry: LogEntry): void {
+  add(event: AnyEvent, entry: HiveEntry): void {
     const { kind, delivered } = event
     const isDrop = kind === 'drop'
     const isToNobody = (Array.isArray(delivered) && delivered.length === 0) || delivered === false
@@ -50,6 +51,7 @@ export class Undelivered implements Check {
 
   end(): void {
     for (const lost of this.#groups.values()) this.#report(lost)
+    this.#findings.forgot(this.#ids.forgotten, 'undelivered message')
   }
 
   #report({ to, reason, senders, group }: Lost): void {

@@ -1,0 +1,72 @@
+/**
+ * Remembers many things that are mostly seen once, by the hash of their names: without an object for each, and in a
+ * bounded memory. A few things share a set; where it is full, that which came there first is forgotten.
+ */
+
+const WAYS = 4
+const SETS = 1 << 14
+/** Most things that are remembered at once. */
+export const MAX_SIGHTINGS = WAYS * SETS
+
+export class Sightings {
+  /** Things that were forgotten for others. */
+  forgotten = 0
+  readonly #first = new Int32Array(MAX_SIGHTINGS)
+  readonly #second = new Int32Array(MAX_SIGHTINGS)
+  readonly #isTaken = new Uint8Array(MAX_SIGHTINGS)
+  /** Of each set, the place that is taken next. */
+  readonly #next = new Uint8Array(SETS)
+
+  /** The place of a thing; -1 if it is not remembered. */
+  find(hash: Hash): number {
+    const { first, second } = hash
+    const from = (first & (SETS - 1)) * WAYS
+    for (let i = from; i < from + WAYS; i++) {
+      if (this.#first[i] === first && this.#second[i] === second && this.#isTaken[i] === 1) return i
+    }
+    return -1
+  }
+
+  /** Remembers a thing that is not there, and returns its place, from 0 to `MAX_SIGHTINGS` - 1. */
+  add(hash: Hash): number {
+    const { first, second } = hash
+    const set = first & (SETS - 1)
+    const way = this.#next[set] as number
+    this.#next[set] = (way + 1) % WAYS
+    const at = set * WAYS + way
+    if (this.#isTaken[at] === 1) this.forgotten++
+    this.#isTaken[at] = 1
+    this.#first[at] = first
+    this.#second[at] = second
+    return at
+  }
+
+  delete(at: number): void {
+    this.#isTaken[at] = 0
+  }
+}
+
+/** A hash of texts, of 64 bits. One is used again and again: begin it, add the texts, and use it at once. */
+export class Hash {
+  first = 0
+  second = 0
+
+  begin(): this {
+    this.first = 0x811c9dc5 | 0
+    this.second = 0
+    return this
+  }
+
+  /** Texts that are added one after the other are told apart from the same characters cut elsewhere. */
+  add(text: string): this {
+    let { first, second } = this
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      first = Math.imul(first ^ code, 0x01000193)
+      second = Math.imul(second, 31) + code + 1
+    }
+    this.first = Math.imul(first ^ 0xffff, 0x01000193)
+    this.second = Math.imul(second, 31) | 0
+    return this
+  }
+}
