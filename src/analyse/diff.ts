@@ -10,13 +10,14 @@ import { type PositionRows, rowsAround } from './diff/rows.js'
 import type { DiffSides, SideName } from './diff/sides.js'
 import { spooled } from './diff/spool.js'
 import { DIFF_RULES } from './options.js'
+import type { Selection } from './reading.js'
 
 const MAX_EVENTS = 500_000
 
 /**
- * Compares two logs without what differs between any two runs. Read are all segments, as `readLog` does; one of
- * the two may be `-`, standard input, which is kept in a temporary file meanwhile. Housekeeping (`log.*`) and
- * malformed lines are left out.
+ * Compares two hives without what differs between any two runs. Read are all segments of the two logs, and the logs of
+ * their child processes; one of the two may be `-`, standard input, which is kept in a temporary file meanwhile.
+ * Housekeeping (`log.*`) and malformed lines are left out.
  *
  * Not compared: `ts`, `seq`, `session`, `checkpoint`, `trace`, `span`, `pid`, `ms`; of `usage` the token counts and
  * `costUsd`; of `snapshot` `ref` and `bytes`; of `condense` `oldBytes` and `newBytes`; of `app-start` `appPath` and
@@ -60,12 +61,17 @@ export async function diffLogs(a: string, b: string, options: DiffOptions = {}):
 /** Reads both; once more if there are agents whose ids differ between the logs. */
 async function readRenamed(
   files: Record<SideName, string>,
-  { agent, ignoreFields = [], keepFields = [] }: DiffOptions,
+  { agent, ignoreFields = [], keepFields = [], thisFile, since, until }: DiffOptions,
   maxEvents: number,
 ): Promise<{ sides: DiffSides; readers: Readers; sources: Sources }> {
   const sourcesOf = (renames: Record<SideName, Renames>): Sources => {
     const name = agent === undefined ? undefined : (renames.a.get(agent) ?? renames.b.get(agent) ?? agent)
-    const common = { agent: name, options: { ignoreFields, keepFields } }
+    const selection: Selection = {
+      ...(thisFile !== undefined && { thisFile }),
+      ...(since !== undefined && { since }),
+      ...(until !== undefined && { until }),
+    }
+    const common = { agent: name, selection, options: { ignoreFields, keepFields } }
     return {
       a: { file: files.a, renames: renames.a, ...common },
       b: { file: files.b, renames: renames.b, ...common },
@@ -97,7 +103,7 @@ function placer(files: Record<SideName, string>, found: Record<SideName, Map<num
     const place = found[side].get(position)?.place
     if (place === undefined)
       throw new LogReadError(`${files[side]} was cut short or replaced while it was compared; try again`)
-    return files[side] === '-' ? { ...place, file: '-' } : place
+    return files[side] === '-' ? { ...place, log: '-', file: '-' } : place
   }
 }
 

@@ -10,8 +10,9 @@ import type {
   Unsealed,
 } from '../analyse/audit/report.js'
 import { auditTrail } from '../analyse/audit.js'
-import { type Command, defaultFile, parse, UsageError } from './args.js'
+import { type Command, parse, UsageError } from './args.js'
 import { formatEvent } from './format-event.js'
+import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { look, Output, say } from './output.js'
 import {
   clean,
@@ -31,21 +32,24 @@ const help = `Usage: hivelog audit [OPTION]... [FILE|-]...
 
 Every escalation: who asked, what, when, who decided, what, and how long it
 took; those that wait; and approvals that answer nothing. Each part names the
-line it came from. Several FILEs are one history, in the order given; archived
-segments are read too; - is standard input.
+line it came from. A FILE is a log with its archived segments and the logs of
+its child processes; several FILEs are one hive; - is standard input.
 
       --match TEXT  only subjects that contain TEXT, in upper or lower case
       --agent A     only what the agent of this id or name asked
       --by WHO      only what WHO decided
-      --pending     only what nobody has decided
+      --pending     only what nobody has decided, unclear answers included
       --id X        one case in full: also what its agent did just before
       --now         measure pending to now, not to the log's last line
+${HIVE_HELP}
+                    (all is read; shown is what was asked or decided then)
       --json        one JSON object: {"files", "lines", "events", "malformed",
                     "lost", "ok", "escalations", "approvals", "asOf",
-                    "counts": {"pending", "approved", "rejected",
-                    "contradicted", "unclear"}, "cases": [{"id", "status",
-                    "ts", "asker": {"agentId", "name", "parent", "role"},
-                    "to", "subject", "place": {"file", "line", "seq",
+                    "counts": {"pending" (with "unclear"), "approved",
+                    "rejected", "contradicted", "unclear", "superseded",
+                    "unanswerable"}, "cases": [{"id", "status", "ts",
+                    "asker": {"agentId", "name", "parent", "role"}, "to",
+                    "subject", "place": {"log", "file", "line", "seq",
                     "offset", "sealed", "unsealed"}, "decisions": [{"id", "ts",
                     "outcome", "value", "by", "note", "tookMs", "place"}],
                     "moreDecisions", "tookMs", "waitingMs", "problems",
@@ -55,18 +59,20 @@ segments are read too; - is standard input.
                     "reason"}], "skipped"}; what is unknown is left out
       --help        this text
 
-Wrong is: an approval that answers nothing or stands before its question; a
-decision repeated or contradicted; one that is neither true nor false (only
-true approves); one by the agent that asked; an id that is used twice, or
-missing. "sealed" means that a later seal vouches for the line, that its writer
-did not merely find it there at opening (else "unsealed" is "adopted"), and that
-its segment follows on the one before ("broken"); hivelog verify checks the
-seals. At most 30,000 escalations are listed, the rest counted. Lines of other
-kinds are counted ("skipped"), and not checked; hivelog verify checks all.
+The first approval that says true or false decides, be it another process's. An
+id that is asked again before that is superseded: the later one waits. Wrong is:
+an approval that answers nothing, or stands before its question in one log; a
+decision repeated or contradicted; one that is neither true nor false (it goes
+on waiting); one by the agent that asked; an id that is used twice, or missing.
+"sealed" means that a later seal vouches for the line, that its writer did not
+merely find it there at opening (else "unsealed" is "adopted"), and that its
+segment follows on the one before ("broken"); hivelog verify checks the seals.
+At most 30,000 escalations are listed, the rest counted. Lines of other kinds
+are counted ("skipped"), and not checked; hivelog verify checks all.
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
-Exit code 0: fine, pending or not; 1: something wrong in what is shown, or no
-such --id; 2: bad use.
+Exit code 0: fine, pending or not; 1: something wrong in what is shown, no such
+--id, or no event there; 2: bad use, or no log.
 
 Example: hivelog audit --match delete hive.jsonl
 `
@@ -85,21 +91,36 @@ export const command: Command = {
       pending: { type: 'boolean', default: false },
       now: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      ...HIVE_OPTIONS,
     })
-    const { now, json, ...filters } = values
+    const { now, json, id, match, agent, by, pending } = values
+    const filters = { id, match, agent, by, pending }
     if (filters.id === '')
       throw new UsageError('--id needs the id of an escalation; see hivelog audit --help')
-    const options: AuditOptions = { ...filters, context: CONTEXT, ...(now && { asOf: Date.now() }) }
-    const trail = await auditTrail(positionals.length > 0 ? positionals : [defaultFile()], options)
-    const isUnknown = filters.id !== undefined && !hasAny(trail)
+    const given = await hiveArguments('audit', values, positionals)
+    const { report: trail, nothing } = await reportOf(given, (files, selection) => {
+      const options = {
+        ...defined(filters),
+        ...selection,
+        context: CONTEXT,
+        ...(now && { asOf: Date.now() }),
+      }
+      return auditTrail(files, options)
+    })
+    const isUnknown = id !== undefined && !hasAny(trail)
     const output = new Output()
     if (json) await output.json(trail)
-    else if (!isUnknown)
-      for (const line of new View(filters.id !== undefined).lines(trail)) await output.line(line)
+    else if (!isUnknown && nothing === undefined)
+      for (const line of new View(id !== undefined).lines(trail)) await output.line(line)
     await output.flush()
-    if (isUnknown && !json) say(unknownId(filters.id as string, trail))
+    if (nothing !== undefined) return nothing
+    if (isUnknown && !json) say(unknownId(id, trail))
     return isUnknown || !trail.ok ? 1 : 0
   },
+}
+
+function defined(filters: { [K in keyof AuditOptions]: AuditOptions[K] | undefined }): AuditOptions {
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined))
 }
 
 const hasAny = ({ cases, orphans }: AuditTrail): boolean => cases.length + orphans.length > 0

@@ -1,18 +1,20 @@
 /** `hivelog calls` */
 import { type CallBy, type CallReport, type CallRow, callReport } from '../analyse/calls.js'
-import { type Command, oneFile, oneOf, parse } from './args.js'
+import { type Command, oneOf, parse } from './args.js'
+import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
 import { clock, counted, duration, fit, grouped } from './text.js'
 
-const help = `Usage: hivelog calls [--by WHAT] [--json] [FILE|-]
+const help = `Usage: hivelog calls [OPTION]... [FILE|-]...
 
 Which external APIs the agents called: how often, with what errors, how long
 that took, and when. - is standard input.
 
       --by WHAT    host (default), path (method, host and path without query),
                    agent, status, or tool (the tools that ran, instead)
-      --json       one JSON object: {"file", "lines", "events", "malformed",
+${HIVE_HELP}
+      --json       one JSON object: {"files", "lines", "events", "malformed",
                    "lost", "by", "total": ROW, "rows": [ROW], "others": ROW,
                    "badDurations"}; ROW is {"key", "calls", "errors",
                    "clientErrors", "rateLimited", "serverErrors",
@@ -28,8 +30,9 @@ A call that failed is counted once: 4xx (but 429), 429 (too many requests),
 else within 1 %. Past 1,000 groups, calls are counted under "(others)". Lines of
 other kinds are counted, and not checked; hivelog verify checks all.
 
-FILE is $HIVELOG_FILE or hive.jsonl by default.
-Exit code 0, also where calls failed; 2: bad use.
+A FILE is a log with its archived segments and the logs of its child processes;
+several FILEs are one hive. The default is $HIVELOG_FILE or hive.jsonl.
+Exit code 0, also where calls failed; 1: no event there; 2: bad use, or no log.
 
 Example: hivelog calls --by path hive.jsonl
 `
@@ -45,14 +48,18 @@ export const command: Command = {
     const { values, positionals } = parse('calls', args, {
       by: { type: 'string', default: 'host' },
       json: { type: 'boolean', default: false },
+      ...HIVE_OPTIONS,
     })
     const by = oneOf('--by', values.by, BY)
-    const report = await callReport(oneFile('calls', positionals), { by })
+    const given = await hiveArguments('calls', values, positionals)
+    const { report, nothing } = await reportOf(given, (files, selection) =>
+      callReport(files, { ...selection, by }),
+    )
     const output = new Output()
     if (values.json) await output.json(report)
-    else for (const line of reportLines(report)) await output.line(line)
+    else if (nothing === undefined) for (const line of reportLines(report)) await output.line(line)
     await output.flush()
-    return 0
+    return nothing ?? 0
   },
 }
 

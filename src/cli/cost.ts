@@ -2,16 +2,17 @@
 import { type ModelPrices, OwnPrices } from '../analyse/cost/prices.js'
 import type { CostSums } from '../analyse/cost/sums.js'
 import { COST_KEYS, type CostBy, type CostReport, costReport } from '../analyse/cost.js'
-import { type Command, defaultFile, oneOf, parse, UsageError } from './args.js'
+import { type Command, oneOf, parse, UsageError } from './args.js'
+import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
 import { amount, clean, columns, costCell, counted, dollars, fit, grouped } from './text.js'
 
-const help = `Usage: hivelog cost [--by KEY] [--prices FILE] [--json] [FILE|-]...
+const help = `Usage: hivelog cost [OPTION]... [FILE|-]...
 
-What model calls used and cost, from the usage events of logs; - is standard
-input, and several logs are added up.
+What model calls used and cost, from the usage events of a hive; - is standard
+input.
 
       --by KEY       agent (default), model, provider, task, decision, session,
                      hour or day (of local time: the zone is $TZ or the
@@ -21,6 +22,7 @@ input, and several logs are added up.
                      "cacheReadPerMTok"?, "cacheWritePerMTok"?}}; MODEL is as in
                      the log, or PROVIDER/MODEL; without prices for the cache,
                      its tokens cost as much as input
+${HIVE_HELP}
       --json         one JSON object (below)
       --help         this text
 
@@ -47,8 +49,10 @@ SUMS: "calls", "inputTokens", "outputTokens", "cacheReadTokens",
   "cacheWriteTokens", "ms", "costUsd", "unpricedCalls"; times are epoch
   milliseconds
 
-FILE is $HIVELOG_FILE or hive.jsonl by default.
-Exit code 0: done, also where prices are missing; 2: bad use.
+A FILE is a log with its archived segments and the logs of its child processes;
+several FILEs are one hive. The default is $HIVELOG_FILE or hive.jsonl.
+Exit code 0: done, also where prices are missing; 1: no event there; 2: bad use,
+or no log.
 
 Example: hivelog cost --by task hive.jsonl
 `
@@ -60,16 +64,20 @@ export const command: Command = {
       by: { type: 'string', default: 'agent' },
       prices: { type: 'string' },
       json: { type: 'boolean', default: false },
+      ...HIVE_OPTIONS,
     })
     const by = oneOf('--by', values.by, COST_KEYS)
     const prices = values.prices === undefined ? {} : await readPrices(values.prices)
-    const files = positionals.length > 0 ? positionals : [defaultFile()]
-    const report = await costReport(files, { by, prices })
+    const given = await hiveArguments('cost', values, positionals)
+    const { report, nothing } = await reportOf(given, (files, selection) =>
+      costReport(files, { ...selection, by, prices }),
+    )
     const output = new Output()
     if (values.json) await output.json(report)
-    else for (const line of reportLines(report, look().width)) await output.line(line)
+    else if (nothing === undefined)
+      for (const line of reportLines(report, look().width)) await output.line(line)
     await output.flush()
-    return 0
+    return nothing ?? 0
   },
 }
 

@@ -4,7 +4,8 @@ import type { AgentDiff, DiffRow, DiffSide, EventPlace, LogDiff } from '../analy
 import { diffLogs } from '../analyse/diff.js'
 import { type Command, parse, UsageError, wholeNumber } from './args.js'
 import { formatEvent } from './format-event.js'
-import { look, Output } from './output.js'
+import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, tellNothing } from './hive-args.js'
+import { look, Output, say } from './output.js'
 import { table } from './table.js'
 import { clean, columns, counted, fit, grouped, pad, paint, type Style } from './text.js'
 
@@ -13,7 +14,8 @@ const help = `Usage: hivelog diff [OPTIONS] A B
 Compares two runs of the same task: where they part, agent by agent, and what
 only one of them has. Times, numbers, sessions, trace ids, durations, process
 ids, token counts and costs are not compared, and generated ids are renamed by
-what they stand for. One of A and B can be -, standard input.
+what they stand for. A and B are logs, with those of their child processes; one
+can be -, standard input.
 
       --agent A       only this agent's events (its id in either log)
       --context N     rows before and after the divergence, up to 1000
@@ -25,6 +27,7 @@ what they stand for. One of A and B can be -, standard input.
       --any-order     exit 0 when only the order between agents differs
       --max-events N  events of each log to compare from where they part on
                       (default 500000)
+${HIVE_HELP}
       --json          one JSON object:
                       {"verdict": "same" | "order" | "differ",
                        "a": {"file", "events", "only", "malformed", "isCut"},
@@ -42,12 +45,14 @@ what they stand for. One of A and B can be -, standard input.
                        "only": [{"side", "kind", "agent", "events",
                                  "first": [PLACE]}],
                        "notes": [TEXT]}
-                      PLACE is {"file", "seq", "line"?, "agent", "event"};
+                      PLACE is {"log", "file", "seq", "line"?, "agent",
+                      "event"};
                       "parts" is where the order parts, "first" where an agent
                       does something else; each is there if there is such
       --help          this text
 
-Exit code 0: the same; 1: they differ; 2: bad use or not readable.
+Exit code 0: the same; 1: they differ, or one holds no event; 2: bad use, not
+readable, or no log.
 
 Example: hivelog diff --context 5 monday.jsonl tuesday.jsonl
 `
@@ -63,6 +68,7 @@ export const command: Command = {
       'any-order': { type: 'boolean', default: false },
       'max-events': { type: 'string', default: '500000' },
       json: { type: 'boolean', default: false },
+      ...HIVE_OPTIONS,
     })
     const [a, b] = positionals
     if (a === undefined || b === undefined || positionals.length > 2) {
@@ -72,7 +78,12 @@ export const command: Command = {
     }
     const context = wholeNumber('--context', values.context, { max: 1000 })
     const maxEvents = wholeNumber('--max-events', values['max-events'], { min: 1 })
+    const { thisFile, since, until, notes } = await hiveArguments('diff', values, [a, b])
+    for (const note of notes) say(note)
     const diff = await diffLogs(a, b, {
+      thisFile,
+      ...(since !== undefined && { since }),
+      ...(until !== undefined && { until }),
       context,
       maxEvents,
       ignoreFields: values.ignore,
@@ -84,10 +95,12 @@ export const command: Command = {
         `neither log has an event of agent '${values.agent}'; see hivelog stats for who there is`,
       )
     }
+    const nothing = await tellNothing([a, b], thisFile)
     const output = new Output()
     if (values.json) await output.json(diff)
-    else for (const line of diffLines(diff)) await output.line(line.trimEnd())
+    else if (nothing === undefined) for (const line of diffLines(diff)) await output.line(line.trimEnd())
     await output.flush()
+    if (nothing !== undefined) return nothing
     return diff.verdict === 'same' || (diff.verdict === 'order' && values['any-order']) ? 0 : 1
   },
 }

@@ -3,22 +3,24 @@ import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { exportCsv } from '../export/csv.js'
 import { type ExportOptions, type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
 import type { RebuildOptions } from '../export/rebuild-spans.js'
-import { type Command, hexIds, oneFile, oneOf, parse, UsageError, wholeNumber } from './args.js'
+import { logsOfHive } from '../read/hive.js'
+import { type Command, hexIds, oneOf, parse, UsageError, wholeNumber } from './args.js'
+import { HIVE_HELP, HIVE_OPTIONS, type HiveArguments, hiveArguments, tellNothing } from './hive-args.js'
 import { io } from './io.js'
 import { Output, say } from './output.js'
 import { createOutputFile } from './output-file.js'
 import { counted } from './text.js'
 
-const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE...|-]
+const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE|-]...
 
 Rebuilds the spans of a log and sends them to a trace backend, with the trace
 and span ids that they had when they were live. In logs without ids these are
 derived from the content, the same each time. Agents without an exit end at
-their last event, with the status 'lost'. A backend that has a span already may
-show it twice, or keep the one from the file, which tells less: --missing-in
-sends only what a Jaeger lacks. Processes that agents went on in have logs of
-their own, in FILE.agents/: name them after FILE, and their spans are under
-those agents, and link to the messages from there.
+their last event: with the status 'lost' where another writer went on with the
+log. A backend that has a span already may show it twice, or keep the one from
+the file, which tells less: --missing-in sends only what a Jaeger lacks.
+Processes that agents went on in have logs of their own, in FILE.agents/, which
+are read too: their spans are under those agents, and link to the messages.
 
       --otlp URL          OTLP/HTTP endpoint; a URL without a path gets
                           /v1/traces. Default: what the environment says,
@@ -41,22 +43,25 @@ those agents, and link to the messages from there.
       --force             write over the output file
       --session ID        only spans (rows) of this session
       --trace ID          only spans (rows) of this trace
-      --from SEQ          only spans with a line from this seq on, each whole
+      --from SEQ          only spans with a line from this seq of the first FILE
+                          on, each whole
       --to SEQ            only spans with a line up to this seq, each whole
-      --json              the summary as one JSON object: {"file" (or
-                          "files", when there are several), "to",
+${HIVE_HELP}
+      --json              the summary as one JSON object: {"files", "to",
                           "spans", "events", "traces", "unsent", "lost" (agents
-                          without exit), "late" (events after their span's end),
-                          "unlinked" (drained messages without a sender), "cut"
-                          (values), "evicted" (spans ended to bound memory),
-                          "malformed", "present" (with --missing-in: spans left
-                          out), "error"}; for csv {"file", "to", "rows",
-                          "malformed"}; on standard error when the data goes to
-                          standard output
+                          with their process), "unended" (agents without exit
+                          that were not lost), "late" (events after their
+                          span's end), "unlinked" (drained messages without a
+                          sender), "cut" (values), "evicted" (spans ended to
+                          bound memory), "malformed", "present" (spans left
+                          out, with --missing-in), "error"}; for csv {"files",
+                          "to", "rows", "malformed"}; on standard error when the
+                          data goes to standard output
       --help              this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
-Exit code 0: all sent or written; 1: not all could be; 2: bad use.
+Exit code 0: all sent or written; 1: not all could be, or no event there; 2: bad
+use, or no log.
 
 Example: hivelog export hive.jsonl --otlp http://localhost:4318
 `
@@ -78,19 +83,28 @@ export const command: Command = {
       from: { type: 'string' },
       to: { type: 'string' },
       json: { type: 'boolean', default: false },
+      ...HIVE_OPTIONS,
     })
-    const files = positionals.length > 1 ? positionals : [oneFile('export', positionals)]
+    const given = await hiveArguments('export', values, positionals)
+    const { files } = given
+    for (const note of given.notes) say(note)
     const { output, json } = values
     const format = oneOf('--format', values.format, ['otlp', 'otlp-json', 'csv'])
     if (format === 'otlp') {
       if (output !== undefined) throw new UsageError('--output needs --format otlp-json or csv')
       const headers = headersOf('--header', values.header)
       const query = queryOptions(values['missing-in'], values['query-header'])
-      return sendSpans(files, { ...rebuildOptions(values), ...query, url: values.otlp, headers, json })
+      return sendSpans(files, {
+        ...rebuildOptions(values, given),
+        ...query,
+        url: values.otlp,
+        headers,
+        json,
+      })
     }
     if (values['missing-in'] !== undefined) throw new UsageError('--missing-in needs --format otlp')
     if (values.otlp !== undefined) throw new UsageError(`--otlp sends; it cannot go with --format ${format}`)
-    return writeFile(files, format, output, rebuildOptions(values), { force: values.force, json })
+    return writeFile(files, format, output, rebuildOptions(values, given), { force: values.force, json })
   },
 }
 
@@ -102,11 +116,17 @@ interface Values {
   to?: string | undefined
 }
 
-function rebuildOptions({ 'service-name': serviceName, session, trace, from, to }: Values): RebuildOptions {
+function rebuildOptions(
+  { 'service-name': serviceName, session, trace, from, to }: Values,
+  { thisFile, since, until }: HiveArguments,
+): RebuildOptions {
   const [traceId] = hexIds('--trace', trace === undefined ? [] : [trace], 32)
   const first = from === undefined ? undefined : wholeNumber('--from', from)
   const last = to === undefined ? undefined : wholeNumber('--to', to, { min: first ?? 0 })
   return {
+    thisFile,
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
     ...(serviceName !== undefined && { serviceName }),
     ...(session !== undefined && { session }),
     ...(traceId !== undefined && { trace: traceId }),
@@ -150,6 +170,8 @@ interface Sending extends RebuildOptions, Pick<ExportOptions, 'missingIn'> {
 async function sendSpans(files: string[], { url, headers, json, ...options }: Sending): Promise<number> {
   const given = url === undefined ? undefined : endpoint(url)
   const to = shown(given ?? fromEnvironment())
+  const nothing = await tellNothing(files, options.thisFile, { housekeeping: true })
+  if (nothing !== undefined) return nothing
   let isPartial = false
   const tell = (...words: unknown[]): void => {
     const text = words.map(String).join(' ')
@@ -167,7 +189,7 @@ async function sendSpans(files: string[], { url, headers, json, ...options }: Se
   const output = new Output()
   if (json) {
     const why = error === undefined ? {} : { error: reasonOf(error) }
-    await output.json({ ...named(files), to, ...rest, ...why })
+    await output.json({ files, to, ...rest, ...why })
   } else {
     await output.line(`sent ${summary(report)} to ${to}`)
     for (const note of notes(report)) await output.line(note)
@@ -181,9 +203,6 @@ async function sendSpans(files: string[], { url, headers, json, ...options }: Se
   return 1
 }
 
-/** What was read, as the summary tells it. */
-const named = (files: string[]): object => (files.length > 1 ? { files } : { file: files[0] })
-
 async function writeFile(
   files: string[],
   format: 'otlp-json' | 'csv',
@@ -191,9 +210,12 @@ async function writeFile(
   options: RebuildOptions,
   { force, json }: { force: boolean; json: boolean },
 ): Promise<number> {
-  const [file = '', ...others] = files
-  if (format === 'csv' && others.length > 0) throw new UsageError('--format csv takes one FILE')
-  const target = to === undefined || to === '-' ? undefined : await createOutputFile(to, files, force)
+  const nothing = await tellNothing(files, options.thisFile, { housekeeping: true })
+  if (nothing !== undefined) return nothing
+  const target =
+    to === undefined || to === '-'
+      ? undefined
+      : await createOutputFile(to, logsOfHive(files, options.thisFile), force)
   const output = new Output()
   const write = (line: string): Promise<void> =>
     target === undefined ? output.data(line) : target.line(line)
@@ -204,13 +226,13 @@ async function writeFile(
   let code = 0
   try {
     if (format === 'csv') {
-      const { rows, malformed } = await exportCsv(file, options, write)
-      summed = { file, to: place, rows, malformed }
+      const { rows, malformed } = await exportCsv(files, options, write)
+      summed = { files, to: place, rows, malformed }
       lines.push(`wrote ${counted(rows, 'row')} to ${shownPlace}`, ...notes({ malformed }))
     } else {
       const { error, ...report } = await exportOtlpJson(files, options, write)
       if (error !== undefined) throw error
-      summed = { ...named(files), to: place, ...report }
+      summed = { files, to: place, ...report }
       if (isThinned(report)) code = 1
       lines.push(`wrote ${summary(report)} to ${shownPlace}`, ...notes(report))
     }
@@ -234,10 +256,20 @@ function summary({ spans, events, traces }: Pick<ExportReport, 'spans' | 'events
 }
 
 function notes(report: Partial<ExportReport>): string[] {
-  const { lost = 0, malformed = 0, late = 0, unlinked = 0, evicted = 0, cut = 0, present = 0 } = report
+  const {
+    lost = 0,
+    unended = 0,
+    malformed = 0,
+    late = 0,
+    unlinked = 0,
+    evicted = 0,
+    cut = 0,
+    present = 0,
+  } = report
   const lines: [number, string][] = [
     [present, `${counted(present, 'span')} left out: the backend has them`],
-    [lost, `${counted(lost, 'agent')} without exit: ended at the last event, as lost`],
+    [lost, `${counted(lost, 'agent')} lost: ended at the last event, as lost`],
+    [unended, `${counted(unended, 'agent')} without exit: ended at the last event`],
     [malformed, `${counted(malformed, 'malformed line')} skipped; see hivelog verify`],
     [late, `${counted(late, 'event')} left out: their span had ended`],
     [unlinked, `${counted(unlinked, 'drained message')} without a link: no sender in the log, or long ago`],

@@ -93,6 +93,26 @@ export async function tellNothing(
   return code
 }
 
+/**
+ * Makes a report of a hive, and says in one line what it must not be taken for where there is nothing to report.
+ * @returns the report and, where a file is no log (2) or holds no event (1), the exit code
+ */
+export async function reportOf<R extends { lines: number; events: number; malformed: number }>(
+  { files, thisFile, since, until, notes }: HiveArguments,
+  make: (files: string[], selection: { thisFile: boolean; since?: number; until?: number }) => Promise<R>,
+): Promise<{ report: R; nothing: 1 | 2 | undefined }> {
+  for (const each of notes) say(each)
+  const report = await make(files, {
+    thisFile,
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+  })
+  const isAll = since === undefined && until === undefined
+  let nothing = await tellNothing(files, thisFile)
+  if (nothing === undefined && isAll) nothing = tellNothingRead(files, report)
+  return { report, nothing }
+}
+
 const NOTHING = {
   'no log': (file: string) => `${file} is no log: none of its lines is an event`,
   nothing: (file: string) => `${file} is empty: there is no event in it`,

@@ -1,28 +1,36 @@
 /** `hivelog stats` */
 import { type NameStats, type StatsReport, statsReport } from '../analyse/stats.js'
-import { type Command, oneFile, parse } from './args.js'
+import { type Command, parse } from './args.js'
+import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
 import { amount, byteSize, clean, clock, columns, costCell, counted, duration, fit, grouped } from './text.js'
 
-const help = `Usage: hivelog stats [--json] [FILE|-]
+const help = `Usage: hivelog stats [OPTION]... [FILE|-]...
 
-Counts what is in a log: events by kind and agent, time, sessions, tokens, cost,
-and losses. The cost is what events tell; hivelog cost prices the others too.
+Counts what is in a hive: events by kind and agent, time, sessions, tokens, cost
+and losses. A model call costs what its event says, else what the price list
+says; ? and + stand for calls of no known price.
 
-      --json       one JSON object: {"file", "segments", "bytes", "lines",
+${HIVE_HELP}
+      --json       one JSON object: {"files", "segments", "bytes", "lines",
                    "events", "malformed", "lost", "firstTs", "lastTs",
                    "peak": {"events", "ts"} (the busiest second),
-                   "kinds": {KIND: count}, "agents": {ID: {"events", "sent",
-                   "received", "inputTokens", "outputTokens", "costUsd"}},
+                   "kinds": {KIND: count}, "agents": {ID: {"status", "lives",
+                   "events" (about it), "sent", "received", "waiting",
+                   "calls", "inputTokens", "outputTokens", "costUsd",
+                   "unpricedCalls"}}, "others": {NAME: {"events", "sent",
+                   "received"}} (names that are no agents), "unlisted": as
+                   these (past 50,000 names), "pending" (escalations),
                    "sessions": count, "usage": {"calls", "inputTokens",
                    "outputTokens", "cacheReadTokens", "cacheWriteTokens",
-                   "costUsd"}}; times are epoch milliseconds, bytes are
-                   uncompressed
+                   "costUsd", "unpricedCalls"}}; times are epoch
+                   milliseconds, bytes are uncompressed
       --help       this text
 
-FILE is $HIVELOG_FILE or hive.jsonl by default.
-Exit code 0: done; 2: bad use, or the file cannot be read.
+A FILE is a log with its archived segments and the logs of its child processes;
+several FILEs are one hive. The default is $HIVELOG_FILE or hive.jsonl.
+Exit code 0: done; 1: no event there; 2: bad use, or no log.
 
 Example: hivelog stats --json hive.jsonl | jq .usage.costUsd
 `
@@ -30,13 +38,17 @@ Example: hivelog stats --json hive.jsonl | jq .usage.costUsd
 export const command: Command = {
   help,
   async run(args) {
-    const { values, positionals } = parse('stats', args, { json: { type: 'boolean', default: false } })
-    const stats = await statsReport(oneFile('stats', positionals))
+    const { values, positionals } = parse('stats', args, {
+      json: { type: 'boolean', default: false },
+      ...HIVE_OPTIONS,
+    })
+    const given = await hiveArguments('stats', values, positionals)
+    const { report: stats, nothing } = await reportOf(given, statsReport)
     const output = new Output()
     if (values.json) await output.json(stats)
-    else for (const line of statsLines(stats)) await output.line(line.trimEnd())
+    else if (nothing === undefined) for (const line of statsLines(stats)) await output.line(line.trimEnd())
     await output.flush()
-    return 0
+    return nothing ?? 0
   },
 }
 

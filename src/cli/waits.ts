@@ -2,25 +2,28 @@
 
 import type { MutualWait } from '../analyse/waits/mutual.js'
 import { type WaitBy, type WaitPlace, type WaitReport, type WaitRow, waitReport } from '../analyse/waits.js'
-import { type Command, oneFile, oneOf, parse } from './args.js'
+import { type Command, oneOf, parse } from './args.js'
+import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
 import { clean, clock, counted, duration, fit, grouped, placeCell, whereIs } from './text.js'
 
-const help = `Usage: hivelog waits [--by WHAT] [--json] [FILE|-]
+const help = `Usage: hivelog waits [OPTION]... [FILE|-]...
 
 What agents waited for, who held it, and how long that took in total. - is
 standard input.
 
       --by WHAT    resource (default), agent (who waited), holder, or pair
                    (who waited ← who held)
-      --json       one JSON object: {"file", "lines", "events", "malformed",
+${HIVE_HELP}
+      --json       one JSON object: {"files", "lines", "events", "malformed",
                    "lost", "by", "total": ROW, "rows": [ROW], "others": ROW,
                    "badDurations", "mutual": [{"agents", "resources",
-                   "times", "longestMs", "longestTs", "seqs"}]}; ROW is
-                   {"key", "waits", "totalMs", "p95Ms", "maxMs", "longest":
-                   {"ts", "ms", "file", "line", "seq", "agentId",
-                   "resource", "holder"}, "agents": [ID], "holders": [ID]};
+                   "times", "longestMs", "longestTs", "places":
+                   [PLACE, PLACE]}]}; ROW is {"key", "waits", "totalMs",
+                   "p95Ms", "maxMs", "longest": {"ts", "ms", PLACE,
+                   "agentId", "resource", "holder"}, "agents": [ID],
+                   "holders": [ID]}; PLACE is "log", "file", "line", "seq";
                    "total" and "others" are left out where there is nothing;
                    "skipped" counts lines of other kinds, if there are any
       --help       this text
@@ -31,8 +34,10 @@ for each other at the same time, for different things, are named: that is what
 a deadlock looks like. Circles of three and more are not looked for. Lines of
 other kinds are counted, and not checked; hivelog verify checks all.
 
-FILE is $HIVELOG_FILE or hive.jsonl by default.
-Exit code 0, also where agents waited for each other; 2: bad use.
+A FILE is a log with its archived segments and the logs of its child processes;
+several FILEs are one hive. The default is $HIVELOG_FILE or hive.jsonl.
+Exit code 0, also where agents waited for each other; 1: no event there; 2: bad
+use, or no log.
 
 Example: hivelog waits --by pair hive.jsonl
 `
@@ -46,14 +51,18 @@ export const command: Command = {
     const { values, positionals } = parse('waits', args, {
       by: { type: 'string', default: 'resource' },
       json: { type: 'boolean', default: false },
+      ...HIVE_OPTIONS,
     })
     const by = oneOf('--by', values.by, BY)
-    const report = await waitReport(oneFile('waits', positionals), { by })
+    const given = await hiveArguments('waits', values, positionals)
+    const { report, nothing } = await reportOf(given, (files, selection) =>
+      waitReport(files, { ...selection, by }),
+    )
     const output = new Output()
     if (values.json) await output.json(report)
-    else for (const line of reportLines(report)) await output.line(line)
+    else if (nothing === undefined) for (const line of reportLines(report)) await output.line(line)
     await output.flush()
-    return 0
+    return nothing ?? 0
   },
 }
 

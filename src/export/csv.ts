@@ -4,8 +4,8 @@
  * where a cell only begins for one that splits rows at semicolons, tabs or bars and so does not see our quotes.
  */
 import { ENVELOPE_FIELDS, type HiveEvent } from '../format/kinds.js'
-import { isMalformed, type LogEntry } from '../read/items.js'
-import { logBatches } from '../read/read.js'
+import { type HiveEntry, hiveBatches, logsOfHive } from '../read/hive.js'
+import { isBreak, isMalformed } from '../read/items.js'
 import type { RebuildOptions } from './rebuild-spans.js'
 
 const COLUMNS = [
@@ -37,28 +37,39 @@ const INNER_JSON = new RegExp(`([\\s\\p{Cc}"'\`;|\\\\]+)(${SIGN})?`, 'gu')
 const QUOTED = /[",\r\n]|^\s|\s$/
 
 /** Names of the columns, as the first row. */
-export const CSV_HEAD = ['time', 'ts', 'seq', 'kind', ...COLUMNS, ...ENVELOPE, 'more'].join(',')
+export const CSV_HEAD = ['time', 'ts', 'seq', 'kind', ...COLUMNS, ...ENVELOPE, 'log', 'line', 'more'].join(
+  ',',
+)
 
 /**
- * Writes the events of the log `file` as a table, its head first. Housekeeping lines are rows too.
+ * Writes the events of a hive as a table in the order of its story, the head first. Housekeeping lines are rows too.
+ * `from` and `to` are of the first log, and leave the others out.
  * @param write takes a row with its carriage return, without its newline
  */
 export async function exportCsv(
-  file: string,
-  { session, trace, from, to }: Pick<RebuildOptions, 'session' | 'trace' | 'from' | 'to'>,
+  files: readonly string[],
+  options: Pick<RebuildOptions, 'session' | 'trace' | 'from' | 'to' | 'thisFile' | 'since' | 'until'>,
   write: (row: string) => Promise<void>,
 ): Promise<{ rows: number; malformed: number }> {
-  const range = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
+  const { session, trace, from = 0, to = Number.POSITIVE_INFINITY, since, until } = options
+  const isRange = options.from !== undefined || options.to !== undefined
+  const selection = {
+    thisFile: options.thisFile === true,
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+  }
+  const [first] = logsOfHive(files, true)
   let rows = 0
   let malformed = 0
   let isBegun = false
-  for await (const items of logBatches(file, range)) {
+  for await (const items of hiveBatches(files, selection)) {
     // Not before the log could be opened.
     if (!isBegun) await write(`${CSV_HEAD}\r`)
     isBegun = true
     for (const item of items) {
-      if (isMalformed(item)) malformed++
+      if (isMalformed(item)) malformed += isBreak(item) ? 0 : 1
       else if (
+        (!isRange || (item.log === first && item.seq >= from && item.seq <= to)) &&
         (session === undefined || item.event.session === session) &&
         (trace === undefined || item.event.trace === trace)
       ) {
@@ -71,12 +82,12 @@ export async function exportCsv(
 }
 
 /** The row of an event, without its line end. */
-export function csvRow({ event, seq }: LogEntry): string {
+export function csvRow({ event, seq, log, line }: HiveEntry): string {
   const cells: unknown[] = [new Date(event.ts).toISOString(), event.ts, seq, event.kind]
   const fields = event as Record<string, unknown>
   for (const name of COLUMNS) cells.push(Object.hasOwn(fields, name) ? fields[name] : undefined)
   for (const name of ENVELOPE) cells.push(Object.hasOwn(fields, name) ? fields[name] : undefined)
-  cells.push(moreOf(event))
+  cells.push(log, line, moreOf(event))
   return cells.map(cell).join(',')
 }
 

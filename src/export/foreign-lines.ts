@@ -28,10 +28,13 @@ export class ForeignLines {
   #lives: Lives
   #routes: Routes
   #maxEvents: number
+  #log: string
   #run: Run | undefined
   #last: Run | undefined
 
-  constructor(lives: Lives, routes: Routes, maxEvents: number) {
+  /** @param log whose lines these are */
+  constructor(lives: Lives, routes: Routes, maxEvents: number, log: string) {
+    this.#log = log
     this.#lives = lives
     this.#routes = routes
     this.#maxEvents = maxEvents
@@ -69,7 +72,7 @@ export class ForeignLines {
     }
     life.touch(entry)
     life.current.add(entry)
-    this.#routes.follow(entry.event, life.current, life)
+    this.#routes.follow(entry, life.current, life)
     this.#lives.held(1, entry.bytes)
   }
 
@@ -83,7 +86,7 @@ export class ForeignLines {
     if (event.kind === 'app-start') {
       // The process before is gone, and its agents with it.
       for (const life of [...this.#lives]) {
-        if (!life.isOwn && life.session === undefined) this.#lives.lose(life)
+        if (life.log === this.#log && !life.isOwn && life.session === undefined) this.#lives.close(life)
       }
       this.#run = { session, traceId: derivedTraceId(identity, 'app-start', event.ts, seq) }
     }
@@ -92,7 +95,7 @@ export class ForeignLines {
   }
 
   #spawn(entry: LogEntry, run: Run, agentId: string, writer: Writer): void {
-    for (const life of [...this.#lives.of(keyOf(run, agentId))]) this.#lives.lose(life)
+    for (const life of [...this.#lives.of(this.#keyOf(run, agentId))]) this.#lives.close(life)
     this.#begin(entry, run, agentId, writer)
   }
 
@@ -100,12 +103,12 @@ export class ForeignLines {
     const { event, seq } = entry
     const { fields } = fieldsOf(event)
     const above = event.kind === 'spawn' ? text(fields.parent) : undefined
-    const parent = above === undefined ? undefined : this.#lives.spanOf(keyOf(run, above), event.ts)
+    const parent = above === undefined ? undefined : this.#lives.spanOf(this.#keyOf(run, above), event.ts)
     const shape = agentShape(event.kind === 'spawn' ? fields : { agentId }, run.session)
-    const key = keyOf(run, agentId)
+    const key = this.#keyOf(run, agentId)
     const { session, traceId } = run
     const life = this.#lives.begin(
-      { agentId, session, key, shape, parent, source, writer: ordinal, isOwn: false },
+      { log: this.#log, agentId, session, key, shape, parent, source, writer: ordinal, isOwn: false },
       new OpenSpan(traceId, derivedSpanId(traceId, seq, event.ts, agentId), entry),
     )
     life.touch(entry)
@@ -116,7 +119,7 @@ export class ForeignLines {
   #lifeOf(entry: LogEntry, fields: Record<string, unknown>, run: Run, writer: Writer): Life {
     const { event } = entry
     if (event.kind === 'approval') {
-      const life = this.#routes.escalatedBy(fields)
+      const life = this.#routes.escalatedBy(fields, this.#log)
       if (life?.traceId === run.traceId) return life
     }
     const agentId = text(fields.agentId)
@@ -126,18 +129,22 @@ export class ForeignLines {
   }
 
   #living(run: Run, agentId: string): Life | undefined {
-    return this.#lives.of(keyOf(run, agentId)).at(-1)
+    return this.#lives.of(this.#keyOf(run, agentId)).at(-1)
   }
 
   #session(entry: LogEntry, run: Run, { source, ordinal }: Writer): Life {
     const { traceId, session } = run
-    const key = `${traceId}\n`
+    const key = this.#keyOf(run, undefined)
     const living = this.#lives.of(key).at(-1)
     if (living !== undefined) return living
-    const input = { session, key, shape: sessionShape(session), source, writer: ordinal, isOwn: false }
+    const shape = sessionShape(session)
+    const input = { log: this.#log, session, key, shape, source, writer: ordinal, isOwn: false }
     const spanId = derivedSpanId(traceId, 'session', entry.seq)
     return this.#lives.begin(input, new OpenSpan(traceId, spanId, entry))
   }
-}
 
-const keyOf = ({ traceId }: Run, agentId: string): string => `${traceId}\n.${agentId}`
+  /** @param agentId left out for what belongs to none */
+  #keyOf({ traceId }: Run, agentId: string | undefined): string {
+    return `${this.#log}\n${traceId}\n${agentId === undefined ? '' : `.${agentId}`}`
+  }
+}

@@ -8,6 +8,7 @@
  * it. So the last part is complete only when the one after it is.
  */
 import type { SpanContext } from '@opentelemetry/api'
+import type { AgentStatus } from '../model/state.js'
 import { ATTR } from '../otel/span-mapping.js'
 import type { LogEntry } from '../read/items.js'
 import { fieldsOf } from './attributes.js'
@@ -28,6 +29,8 @@ export interface LifeHost {
 }
 
 export interface LifeInput {
+  /** Path of its log. */
+  log: string
   /** Left out for what belongs to no agent. */
   agentId?: string
   session: string | undefined
@@ -49,6 +52,7 @@ interface Inner {
 }
 
 export class Life {
+  readonly log: string
   readonly agentId: string | undefined
   readonly session: string | undefined
   readonly key: string
@@ -60,6 +64,8 @@ export class Life {
   lastTs: number
   lastSeq: number
   isEnded = false
+  /** What the agent was last, as long as no line ended it: what is told of it where nothing ever does. */
+  left: AgentStatus = 'alive'
   #host: LifeHost
   #shape: AgentShape
   #parent: SpanContext | undefined
@@ -73,6 +79,7 @@ export class Life {
   #before: SpanContext | undefined
 
   constructor(host: LifeHost, input: LifeInput, first: OpenSpan) {
+    this.log = input.log
     this.agentId = input.agentId
     this.session = input.session
     this.key = input.key

@@ -1,5 +1,6 @@
 /** The lives that are open while a log is read, found by agent and by span, and bounded in what they hold. */
 import type { SpanContext } from '@opentelemetry/api'
+import { ATTR } from '../otel/span-mapping.js'
 import { BoundedMap } from './bounded-map.js'
 import { Life, type LifeInput } from './life.js'
 import type { OpenSpan, RebuiltSpan } from './open-span.js'
@@ -15,17 +16,19 @@ const MAX_ENDED = 20_000
 export class Lives {
   /** Lives that were ended to bound memory. */
   evicted = 0
-  /** Agents whose exit no line tells. */
+  /** Lives that were lost with their process. */
   lost = 0
+  /** Lives of agents that nothing ended, as far as the logs tell. */
+  open = 0
   #take: (span: RebuiltSpan) => void
   #all = new Set<Life>()
   #byKey = new Map<string, Life[]>()
   #bySpan = new Map<string, Life>()
   #ended = new BoundedMap<true>(MAX_ENDED)
   #lastParts = new BoundedMap<SpanContext>(MAX_LIVES)
-  /** Of each agent the file that it was in first, and its last part there. */
-  #origins = new BoundedMap<{ file: number; context: SpanContext }>(MAX_LIVES)
-  #file = 0
+  #byAgent = new Map<string, Life>()
+  /** Of each agent its first life: where other logs of the hive have it, it went on there. */
+  #origins = new BoundedMap<Life>(MAX_LIVES)
   #events = 0
   #bytes = 0
 
@@ -58,15 +61,15 @@ export class Lives {
     return this.of(key).at(-1)?.partAt(ts) ?? this.#lastParts.get(key)
   }
 
-  /** The span that an agent was on in an earlier file; `undefined` if it was in none. */
-  originOf(key: string): SpanContext | undefined {
-    const origin = this.#origins.get(key)
-    return origin === undefined || origin.file === this.#file ? undefined : origin.context
+  /** The span that an agent is on at `ts`, or was on last, in the log that had it first, if that is another one. */
+  originOf(log: string, session: string | undefined, agentId: string, ts: number): SpanContext | undefined {
+    const origin = this.#origins.get(originKey(session, agentId))
+    return origin === undefined || origin.log === log ? undefined : origin.partAt(ts)
   }
 
-  /** What follows is from another file; all lives have ended. */
-  beginFile(): void {
-    this.#file++
+  /** The last open life of an agent in a log. */
+  ofAgent(log: string, agentId: string): Life | undefined {
+    return this.#byAgent.get(agentKey(log, agentId))
   }
 
   begin(input: LifeInput, first: OpenSpan): Life {
@@ -75,6 +78,12 @@ export class Lives {
     const same = this.#byKey.get(input.key)
     if (same === undefined) this.#byKey.set(input.key, [life])
     else same.push(life)
+    const { agentId, log, session } = life
+    if (agentId !== undefined) {
+      this.#byAgent.set(agentKey(log, agentId), life)
+      const origin = originKey(session, agentId)
+      if (life.isOwn && !this.#origins.has(origin)) this.#origins.set(origin, life)
+    }
     return life
   }
 
@@ -82,19 +91,24 @@ export class Lives {
     if (!this.#all.delete(life)) return
     const { context } = life.current
     this.#lastParts.set(life.key, context)
-    if (life.isOwn && this.originOf(life.key) === undefined) {
-      this.#origins.set(life.key, { file: this.#file, context })
-    }
+    const { agentId, log } = life
+    if (agentId !== undefined && this.ofAgent(log, agentId) === life)
+      this.#byAgent.delete(agentKey(log, agentId))
+    if (ending?.attributes[ATTR.exitStatus] === 'lost') this.lost++
     const others = this.of(life.key).filter((each) => each !== life)
     if (others.length === 0) this.#byKey.delete(life.key)
     else this.#byKey.set(life.key, others)
     life.end(ending, endTs)
   }
 
-  /** Ends a life whose end no line tells, at its last event. */
-  lose(life: Life): void {
-    if (life.agentId !== undefined) this.lost++
-    this.end(life, life.agentId === undefined ? undefined : LOST, life.lastTs)
+  /** Ends a life whose end no line tells, at its last event: with what is known of the agent. */
+  close(life: Life): void {
+    if (life.agentId === undefined) this.end(life, undefined, life.lastTs)
+    else if (life.left === 'lost') this.end(life, LOST, life.lastTs)
+    else {
+      this.open++
+      this.end(life, { attributes: { [ATTR.exitStatus]: life.left } }, life.lastTs)
+    }
   }
 
   /** A line went on a span: sees to it that all the open ones together do not hold too much. */
@@ -109,7 +123,7 @@ export class Lives {
       const isFew = this.#events <= MAX_EVENTS / 2 && this.#bytes <= MAX_BYTES / 2
       if (isFew && this.#all.size <= MAX_LIVES / 2) return
       this.evicted++
-      this.lose(life)
+      this.close(life)
     }
   }
 
@@ -128,6 +142,9 @@ export class Lives {
     this.#take(span)
   }
 }
+
+const agentKey = (log: string, agentId: string): string => `${log}\n${agentId}`
+const originKey = (session: string | undefined, agentId: string): string => `${session ?? ''}\n${agentId}`
 
 /** The id of a span is its own in its trace only. */
 const keyOf = ({ context }: OpenSpan): string => context.traceId + context.spanId

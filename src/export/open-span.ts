@@ -27,6 +27,8 @@ const MAX_LINKS = 10_000
 
 export class OpenSpan {
   readonly context: SpanContext
+  /** Path of the log that its lines are in; empty where only one is read. */
+  readonly log: string
   readonly startTs: number
   events: TimedEvent[] = []
   links: Link[] = []
@@ -43,7 +45,8 @@ export class OpenSpan {
   call: LogEntry['event'] | undefined
   #linked = new Set<string>()
 
-  constructor(traceId: string, spanId: string, { event, seq }: LogEntry) {
+  constructor(traceId: string, spanId: string, { event, seq, log = '' }: LogEntry & { log?: string }) {
+    this.log = log
     this.context = contextOf(traceId, spanId)
     this.startTs = event.ts
     this.lastTs = event.ts
@@ -127,8 +130,12 @@ export class RebuiltSpan implements ReadableSpan {
   readonly droppedAttributesCount = 0
   readonly droppedEventsCount = 0
   readonly droppedLinksCount: number
+  /** Path of its log; empty where only one is read. */
+  readonly log: string
   /** `seq` of its first and of its last line. */
   readonly seqs: readonly [number, number]
+  /** When it began and ended, epoch milliseconds. */
+  readonly times: readonly [number, number]
   /** Bytes of the lines that its events are from. */
   readonly bytes: number
   /** Values that were cut. */
@@ -151,7 +158,9 @@ export class RebuiltSpan implements ReadableSpan {
     this.resource = resource
     this.instrumentationScope = scope
     this.droppedLinksCount = open.droppedLinks
+    this.log = open.log
     this.seqs = [open.firstSeq, open.lastSeq]
+    this.times = [startTs, Math.max(startTs, shape.endTs)]
     this.bytes = open.bytes
     this.cut = open.cut
   }

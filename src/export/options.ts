@@ -1,5 +1,6 @@
 /** What the options of an export may be. */
 import {
+  flag,
   group,
   having,
   httpUrl,
@@ -15,6 +16,7 @@ import type { ExportOptions } from './export-log.js'
 import type { RebuildOptions } from './rebuild-spans.js'
 import type { QueryOptions } from './stored-spans.js'
 
+const time: Rule = number('milliseconds since 1970', { endless: true })
 const seq: Rule = number('', { from: 0, whole: true, endless: true })
 
 export const REBUILD_RULES: RulesOf<RebuildOptions> = {
@@ -24,6 +26,9 @@ export const REBUILD_RULES: RulesOf<RebuildOptions> = {
     allowed: '32 hex digits',
     fits: (value) => typeof value === 'string' && /^[0-9a-f]{32}$/i.test(value),
   },
+  thisFile: flag,
+  since: time,
+  until: time,
   from: seq,
   to: seq,
   maxEventsPerSpan: number('events', { from: 1, endless: true }),

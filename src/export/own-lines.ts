@@ -17,17 +17,15 @@ export class OwnLines {
   late = 0
   #lives: Lives
   #routes: Routes
-  /** The span that the process of this file goes on under. */
+  #log: string
+  /** The span that the process of this log goes on under. */
   #incoming: SpanContext | undefined
 
-  constructor(lives: Lives, routes: Routes) {
+  /** @param log whose lines these are */
+  constructor(lives: Lives, routes: Routes, log: string) {
     this.#lives = lives
     this.#routes = routes
-  }
-
-  /** What follows is from another file. */
-  beginFile(): void {
-    this.#incoming = undefined
+    this.#log = log
   }
 
   add(entry: LogEntry, ids: Ids, writer: Writer): void {
@@ -50,14 +48,15 @@ export class OwnLines {
     const agentId = typeof fields.agentId === 'string' ? fields.agentId : ''
     const above =
       typeof parent === 'string'
-        ? this.#lives.spanOf(keyOf(session, parent), event.ts)
-        : this.#goesOnUnder(keyOf(session, agentId))
+        ? (this.#lives.spanOf(this.#keyOf(session, parent), event.ts) ??
+          this.#lives.originOf(this.#log, session, parent, event.ts))
+        : this.#goesOnUnder(session, agentId, event.ts)
     this.#begin(entry, ids, writer, agentId, above)
   }
 
   /** A process that an agent went on in has a log of its own, in which the agent is spawned once more. */
-  #goesOnUnder(key: string): SpanContext | undefined {
-    const origin = this.#lives.originOf(key)
+  #goesOnUnder(session: string | undefined, agentId: string, ts: number): SpanContext | undefined {
+    const origin = this.#lives.originOf(this.#log, session, agentId, ts)
     this.#incoming ??= origin
     return origin
   }
@@ -68,9 +67,9 @@ export class OwnLines {
     const shape = agentShape(entry.event.kind === 'spawn' ? fields : { agentId }, session)
     const parent = above?.traceId === ids.traceId ? above : undefined
     const { source, ordinal } = writer
-    const key = keyOf(session, agentId)
+    const key = this.#keyOf(session, agentId)
     const life = this.#lives.begin(
-      { agentId, session, key, shape, parent, source, writer: ordinal, isOwn: true },
+      { log: this.#log, agentId, session, key, shape, parent, source, writer: ordinal, isOwn: true },
       new OpenSpan(ids.traceId, ids.spanId, entry),
     )
     life.touch(entry)
@@ -96,7 +95,7 @@ export class OwnLines {
     }
     life.touch(entry)
     span.add(entry)
-    this.#routes.follow(event, span, life)
+    this.#routes.follow(entry, span, life)
     this.#lives.held(1, entry.bytes)
   }
 
@@ -115,7 +114,7 @@ export class OwnLines {
     }
     const agentId = agentOf(event)
     const life =
-      agentId === undefined ? undefined : this.#livingOf(keyOf(session, agentId), entry, ids.traceId)
+      agentId === undefined ? undefined : this.#livingOf(this.#keyOf(session, agentId), entry, ids.traceId)
     const open = new OpenSpan(ids.traceId, ids.spanId, entry)
     const parent = life?.partAt(event.ts)
     const times = { startTs: event.ts - shape.ms, endTs: event.ts }
@@ -129,22 +128,27 @@ export class OwnLines {
     const { event } = entry
     const session = sessionOf(event)
     if (event.kind === 'approval') {
-      const life = this.#routes.escalatedBy(event)
+      const life = this.#routes.escalatedBy(event, this.#log)
       if (life?.traceId === ids.traceId) return life
     }
     const agentId = agentOf(event)
     // What belongs to no agent is not counted.
     if (agentId !== undefined && typeof event.checkpoint === 'number') {
-      const living = this.#livingOf(keyOf(session, agentId), entry, ids.traceId)
+      const living = this.#livingOf(this.#keyOf(session, agentId), entry, ids.traceId)
       return living ?? this.#begin(entry, ids, writer, agentId)
     }
-    const key = `${keyOf(session, '')}\n${ids.traceId}`
+    const key = `${this.#keyOf(session, '')}\n${ids.traceId}`
     const living = this.#lives.of(key).at(-1)
     if (living !== undefined) return living
     const { source, ordinal } = writer
     const parent = this.#incoming?.traceId === ids.traceId ? this.#incoming : undefined
-    const input = { session, key, shape: sessionShape(session), parent, source, writer: ordinal, isOwn: true }
+    const shape = sessionShape(session)
+    const input = { log: this.#log, session, key, shape, parent, source, writer: ordinal, isOwn: true }
     return this.#lives.begin(input, new OpenSpan(ids.traceId, ids.spanId, entry))
+  }
+
+  #keyOf(session: string | undefined, agentId: string): string {
+    return `${this.#log}\n${session ?? ''}\n${agentId}`
   }
 
   /** Of the lives of one agent (there may be two at a time, by mistake) the one whose count goes on here. */
@@ -155,8 +159,6 @@ export class OwnLines {
     return fitting.sort((a, b) => b.lastSeq - a.lastSeq)[0] ?? lives.at(-1)
   }
 }
-
-const keyOf = (session: string | undefined, agentId: string): string => `${session ?? ''}\n${agentId}`
 
 const sessionOf = ({ session }: HiveEvent): string | undefined =>
   typeof session === 'string' ? session : undefined

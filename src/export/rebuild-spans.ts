@@ -5,8 +5,8 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { checkOptions } from '../format/options.js'
 import { sdk } from '../otel/sdk.js'
 import { ATTR } from '../otel/span-mapping.js'
-import { isMalformed } from '../read/items.js'
-import { logBatches } from '../read/read.js'
+import { hiveBatches, logsOfHive } from '../read/hive.js'
+import { isBreak, isMalformed } from '../read/items.js'
 import type { RebuiltSpan } from './open-span.js'
 import { REBUILD_RULES } from './options.js'
 import { SpanRebuilder } from './rebuild.js'
@@ -19,10 +19,16 @@ export interface RebuildOptions {
   session?: string
   /** Only spans of this trace, 32 hex digits. Default: all. */
   trace?: string
-  /** Only spans that have a line of this `seq` or a later one; each is rebuilt whole. Default 1. */
+  /** Only spans that have a line of this `seq` of the first log or a later one; each is rebuilt whole. Default 1. */
   from?: number
-  /** Only spans that have a line of this `seq` or an earlier one; each is rebuilt whole. Default: none. */
+  /** Only spans that have a line of this `seq` of the first log or an earlier one; each whole. Default: none. */
   to?: number
+  /** Read only the logs that are named, not those of their child processes. Default false. */
+  thisFile?: boolean
+  /** Only spans that go on at this time (epoch milliseconds) or later; each is rebuilt whole. Default: all. */
+  since?: number
+  /** Only spans that have begun by this time (epoch milliseconds); each is rebuilt whole. Default: all. */
+  until?: number
   /** Events on one span before a continuation begins, in logs that carry no span ids. Default 100. */
   maxEventsPerSpan?: number
 }
@@ -31,8 +37,10 @@ export interface RebuildOptions {
 export interface RebuildReport {
   /** Lines that are no event. */
   malformed: number
-  /** Agents without an exit: their spans end at their last event, with status `lost`. */
+  /** Lives of agents that were lost with their process: their spans have status `lost`. */
   lost: number
+  /** Lives that nothing ended, as far as the logs tell: their spans end at the last event. */
+  unended: number
   /** Events that are on no span, since it was complete when they came. */
   late: number
   /** Drained messages that lead to no sender: the log does not have them, or they are too long ago. */
@@ -42,9 +50,9 @@ export interface RebuildReport {
 }
 
 /**
- * Rebuilds the spans of the log `file` (`-` is standard input; or of several, a hive's own first and then those in its
- * `<log>.agents/`, which link to one another): ids, names, parents, times, events, links and
- * status as when they were live. In a log without ids they are derived from its content, the same each time. Spans
+ * Rebuilds the spans of the hive that the log `file` is (`-` is standard input; or several logs), with the logs of its
+ * child processes, which link to one another: ids, names, parents, times, events, links and status as when they were
+ * live. In a log without ids they are derived from its content, the same each time. Spans
  * come as they end; those that nothing ends come last. Returns what was found beside them.
  *
  * @throws {OptionsError} when an option is none, or has a value that it cannot have
@@ -76,7 +84,9 @@ export async function* spanBatches(
   options: RebuildOptions,
 ): AsyncGenerator<RebuiltSpan[], RebuildReport> {
   let spans: RebuiltSpan[] = []
-  const isWanted = wanted(options)
+  const files = typeof file === 'string' ? [file] : file
+  const { thisFile = false } = options
+  const isWanted = wanted(options, logsOfHive(files, thisFile)[0])
   const host = await thisHost()
   const rebuilder = new SpanRebuilder({
     resource: fileResource(options.serviceName),
@@ -87,25 +97,30 @@ export async function* spanBatches(
     },
   })
   let malformed = 0
-  for (const [i, each] of (typeof file === 'string' ? [file] : file).entries()) {
-    if (i > 0) rebuilder.beginFile()
-    for await (const items of logBatches(each)) {
-      for (const item of items) {
-        if (isMalformed(item)) malformed++
-        else rebuilder.add(item)
-      }
-      if (spans.length > 0) yield spans
-      spans = []
+  for await (const items of hiveBatches(files, { thisFile })) {
+    for (const item of items) {
+      if (isBreak(item)) continue
+      if (isMalformed(item)) malformed++
+      else rebuilder.add(item)
     }
+    if (spans.length > 0) yield spans
+    spans = []
   }
   rebuilder.finish()
   if (spans.length > 0) yield spans
-  const { lost, late, unlinked, evicted } = rebuilder
-  return { malformed, lost, late, unlinked, evicted }
+  const { lost, unended, late, unlinked, evicted } = rebuilder
+  return { malformed, lost, unended, late, unlinked, evicted }
 }
 
-function wanted({ session, trace, from = 1, to = Infinity }: RebuildOptions): (span: RebuiltSpan) => boolean {
+function wanted(
+  { session, trace, from = 1, to = Infinity, since = -Infinity, until = Infinity }: RebuildOptions,
+  firstLog: string | undefined,
+): (span: RebuiltSpan) => boolean {
+  const isRange = from > 1 || to < Infinity
   return (span) =>
+    (!isRange || span.log === firstLog) &&
+    span.times[1] >= since &&
+    span.times[0] <= until &&
     (session === undefined || span.attributes[ATTR.conversation] === session) &&
     (trace === undefined || span.spanContext().traceId === trace) &&
     span.seqs[1] >= from &&

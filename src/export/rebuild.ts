@@ -13,7 +13,8 @@
  *   what an agent spawned or called in between is under the part before;
  * - when a session's span ended: here with the last seal, at its last event where a crash left none;
  * - parts of a span that held links only (more than 100 senders of one drain): their links are on the drain's part;
- * - whether a drain was given messages or only their ids: it links to the senders of all that the log has.
+ * - whether a drain was given messages or only their ids: it links to the senders of all that the log has. One of a log
+ *   without ids that does not say what it took is linked to what waited, as the model of the hive has it (an estimate).
  *
  * Memory is bounded by what is open at a time (`Lives`), and by the messages that are remembered for links: the last
  * 50,000 at least.
@@ -22,6 +23,9 @@ import { diag } from '@opentelemetry/api'
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import { type HiveEvent, isKind } from '../format/kinds.js'
+import type { Agent } from '../model/agents.js'
+import type { Message } from '../model/inbox.js'
+import { type HiveEntry, HiveModel } from '../model/model.js'
 import { sdk } from '../otel/sdk.js'
 import type { LogEntry } from '../read/items.js'
 import { VERSION } from '../version.js'
@@ -53,30 +57,43 @@ export interface Writer {
   source: SpanSource
 }
 
+/** What is being read of one log. */
+interface LogLines {
+  own: OwnLines
+  foreign: ForeignLines
+  writer: Writer
+  identity: string | undefined
+  /** Time of the last line if that is a seal, as the last one of a process that has ended well is. */
+  sealedAt: number | undefined
+}
+
 export class SpanRebuilder {
   #lives: Lives
   #routes = new Routes()
-  #own: OwnLines
-  #foreign: ForeignLines
+  #logs = new Map<string, LogLines>()
+  #model: HiveModel | undefined
+  #taken: readonly Message[] = []
   #resource: Resource
   #host: RebuilderOptions['host']
-  #writer: Writer
-  #identity: string | undefined
-  /** Time of the last line if that is a seal, as the last one of a process that has ended well is. */
-  #sealedAt: number | undefined
+  #maxEvents: number
+  #current: LogLines | undefined
+  #writers = 0
 
   constructor({ resource, host, maxEventsPerSpan = 100, take }: RebuilderOptions) {
     this.#resource = resource
     this.#host = host
+    this.#maxEvents = maxEventsPerSpan
     this.#lives = new Lives(take)
-    this.#own = new OwnLines(this.#lives, this.#routes)
-    this.#foreign = new ForeignLines(this.#lives, this.#routes, maxEventsPerSpan)
-    this.#writer = this.#unknownWriter(0)
   }
 
-  /** Agents whose exit no line told. */
+  /** Lives of agents that were lost with their process, whether a line says so or not. */
   get lost(): number {
     return this.#lives.lost
+  }
+
+  /** Lives of agents that nothing ended, as far as the logs tell. */
+  get unended(): number {
+    return this.#lives.open
   }
 
   /** Lives that were ended to bound memory. */
@@ -86,7 +103,9 @@ export class SpanRebuilder {
 
   /** Events that came when their span was complete; they are on no span. */
   get late(): number {
-    return this.#own.late
+    let late = 0
+    for (const { own } of this.#logs.values()) late += own.late
+    return late
   }
 
   /** Drained messages without a link: the log does not have them, or they are too long ago. */
@@ -96,7 +115,7 @@ export class SpanRebuilder {
 
   /** The process that wrote the last line. */
   get writer(): Writer {
-    return this.#writer
+    return this.#current?.writer ?? this.#unknownWriter()
   }
 
   /** The lives that no line has ended so far. */
@@ -104,55 +123,85 @@ export class SpanRebuilder {
     return [...this.#lives]
   }
 
-  add(entry: LogEntry): void {
-    const { event } = entry
-    this.#identity ??= identityOf(event)
-    if (event.kind === 'log.open') this.#opened(event)
-    this.#sealedAt = event.kind === 'log.seal' ? event.ts : undefined
+  /** Takes the lines of a hive in the order of its story; without `log`, those of one log. */
+  add(entry: LogEntry & { log?: string }): void {
+    const { event, log = '' } = entry
+    const lines = this.#linesOf(log)
+    this.#current = lines
+    lines.identity ??= identityOf(event)
+    this.#taken = []
+    this.#model ??= this.#newModel(log)
+    this.#model.add(entry.log === undefined ? { ...entry, log } : (entry as HiveEntry))
+    if (event.kind === 'log.open') this.#opened(event, lines)
+    lines.sealedAt = event.kind === 'log.seal' ? event.ts : undefined
     if (event.kind.startsWith('log.')) return
     const ids = idsOf(event)
+    this.#routes.taken = ids === undefined ? this.#taken : []
     try {
-      if (ids === undefined) this.#foreign.add(entry, this.#identity, this.#writer)
-      else this.#own.add(entry, ids, this.#writer)
+      if (ids === undefined) lines.foreign.add(entry, lines.identity, lines.writer)
+      else lines.own.add(entry, ids, lines.writer)
     } catch (error) {
       diag.error(`hivelog: line with seq ${entry.seq} cannot be put on a span`, error)
     }
   }
 
-  /** What follows is another log of the same hive: of a process that one of its agents went on in. */
-  beginFile(): void {
-    this.finish()
-    this.#lives.beginFile()
-    this.#own.beginFile()
-    this.#identity = undefined
-    this.#sealedAt = undefined
-    this.#writer = this.#unknownWriter(this.#writer.ordinal + 1)
-  }
-
-  /** Ends what is open: the log ends here. */
+  /** Ends what is open: the logs end here. */
   finish(): void {
-    this.#endSession()
-    for (const life of this.open) this.#lives.lose(life)
+    for (const lines of this.#logs.values()) this.#endSession(lines)
+    for (const life of this.open) this.#lives.close(life)
   }
 
-  #unknownWriter(ordinal: number): Writer {
+  #linesOf(log: string): LogLines {
+    let lines = this.#logs.get(log)
+    if (lines === undefined) {
+      lines = {
+        own: new OwnLines(this.#lives, this.#routes, log),
+        foreign: new ForeignLines(this.#lives, this.#routes, this.#maxEvents, log),
+        writer: this.#unknownWriter(),
+        identity: undefined,
+        sealedAt: undefined,
+      }
+      this.#logs.set(log, lines)
+    }
+    return lines
+  }
+
+  /** Tells of agents what no line of their own does. */
+  #newModel(firstLog: string): HiveModel {
+    const note = ({ log = '', id, status }: Agent): void => {
+      const life = this.#lives.ofAgent(log, id)
+      if (life !== undefined) life.left = status
+    }
+    return new HiveModel({
+      firstLog,
+      listener: {
+        lost: note,
+        aside: note,
+        drained: (_, __, taken) => {
+          this.#taken = taken
+        },
+      },
+    })
+  }
+
+  #unknownWriter(): Writer {
     const source = { resource: this.#resource, scope: scopeOf(undefined) }
-    return { ordinal, pid: undefined, host: undefined, source }
+    return { ordinal: this.#writers++, pid: undefined, host: undefined, source }
   }
 
   /** Another process goes on with the log, unless it is the same one that begins a new segment. */
-  #opened(event: HiveEvent): void {
+  #opened(event: HiveEvent, lines: LogLines): void {
     const { pid, host, writer, prev } = event as Record<string, unknown>
-    const before = this.#writer
+    const before = lines.writer
     if (prev !== undefined && pid === before.pid && host === before.host) return
-    this.#endSession()
+    this.#endSession(lines)
     const attributes = {
       ...(typeof host === 'string' && { 'host.name': host }),
       ...(host !== undefined && host === this.#host?.name && { 'host.id': this.#host.id }),
       ...(Number.isSafeInteger(pid) && { 'process.pid': pid as number }),
     }
-    this.#writer = {
-      ordinal: before.ordinal + 1,
+    lines.writer = {
+      ordinal: this.#writers++,
       pid: typeof pid === 'number' ? pid : undefined,
       host: typeof host === 'string' ? host : undefined,
       source: {
@@ -163,11 +212,11 @@ export class SpanRebuilder {
   }
 
   /** A process that has closed the log has ended the span of its session. */
-  #endSession(): void {
-    if (this.#sealedAt === undefined) return
+  #endSession({ sealedAt, writer }: LogLines): void {
+    if (sealedAt === undefined) return
     for (const life of this.open) {
-      const isOfWriter = life.isOwn && life.agentId === undefined && life.writer === this.#writer.ordinal
-      if (isOfWriter) this.#lives.end(life, undefined, Math.max(life.lastTs, this.#sealedAt))
+      const isOfWriter = life.isOwn && life.agentId === undefined && life.writer === writer.ordinal
+      if (isOfWriter) this.#lives.end(life, undefined, Math.max(life.lastTs, sealedAt))
     }
   }
 }

@@ -64,10 +64,10 @@ export function endingOf(fields: Fields): Ending {
   return { attributes, status: errorStatus(fields.error) }
 }
 
-/** Of an agent whose end no line tells. */
+/** Of an agent that was lost with its process. */
 export const LOST: Ending = {
   attributes: { [ATTR.exitStatus]: 'lost', [ATTR.errorType]: 'lost' },
-  status: { code: SpanStatusCode.ERROR, message: 'the log tells no exit of this agent' },
+  status: { code: SpanStatusCode.ERROR, message: 'the process ended without an exit of this agent' },
 }
 
 function errorStatus(error: unknown): SpanStatus {

@@ -106,7 +106,9 @@ test('a log without usage says so, and costs nothing', async (t) => {
   )
   assert.equal(JSON.parse((await hivelog(['cost', '--json', 'log.jsonl'], { cwd })).stdout).total.calls, 0)
   writeFileSync(join(cwd, 'empty.jsonl'), '')
-  assert.match((await hivelog(['cost', 'empty.jsonl'], { cwd })).stdout, /no usage is recorded \(0 events/)
+  const empty = await hivelog(['cost', 'empty.jsonl'], { cwd })
+  assert.deepEqual([empty.code, empty.stdout], [1, ''])
+  assert.match(empty.stderr, /^hivelog: empty\.jsonl is empty: /)
 })
 
 test('several files, and standard input, are added up', async (t) => {

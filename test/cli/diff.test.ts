@@ -104,6 +104,7 @@ test('diff: --json is one object of the documented shape', async (t) => {
   assert.equal(code, 1)
   assert.equal(linesOf(stdout).length, 1)
   const place = (file: string, line: string): object => ({
+    log: file,
     file,
     seq: 3,
     agent: 'scheduler',

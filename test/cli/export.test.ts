@@ -39,7 +39,7 @@ test('spans are sent, and one line says how many', async (t) => {
   assert.equal(run.stderr, '')
   assert.deepEqual(linesOf(run.stdout), [
     `sent 2 spans (2 events) of 1 trace to ${receiver.url}`,
-    'note: 1 agent without exit: ended at the last event, as lost',
+    'note: 1 agent without exit: ended at the last event',
   ])
   assert.equal(run.code, 0)
   assert.equal(receiver.spans.length, 2)
@@ -50,13 +50,14 @@ test('--json is one object', async (t) => {
   const file = foreign(t, 'not JSON\n')
   const run = await hivelog(['export', file, '--otlp', receiver.url, '--json'])
   assert.deepEqual(JSON.parse(run.stdout), {
-    file,
+    files: [file],
     to: receiver.url,
     spans: 2,
     events: 2,
     traces: 1,
     unsent: 0,
-    lost: 1,
+    lost: 0,
+    unended: 1,
     late: 0,
     unlinked: 0,
     cut: 0,
@@ -184,14 +185,14 @@ test('--format csv writes a row an event, quoted, and no formula', async (t) => 
   const file = foreign(t, `${odd.map((line) => JSON.stringify(line)).join('\n')}\n`)
   const run = await hivelog(['export', file, '--format', 'csv'])
   assert.equal(run.code, 0)
-  assert.deepEqual(run.stdout.split('\r\n'), [
-    'time,ts,seq,kind,agentId,name,from,to,act,subject,id,status,model,inputTokens,outputTokens,costUsd,ms,session,checkpoint,trace,span,more',
-    '2026-08-22T08:09:41.194Z,1787386181194,1,spawn,god,Nitya,,,,,,,,,,,,,,,,"{""isGod"":true}"',
-    '2026-08-22T08:09:41.611Z,1787386181611,2,archive,god,,,,,,,,,,,,,,,,,"{""archived"":true}"',
-    '2026-08-22T08:13:14.433Z,1787386394433,3,message,,,scheduler,god,request,Standup,m-1,,,,,,,,,,,',
+  assert.deepEqual(run.stdout.replaceAll(file, 'FILE').split('\r\n'), [
+    'time,ts,seq,kind,agentId,name,from,to,act,subject,id,status,model,inputTokens,outputTokens,costUsd,ms,session,checkpoint,trace,span,log,line,more',
+    '2026-08-22T08:09:41.194Z,1787386181194,1,spawn,god,Nitya,,,,,,,,,,,,,,,,FILE,1,"{""isGod"":true}"',
+    '2026-08-22T08:09:41.611Z,1787386181611,2,archive,god,,,,,,,,,,,,,,,,,FILE,2,"{""archived"":true}"',
+    '2026-08-22T08:13:14.433Z,1787386394433,3,message,,,scheduler,god,request,Standup,m-1,,,,,,,,,,,FILE,3,',
     `2026-08-22T08:13:14.500Z,1787386394500,4,message,,,'=1+1,'@x,'-a,"say ""hi"",`,
-    `you",'\t'=2,,,,,,,,,,,`,
-    `2026-08-22T08:13:14.501Z,1787386394501,5,usage,god,,,,,,,,' +m,-5,3,,,,,,,"{""task"":""t""}"`,
+    `you",'\t'=2,,,,,,,,,,,FILE,4,`,
+    `2026-08-22T08:13:14.501Z,1787386394501,5,usage,god,,,,,,,,' +m,-5,3,,,,,,,FILE,5,"{""task"":""t""}"`,
     '',
   ])
 })
@@ -201,7 +202,7 @@ test('an output file is its owner’s only, and is not written over without --fo
   const out = join(tempFolder(t), 'table.csv')
   const args = ['export', file, '--format', 'csv', '-o', out]
   const run = await hivelog([...args, '--json'])
-  assert.deepEqual(JSON.parse(run.stdout), { file, to: out, rows: 3, malformed: 0 })
+  assert.deepEqual(JSON.parse(run.stdout), { files: [file], to: out, rows: 3, malformed: 0 })
   assert.equal(statSync(out).mode & 0o777, 0o600)
   const second = await hivelog(args)
   assert.equal(second.code, 2)

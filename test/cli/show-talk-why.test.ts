@@ -9,7 +9,7 @@ import { cleanUp, StoryLog } from '../kit/story.js'
 
 const tidy = (text: string): string[] => linesOf(text).map((line) => line.replace(/(\S) {2,}/g, '$1  '))
 
-test('show: every field, where and when, the content, and what came of it', (t) => {
+test('show: every field, where and when, the content, and what came of it', async (t) => {
   const cwd = scratch(t)
   const { main } = cleanUp(cwd)
   main.at(500, 'message', {
@@ -19,7 +19,7 @@ test('show: every field, where and when, the content, and what came of it', (t) 
     subject: main.artifact('a\nlong\ntext'),
     id: 'm-9',
   })
-  const { code, stdout, stderr } = hivelog(['show', 'm-9'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['show', 'm-9'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   const lines = tidy(stdout)
   assert.equal(lines[0], 'message  hive.jsonl:11 seq 11')
@@ -30,56 +30,56 @@ test('show: every field, where and when, the content, and what came of it', (t) 
     ['  │ a', '  │ long', '  │ text'],
   )
   assert.ok(lines.includes('  waits in the inbox of coder'))
-  const taken = hivelog(['show', 'm-1'], { cwd }).stdout
+  const taken = (await hivelog(['show', 'm-1'], { cwd })).stdout
   assert.match(taken, /^ {2}drained by coder 2026-08-22 08:09:41\.070 after 20 ms +coder\.jsonl:2 seq 2$/m)
   assert.match(taken, /^replies\n.*coder → lead {2}inform {2}"Here" +coder\.jsonl:4 seq 4$/m)
   assert.match(
-    hivelog(['show', 'e-1'], { cwd }).stdout,
+    (await hivelog(['show', 'e-1'], { cwd })).stdout,
     /^rejected after 110 ms\n.*by ana.*hive\.jsonl:9 seq 9$/m,
   )
   assert.match(
-    hivelog(['show', 'coder'], { cwd }).stdout,
+    (await hivelog(['show', 'coder'], { cwd })).stdout,
     /coder: error, 260 ms, 8 events\n {2}1 model call, .*\$0\.2500/,
   )
 })
 
-test('show: long content is cut, and --full shows it all; what is missing or changed is exit code 1', (t) => {
+test('show: long content is cut, and --full shows it all; what is missing or changed is exit code 1', async (t) => {
   const cwd = scratch(t)
   const { main } = cleanUp(cwd)
   const content = Array.from({ length: 100 }, (_, i) => `line ${i}`).join('\n')
   const named = main.artifact(content)
   main.at(500, 'snapshot', { agentId: 'lead', ...named })
-  const shown = (args: string[]): string[] =>
-    linesOf(hivelog(['show', ...args], { cwd }).stdout).filter((line) => line.startsWith('  │ '))
-  assert.equal(shown(['11']).length, 40)
-  assert.equal(shown(['11', '--full']).length, 100)
-  assert.equal(shown([named.ref.slice(0, 8), '--full']).length, 100)
+  const shown = async (args: string[]): Promise<string[]> =>
+    linesOf((await hivelog(['show', ...args], { cwd })).stdout).filter((line) => line.startsWith('  │ '))
+  assert.equal((await shown(['11'])).length, 40)
+  assert.equal((await shown(['11', '--full'])).length, 100)
+  assert.equal((await shown([named.ref.slice(0, 8), '--full'])).length, 100)
   writeFileSync(main.artifactPath(named.ref), 'other')
-  const changed = hivelog(['show', '11'], { cwd })
+  const changed = await hivelog(['show', '11'], { cwd })
   assert.equal(changed.code, 1)
   assert.match(changed.stdout, /^! changed: its content is not that of its name/m)
   rmSync(main.artifactPath(named.ref))
-  const missing = hivelog(['show', '11'], { cwd })
+  const missing = await hivelog(['show', '11'], { cwd })
   assert.deepEqual([missing.code, /^! missing: it is not there$/m.test(missing.stdout)], [1, true])
   const binary = main.artifact(Buffer.from([0, 27, 91, 50, 74]))
   main.at(501, 'snapshot', { agentId: 'lead', ...binary })
-  const told = hivelog(['show', '12'], { cwd })
+  const told = await hivelog(['show', '12'], { cwd })
   assert.deepEqual([told.code, /it is no text, and not shown/.test(told.stdout)], [0, true])
   assert.ok(!told.stdout.includes('\x1b'))
 })
 
-test('show and why: what fits several things is listed, with how to name one', (t) => {
+test('show and why: what fits several things is listed, with how to name one', async (t) => {
   const cwd = scratch(t)
   cleanUp(cwd)
   for (const command of ['show', 'why']) {
-    const { code, stdout, stderr } = hivelog([command, 'm-'], { cwd })
+    const { code, stdout, stderr } = await hivelog([command, 'm-'], { cwd })
     assert.deepEqual([code, stderr], [1, ''])
     const lines = linesOf(stdout)
     assert.equal(lines[0], 'm- is 5 things:')
     assert.equal(lines.length, 7)
     const [, named] = /^name one by its place: hivelog \w+ (\S+)$/.exec(lines.at(-1) ?? '') ?? []
-    assert.equal(hivelog([command, named as string], { cwd }).code, 0)
-    const none = hivelog([command, 'nothing-like-it\x1b[31m'], { cwd })
+    assert.equal((await hivelog([command, named as string], { cwd })).code, 0)
+    const none = await hivelog([command, 'nothing-like-it\x1b[31m'], { cwd })
     assert.deepEqual([none.code, none.stdout], [1, ''])
     assert.match(
       none.stderr,
@@ -88,10 +88,10 @@ test('show and why: what fits several things is listed, with how to name one', (
   }
 })
 
-test('why: read downwards, guesses are called so, and where it ends', (t) => {
+test('why: read downwards, guesses are called so, and where it ends', async (t) => {
   const cwd = scratch(t)
   cleanUp(cwd)
-  const { code, stdout, stderr } = hivelog(['why', 'e-1'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['why', 'e-1'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(
     tidy(stdout).map((line) => line.replace(/^[\d-]+ [\d:.]+/, 'T')),
@@ -109,14 +109,14 @@ test('why: read downwards, guesses are called so, and where it ends', (t) => {
       '  ■ origin: human is no agent of this hive',
     ],
   )
-  const cut = tidy(hivelog(['why', '--depth', '1', 'e-1'], { cwd }).stdout)
+  const cut = tidy((await hivelog(['why', '--depth', '1', 'e-1'], { cwd })).stdout)
   assert.deepEqual([cut.length, cut.at(-1)], [4, '  ■ and so on: --depth follows more links'])
 })
 
-test('talk: threads with answers further in, drains, and what has no answer', (t) => {
+test('talk: threads with answers further in, drains, and what has no answer', async (t) => {
   const cwd = scratch(t)
   cleanUp(cwd)
-  const { code, stdout, stderr } = hivelog(['talk', 'lead', 'coder'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['talk', 'lead', 'coder'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(
     linesOf(stdout).map((line) =>
@@ -140,17 +140,17 @@ test('talk: threads with answers further in, drains, and what has no answer', (t
   )
 })
 
-test('talk: one name or two, files after them, and names that nobody has', (t) => {
+test('talk: one name or two, files after them, and names that nobody has', async (t) => {
   const cwd = scratch(t)
   const { main } = cleanUp(cwd)
-  const both = hivelog(['talk', 'lead', 'coder'], { cwd }).stdout
+  const both = (await hivelog(['talk', 'lead', 'coder'], { cwd })).stdout
   for (const args of [
     ['lead', 'coder', 'hive.jsonl'],
     ['lead', 'coder', '--', 'hive.jsonl'],
   ]) {
-    assert.equal(hivelog(['talk', ...args], { cwd }).stdout, both)
+    assert.equal((await hivelog(['talk', ...args], { cwd })).stdout, both)
   }
-  const one = hivelog(['talk', 'lead'], { cwd })
+  const one = await hivelog(['talk', 'lead'], { cwd })
   assert.deepEqual(tidy(one.stdout).slice(0, 5), [
     'lead talks with 2 others',
     '',
@@ -162,22 +162,25 @@ test('talk: one name or two, files after them, and names that nobody has', (t) =
     ['lead', 'hive.jsonl'],
     ['lead', '--', 'hive.jsonl'],
   ]) {
-    assert.equal(hivelog(['talk', ...args], { cwd }).stdout, one.stdout)
+    assert.equal((await hivelog(['talk', ...args], { cwd })).stdout, one.stdout)
   }
-  const unknown = hivelog(['talk', 'lead', 'cder'], { cwd })
+  const unknown = await hivelog(['talk', 'lead', 'cder'], { cwd })
   assert.deepEqual([unknown.code, unknown.stdout], [1, ''])
   assert.match(
     unknown.stderr,
     /^hivelog: no event is from or to cder \(15 events read\); did you mean coder\?\n$/,
   )
   main.at(500, 'spawn', { agentId: 'idle', name: 'I', isGod: false })
-  assert.match(hivelog(['talk', 'lead', 'idle'], { cwd }).stderr, /^hivelog: lead and idle have not talked /)
-  assert.match(hivelog(['talk', 'idle'], { cwd }).stderr, /^hivelog: idle has talked with nobody /)
-  const some = hivelog(['talk', 'lead', 'coder', '--since', '2026-08-22T08:09:41.110Z'], { cwd })
+  assert.match(
+    (await hivelog(['talk', 'lead', 'idle'], { cwd })).stderr,
+    /^hivelog: lead and idle have not talked /,
+  )
+  assert.match((await hivelog(['talk', 'idle'], { cwd })).stderr, /^hivelog: idle has talked with nobody /)
+  const some = await hivelog(['talk', 'lead', 'coder', '--since', '2026-08-22T08:09:41.110Z'], { cwd })
   assert.match(some.stdout, /^1 message: lead 0, coder 1; 1 thread$/m)
 })
 
-test('--json of each is one object with what its help names', (t) => {
+test('--json of each is one object with what its help names', async (t) => {
   const cwd = scratch(t)
   cleanUp(cwd)
   for (const args of [
@@ -187,18 +190,18 @@ test('--json of each is one object with what its help names', (t) => {
     ['talk', 'lead'],
     ['top', '--once'],
   ]) {
-    const { code, stdout } = hivelog([...args, '--json'], { cwd })
+    const { code, stdout } = await hivelog([...args, '--json'], { cwd })
     assert.equal(code, 0)
     assert.equal(linesOf(stdout).length, 1)
     const report = JSON.parse(stdout)
-    const help = hivelog([args[0] as string, '--help']).stdout
+    const help = (await hivelog([args[0] as string, '--help'])).stdout
     for (const name of Object.keys(report)) {
       if (name !== 'broken') assert.ok(help.includes(`"${name}"`), `${args[0]} --help names ${name}`)
     }
   }
 })
 
-test('within their columns, and harmless, whatever the log holds', (t) => {
+test('within their columns, and harmless, whatever the log holds', async (t) => {
   const cwd = scratch(t)
   const long = `\x1b[31m${'wide 漢字 '.repeat(40)}${'x'.repeat(300)}\u202e`
   const log = new StoryLog(join(cwd, 'hive.jsonl'))
@@ -233,7 +236,7 @@ test('within their columns, and harmless, whatever the log holds', (t) => {
     ['talk', 'x', long],
   )
   for (const args of runs) {
-    const { code, stdout, stderr } = hivelog(args, { cwd })
+    const { code, stdout, stderr } = await hivelog(args, { cwd })
     const what = `${args.join(' ').slice(0, 60)}: ${stdout}${stderr}`
     assert.ok(code === 0 || code === 1, what)
     for (const harm of ['\x1b', '\u202e']) assert.ok(!(stdout + stderr).includes(harm), what)
@@ -246,16 +249,16 @@ test('within their columns, and harmless, whatever the log holds', (t) => {
 const columnsOf = (line: string): number =>
   Array.from(line).reduce((sum, character) => sum + (/[\u4e00-\u9fff]/.test(character) ? 2 : 1), 0)
 
-test('an event that is nested as deep as a line can be is shown, and as JSON refused in one line', (t) => {
+test('an event that is nested as deep as a line can be is shown, and as JSON refused in one line', async (t) => {
   const cwd = scratch(t)
   const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
   new StoryLog(join(cwd, 'hive.jsonl')).raw(`{"ts":1,"kind":"x","agentId":"a","deep":${deep},"seq":1}\n`)
-  const shown = hivelog(['show', '1'], { cwd })
+  const shown = await hivelog(['show', '1'], { cwd })
   assert.equal(shown.code, 0)
   assert.match(shown.stdout, /^ {2}deep +\(nested too deeply\)$/m)
   for (const args of [['why', '1'], ['top'], ['why', '--json', '1']])
-    assert.equal(hivelog(args, { cwd }).code, 0)
-  const json = hivelog(['show', '--json', '1'], { cwd })
+    assert.equal((await hivelog(args, { cwd })).code, 0)
+  const json = await hivelog(['show', '--json', '1'], { cwd })
   assert.deepEqual([json.code, json.stdout], [1, ''])
   assert.equal(
     json.stderr,
@@ -263,11 +266,11 @@ test('an event that is nested as deep as a line can be is shown, and as JSON ref
   )
 })
 
-test('help fits 80 columns; bad use is one line and exit code 2', (t) => {
+test('help fits 80 columns; bad use is one line and exit code 2', async (t) => {
   const cwd = scratch(t)
   cleanUp(cwd)
   for (const command of ['show', 'talk', 'why', 'top']) {
-    const help = hivelog([command, '--help']).stdout
+    const help = (await hivelog([command, '--help'])).stdout
     assert.match(help, new RegExp(`^Example: hivelog ${command} `, 'm'))
     for (const line of linesOf(help)) assert.ok(line.length <= 80, line)
   }
@@ -285,7 +288,7 @@ test('help fits 80 columns; bad use is one line and exit code 2', (t) => {
     ['top', 'none.jsonl'],
     ['top', '.'],
   ]) {
-    const { code, stdout, stderr } = hivelog(args, { cwd })
+    const { code, stdout, stderr } = await hivelog(args, { cwd })
     assert.deepEqual([code, stdout], [2, ''], args.join(' '))
     assert.match(stderr, /^hivelog: [^\n]*\n$/)
   }

@@ -11,7 +11,7 @@ import { NO_TERMINAL, Terminal } from '../kit/terminal.js'
 
 const tidy = (text: string): string[] => linesOf(text).map((line) => line.replace(/(\S) {2,}/g, '$1  '))
 
-test('top --once: the numbers of state --json', (t) => {
+test('top --once: the numbers of state --json', async (t) => {
   const cwd = scratch(t)
   const { main } = cleanUp(cwd)
   main
@@ -26,8 +26,8 @@ test('top --once: the numbers of state --json', (t) => {
     })
     .at(403, 'usage', { agentId: 'lead', model: 'unheard-of', inputTokens: 5, outputTokens: 1 })
     .at(404, 'archive', { agentId: 'lead', archived: true })
-  const top = JSON.parse(hivelog(['top', '--once', '--json'], { cwd }).stdout)
-  const state = JSON.parse(hivelog(['state', '--json'], { cwd }).stdout)
+  const top = JSON.parse((await hivelog(['top', '--once', '--json'], { cwd })).stdout)
+  const state = JSON.parse((await hivelog(['state', '--json'], { cwd })).stdout)
   const { calls, inputTokens, outputTokens, costUsd, unpriced } = top.usage
   const { cacheReadTokens: _, cacheWriteTokens: __, ...usage } = state.usage
   assert.deepEqual({ calls, inputTokens, outputTokens, costUsd, unpriced }, usage)
@@ -75,10 +75,10 @@ test('top --once: the numbers of state --json', (t) => {
   assert.deepEqual(inTop.sort(), inState.sort())
 })
 
-test('top: one picture where there is no terminal, and what there is none of', (t) => {
+test('top: one picture where there is no terminal, and what there is none of', async (t) => {
   const cwd = scratch(t)
   cleanUp(cwd)
-  const { code, stdout, stderr } = hivelog(['top'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['top'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.ok(!stdout.includes('\x1b'))
   const lines = tidy(stdout)
@@ -101,7 +101,7 @@ test('top: one picture where there is no terminal, and what there is none of', (
       ['why', '1', file],
       ['talk', 'a', 'b', file],
     ]) {
-      const ended = hivelog(args, { cwd })
+      const ended = await hivelog(args, { cwd })
       assert.deepEqual([ended.code, ended.stdout], [exit, ''], args.join(' '))
       assert.match(ended.stderr, /^hivelog: [^\n]+\n$/)
     }

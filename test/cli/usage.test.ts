@@ -61,7 +61,7 @@ const BAD: [args: string[], message: RegExp][] = [
   [['tail', '-n'], /argument missing; see hivelog tail --help/],
   [['tail', 'a', 'b'], /hivelog tail takes one FILE, not 2/],
   [['tail', '-'], /use hivelog cat - for standard input/],
-  [['stats', 'a', 'b'], /hivelog stats takes one FILE, not 2/],
+  [['stats', '--since', 'soon'], /--since needs a time/],
   [['verify', '--key', 'none.pem'], /cannot read the key none.pem/],
   [['cat', 'none.jsonl'], /cannot read none.jsonl: there is no such file/],
   [['tail', 'none.jsonl'], /cannot read none.jsonl: there is no such file/],

@@ -158,7 +158,12 @@ test('stats: for people, within 100 columns, whatever the names are', async (t) 
 test('stats: an empty log has no times', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), '')
-  const stats = JSON.parse((await hivelog(['stats', '--json'], { cwd })).stdout)
-  assert.deepEqual([stats.lines, stats.events, stats.segments, stats.firstTs], [0, 0, 0, undefined])
-  assert.equal((await hivelog(['stats'], { cwd })).code, 0)
+  const { code, stdout } = await hivelog(['stats', '--json'], { cwd })
+  const stats = JSON.parse(stdout)
+  assert.deepEqual([code, stats.lines, stats.events, stats.segments, stats.firstTs], [1, 0, 0, 0, undefined])
+  assert.deepEqual(await hivelog(['stats'], { cwd }), {
+    code: 1,
+    stdout: '',
+    stderr: 'hivelog: hive.jsonl is empty: there is no event in it\n',
+  })
 })

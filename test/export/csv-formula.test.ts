@@ -42,7 +42,7 @@ function isFormula(cell: string): boolean {
 
 async function csvOf(file: string): Promise<string> {
   let csv = ''
-  await exportCsv(file, {}, async (row) => {
+  await exportCsv([file], {}, async (row) => {
     csv += `${row}\n`
   })
   return csv

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { exportLog } from '../../src/analyse.js'
 import { startHive } from '../../src/index.js'
-import { tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { linesOf as logLines, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
 import type { ReceivedSpan } from '../kit/otlp-receiver.js'
 import { hivelog, linesOf } from '../kit/reader-cli.js'
 
@@ -54,9 +54,18 @@ test('the second process is under the agent, and its drain links to the senders 
   assert.deepEqual(JSON.parse(run.stdout).files, files)
   const text = await hivelog(['export', ...files, '--format', 'otlp-json'])
   assert.equal(linesOf(text.stdout).length, 1)
-  const csv = await hivelog(['export', ...files, '--format', 'csv'])
-  assert.equal(csv.code, 2)
-  assert.match(csv.stderr, /--format csv takes one FILE/)
+  // The child's log is found by itself, and the table is of both.
+  const found = await tempReceiver(t)
+  await exportLog(file, { otlp: { url: found.url }, serviceName: 's' })
+  assert.deepEqual(byId(found.spans), byId(live.spans))
+  const csv = await hivelog(['export', file, '--format', 'csv'])
+  assert.equal(csv.code, 0)
+  const rows = csv.stdout.split('\r\n').slice(1, -1)
+  assert.equal(
+    rows.length,
+    files.reduce((sum, each) => sum + logLines(each).length, 0),
+  )
+  assert.ok(rows.some((row) => row.includes(files[1] as string)))
 })
 
 test('logs that have nothing to do with each other stay apart', async (t) => {

@@ -1,10 +1,12 @@
 /** The spans that are rebuilt from a log are those that a backend got while the hive lived. */
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { exportLog } from '../../src/analyse.js'
 import type { Agent, Hive, HiveOptions, SentMessage } from '../../src/index.js'
-import { eventsOf, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { eventsOf, linesOf, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
 import type { OtlpReceiver, ReceivedSpan } from '../kit/otlp-receiver.js'
 
 /** What a span says that the file can tell. */
@@ -206,7 +208,7 @@ test('spans of instrumented code in an agent lie within it', async (t) => {
   )
 })
 
-test('an agent without an exit ends at its last event, lost', async (t) => {
+test('an agent without an exit ends at its last event; it is lost when another writer goes on with the log', async (t) => {
   const again = await tempReceiver(t)
   const wait = stoppedClock(t)
   const { hive, file } = tempHive(t)
@@ -217,8 +219,28 @@ test('an agent without an exit ends at its last event, lost', async (t) => {
   await hive.flush()
   const last = eventsOf(file).at(-1)
   const report = await exportLog(file, { otlp: { url: again.url } })
-  assert.deepEqual([report.lost, report.spans, report.events, report.traces], [1, 1, 1, 1])
-  const span = again.one('invoke_agent a')
+  assert.deepEqual([report.lost, report.unended, report.spans, report.traces], [0, 1, 1, 1])
+  const alive = again.one('invoke_agent a')
+  assert.deepEqual([alive.endMs, alive.status.code], [last?.ts, 0])
+  assert.equal(alive.attributes['hive.agent.exit_status'], 'alive')
+
+  const next = await tempReceiver(t)
+  const seq = (linesOf(file).at(-1)?.seq ?? 0) + 1
+  const open = {
+    ts: Date.now(),
+    kind: 'log.open',
+    format: 1,
+    segment: 1,
+    pid: 1,
+    host: 'other',
+    seq,
+    session: 'x',
+  }
+  const copy = join(tempFolder(t), 'hive.jsonl')
+  writeFileSync(copy, `${readFileSync(file, 'utf8')}${JSON.stringify(open)}\n`)
+  const later = await exportLog(copy, { otlp: { url: next.url } })
+  assert.deepEqual([later.lost, later.unended, later.spans, later.events], [1, 0, 1, 1])
+  const span = next.one('invoke_agent a')
   assert.equal(span.endMs, last?.ts)
   assert.equal(span.status.code, 2)
   assert.equal(span.attributes['hive.agent.exit_status'], 'lost')

@@ -1,6 +1,7 @@
 /** Reads a log again for the few events of it that are shown. */
 import type { HiveEvent } from '../../format/kinds.js'
-import type { LogEntry } from '../../read/items.js'
+import type { HiveEntry } from '../../read/hive.js'
+import { placeOf } from '../place.js'
 import type { CanonicalFields } from './canonical.js'
 import { type OnCompared, SideReader, type SideSource } from './read.js'
 import type { EventPlace } from './report.js'
@@ -26,7 +27,7 @@ export async function placesOf(source: SideSource, positions: Set<number>): Prom
   const reader = new SideReader(source)
   let position = 0
   const take: OnCompared = (entry, { agent }, fields) => {
-    if (positions.has(position)) found.set(position, { place: placeOf(entry, agent), fields })
+    if (positions.has(position)) found.set(position, { place: eventPlace(entry, agent), fields })
     position++
   }
   try {
@@ -37,10 +38,8 @@ export async function placesOf(source: SideSource, positions: Set<number>): Prom
   }
 }
 
-function placeOf({ file, line, seq, event, bytes }: LogEntry, agent: string | null): EventPlace {
-  const place: EventPlace = { file, seq, agent, event: brief(event, bytes) }
-  if (line !== undefined) place.line = line
-  return place
+function eventPlace(entry: HiveEntry, agent: string | null): EventPlace {
+  return { ...placeOf(entry), agent, event: brief(entry.event, entry.bytes) }
 }
 
 /** The event, small enough to be held by the thousand, and shallow enough to be printed. */

@@ -1,6 +1,7 @@
-/** Reads two logs for their comparison, side by side. */
-import { isMalformed, type LogEntry, type LogItem } from '../../read/items.js'
-import { logBatches } from '../../read/read.js'
+/** Reads two hives for their comparison, side by side. */
+import { type HiveEntry, type HiveItem, hiveBatches } from '../../read/hive.js'
+import { isMalformed } from '../../read/items.js'
+import type { Selection } from '../reading.js'
 import { type Renames, Roster } from './agents.js'
 import {
   type CanonicalEvent,
@@ -10,9 +11,11 @@ import {
 } from './canonical.js'
 import { DiffSides, type SideName } from './sides.js'
 
-/** What is read of a log, and how. */
+/** What is read of a hive, and how. */
 export interface SideSource {
+  /** Path of its log. */
   file: string
+  selection: Selection
   renames: Renames
   /** Only this agent's events, by its name that is the same in both logs. */
   agent: string | undefined
@@ -20,20 +23,20 @@ export interface SideSource {
 }
 
 /** Is told of each event that is compared. */
-export type OnCompared = (entry: LogEntry, event: CanonicalEvent, fields: CanonicalFields) => void
+export type OnCompared = (entry: HiveEntry, event: CanonicalEvent, fields: CanonicalFields) => void
 
-/** Reads one log: its events that are compared, a chunk of the file at a time. */
+/** Reads one hive: its events that are compared, a chunk of the file at a time. */
 export class SideReader {
   readonly roster = new Roster()
   malformed = 0
   readonly #agent: string | undefined
   readonly #canonicalizer: Canonicalizer
-  readonly #batches: AsyncGenerator<LogItem[]>
+  readonly #batches: AsyncGenerator<HiveItem[]>
 
-  constructor({ file, renames, agent, options }: SideSource) {
+  constructor({ file, selection, renames, agent, options }: SideSource) {
     this.#agent = agent
     this.#canonicalizer = new Canonicalizer(renames, (id) => this.roster.spawned.has(id), options)
-    this.#batches = logBatches(file)
+    this.#batches = hiveBatches([file], selection)
   }
 
   get hasMissedIds(): boolean {

@@ -1,5 +1,7 @@
 /** What comparing two logs gives. */
 import type { HiveEvent } from '../../format/kinds.js'
+import type { LinePlace } from '../place.js'
+import type { Selection } from '../reading.js'
 
 /**
  * `same`: event for event. `order`: every agent did the same in the same order, only the order between agents
@@ -8,13 +10,7 @@ import type { HiveEvent } from '../../format/kinds.js'
 export type DiffVerdict = 'same' | 'order' | 'differ'
 
 /** An event, and where it is. */
-export interface EventPlace {
-  /** Path of the segment. */
-  file: string
-  /** Number of its line in the segment, from 1. */
-  line?: number
-  /** Its position in the log; in a log without `seq`, the number of its line over all segments. */
-  seq: number
+export interface EventPlace extends LinePlace {
   /** Whose doing it is, by the name that is the same in both logs; null: no agent's. */
   agent: string | null
   /** The event as it is in the log; of one that takes more than 4 KiB, only its short fields. */
@@ -151,7 +147,7 @@ export interface LogDiff {
 }
 
 /** What `diffLogs` takes. */
-export interface DiffOptions {
+export interface DiffOptions extends Selection {
   /** Compare only this agent's events: its id in either log, or its name in an earlier result. Default: all. */
   agent?: string
   /** Rows before and after the divergence, 0 to 1000. Default 3. */
