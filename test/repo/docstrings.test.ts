@@ -11,6 +11,12 @@ import { packageRoot } from '../kit/hive-support.js'
 const UNIT =
   /\b(milliseconds?|ms|bytes?|epoch|US dollars|number|position|count(s|ed)?|how (many|often)|seqs?|(process|port) id|ordinal|version|digits|HTTP status|ratio|share|percent|tokens?|events?|lines?|messages?|spans?|agents?|calls?|items?|files?|seals?|segments?|logs?|groups?|pairs?|rows?|findings?|escalations?|sessions?|traces?|values?|characters?|models?|requests?|waits?|retries|times|artifacts?|windows?|resources?|approvals?|exits?|commits?|prices?|USD)\b/i
 
+/** `a as b` in an import or export. */
+interface Specifier {
+  readonly name: { readonly text: string }
+  readonly propertyName?: { readonly text: string }
+}
+
 /** The loosest type that a node of the compiler has here: its own differ by kind. */
 type AnyNode = Node & {
   readonly name?: { readonly text: string }
@@ -23,9 +29,8 @@ type AnyNode = Node & {
   readonly types?: readonly AnyNode[]
   readonly jsDoc?: readonly Node[]
   readonly declarationList?: { readonly declarations: readonly AnyNode[] }
-  readonly exportClause?: {
-    readonly elements: readonly { name: { text: string }; propertyName?: { text: string } }[]
-  }
+  readonly exportClause?: { readonly elements: readonly Specifier[] }
+  readonly importClause?: { readonly namedBindings?: { readonly elements?: readonly Specifier[] } }
   readonly moduleSpecifier?: { readonly text: string }
   readonly elementType?: AnyNode
   readonly typeArguments?: readonly AnyNode[]
@@ -70,18 +75,26 @@ before(() => {
   }
 })
 
-/** The declarations of all that a door passes on. */
-function exportsOf(file: string, sourceOf: (file: string) => SourceFile): Declared[] {
+/** The declarations of all that a door passes on, or of `wanted` alone, through however many files. */
+function exportsOf(file: string, sourceOf: (file: string) => SourceFile, wanted?: string): Declared[] {
   const statements = sourceOf(file).statements as readonly AnyNode[]
   return statements.flatMap((statement) => {
-    if (statement.kind !== SyntaxKind.ExportDeclaration) return []
-    const from = join(dirname(file), String(statement.moduleSpecifier?.text)).replace(/\.js$/, '.d.ts')
-    const source = sourceOf(from)
-    return (statement.exportClause?.elements ?? []).map(({ name, propertyName }) => {
-      const wanted = (propertyName ?? name).text
-      const node = (source.statements as readonly AnyNode[]).find((each) => namesOf(each).includes(wanted))
-      assert.ok(node !== undefined, `${wanted} is declared in ${from}`)
-      return { where: `${relative(root, from)}: ${wanted}`, node, file: source }
+    if (statement.moduleSpecifier === undefined) return []
+    // What a file imports it can pass on too.
+    const imported = wanted === undefined ? [] : (statement.importClause?.namedBindings?.elements ?? [])
+    const elements = statement.exportClause?.elements ?? imported
+    if (elements.length === 0) return []
+    const { text: specifier } = statement.moduleSpecifier
+    return elements.flatMap(({ name, propertyName }) => {
+      if (wanted !== undefined && name.text !== wanted) return []
+      const from = join(dirname(file), specifier).replace(/\.js$/, '.d.ts')
+      const source = sourceOf(from)
+      const there = (propertyName ?? name).text
+      const node = (source.statements as readonly AnyNode[]).find((each) => namesOf(each).includes(there))
+      if (node !== undefined) return [{ where: `${relative(root, from)}: ${there}`, node, file: source }]
+      const further = exportsOf(from, sourceOf, there)
+      assert.equal(further.length, 1, `${there} is declared in ${from}, or passed on there`)
+      return further
     })
   })
 }
