@@ -105,32 +105,31 @@ export const BLOCK_BYTES = 256 * 1024
 const PAGE = 65536
 const PAGES = Math.ceil((BLOCK + BLOCK_BYTES + MAX_NEEDLE + 64) / PAGE)
 
-/** Lines that begin otherwise, or that hold one of these anywhere, are for `JSON.parse` to judge. */
+/** How a sure line begins. */
 const HEAD = '{"ts":'
 const NEXT = ',"kind":'
 const MAX_DIGITS = 15
 
 /*
- * scan(from, end, kindsEnd, hits, withTs): reads lines from `from` to `end`, behind a newline, until all are read or
+ * scan(from, end, kindsEnd, hits): reads lines from `from` to `end`, behind a newline, until all are read or
  * no more can be noted. Returns where it stopped. In RESULT: number of lines, number of those noted.
  */
 const FROM = 0
 const END = 1
 const KINDS_END = 2
 const HIT = 3
-const WITH_TS = 4
-const START = 5
-const P = 6
-const SURE = 7
-const WANTED = 8
-const N = 9
-const OUT = 10
-const LINES = 11
-const X = 12
-const Y = 13
-const Z = 14
-const TS = 15
-const LATEST = 16
+const START = 4
+const P = 5
+const SURE = 6
+const WANTED = 7
+const N = 8
+const OUT = 9
+const LINES = 10
+const X = 11
+const Y = 12
+const Z = 13
+const TS = 14
+const LATEST = 15
 
 const digits = bitmask8(ltU8(sub8(load128(get(START), HEAD.length), sixteen(byte('0'))), sixteen(10)))
 
@@ -255,7 +254,7 @@ const note: Code = [
 
 const scan: Func = {
   name: 'scan',
-  params: [I32, I32, I32, I32, I32],
+  params: [I32, I32, I32, I32],
   locals: [I32, I32, I32, I32, I32, I32, I32, V128, V128, V128, I64, I64],
   body: [
     set(START, get(FROM)),
@@ -266,16 +265,13 @@ const scan: Func = {
         brIf(1, or(geU(get(START), get(END)), geU(get(OUT), i32(HITS)))),
         readHead,
         set(WANTED, i32(0)),
-        when(get(SURE), [matchKind, when(get(WITH_TS), [readTs])]),
+        when(get(SURE), [matchKind, readTs]),
         findEnd,
         when(ne(lastByte, i32(byte('}'))), [set(SURE, i32(0))]),
         matchHits,
         when(
           get(SURE),
-          [
-            when(and(get(WITH_TS), gtS64(get(TS), get(LATEST))), [set(LATEST, get(TS))]),
-            when(get(WANTED), [note]),
-          ],
+          [when(gtS64(get(TS), get(LATEST)), [set(LATEST, get(TS))]), when(get(WANTED), [note])],
           [note],
         ),
         set(LINES, add(get(LINES), i32(1))),
@@ -290,6 +286,7 @@ const scan: Func = {
   ],
 }
 
+const P0 = 0
 const NEEDLE_AT = 2
 const LENGTH = 3
 const FOLD = 4
@@ -302,7 +299,6 @@ const SECOND = 10
 const FOLDS = 11
 
 const bytesAt = (offset: Code): Code => or128(load128(add(get(P0), offset)), get(FOLDS))
-const P0 = 0
 
 /*
  * find(from, end, needle, length, fold, a, b): the first place from `from` on, but before `end`, where `needle` stands
@@ -363,7 +359,7 @@ export const canScan = ({ kinds, needles }: ScanPlan): boolean =>
   needles.length <= MAX_NEEDLES &&
   needles.every((needle) => needle.length <= MAX_NEEDLE)
 
-type Scan = (from: number, end: number, kindsEnd: number, hits: number, withTs: number) => number
+type Scan = (from: number, end: number, kindsEnd: number, hits: number) => number
 type Find = (
   from: number,
   end: number,
@@ -429,7 +425,7 @@ export class LineScanner {
     const blockEnd = BLOCK + end - from
     const hits = plan.needles.length > 0 && this.#findNeedles(plan, blockEnd) ? HITS : 0
     const kindsEnd = KINDS + plan.kinds.length * KIND_BYTES
-    const stop = this.#scan(BLOCK, blockEnd, kindsEnd, hits, 1)
+    const stop = this.#scan(BLOCK, blockEnd, kindsEnd, hits)
     this.lines = this.#view.getUint32(RESULT, true)
     this.found = this.#view.getUint32(RESULT + 4, true) / FOUND_BYTES
     this.latest = this.#time(RESULT + 8)

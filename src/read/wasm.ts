@@ -145,7 +145,11 @@ export function moduleOf(functions: readonly Func[], pages: number): Uint8Array 
   ])
 }
 
-const flat = (code: Code): number[] => (typeof code === 'number' ? [code] : code.flatMap(flat))
+function flat(code: Code, bytes: number[] = []): number[] {
+  if (typeof code === 'number') bytes.push(code)
+  else for (const part of code) flat(part, bytes)
+  return bytes
+}
 
 interface WebAssemblyApi {
   Module: new (bytes: Uint8Array) => object
