@@ -124,7 +124,11 @@ class FollowedHive {
     const own = { ...this.#options, ...(from !== undefined && { from: isStart ? from : ('start' as const) }) }
     for (const file of found) {
       const mayBeGone = !this.#named.includes(file) || found.length > this.#named.length
-      const log = new FollowedLog(file, this.#logs.size, own, { tail: tails?.get(file), chunkBytes, mayBeGone })
+      const log = new FollowedLog(file, this.#logs.size, own, {
+        tail: tails?.get(file),
+        chunkBytes,
+        mayBeGone,
+      })
       this.#logs.set(file, log)
       this.#byName.set(nameOf(dirname(file), stemOf(file)), log)
       this.#wakeup.watch(dirname(file))
@@ -161,7 +165,9 @@ class FollowedHive {
   }
 
   #tell(folder: string, name: string): boolean {
-    const log = this.#byName.get(nameOf(folder, parseArchiveName(name)?.stem ?? name.replace(/\.jsonl.*$/s, '')))
+    const log = this.#byName.get(
+      nameOf(folder, parseArchiveName(name)?.stem ?? name.replace(/\.jsonl.*$/s, '')),
+    )
     if (log !== undefined) log.hasNews = true
     // Perhaps a log that is new, or the folder of one's child logs.
     if (log === undefined || name.endsWith('.agents')) this.#pollAt = 0

@@ -32,11 +32,13 @@ async function* eachItem(
   n: number,
   { thisFile, ...options }: TailHiveOptions,
 ): AsyncGenerator<HiveItem> {
-  if (files.includes(STANDARD_INPUT)) throw cannotRead('standard input', 'it has no end to read from; name a file')
+  if (files.includes(STANDARD_INPUT))
+    throw cannotRead('standard input', 'it has no end to read from; name a file')
   const logs = logsOfHive(files, thisFile)
   const tails = await tailsOf(logs, n, options, false)
   const named = logsOfHive(files, true)
-  const isThere = (log: string): boolean => tails.get(log)?.live !== undefined || archivedSegments(log).length > 0
+  const isThere = (log: string): boolean =>
+    tails.get(log)?.live !== undefined || archivedSegments(log).length > 0
   const gone = named.find((log) => !isThere(log))
   if (gone !== undefined && !logs.slice(named.length).some(isThere)) throw missing(gone)
   yield* merged(tails)
