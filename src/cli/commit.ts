@@ -1,5 +1,6 @@
 /** `hivelog commit` */
 
+import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type CommitOptions, type CommitReport, commitLog } from '../git/commit.js'
 import { CommitError, type CommitErrorCode } from '../git/errors.js'
@@ -66,7 +67,7 @@ export const command: Command = {
         lockTimeoutMs: wholeNumber('--wait', values.wait, { max: 86_400_000 }),
       }),
     }
-    const empty = await tellNothing([file], false, { housekeeping: true })
+    const empty = existsSync(file) ? await tellNothing([file], false, { housekeeping: true }) : undefined
     if (empty !== undefined) return empty
     let report: CommitReport
     try {

@@ -133,8 +133,12 @@ test('commit takes the line in hand, and none that is yet to come', async (t) =>
 test('it ends with its signal, in the middle of waiting too', { timeout: 60_000 }, async (t) => {
   const { log } = twoLogs(t)
   const end = new AbortController()
-  setTimeout(() => end.abort(), 100)
-  assert.equal((await collect(followHive([log], { signal: end.signal }))).length, 8)
+  let seen = 0
+  for await (const _ of followHive([log], { signal: end.signal })) {
+    // When all is read, it waits.
+    if (++seen === 8) setTimeout(() => end.abort(), 100)
+  }
+  assert.equal(seen, 8)
   assert.equal((await collect(followHive([log], { signal: end.signal }))).length, 0)
 })
 
