@@ -12,7 +12,7 @@ test('a hive is shown as one, with a note where nothing fits, and verified log b
   new LogWriter(join(cwd, 'hive.jsonl')).messages(25)
   mkdirSync(join(cwd, 'hive.jsonl.agents'))
   const child = new LogWriter(join(cwd, 'hive.jsonl.agents', 'tester.jsonl'))
-  child.seq = 100
+  child.messages(40)
   child.event('tool', { agentId: 'coder', name: 'grep', ok: true })
   assert.equal(linesOf(hivelog(['tail', '-20'], { cwd }).stdout).length, 20)
   assert.match(hivelog(['tail', '-n1'], { cwd }).stdout, /grep.* \[tester\]\n$/)
