@@ -1,7 +1,5 @@
 /** Command line arguments, on top of `node:util`'s parser: same wording of errors for every command. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { isAbout } from '../model/who.js'
-import { isBreak, isMalformed, type LogItem } from '../read/items.js'
 import { io } from './io.js'
 import { nearest } from './nearest.js'
 
@@ -55,6 +53,14 @@ function whatIsWrong(error: NodeJS.ErrnoException, options: Options): string {
   return first
 }
 
+/** The arguments with `-20` for `-n 20`, as `tail` and `head` take it elsewhere. */
+export function withShortCount(args: readonly string[], option: string): string[] {
+  const end = args.indexOf('--')
+  return args.map((arg, i) =>
+    /^-\d+$/.test(arg) && (end === -1 || i < end) ? `${option}=${arg.slice(1)}` : arg,
+  )
+}
+
 /** The log that is meant when none is named. */
 export function defaultFile(): string {
   const file = io().env.HIVELOG_FILE
@@ -95,52 +101,10 @@ export function oneOf<T extends string>(option: string, value: string, words: re
   throw new UsageError(`${option} needs one of ${words.join(', ')}, not '${value}'${hint}`)
 }
 
-/** Any kind can be in a log, but none has blanks or commas in it. @throws {UsageError} */
-function mustBeKinds(kinds: readonly string[]): void {
-  const bad = kinds.find((kind) => /[\s,\p{Cc}]/u.test(kind))
-  if (bad !== undefined) {
-    throw new UsageError(
-      `--kind needs one kind, such as message, and can be given several times, not '${bad}'`,
-    )
-  }
-}
-
 /** Ids as `hivelog` prints them: lower case. @throws {UsageError} unless each is `digits` hex digits */
 export function hexIds(option: string, ids: readonly string[] = [], digits: 16 | 32): string[] {
   const hex = new RegExp(`^[\\da-f]{${digits}}$`, 'i')
   const bad = ids.find((id) => !hex.test(id))
   if (bad !== undefined) throw new UsageError(`${option} needs ${digits} hex digits, not '${bad}'`)
   return ids.map((id) => id.toLowerCase())
-}
-
-/**
- * Which items `--kind`, `--agent`, `--trace` and `--span` let through: those that match one value of each option that
- * is given; `undefined` for all. Malformed lines match no filter.
- * @throws {UsageError} on a kind, trace id or span id that is none
- */
-export function itemFilter(
-  kinds: readonly string[] = [],
-  agents: readonly string[] = [],
-  ids: { trace?: readonly string[] | undefined; span?: readonly string[] | undefined } = {},
-): ((item: LogItem) => boolean) | undefined {
-  mustBeKinds(kinds)
-  const traces = hexIds('--trace', ids.trace, 32)
-  const spans = hexIds('--span', ids.span, 16)
-  const wanted = new Set(agents)
-  if (kinds.length + agents.length + traces.length + spans.length === 0) return undefined
-  return (item) => {
-    // That a segment is not the log's own is for everybody to see, whatever was asked for.
-    if (isMalformed(item)) return isBreak(item)
-    return (
-      (kinds.length === 0 || kinds.includes(item.event.kind)) &&
-      (agents.length === 0 || isAbout(item.event, wanted)) &&
-      (traces.length === 0 || isOneOf(item.event.trace, traces)) &&
-      (spans.length === 0 || isOneOf(item.event.span, spans))
-    )
-  }
-}
-
-/** The field can be anything in a log that another program wrote. */
-function isOneOf(id: unknown, ids: readonly string[]): boolean {
-  return typeof id === 'string' && ids.includes(id.toLowerCase())
 }

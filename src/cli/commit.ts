@@ -1,10 +1,12 @@
 /** `hivelog commit` */
 
+import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type CommitOptions, type CommitReport, commitLog } from '../git/commit.js'
 import { CommitError, type CommitErrorCode } from '../git/errors.js'
 import { counted, seqRange } from '../git/message.js'
 import { type Command, oneFile, oneOf, parse, UsageError, wholeNumber } from './args.js'
+import { tellNothing } from './hive-args.js'
 import { Output, say } from './output.js'
 import { clean } from './text.js'
 
@@ -31,8 +33,9 @@ commit. Hooks do not run, nothing is signed, nothing is pushed.
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
 Exit code 0: committed, or nothing new; 1: could not commit now (a lock is held,
-a rebase or merge is under way, git failed); 2: bad use, no git, no repository,
-no identity, or a log that .gitignore names.
+a rebase or merge is under way, git failed), or FILE is empty; 2: bad use, no
+git, no repository, no identity, a FILE that is no log, or one that .gitignore
+names.
 
 Example: hivelog commit --path state --message 'hive: {range}' hive.jsonl
 `
@@ -64,6 +67,8 @@ export const command: Command = {
         lockTimeoutMs: wholeNumber('--wait', values.wait, { max: 86_400_000 }),
       }),
     }
+    const empty = existsSync(file) ? await tellNothing([file], false, { housekeeping: true }) : undefined
+    if (empty !== undefined) return empty
     let report: CommitReport
     try {
       report = await commitLog(file, options)

@@ -1,23 +1,32 @@
-/** Prints one item of a log: the line as it is, or a line for people. */
-import { isMalformed, type LogItem } from '../read/items.js'
+/** Prints one item of a hive: the line as it is, or a line for people. */
+import { basename } from 'node:path'
+import type { HiveItem } from '../read/hive.js'
+import { isMalformed } from '../read/items.js'
 import { formatEvent, formatMalformed } from './format-event.js'
 import { look, type Output, say } from './output.js'
+import { clean, columns, paint } from './text.js'
 
-export type ItemPrinter = (item: LogItem) => Promise<void>
+export type ItemPrinter = (item: HiveItem) => Promise<void>
+
+/** Columns that the name of a log takes at most, and a line for people at least. */
+const MAX_MARK = 24
+const MIN_LINE = 60
 
 /**
  * With `json`, standard output gets only the entries' own lines, and a malformed line is told of on standard error;
- * else it is shown in its place.
+ * else it is shown in its place. A line for people ends in the name of its log, where that is not the log that was
+ * named first, nor called as the agent that the line begins with.
  */
-export function itemPrinter(output: Output, json: boolean): ItemPrinter {
+export function itemPrinter(output: Output, json: boolean, files: readonly string[]): ItemPrinter {
   const { color, width } = look()
   if (!json) {
-    return (item) =>
-      output.line(
-        isMalformed(item)
-          ? formatMalformed(item, { color, width })
-          : formatEvent(item.event, { color, width }),
-      )
+    return (item) => {
+      if (isMalformed(item)) return output.line(formatMalformed(item, { color, width }))
+      const mark = item.log === files[0] ? '' : markOf(item.log, item.event)
+      const left = width - columns(mark)
+      if (mark === '' || left < MIN_LINE) return output.line(formatEvent(item.event, { color, width }))
+      return output.line(formatEvent(item.event, { color, width: left }) + paint(mark, 'dim', color))
+    }
   }
   return async (item) => {
     if (isMalformed(item)) {
@@ -26,5 +35,23 @@ export function itemPrinter(output: Output, json: boolean): ItemPrinter {
       return
     }
     await output.jsonText(item.text as string)
+  }
+}
+
+/** The log's name, to stand behind a line. */
+function markOf(log: string, event: object): string {
+  const name = nameOf(basename(log).replace(/\.jsonl$/, ''))
+  const { agentId, from } = event as Record<string, unknown>
+  if ((agentId ?? from) === name) return ''
+  const short = name.length > MAX_MARK ? `${name.slice(0, MAX_MARK - 1)}…` : name
+  return `  [${clean(short)}]`
+}
+
+/** A log of a child process is called as its agent, percent-encoded. */
+function nameOf(stem: string): string {
+  try {
+    return decodeURIComponent(stem)
+  } catch {
+    return stem
   }
 }

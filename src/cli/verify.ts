@@ -1,7 +1,11 @@
 /** `hivelog verify` */
+
+import { contentOf } from '../read/glance.js'
+import { logsOfHive } from '../read/hive.js'
 import type { AdoptedStretch, VerifyFinding, VerifyReport } from '../verify/report.js'
 import { verifyLog } from '../verify/verify.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
+import { tellNothing } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { byteSize, clean, counted, paint } from './text.js'
@@ -9,7 +13,8 @@ import { byteSize, clean, counted, paint } from './text.js'
 const help = `Usage: hivelog verify [OPTION]... [FILE]...
 
 Checks logs against their seals, numbering and chain of segments, and artifacts
-against their names, and names each damaged place. The path of an archived
+against their names, and names each damaged place; with each FILE the logs of
+its child processes, in FILE.agents, each by itself. The path of an archived
 segment checks that one alone. Adopted is what a writer found at its start and
 no seal vouched for: after a crash the last lines before it. What they were can
 be told only by a copy elsewhere; so it is with lines that were taken from the
@@ -18,10 +23,11 @@ log's end together with their seals.
       --key FILE      Ed25519 public key (PEM); every seal must then be signed
                       with its private half, and no longer stretch go unsigned
                       than its writer leaves so
-      --log-id ID     the log must be this one; ID is "log" of --json, noted
+      --log-id ID     FILE must be this log; ID is "log" of --json, noted
                       when the log was begun
       --no-artifacts  do not read the artifacts that lines name
-      --json          one JSON object a FILE: {"file", "ok", "log", "files":
+      --this-file     only the FILEs, without the logs of their child processes
+      --json          one JSON object a log: {"file", "ok", "log", "files":
                       [{"file", "lines", "bytes", "seals", "sealedBytes",
                       "firstSeq", "lastSeq", "sha256"}], "lines", "events",
                       "lastSeq", "unsealed": {"lines", "bytes", "openTail"},
@@ -33,7 +39,8 @@ log's end together with their seals.
       --help          this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
-Exit code 0: no damage; 1: damage found; 2: cannot check.
+Exit code 0: no damage; 1: damage found, or a FILE is empty; 2: cannot check, or
+a FILE is no log.
 
 Example: hivelog verify --key audit.pub.pem hive.jsonl
 `
@@ -45,6 +52,7 @@ export const command: Command = {
       key: { type: 'string' },
       'log-id': { type: 'string' },
       'no-artifacts': { type: 'boolean', default: false },
+      'this-file': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     })
     const publicKey = values.key === undefined ? undefined : await readInput('the key', values.key)
@@ -54,23 +62,53 @@ export const command: Command = {
     }
     const options = {
       ...(publicKey !== undefined && { publicKey }),
-      ...(logId !== undefined && { logId }),
       artifacts: !values['no-artifacts'],
     }
+    const files = positionals.length > 0 ? positionals : [defaultFile()]
+    if (files.includes('-'))
+      throw new UsageError('verify needs a file: standard input has no segments to check')
     const output = new Output()
-    let code = 0
+    const damaged: string[] = []
+    const empty = await tellNothing(files, values['this-file'], { housekeeping: true })
+    const named = logsOfHive(files, true)
+    let checked = 0
     try {
-      for (const file of positionals.length > 0 ? positionals : [defaultFile()]) {
-        const report = await verifyLog(file, options)
+      for (const file of logsOfHive(files, values['this-file'])) {
+        const isNamed = named.includes(file)
+        // Of a child there may be only the folder of its own children.
+        if (!isNamed && !(await isThere(file))) continue
+        const report = await verifyLog(file, {
+          ...options,
+          ...(logId !== undefined && isNamed && { logId }),
+        })
+        checked++
         if (values.json) await output.json({ file, ...report })
         else for (const line of reportLines(file, report, publicKey !== undefined)) await output.line(line)
-        if (!report.ok) code = 1
+        if (!report.ok) damaged.push(file)
       }
+      if (!values.json && checked > named.length) await output.line(summary(checked, damaged))
     } finally {
       await output.flush()
     }
-    return code
+    return empty ?? (damaged.length > 0 ? 1 : 0)
   },
+}
+
+function summary(checked: number, damaged: readonly string[]): string {
+  const logs = `${counted(checked, 'log')} of the hive`
+  if (damaged.length === 0) return `${logs} checked, no damage`
+  return `${logs} checked, DAMAGED: ${damaged.map((file) => clean(file)).join(', ')}`
+}
+
+/** @throws when it is there and cannot be read */
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await contentOf(file, true)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
 }
 
 function reportLines(file: string, report: VerifyReport, withKey: boolean): string[] {

@@ -77,7 +77,7 @@ async function* eachItem(
       for (const log of due) if (log.item !== undefined) heap.add(log)
       if (heap.first === undefined && !(await hive.wait())) return
       // Until something may have come elsewhere, only the log that gave a line is asked for its next one.
-      for (let first = heap.first; first !== undefined && !hive.isDue; first = heap.first) {
+      for (let first = heap.first; first !== undefined; first = hive.isDue ? undefined : heap.first) {
         if (end.signal.aborted) return
         yield first.take()
         await first.ask()
@@ -134,7 +134,8 @@ class FollowedHive {
       this.#wakeup.watch(dirname(file))
     }
     this.#wakeup.pollMs = this.#pollMs * Math.max(1, Math.floor(this.#logs.size / FEW_LOGS))
-    this.#pollAt = performance.now() + this.#wakeup.pollMs
+    const isEnding = this.#options.stopAtEnd === true
+    this.#pollAt = isEnding ? Number.POSITIVE_INFINITY : performance.now() + this.#wakeup.pollMs
   }
 
   /** Whether there may be something new. */
@@ -145,7 +146,7 @@ class FollowedHive {
   /** Marks the logs that are to be looked at. */
   async lookAround(): Promise<void> {
     this.#hasNews = false
-    if (performance.now() < this.#pollAt || this.#options.stopAtEnd === true) return
+    if (performance.now() < this.#pollAt) return
     await this.find(false)
     for (const log of this.#logs.values()) log.hasNews = true
   }
@@ -165,6 +166,7 @@ class FollowedHive {
   }
 
   #tell(folder: string, name: string): boolean {
+    if (this.#options.stopAtEnd === true) return false
     const log = this.#byName.get(
       nameOf(folder, parseArchiveName(name)?.stem ?? name.replace(/\.jsonl.*$/s, '')),
     )
