@@ -15,13 +15,19 @@ const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Extended_Pictographic}\ufe0f/u
 /** Longer text is not looked at as a whole: what fits is found from its start. */
 const MAX_PLAIN = 10_000
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+/** Made when first needed: most text is plain. */
+let segmenter: Intl.Segmenter | undefined
+
+function segments(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+  return segmenter.segment(text)
+}
 
 /** Columns that the text takes on a terminal. */
 export function columns(text: string): number {
   if (PLAIN.test(text)) return text.length
   let width = 0
-  for (const { segment } of segmenter.segment(text)) width += widthOf(segment)
+  for (const { segment } of segments(text)) width += widthOf(segment)
   return width
 }
 
@@ -32,7 +38,7 @@ export function fit(text: string, width: number): string {
   if (text.length < MAX_PLAIN && PLAIN.test(text)) return `${text.slice(0, width - 1)}…`
   let used = 0
   let kept = ''
-  for (const { segment, index } of segmenter.segment(text)) {
+  for (const { segment, index } of segments(text)) {
     const wide = widthOf(segment)
     if (used + wide > width - 1) {
       const rest = text.slice(index)

@@ -16,8 +16,8 @@ import {
   agentState,
   escalationFrom,
   escalationState,
+  inboxState,
   messageFrom,
-  messageState,
   totalsFrom,
   totalsState,
 } from './plain.js'
@@ -26,7 +26,6 @@ import {
   emptyState,
   type HiveLogState,
   type HiveState,
-  type InboxState,
   isEnded,
   MAX_ENDED_AGENTS,
   MAX_LISTED_MESSAGES,
@@ -551,10 +550,13 @@ export class HiveModel {
     return structuredClone(this.view())
   }
 
-  /** What the hive is now, of which some parts live on: for whoever writes it down at once. */
-  view(): HiveState {
+  /**
+   * What the hive is now, of which some parts live on: for whoever writes it down at once.
+   * @param messages whether the messages that wait are listed. Default true
+   */
+  view(messages = true): HiveState {
     const first = this.#logOf(this.#firstLog)
-    const inboxes = this.#inboxStates()
+    const inboxes = this.filledInboxes().map((inbox) => inboxState(inbox, messages))
     const state: HiveState = {
       seq: first.seq,
       ...(this.lastTs !== undefined && { ts: this.lastTs, firstTs: this.firstTs as number }),
@@ -587,16 +589,11 @@ export class HiveModel {
     yield* this.strangers.values()
   }
 
-  #inboxStates(): InboxState[] {
-    const filled = [...this.#allInboxes()].filter(({ waiting }) => waiting > 0)
-    return filled
-      .sort((a, b) => a.filled - b.filled)
-      .map((inbox) => ({
-        recipient: inbox.recipient,
-        waiting: inbox.waiting,
-        messages: inbox.list().map(messageState),
-        ...(inbox.isEstimated && { estimated: true as const }),
-      }))
+  /** The inboxes in which something waits, in the order in which they began to fill. */
+  filledInboxes(): Inbox[] {
+    const filled: Inbox[] = []
+    for (const inbox of this.#allInboxes()) if (inbox.waiting > 0) filled.push(inbox)
+    return filled.sort((a, b) => a.filled - b.filled)
   }
 
   #carry(): object | undefined {

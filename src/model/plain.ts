@@ -1,8 +1,8 @@
 /** Parts of the model as the plain data of a state, and back. */
 import { Agent, Totals } from './agents.js'
 import type { Escalation } from './escalations.js'
-import { type Message, placeIn } from './inbox.js'
-import type { AgentState, PendingEscalation, UsageTotals, WaitingMessage } from './state.js'
+import { type Inbox, type Message, placeIn } from './inbox.js'
+import type { AgentState, InboxState, PendingEscalation, UsageTotals, WaitingMessage } from './state.js'
 
 export function agentState(agent: Agent): AgentState {
   const { log } = agent
@@ -80,7 +80,16 @@ export function totalsFrom(state: UsageTotals): Totals {
   return totals
 }
 
-export function messageState(message: Message): WaitingMessage {
+/** @param messages whether they are listed */
+export function inboxState(inbox: Inbox, messages: boolean): InboxState {
+  const { recipient, waiting, isEstimated } = inbox
+  const listed = messages ? inbox.list().map(messageState) : []
+  const state: InboxState = { recipient, waiting, messages: listed }
+  if (isEstimated) state.estimated = true
+  return state
+}
+
+function messageState(message: Message): WaitingMessage {
   const { seq, ts, id, from, act, subject } = message
   const state: WaitingMessage = { seq, ts }
   if (id !== undefined) state.id = id

@@ -189,3 +189,36 @@ test('a setting that cannot be is named, with those that can', async (t) => {
 test('a file that cannot be read is an error', async (t) => {
   await assert.rejects(checkLog(join(scratch(t), 'none.jsonl')), /there is no such file/)
 })
+
+test('an agent with requests that does nothing for days is silent, though the log has no drain', async (t) => {
+  const day = 86_400
+  const asked = [
+    spawn('lead', { at: 0 }),
+    spawn('coder', { at: 1 }),
+    message('lead', 'coder', 'm-1', { act: 'request', at: 2 }),
+  ]
+  const silent = async (seconds: number): Promise<string[]> => {
+    const { findings } = await checkLog(logOf(t, [...asked, { ...(tick(seconds) as object), kind: 'tick' }]))
+    return findings.filter(({ rule }) => rule === 'silent-agent').map(({ message }) => message)
+  }
+  assert.deepEqual(await silent(day / 2), [])
+  assert.deepEqual(await silent(2 * day + 1), [
+    'agent coder has done nothing for 2 d, with 1 request waiting (the log has no drain at all)',
+  ])
+})
+
+test('what was not drained is counted as the rules count, whatever the drains say', async (t) => {
+  const sent = Array.from({ length: 9 }, (_, i) => message('lead', 'coder', `m-${i}`))
+  const drains = [
+    drain('coder', 1, { ids: [] }),
+    drain('coder', 3, { ids: ['m-7'] }),
+    drain('coder', 1, { ids: ['m-8', 'm-6'] }),
+  ]
+  const file = logOf(t, [spawn('lead'), spawn('coder'), ...sent, ...drains, exit('coder'), exit('lead')])
+  const { findings } = await checkLog(file)
+  // The oldest; m-7 and the two oldest; m-8 and m-6: three are left, m-3 to m-5.
+  assert.deepEqual(
+    findings.map(({ rule, count, first, last }) => [rule, count, first.line, last.line]),
+    [['never-drained', 3, 6, 8]],
+  )
+})

@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { brotliCompressSync, brotliDecompressSync, crc32 } from 'node:zlib'
 import { replay } from '../../src/analyse/replay.js'
 import { verifyLog } from '../../src/verify/verify.js'
 import { hivelog } from '../kit/reader-cli.js'
@@ -57,8 +57,8 @@ function poison(idx: string, mac: (directory: Buffer) => string): void {
   const parts: Buffer[] = []
   let size = 0
   for (const block of directory.blocks) {
-    const raw = inflateRawSync(bytes.subarray(block.at, block.at + block.size)).toString()
-    const state = deflateRawSync(raw.replaceAll('Honest', 'Forged'))
+    const raw = brotliDecompressSync(bytes.subarray(block.at, block.at + block.size)).toString()
+    const state = brotliCompressSync(raw.replaceAll('Honest', 'Forged'))
     Object.assign(block, {
       ...{ at: size, size: state.length, crc: crc32(state) },
       sha256: createHash('sha256').update(state).digest('hex'),

@@ -20,7 +20,9 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import type { Pricer } from '../../src/analyse/cost/call-cost.js'
 import { replay } from '../../src/analyse/replay.js'
+import { walk } from '../../src/analyse/side-index/walk.js'
 import { StateReducer } from '../../src/analyse/state/reducer.js'
 import type { HiveState } from '../../src/model/state.js'
 import { isMalformed, readLog } from '../../src/read.js'
@@ -268,6 +270,26 @@ test('drafts of those who were killed are cleared away', async (t) => {
   await replay(file, { indexSpacing })
   assert.ok(!existsSync(draft))
   assert.ok(existsSync(young), 'somebody may be at it')
+})
+
+test('an index whose sums were made by other prices is made anew', async (t) => {
+  const file = join(scratch(t), 'hive.jsonl')
+  const log = new LogWriter(file)
+  for (let i = 0; i < 40; i++) log.event('usage', { agentId: 'a', inputTokens: 100, outputTokens: 1 })
+  const priced = (usd: number, version: string): Pricer =>
+    Object.assign(() => usd, { version }) as unknown as Pricer
+  const cost = async (usd: number, version: string): Promise<number> => {
+    const { reducer } = await walk(file, {
+      price: priced(usd, version),
+      index: true,
+      spacing: 512,
+      until: {},
+    })
+    return reducer.state().usage.costUsd
+  }
+  assert.equal(await cost(2, 'list 1'), 80)
+  assert.ok((await cost(3, 'list 1')) < 100, 'the index answers but for its end')
+  assert.equal(await cost(3, 'list 2'), 120)
 })
 
 test('a small log gets none', async (t) => {

@@ -11,7 +11,10 @@ export type Position = Omit<Block, keyof StatePlace | 'hash'>
 /** Bytes of log between two states: what must be parsed for an answer at most, in some 30 ms of a fresh process. */
 export const SPACING = 1024 * 1024
 /** States that are bigger are further apart by as much, so that the index stays a fraction of the log. */
-const BIG_STATE = 256 * 1024
+const BIG_STATE = 192 * 1024
+
+/** Bytes of log from a state of that size to the next one. */
+export const distanceOf = (spacing: number, raw: number): number => spacing * Math.max(1, raw / BIG_STATE)
 
 /** Tells states apart. */
 export function keyOf(raw: string): string {
@@ -29,7 +32,6 @@ export class Extension {
   #writer: IndexWriter | undefined
   #blocks: Block[] = []
   #end = ''
-  #lastRaw = 0
   #isOff = false
   /** Up to the end of the last whole line. */
   readonly #chain: ByteChain
@@ -83,8 +85,7 @@ export class Extension {
   /** Whether a state is wanted at this offset. */
   isDue(offset: number): boolean {
     const last = this.#blocks.at(-1) ?? this.#old?.directory.blocks.at(-1)
-    const distance = this.#spacing * Math.max(1, this.#lastRaw / BIG_STATE)
-    return !this.#isOff && offset - (last?.offset ?? 0) >= distance
+    return !this.#isOff && offset - (last?.offset ?? 0) >= distanceOf(this.#spacing, last?.raw ?? 0)
   }
 
   /** Notes the state before a line. */
@@ -97,7 +98,6 @@ export class Extension {
       this.#hash = this.#chain.link()
       this.#blocks.push({ ...position, hash: this.#hash, ...writer.add(raw) })
       this.#end = keyOf(raw)
-      this.#lastRaw = raw.length
     } catch {
       // No room, no right to write there: the answer does not need it.
       this.abort()
@@ -130,7 +130,10 @@ export class Extension {
     try {
       const writer = new IndexWriter(path, key)
       try {
-        const blocks = old.directory.blocks.map((block) => ({ ...block, ...writer.copy(old.bytes(block)) }))
+        const blocks = old.directory.blocks.map((block) => ({
+          ...block,
+          ...writer.copy(old.bytes(block), block.raw),
+        }))
         writer.finish({ ...old.directory, identity, blocks })
       } catch {
         writer.abort()
@@ -158,7 +161,7 @@ export class Extension {
     const writer = new IndexWriter(this.#path, key)
     this.#writer = writer
     for (const block of this.#old?.directory.blocks ?? []) {
-      this.#blocks.push({ ...block, ...writer.copy((this.#old as IndexFile).bytes(block)) })
+      this.#blocks.push({ ...block, ...writer.copy((this.#old as IndexFile).bytes(block), block.raw) })
     }
     if (this.#first !== undefined) {
       const { position, raw } = this.#first

@@ -2,7 +2,7 @@
  * The side index of one segment: `<log>.index/<first seq, 12 digits>.idx`. It holds the state before certain lines
  * of the segment, a few MiB of log apart, so that the state at any event is a few thousand lines away.
  *
- * The file: the states one after the other (JSON, raw deflate), then a directory (JSON), then a trailer of fixed
+ * The file: the states one after the other (see `packed.ts`, Brotli), then a directory (JSON), then a trailer of fixed
  * length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
  * check out is thrown away.
  *
@@ -24,11 +24,12 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { draftOf } from '../../disk/durable.js'
 import type { HiveState } from '../../model/state.js'
 import type { Identity } from './fit.js'
 import { openOwn } from './key.js'
+import { unpack } from './packed.js'
 
 /** A line of the segment before which the state is known. */
 export interface Block {
@@ -44,14 +45,15 @@ export interface Block {
   lastSeq: number
   /** Link of the segment's bytes up to here (`ByteChain`). */
   hash: string
-  /** Where its state is in this file: offset, bytes, SHA-256. */
+  /** Where its state is in this file: offset, bytes, SHA-256; and its length before it was compressed. */
   at: number
   size: number
   sha256: string
+  raw: number
 }
 
 /** Where a state is in the file. */
-export type StatePlace = Pick<Block, 'at' | 'size' | 'sha256'>
+export type StatePlace = Pick<Block, 'at' | 'size' | 'sha256' | 'raw'>
 
 export interface Directory {
   /** Tells the prices apart by which the sums in its states were made. */
@@ -70,6 +72,8 @@ export interface Directory {
 
 /** Changes when the states do: an index of another format is made anew. */
 const FORMAT = 3
+/** The quickest there is: states are written while a log is walked. */
+const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
 const MAGIC = `hivelog-index ${FORMAT}\n`
 /** Directory's offset and length, and its MAC, in hexadecimal; then the magic. */
 const TRAILER = 12 + 8 + 64 + MAGIC.length
@@ -109,7 +113,7 @@ export class IndexFile {
   /** The state before a block, as it was written; `undefined` when it is damaged. */
   state(block: Block): HiveState | undefined {
     try {
-      return JSON.parse(inflateRawSync(this.bytes(block)).toString()) as HiveState
+      return unpack(brotliDecompressSync(this.bytes(block)).toString())
     } catch {
       return undefined
     }
@@ -171,16 +175,16 @@ export class IndexWriter {
     this.#fd = openSync(this.#draft, 'wx', 0o600)
   }
 
-  /** Returns where the state is; `raw` is its JSON. */
+  /** Returns where the state is; `raw` is what `pack` made of it. */
   add(raw: string): StatePlace {
-    return this.copy(deflateRawSync(raw, { level: 1 }))
+    return this.copy(brotliCompressSync(raw, FAST), raw.length)
   }
 
   /** Takes over a state from another index as it is. */
-  copy(bytes: Buffer): StatePlace {
+  copy(bytes: Buffer, raw: number): StatePlace {
     const at = this.#size
     this.#write(bytes)
-    return { at, size: bytes.length, sha256: hashOf(bytes) }
+    return { at, size: bytes.length, sha256: hashOf(bytes), raw }
   }
 
   finish(directory: Directory): void {

@@ -18,10 +18,11 @@ import type { Pricer } from '../cost/call-cost.js'
 import { type BrokenChain, brokenChain, MAX_BROKEN } from '../reading.js'
 import type { OnChange } from '../state/changes.js'
 import { StateReducer } from '../state/reducer.js'
-import { Extension, keyOf, type Position, SPACING } from './extension.js'
+import { distanceOf, Extension, keyOf, type Position, SPACING } from './extension.js'
 import { type Block, IndexFile } from './file.js'
 import { fits } from './fit.js'
 import { indexKey, isOwnFolder } from './key.js'
+import { pack } from './packed.js'
 
 /** Before the first event that lies beyond either of these. */
 export interface Target {
@@ -185,7 +186,7 @@ class Walk {
       const fit = isOurs ? await fits(source, index.directory) : 'no'
       if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
-        const raw = JSON.stringify(before.load().view())
+        const raw = pack(before.load().model)
         return await this.#through(
           source,
           before,
@@ -201,13 +202,18 @@ class Walk {
       const from = this.#indexed(path, key, block, end)
       if (block.offset > 0) this.#isReached = true
       this.#progress(isLast && final ? Number(source.stats.size) : block.offset)
-      const isExtended = isLast && !final && visit === undefined
+      const isExtended = isLast && !final && visit === undefined && this.#isWorthMore(source, block)
       if (fit === 'fits' && visit === undefined) Extension.renew(path, key, source, index)
       if (isLast && final) return { isDone: false, end: from }
       return await this.#through(source, from, isExtended ? this.#extension(path, source, index) : undefined)
     } finally {
       index?.close()
     }
+  }
+
+  /** Whether the segment goes on far enough for another state. */
+  #isWorthMore({ stats, live }: Source, { offset, raw }: Block): boolean {
+    return !live || Number(stats.size) - offset >= distanceOf(this.#spacing, raw)
   }
 
   #extension(path: string, source: Source, before: ConstructorParameters<typeof Extension>[2]): Extension {
@@ -220,7 +226,7 @@ class Walk {
   }
 
   #indexed(path: string, key: Buffer, block: Block, end: string): Known {
-    const { at: _, size: __, sha256: ___, hash: ____, ...position } = block
+    const { at: _, size: __, sha256: ___, hash: ____, raw: _____, ...position } = block
     const load = (): StateReducer => {
       const index = IndexFile.open(path, key)
       const state = index?.state(block)
@@ -274,10 +280,10 @@ class Walk {
             break walking
           }
         }
-        if (extension?.isDue(reader.offset)) extension.block(position(), JSON.stringify(reducer.view()))
+        if (extension?.isDue(reader.offset)) extension.block(position(), pack(reducer.model))
       }
       const isFinal = !isDone && !source.live
-      if (isFinal) extension?.block(position(), JSON.stringify(reducer.view()))
+      if (isFinal) extension?.block(position(), pack(reducer.model))
       extension?.finish(isFinal)
     } catch (error) {
       extension?.abort()
@@ -305,7 +311,7 @@ const isBefore = (target: Required<Target>, seq: number, ts: number): boolean =>
   seq <= target.seq && ts <= target.time
 
 function walked(reducer: StateReducer, position: Position): Known {
-  return { position, load: () => reducer, key: () => keyOf(JSON.stringify(reducer.view())) }
+  return { position, load: () => reducer, key: () => keyOf(pack(reducer.model)) }
 }
 
 /** Bytes of all segments; compressed ones count as what they take. */

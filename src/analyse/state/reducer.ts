@@ -9,7 +9,8 @@ import type { OnChange } from './changes.js'
 
 /** Makes the state of a hive from its events, one by one, in their order. */
 export class StateReducer {
-  readonly #model: HiveModel
+  /** What the events are applied to. */
+  readonly model: HiveModel
 
   /**
    * @param from state to go on from. Default: that of an empty log
@@ -20,27 +21,27 @@ export class StateReducer {
     let model: HiveModel | undefined
     const listener = onChange === undefined ? {} : telling(onChange, () => model as HiveModel)
     model = new HiveModel({ ...options, listener }, from)
-    this.#model = model
+    this.model = model
   }
 
   /** The last event that was applied; of several logs, the last of the first one. */
   get seq(): number {
-    return this.#model.seq
+    return this.model.seq
   }
 
   /** The state now: a copy that later events leave alone. */
   state(): HiveState {
-    return this.#model.state()
+    return this.model.state()
   }
 
   /** The state now, of which some parts live on: for whoever writes it down at once. */
   view(): HiveState {
-    return this.#model.view()
+    return this.model.view()
   }
 
   /** A line that is no event. */
   malformed(): void {
-    this.#model.malformed()
+    this.model.malformed()
   }
 
   /**
@@ -48,12 +49,12 @@ export class StateReducer {
    * @param seq its position in its log
    */
   apply(event: HiveEvent, seq: number): void {
-    this.#model.add({ event, seq })
+    this.model.add({ event, seq })
   }
 
   /** As `apply`, for who knows the place of the line. */
   add(entry: HiveEntry): void {
-    this.#model.add(entry)
+    this.model.add(entry)
   }
 }
 

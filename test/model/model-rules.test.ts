@@ -1,0 +1,154 @@
+/** Single rules of docs/hive.md, each by its words. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { HiveEvent } from '../../src/format/kinds.js'
+import type { HiveListener } from '../../src/model/listener.js'
+import { HiveModel, type ModelOptions } from '../../src/model/model.js'
+import { agentsOf, isAbout } from '../../src/model/who.js'
+
+type Given = [kind: string, fields?: Record<string, unknown>]
+
+function fed(events: readonly Given[], options: ModelOptions = {}): HiveModel {
+  const model = new HiveModel(options)
+  for (const [i, [kind, fields]] of events.entries()) {
+    model.add({ event: { ts: 1000 + i, kind, seq: i + 1, ...fields } as HiveEvent, seq: i + 1 })
+  }
+  return model
+}
+
+const statusAfter = (...events: Given[]): string | undefined =>
+  fed([['spawn', { agentId: 'a', name: 'A', isGod: false }], ...events]).agents.get('a')?.status
+const waiting = (model: HiveModel, recipient: string): (string | undefined)[] =>
+  model
+    .inbox(recipient)
+    ?.list()
+    .map(({ id }) => id) ?? []
+
+test('how an agent ended: what its status says, else its error, exit code and signal', () => {
+  const exits: [object, string][] = [
+    [{}, 'ok'],
+    [{ status: 'killed', error: 'no disk' }, 'killed'],
+    [{ error: 'no disk' }, 'error'],
+    [{ exitCode: 1 }, 'error'],
+    [{ exitCode: 0 }, 'ok'],
+    [{ signal: 'SIGTERM' }, 'killed'],
+    [{ exitCode: 3, signal: 'SIGTERM' }, 'error'],
+    [{ status: 'done', exitCode: 1 }, 'error'],
+  ]
+  for (const [fields, expected] of exits) {
+    assert.equal(statusAfter(['exit', { agentId: 'a', ...fields }]), expected, JSON.stringify(fields))
+  }
+})
+
+test('a process of the same number in a container that started again is another writer', () => {
+  const open = (segment: number, started?: number): Given => [
+    'log.open',
+    { format: 1, segment, writer: 'w', pid: 1, host: 'h', session: 's', ...(started && { started }) },
+  ]
+  const spawn: Given = ['spawn', { agentId: 'a', name: 'A', isGod: false }]
+  const status = (...events: Given[]): string | undefined => fed(events).agents.get('a')?.status
+  assert.equal(status(open(1, 7), spawn, open(2, 7)), 'alive')
+  assert.equal(status(open(1, 7), spawn, open(2, 8)), 'lost', 'a later segment, but opened at another time')
+  assert.equal(status(open(1), spawn, open(2)), 'alive')
+  assert.equal(status(open(1), spawn, open(1)), 'lost')
+  assert.equal(
+    status(open(1), spawn, open(2, 8)),
+    'lost',
+    'one that says when it opened the log is no older one',
+  )
+})
+
+test('a harness that starts loses whom it had alive or held, and leaves the archived', () => {
+  assert.equal(statusAfter(['app-start']), 'lost')
+  assert.equal(statusAfter(['agent-hold', { id: 'a', onHold: true }], ['app-start']), 'lost')
+  assert.equal(statusAfter(['archive', { agentId: 'a', archived: true }], ['app-start']), 'archived')
+  assert.equal(
+    statusAfter(['exit', { agentId: 'a' }], ['archive', { agentId: 'a', archived: false }]),
+    'ok',
+    'who ended stays ended',
+  )
+})
+
+test('a drain takes what ids names, and of the rest of its count the oldest', () => {
+  const sent = ['m-1', 'm-2', 'm-3', 'm-4'].map((id): Given => ['message', { from: 'b', to: 'a', id }])
+  const after = (fields: object): unknown =>
+    waiting(fed([['spawn', { agentId: 'a' }], ...sent, ['drain', { agentId: 'a', ...fields }]]), 'a')
+  assert.deepEqual(after({ count: 1, ids: [] }), ['m-2', 'm-3', 'm-4'])
+  assert.deepEqual(after({ count: 3, ids: ['m-3'] }), ['m-4'])
+  assert.deepEqual(after({ count: 1, ids: ['m-3', 'm-4'] }), ['m-1', 'm-2'])
+})
+
+test('a drain may come before its message, and an approval before its escalation', () => {
+  const told: string[] = []
+  const listener: HiveListener = {
+    delivered: (_, { id }) => told.push(`in ${id}`),
+    deliveredLate: (_, { id }) => told.push(`late ${id}`),
+    escalated: ({ id }, early) => told.push(`asked ${id} ${early?.approve}`),
+    answered: (id, answer) => told.push(`${answer} ${id}`),
+  }
+  const model = fed(
+    [
+      ['drain', { agentId: 'a', count: 1, ids: ['m-1'] }],
+      ['message', { from: 'b', to: 'a', id: 'm-1' }],
+      ['message', { from: 'b', to: 'a', id: 'm-1' }],
+      ['approval', { id: 'e-1', approve: 'yes' }],
+      ['approval', { id: 'e-1', approve: false }],
+      ['escalate', { from: 'a', to: 'human', id: 'e-1' }],
+      ['approval', { id: 'e-1', approve: true }],
+      ['escalate', { from: 'a', to: 'human', id: 'e-1' }],
+      ['approval', { id: 'e-1', approve: 1 }],
+    ],
+    { listener },
+  )
+  assert.deepEqual(told, [
+    'late m-1',
+    'in m-1',
+    'unclear e-1',
+    'early e-1',
+    'asked e-1 false',
+    'again e-1',
+    'asked e-1 undefined',
+    'unclear e-1',
+  ])
+  assert.deepEqual(waiting(model, 'a'), ['m-1'])
+  assert.equal(model.escalations.size, 1, 'it was escalated again, and that was not decided')
+})
+
+test('whom an event is about', () => {
+  const about = (fields: object): string[] => agentsOf({ ts: 1, kind: 'x', ...fields } as HiveEvent)
+  assert.deepEqual(about({ agentId: 'a', from: 'b', to: 'c', delivered: ['c', 'd', 7], id: 'e' }), [
+    'a',
+    'b',
+    'c',
+    'd',
+  ])
+  assert.deepEqual(about({ kind: 'agent-hold', id: 'jim', onHold: true }), ['jim'])
+  const many = Array.from({ length: 50 }, (_, i) => `a-${i}`)
+  assert.deepEqual(about({ to: 'a-3', delivered: many }), ['a-3', ...many.filter((id) => id !== 'a-3')])
+  const event = { ts: 1, kind: 'message', from: 'b', to: 'broadcast', delivered: ['c'] } as HiveEvent
+  assert.ok(isAbout(event, new Set(['c'])))
+  assert.ok(!isAbout(event, new Set(['a'])))
+})
+
+test('an inbox of any length holds the newest, knows the number, and takes ids fast', () => {
+  const model = new HiveModel({ inboxCapacity: 2000 })
+  let seq = 0
+  const add = (kind: string, fields: object): void => {
+    seq++
+    model.add({ event: { ts: seq, kind, seq, ...fields } as HiveEvent, seq })
+  }
+  const count = 200_000
+  for (let i = 0; i < count; i++) add('message', { from: 'b', to: 'a', id: `m-${i}` })
+  add('drain', {
+    agentId: 'a',
+    count: 1000,
+    ids: Array.from({ length: 1000 }, (_, i) => `m-${count - 1 - i}`),
+  })
+  const inbox = model.inbox('a')
+  assert.deepEqual(
+    [inbox?.waiting, inbox?.list().length, inbox?.list().at(-1)?.id],
+    [199_000, 1000, 'm-198999'],
+  )
+  add('drain', { agentId: 'a', count: 198_500 })
+  assert.deepEqual([inbox?.waiting, inbox?.list()[0]?.id], [500, 'm-198500'])
+})
