@@ -14,7 +14,7 @@ import { machine } from './lib/machine.mjs'
 import { table } from './lib/report.mjs'
 import { median } from './lib/stats.mjs'
 
-const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../dist/cli/bin.js', import.meta.url))
 /** Tells the peak of resident memory, KiB, on the last line of standard error. */
 const PEAK =
   'data:text/javascript,process.on("exit",()=>{const{maxRSS}=process.resourceUsage();process.stderr.write("\\n"+maxRSS)})'

@@ -20,21 +20,25 @@ const SECTIONS = [
   { letter: 'E', name: 'durable', limit: 60 },
   { letter: 'F', name: 'verify', limit: 90 },
   { letter: 'G', name: 'reader', limit: 120 },
+  { letter: 'H', name: 'select', limit: 240 },
+  { letter: 'I', name: 'import', limit: 300 },
+  { letter: 'O', name: 'backend', limit: 180 },
   { letter: 'R', name: 'redact', limit: 120 },
 ]
+const LETTERS = SECTIONS.map(({ letter }) => letter)
 
 function readArguments() {
   const options = {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'A,B,C,D,E,F,G,R' },
+    only: { type: 'string', default: LETTERS.join(',') },
     dir: { type: 'string', default: tmpdir() },
   }
   try {
     const { values } = parseArgs({ options })
     const letters = values.only.toUpperCase().split(',')
     const unknown = letters.find((letter) => SECTIONS.every((section) => section.letter !== letter))
-    if (unknown !== undefined) throw new Error(`--only ${unknown}: the sections are A to G, and R`)
+    if (unknown !== undefined) throw new Error(`--only ${unknown}: the sections are ${LETTERS.join(', ')}`)
     return { ...values, letters, dir: realpathSync(values.dir) }
   } catch (error) {
     console.error(`bench: ${error.message}`)

@@ -20,7 +20,7 @@ import { answers, cpuSeconds, freePorts, residentMiB, start, until } from './lib
 import { table } from './lib/report.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const MAIN = join(root, 'dist/cli/main.js')
+const MAIN = join(root, 'dist/cli/bin.js')
 const SENDERS = 4
 const { values } = parseArgs({
   options: {

@@ -15,5 +15,5 @@ function compile(project, outDir) {
 }
 
 compile('tsconfig.build.json', 'dist')
-chmodSync('dist/cli/main.js', 0o755)
+chmodSync('dist/cli/bin.js', 0o755)
 if (process.argv.includes('--tests')) compile('tsconfig.json', '.build')

@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 const [jaeger, otelcol, build = 'dist'] = process.argv.length > 2 ? process.argv.slice(2) : backends()
 const { startHive } = await import(pathToFileURL(resolve(build, 'index.js')).href)
-const MAIN = resolve(build, 'cli/main.js')
+const MAIN = resolve(build, 'cli/bin.js')
 const work = mkdtempSync(join(tmpdir(), 'hivelog-export-'))
 const children = []
 let passed = 0

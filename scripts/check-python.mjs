@@ -1,5 +1,5 @@
-// Holds docs/format.md, examples/python/hivelog_read.py and the package together: makes real logs with the built
-// package, damages copies of them, and asks both verifiers and both readers.
+// Holds docs/format.md, examples/python/ and the package together: makes real logs with the built package, damages
+// copies of them, and asks both verifiers and both readers.
 //
 //   npm run build && node scripts/check-python.mjs [--seed 1] [--rounds 3]
 //
@@ -38,11 +38,13 @@ const { values } = parseArgs({
   options: { seed: { type: 'string', default: '1' }, rounds: { type: 'string', default: '3' } },
 })
 const root = fileURLToPath(new URL('..', import.meta.url))
-const command = join(root, 'dist/cli/main.js')
+const command = join(root, 'dist/cli/bin.js')
 const reader = join(root, 'examples/python/hivelog_read.py')
+const verifier = join(root, 'examples/python/hivelog_verify.py')
 const self = fileURLToPath(import.meta.url)
 const { startHive } = await import(new URL('../dist/index.js', import.meta.url))
 const { Journal } = await import(new URL('../dist/journal/journal.js', import.meta.url))
+const { hiveBatches } = await import(new URL('../dist/read/hive.js', import.meta.url))
 const { encodeTail } = await import(new URL('../dist/format/encode.js', import.meta.url))
 
 const python = (args, options) => spawnSync('python3', args, { maxBuffer: 1 << 28, ...options })
@@ -108,6 +110,23 @@ if (process.env.CHECK_PYTHON_CHILD !== undefined) {
     agent.message({ to: 'x', act: 'inform', subject: 'long '.repeat(400_000) })
     await hive.flush()
   }
+}
+
+// A child that has a child of its own, and records beside it.
+if (process.env.CHECK_PYTHON_FAMILY !== undefined) {
+  const hive = startHive({ otlp: false, ...JSON.parse(process.env.CHECK_PYTHON_FAMILY) })
+  await events(hive, 12)
+  if (hive.self.agentId === 'child') {
+    const grandchild = hive.self.spawn({ agentId: 'grandchild' })
+    const { status } = spawnSync(process.execPath, [self], {
+      env: { ...process.env, ...grandchild.env() },
+      stdio: 'inherit',
+    })
+    if (status !== 0) throw new Error(`the grandchild ended with ${status}`)
+    await events(hive, 12)
+  }
+  await hive.shutdown()
+  process.exit()
 }
 
 /** Whether a file ends in the middle of a line, as far as is written now. */
@@ -216,6 +235,31 @@ for (const name of readdirSync(childLogs).filter((each) => each.endsWith('.jsonl
     signed: false,
     isBase: true,
   })
+}
+// All at once: rotated and compressed, signed, cut off in the middle of a line, by processes that have processes.
+const family = 'rotated, signed, torn, by a process, its child and a grandchild'
+await make(
+  family,
+  async (file) => {
+    const options = { rotate: { maxBytes: 4_000, gzip: true }, ...signing }
+    await hiveOf(file, options, async (hive) => {
+      await events(hive, 10)
+      const child = hive.spawn({ agentId: 'child' })
+      const env = { ...process.env, ...child.env(), CHECK_PYTHON_FAMILY: JSON.stringify(options) }
+      const ended = spawnSync(process.execPath, [self], { env, stdio: 'inherit' })
+      if (ended.status !== 0) throw new Error(`the child ended with ${ended.status}`)
+      await events(hive, 10)
+    })
+    for (const log of [file, join(`${file}.agents`, 'child.jsonl')]) {
+      appendFileSync(log, '{"ts":1764183600000,"kind":"message","fr')
+      await hiveOf(log, options, (hive) => events(hive, 3))
+    }
+  },
+  { signed: true },
+)
+const parent = logs[logs.length - 1].file
+for (const part of ['child.jsonl', 'child.jsonl.agents/grandchild.jsonl']) {
+  logs.push({ name: `${family}: ${part}`, file: join(`${parent}.agents`, part), signed: true, isBase: true })
 }
 for (const privateKey of [undefined, pem(keys)]) {
   const how = privateKey === undefined ? 'killed' : 'killed, signed'
@@ -463,12 +507,12 @@ const overlaps = (a, b) =>
   a.file === b.file &&
   (a.from === undefined || b.from === undefined || (a.from <= b.to + 1 && b.from <= a.to + 1))
 
-/** Runs the reader's `main` once a log, in one process: each time arguments in, exit code and output out. */
+/** Runs the verifier's `main` once a log, in one process: each time arguments in, exit code and output out. */
 const DRIVER = `
-import contextlib, importlib.util, io, json, sys
-spec = importlib.util.spec_from_file_location('hivelog_read', sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
+import contextlib, io, json, os, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
+import hivelog_verify as module
 for args in json.load(sys.stdin):
     out = io.StringIO()
     try:
@@ -482,8 +526,8 @@ for args in json.load(sys.stdin):
 /** What both say of these logs, in as few processes as can be: starting them takes longest. */
 function askAll(asked, withKey) {
   const more = withKey ? ['--key', key] : []
-  const input = JSON.stringify(asked.map(({ file }) => ['verify', file, ...more]))
-  const { stdout, stderr, status } = python(['-c', DRIVER, reader], { encoding: 'utf8', input })
+  const input = JSON.stringify(asked.map(({ file }) => [file, ...more]))
+  const { stdout, stderr, status } = python(['-c', DRIVER, verifier], { encoding: 'utf8', input })
   if (status !== 0) throw new Error(`python3 ended with ${status}: ${stderr}`)
   const theirs = stdout
     .trim()
@@ -518,11 +562,14 @@ function difference({ report, code, output }) {
   return missed === undefined ? undefined : `only hivelog names ${missed.file}${said}`
 }
 
-function catDifference({ file }) {
-  const ours = hivelog(['cat', '--json', file])
-  const theirs = python([reader, 'cat', file])
-  if (ours.status !== theirs.status) return `exit ${ours.status} and ${theirs.status}: ${theirs.stderr}`
-  return ours.stdout.equals(theirs.stdout) ? undefined : 'they give other events'
+/** The events that both give of a log, or of all logs of its hive. */
+async function readDifference({ file }, thisFile) {
+  const ours = []
+  for await (const items of hiveBatches([file], { text: true, thisFile }))
+    for (const item of items) if (item.text !== undefined) ours.push(item.text)
+  const theirs = python([reader, ...(thisFile ? ['--this-file'] : []), file], { encoding: 'utf8' })
+  if (theirs.status !== 0) return `exit ${theirs.status}: ${theirs.stderr}`
+  return ours.map((line) => `${line}\n`).join('') === theirs.stdout ? undefined : 'they give other events'
 }
 
 function check(name, wrong) {
@@ -540,11 +587,17 @@ if (python(['-c', 'import cryptography']).status === 0) {
   counts.skipped += withKey.length
   console.log(`skipped signatures (${withKey.length} checks): python3 has no package \`cryptography\``)
 }
-for (const log of logs.filter(({ isBase }) => isBase)) check(`cat: ${log.name}`, catDifference(log))
-const wrongUse = [['verify'], ['prove', key], ['verify', join(work, 'none', 'hive.jsonl')], ['cat', work]]
-for (const args of wrongUse) {
-  const { status } = python([reader, ...args])
-  check(`exit code 2: ${args[0]} ${args.length}`, status === 2 ? undefined : `exit code ${status}`)
+for (const log of logs.filter(({ isBase }) => isBase)) {
+  check(`events: ${log.name}`, await readDifference(log, true))
+  if (existsSync(`${log.file}.agents`)) check(`hive: ${log.name}`, await readDifference(log, false))
+}
+const missing = join(work, 'none', 'hive.jsonl')
+for (const program of [reader, verifier]) {
+  for (const args of [[], ['--other', key], [missing], [work]]) {
+    const { status } = python([program, ...args])
+    const what = `exit code 2: ${basename(program)} ${args.join(' ')}`
+    check(what, status === 2 ? undefined : `exit code ${status}`)
+  }
 }
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
 console.log(`python: ${counts.passed} passed, ${counts.failed} failed${skipped}`)

@@ -1,13 +1,17 @@
 // Runs the compiled test files of .build/ with Node's test runner, a process each: all of them, or those whose
-// path contains one of the arguments; as many at a time as there are processors, since many of them wait. Those of test/backends need real programs: scripts/test-backends.mjs runs them.
+// path contains one of the arguments. Those of test/backends need real programs: scripts/test-backends.mjs runs them.
+//   node scripts/test.mjs [--coverage] [PART]...
+// --coverage says at the end, for each folder of src/, how many lines of its compiled code were run.
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { coverageByFolder } from './lib/coverage.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const wanted = process.argv.slice(2)
+const isCovered = process.argv.includes('--coverage')
+const wanted = process.argv.slice(2).filter((arg) => arg !== '--coverage')
 const files = readdirSync(join(root, '.build/test'), { recursive: true })
   .filter((name) => name.endsWith('.test.js') && !name.startsWith('backends'))
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
@@ -17,20 +21,39 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(', ')}; they are in test/`)
   process.exit(2)
 }
+const env = { ...process.env }
+if (isCovered) {
+  env.NODE_V8_COVERAGE = mkdtempSync(join(tmpdir(), 'hivelog-coverage-'))
+  // Also for programs that give up their rights.
+  chmodSync(env.NODE_V8_COVERAGE, 0o777)
+}
 const run = spawnSync(
   process.execPath,
   [
     '--enable-source-maps',
     '--test',
-    `--test-concurrency=${availableParallelism()}`,
-    // Only a broken program waits for so long.
-    '--test-timeout=600000',
+    // One more than there are processors, since many of them wait.
+    `--test-concurrency=${availableParallelism() + 1}`,
+    // Only a broken program takes so long.
+    `--test-timeout=${process.env.HIVELOG_TEST_TIMEOUT_MS ?? 240_000}`,
     '--test-reporter=spec',
     ...files,
   ],
-  {
-    cwd: root,
-    stdio: 'inherit',
-  },
+  { cwd: root, stdio: 'inherit', env },
 )
+if (isCovered) {
+  const sums = coverageByFolder(env.NODE_V8_COVERAGE, join(root, '.build/src'))
+  rmSync(env.NODE_V8_COVERAGE, { recursive: true, force: true })
+  const all = { covered: 0, lines: 0 }
+  const tell = (name, { covered, lines }) =>
+    console.log(
+      `coverage: ${name.padEnd(8)} ${((100 * covered) / lines).toFixed(1).padStart(5)} % of ${lines} lines`,
+    )
+  for (const [folder, sum] of sums) {
+    tell(folder, sum)
+    all.covered += sum.covered
+    all.lines += sum.lines
+  }
+  tell('all', all)
+}
 process.exit(run.status ?? 1)

@@ -38,7 +38,9 @@ check 'installs in an empty project' npm install --silent --no-fund --no-audit "
 
 cat > use.mjs <<'JS'
 import { readFileSync } from 'node:fs'
-import { startHive, verifyLog } from 'hivelog'
+import { startHive } from 'hivelog'
+import { auditTrail, costReport, HivelogError } from 'hivelog/analyse'
+import { readLog, verifyLog } from 'hivelog/read'
 const hive = startHive({ file: 'esm.jsonl', serviceName: 'try' })
 const lead = hive.spawn({ agentId: 'lead', isGod: true })
 lead.message({ to: 'human', act: 'inform', subject: 'hello' })
@@ -49,19 +51,32 @@ const lines = readFileSync('esm.jsonl', 'utf8').trimEnd().split('\n').map(JSON.p
 const kinds = lines.map((line) => line.kind).join()
 if (kinds !== 'log.open,spawn,message,usage,exit,log.seal') throw new Error(kinds)
 if (!(await verifyLog('esm.jsonl')).ok) throw new Error('verify')
+const read = []
+for await (const item of readLog('esm.jsonl')) read.push(item.event.kind)
+if (read.join() !== kinds) throw new Error(read.join())
+const { total } = await costReport('esm.jsonl')
+if (total.calls !== 1 || total.inputTokens !== 1000) throw new Error(JSON.stringify(total))
+if (!(await auditTrail('esm.jsonl')).ok) throw new Error('audit')
+const error = await costReport('none.jsonl').catch((reason) => reason)
+if (!(error instanceof HivelogError) || error.code !== 'ENOENT') throw new Error(String(error))
 JS
-check 'ESM import' node use.mjs
+check 'ESM import of each door' node use.mjs
 
 cat > use.cjs <<'JS'
-const { startHive, HiveSpanProcessor, JsonlSpanExporter } = require('hivelog')
+const { startHive, HiveSpanProcessor, JsonlSpanExporter, HivelogError } = require('hivelog')
+const { readLog, verifyLog } = require('hivelog/read')
+const analyse = require('hivelog/analyse')
 const hive = startHive({ file: 'cjs.jsonl' })
 hive.spawn({ agentId: 'lead' }).end()
 if (typeof HiveSpanProcessor !== 'function' || typeof JsonlSpanExporter !== 'function') throw new Error('exports')
-hive.shutdown().then(() => {
+if (typeof readLog !== 'function' || typeof analyse.checkLog !== 'function') throw new Error('exports')
+if (analyse.HivelogError !== HivelogError) throw new Error('two copies')
+hive.shutdown().then(async () => {
+  if (!(await verifyLog('cjs.jsonl')).ok) throw new Error('verify')
   if (!require('node:fs').readFileSync('cjs.jsonl', 'utf8').includes('"kind":"exit"')) throw new Error('no exit line')
 })
 JS
-check 'CommonJS require' node --no-warnings use.cjs
+check 'CommonJS require of each door' node --no-warnings use.cjs
 
 echo 'process.exitCode = 3' > app.mjs
 register() {
@@ -80,14 +95,27 @@ priced() { npx hivelog cost esm.jsonl | grep 'computed: .* by @pydantic/genai-pr
 check 'hivelog cost, by list prices' priced
 
 cat > use.ts <<'TS'
-import { type HiveEvent, isKind, startHive } from 'hivelog'
+import { type HiveEvent, HivelogError, isKind, startHive } from 'hivelog'
+import { type CostReport, costReport, type HiveState, replay } from 'hivelog/analyse'
+import { isMalformed, type LogItem, readLog, type VerifyReport, verifyLog } from 'hivelog/read'
+// @ts-expect-error readers are behind a door of their own
+import { tailLog } from 'hivelog'
+import 'hivelog/register'
 const hive = startHive({ file: 'x.jsonl', fsync: 'always', rotate: { maxBytes: 1e6, gzip: true } })
 const agent = hive.spawn({ agentId: 'a' })
 const durable: Promise<void> = agent.escalate({ subject: 's' }).durable
 const subject = (event: HiveEvent): string | undefined => (isKind(event, 'message') ? event.subject : undefined)
 // @ts-expect-error a message needs `act` and `subject`
 agent.message({ to: 'b' })
-export { durable, subject }
+async function analyse(): Promise<[CostReport, HiveState, VerifyReport]> {
+  for await (const item of readLog('x.jsonl') as AsyncGenerator<LogItem>) {
+    // The vocabulary is the same through each door.
+    if (!isMalformed(item)) subject(item.event)
+  }
+  return [await costReport('x.jsonl', { by: 'model' }), await replay('x.jsonl', { at: 1 }), await verifyLog('x.jsonl')]
+}
+const codeOf = (error: unknown): string | undefined => (error instanceof HivelogError ? error.code : undefined)
+export { analyse, codeOf, durable, subject, tailLog }
 TS
 cp use.ts use.cts
 printf '{"type":"module","private":true}' > esm-package.json

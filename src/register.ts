@@ -6,10 +6,6 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { diag } from '@opentelemetry/api'
-import { onExit } from 'signal-exit'
-import { describe } from './format/quote.js'
-import type { Agent } from './hive/agent.js'
-import type { Hive } from './hive/hive.js'
 import { startRegistered } from './hive/start-hive.js'
 import { ensureDiagLogger } from './otel/provider.js'
 
@@ -24,7 +20,8 @@ function main(): void {
   const { hive, setRoot } = start()
   const self = hive.self
   if (self !== undefined) setRoot(() => self.context)
-  endWithProcess(hive, self)
+  // While there is time to send the last spans. What ends the process otherwise ends the agent too, in the file.
+  process.once('beforeExit', () => void hive.shutdown())
 }
 
 /** The application must run even where its log cannot. */
@@ -35,31 +32,4 @@ function start(): ReturnType<typeof startRegistered> {
     diag.error(`hivelog: nothing is recorded in a file: ${(error as Error).message}`)
     return startRegistered({ file: false }, 'hivelog/register')
   }
-}
-
-function endWithProcess(hive: Hive, self: Agent | undefined): void {
-  let thrown: unknown
-  process.on('uncaughtExceptionMonitor', (error) => {
-    thrown = error
-  })
-  process.once('beforeExit', (code) => {
-    endAgent(self, code, null, thrown)
-    void hive.shutdown()
-  })
-  onExit((code, signal) => endAgent(self, code, signal, thrown))
-}
-
-function endAgent(
-  self: Agent | undefined,
-  code: number | null | undefined,
-  signal: NodeJS.Signals | null,
-  thrown: unknown,
-): void {
-  if (self === undefined || self.ended) return
-  if (signal !== null) self.end({ status: 'killed', error: signal })
-  // An exception that the application handled is none of its end's.
-  else if (code && thrown !== undefined) {
-    self.end({ status: 'error', error: thrown instanceof Error ? thrown : describe(thrown) })
-  } else if (code) self.end({ status: 'error', error: `exit code ${code}` })
-  else self.end()
 }

@@ -91,3 +91,81 @@ export function writeHiveLog(file, events, agents = 200, { drains = true } = {})
   closeSync(fd)
   return seq
 }
+
+/** Kinds that stand in one line of so many, and what they say; the other lines are messages. */
+const RARE = [
+  [
+    200,
+    (n) => ({
+      kind: 'escalate',
+      from: `agent-${n % 200}`,
+      to: 'human',
+      subject: `Drop table ${n}?`,
+      id: `esc_${n}`,
+    }),
+  ],
+  [200, (n) => ({ kind: 'approval', id: `esc_${n - 1}`, approve: n % 3 > 0, by: 'ana' })],
+  [
+    100,
+    (n) => ({
+      kind: 'call',
+      agentId: `agent-${n % 200}`,
+      host: 'api.example.com',
+      method: 'POST',
+      status: 200,
+      ms: n % 900,
+    }),
+  ],
+  [
+    100,
+    (n) => ({
+      kind: 'wait',
+      agentId: `agent-${n % 200}`,
+      resource: 'git lock',
+      ms: n % 900,
+      holder: 'agent-1',
+    }),
+  ],
+  [
+    20,
+    (n) => ({
+      kind: 'usage',
+      agentId: `agent-${n % 200}`,
+      model: 'claude-sonnet-4-5',
+      inputTokens: 900 + (n % 99),
+      outputTokens: 50,
+      costUsd: 0.002,
+    }),
+  ],
+]
+/** The trace of one line in a hundred. */
+export const RARE_TRACE = '00000000000000000000000000c0ffee'
+
+/** Writes `events` lines of which few matter to any one question: each of `RARE`'s kinds, and one trace. */
+export function writeRareLog(file, events) {
+  const fd = openSync(file, 'w', 0o600)
+  let lines = []
+  for (let seq = 1; seq <= events; seq++) {
+    // Each kind has a place of its own within 200 lines.
+    const rare = RARE.findIndex(([every], i) => seq % every === i + 1)
+    const fields =
+      rare === -1
+        ? {
+            kind: 'message',
+            from: `agent-${seq % 200}`,
+            to: `agent-${(7 * seq) % 200}`,
+            act: 'inform',
+            subject: `Review the schema of table ${seq % 977}`,
+            id: `msg_${(seq * 7919).toString(36)}`,
+          }
+        : RARE[rare][1](seq)
+    const trace = seq % 100 === 50 ? RARE_TRACE : '0af7651916cd43dd8448eb211c80319c'
+    const span = `b7${String(seq % 20_000).padStart(14, '0')}`
+    const envelope = { seq, session: 'sess_8f4d2e9c01020304', checkpoint: Math.trunc(seq / 200), trace, span }
+    lines.push(JSON.stringify({ ts: FIRST_TS + 7 * seq, ...fields, ...envelope }))
+    if (lines.length < LINES_A_WRITE && seq < events) continue
+    writeSync(fd, `${lines.join('\n')}\n`)
+    lines = []
+  }
+  closeSync(fd)
+}

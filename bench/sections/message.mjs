@@ -1,11 +1,12 @@
-// B. agent.message() against a bare span.addEvent with the same attributes and time: what the agent waits for in the
-// call, and all that the process spends on an event, file, seals and garbage collection included.
+// B. agent.message() against a bare span.addEvent with the same attributes and time, and against that with a bare
+// JSON.stringify of the line: what the agent waits for in the call, and all that the process spends on an event, file,
+// seals and garbage collection included.
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { startHive } from '../../dist/index.js'
-import { attributesOf, inputOf } from '../lib/event.mjs'
+import { attributesOf, inputOf, objectOf } from '../lib/event.mjs'
 import { countLines } from '../lib/files.mjs'
 import { inRounds, median, ratio } from '../lib/stats.mjs'
 
@@ -13,7 +14,8 @@ const TURN = 100
 /** A span of the SDK keeps 128 events by default; hivelog begins a new one each 100. */
 const PER_SPAN = 100
 
-function bareSpans() {
+/** @param alsoLine whether the line is put together too, which is written nowhere */
+function bareSpans(alsoLine) {
   const tracer = new BasicTracerProvider().getTracer('bench')
   const attributes = {
     'gen_ai.operation.name': 'invoke_agent',
@@ -28,6 +30,7 @@ function bareSpans() {
     )
   let span = start()
   let held = 0
+  let length = 0
   return {
     record(i) {
       const now = Date.now()
@@ -38,8 +41,9 @@ function bareSpans() {
       }
       held++
       span.addEvent('hive.message', attributesOf(i), now)
+      if (alsoLine) length += JSON.stringify(objectOf(i)).length
     },
-    flush: async () => {},
+    flush: async () => length,
   }
 }
 
@@ -75,26 +79,29 @@ export default async function message({ dir, quick }) {
     record: (i) => agent.message(inputOf(i)),
     flush: () => hive.flush(),
   }
-  const bare = { name: 'span.addEvent', ...bareSpans() }
-  const costs = await inRounds([ours, bare], rounds, (each) => run(each, events))
+  const bare = { name: 'span.addEvent', ...bareSpans(false) }
+  const both = { name: 'addEvent + stringify', ...bareSpans(true) }
+  const costs = await inRounds([ours, bare, both], rounds, (each) => run(each, events))
   await hive.shutdown()
   const recorded = events * rounds
   if (countLines(file) < recorded)
     throw new Error(`agent.message(): ${recorded} calls and only ${countLines(file)} lines`)
   const figures = (who, what) => costs.get(who).map((each) => each[what])
-  const compare = (what) => ratio(figures(ours, what), figures(bare, what))
+  const compare = (what, other = bare) => ratio(figures(ours, what), figures(other, what))
   const row = (label, what) => [
     label,
     median(figures(ours, what)).toFixed(0),
     median(figures(bare, what)).toFixed(0),
     compare(what).toFixed(2),
+    median(figures(both, what)).toFixed(0),
+    compare(what, both).toFixed(2),
   ]
   return {
     title: 'B. agent.message() and a bare span.addEvent',
     note:
       `${rounds} rounds of ${events} events each, turns of ${TURN} calls, a new span each ${PER_SPAN} events on both sides, ` +
-      'SDK provider without exporter. The bare span writes no file.',
-    columns: ['ns/event', 'agent.message()', 'span.addEvent', 'ratio'],
+      'SDK provider without exporter. The bare spans write no file, and the hive has no backend.',
+    columns: ['ns/event', 'agent.message()', 'span.addEvent', 'ratio', 'addEvent + stringify', 'ratio'],
     rows: [
       row('in the call: what the agent waits for', 'inCall'),
       row('in all, elapsed, until after the turn', 'elapsed'),
@@ -103,6 +110,11 @@ export default async function message({ dir, quick }) {
     targets: [
       { what: 'message() / addEvent, in the call', atMost: 2, measured: compare('inCall') },
       { what: 'message() / addEvent, total CPU until flushed', atMost: 2, measured: compare('cpu') },
+      {
+        what: 'message() / addEvent + JSON.stringify, total CPU until flushed',
+        atMost: 1,
+        measured: compare('cpu', both),
+      },
     ],
   }
 }

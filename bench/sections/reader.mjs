@@ -1,27 +1,12 @@
 // G. Replaying a log to its end, and other whole-log analyses, against nothing but parsing the same lines.
-import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { auditTrail, checkLog, costReport, readLog, replay } from '../../dist/index.js'
+import { auditTrail, checkLog, costReport, replay } from '../../dist/analyse.js'
+import { readLog } from '../../dist/read.js'
 import { writeHiveLog } from '../lib/hive-log.mjs'
+import { parseAll } from '../lib/parse-all.mjs'
 import { inRounds, median, ratio } from '../lib/stats.mjs'
 
 const TITLE = 'G. Reading'
-const block = Buffer.allocUnsafe(256 * 1024)
-
-/** Every line through `JSON.parse`, read in blocks as big as the readers'. */
-function parseAll(file) {
-  const fd = openSync(file, 'r')
-  let rest = ''
-  let lines = 0
-  for (let got = readSync(fd, block); got > 0; got = readSync(fd, block)) {
-    const text = (rest + block.toString('utf8', 0, got)).split('\n')
-    rest = text.pop()
-    for (const line of text) if (JSON.parse(line).kind !== undefined) lines++
-  }
-  closeSync(fd)
-  return lines
-}
-
 export default async function reader({ dir, quick }) {
   const rounds = quick ? 2 : 5
   const file = join(dir, 'reader.jsonl')

@@ -1,5 +1,6 @@
 /** Prints the log as it grows. It reads the file, as any other process could: what it shows is on record. */
-import { followLog, formatEvent } from 'hivelog'
+import { formatEvent } from 'hivelog/analyse'
+import { followLog } from 'hivelog/read'
 import { look } from './screen.mjs'
 
 export class Feed {

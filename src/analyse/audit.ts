@@ -24,6 +24,8 @@ import { AUDIT_RULES } from './options.js'
 import { placeOf } from './place.js'
 import { tallyLogs } from './reading.js'
 
+/** The kinds that tell of escalations, and of who the agents are. */
+const KINDS = ['escalate', 'approval', 'spawn', 'rename', 'role']
 const LIMIT = 30_000
 const MAX_CONTEXT = 100
 /** Past so many escalations and orphans, texts are kept shorter. */
@@ -36,7 +38,8 @@ const SHORT_TEXT = 120
  * yes or no decides, be it of another process; only `approve: true` approves, only `false` rejects.
  * @param files path of a log, or several, of one hive: the logs of their child processes are read too, all as one
  *   story; `-` is standard input
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function auditTrail(
   files: string | readonly string[],
@@ -54,6 +57,7 @@ export async function auditTrail(
 
 /** The reducer: takes the entries of a log in order, housekeeping too. */
 export class Audit {
+  readonly kinds: readonly string[] | undefined
   readonly #options: AuditOptions
   readonly #id: string | undefined
   readonly #match: string | undefined
@@ -87,6 +91,7 @@ export class Audit {
     this.#limit = limit
     this.#budget = { left: limit }
     if (id !== undefined && context > 0) this.#recent = new RecentEvents(Math.min(context, MAX_CONTEXT))
+    else this.kinds = KINDS
   }
 
   add(entry: HiveEntry): void {

@@ -12,14 +12,17 @@ import { type LogTally, type Selection, tallyLogs } from './reading.js'
 /** What calls are grouped by. `tool` is about the tools that ran instead: the `tool` events, by name. */
 export type CallBy = (typeof CALL_KEYS)[number]
 
+/** How long calls took. */
 export interface CallTimes {
   /** Calls whose duration can be used. */
   count: number
   /** Milliseconds, as all that follow; exact up to 512 durations, else within 1 %. */
   p50?: number
+  /** Milliseconds in which 95 % of the calls were done. */
   p95?: number
-  /** Exact, as is the total. */
+  /** Milliseconds of the longest, exact. */
   max?: number
+  /** Milliseconds of all together, exact. */
   total: number
 }
 
@@ -27,32 +30,42 @@ export interface CallTimes {
 export interface CallRow {
   /** The host (in lower case), method, host and path without its query, agent id, status, or tool. */
   key: string
+  /** How many calls. */
   calls: number
-  /** All that failed: each is in one of the four that follow. */
+  /** Calls that failed: each is in one of the four counts that follow. */
   errors: number
-  /** Status 400 to 499, but for 429. */
+  /** Calls with a status of 400 to 499, but for 429. */
   clientErrors: number
   /** Status 429: too many requests. */
   rateLimited: number
-  /** Status 500 to 599. */
+  /** Calls with a status of 500 to 599. */
   serverErrors: number
-  /** Failed without such a status: no answer, a broken connection; of tools, all that failed. */
+  /** Calls that failed without such a status: no answer, a broken connection; of tools, all that failed. */
   otherErrors: number
+  /** How long they took. */
   ms: CallTimes
   /** Epoch milliseconds of the earliest and latest call. */
   firstTs: number
+  /** Epoch milliseconds of the latest call. */
   lastTs: number
   /** The minute with the most calls: how many, and its beginning in epoch milliseconds. */
-  peakMinute: { calls: number; ts: number }
+  peakMinute: {
+    /** Calls in that minute. */
+    calls: number
+    /** Its beginning, epoch milliseconds. */
+    ts: number
+  }
   /** Ids of the agents that called, those with most calls first; at most 100. */
   agents: string[]
   /** Whether there were more agents. */
   agentsCut: boolean
 }
 
+/** What `callReport` finds. */
 export interface CallReport extends LogTally {
-  /** As they were named. */
+  /** Paths of the logs, as they were named. */
   files: string[]
+  /** What the rows are told apart by. */
   by: CallBy
   /** Of all calls; left out when there are none. */
   total?: CallRow
@@ -64,6 +77,7 @@ export interface CallReport extends LogTally {
   badDurations: number
 }
 
+/** What `callReport` takes. */
 export interface CallOptions extends Selection {
   /** Default `host`. */
   by?: CallBy
@@ -75,7 +89,8 @@ export interface CallOptions extends Selection {
  * The calls of external APIs in a hive, from its `call` events.
  * @param files path of a log, or several, of one hive: the logs of their child processes are read too; `-` is standard
  *   input
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function callReport(
   files: string | readonly string[],
@@ -93,6 +108,7 @@ const MAX_AGENTS = 100
 
 /** The reducer: takes the entries of a log in order. */
 export class Calls {
+  readonly kinds: readonly string[]
   readonly #by: CallBy
   readonly #maxKeys: number
   readonly #groups = new Map<string, Group>()
@@ -102,6 +118,7 @@ export class Calls {
 
   constructor({ by = 'host', maxKeys = MAX_KEYS }: CallOptions = {}) {
     this.#by = by
+    this.kinds = [by === 'tool' ? 'tool' : 'call']
     this.#maxKeys = maxKeys
   }
 

@@ -7,6 +7,7 @@ import { type RuleSettings, Settings } from './check/settings.js'
 import { pricer } from './cost/call-cost.js'
 import { CHECK_OPTION_RULES } from './options.js'
 
+/** What `checkLog` takes. */
 export interface CheckOptions {
   /**
    * Rules switched off (`'off'`), given another severity (`'error'`, `'warning'`, `'info'`), or tuned
@@ -43,7 +44,9 @@ const MAX_FINDINGS = 1000
  * processes, and several files as one hive; `-` is standard input. Repeats of one cause are one finding with a count.
  * Memory is bounded whatever the logs hold: where a bound was hit, `notes` of the report says so. Foreign logs are
  * read as they are; nothing in a line makes it throw.
- * @throws {CheckConfigError} when a setting cannot be; an `Error` when a file cannot be read
+ * @throws {CheckConfigError} when a setting of a rule cannot be
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function checkLog(
   files: string | readonly string[],

@@ -1,7 +1,7 @@
 /** What a hive's model calls used and cost, from its `usage` events: by agent, model, task, decision, hour and more. */
 
 import type { HiveEvent } from '../format/kinds.js'
-import { checkOptions } from '../format/options.js'
+import { checkOptions, OptionsError } from '../format/options.js'
 import { CallCosts, isAmount, isTokenCount, nameOf, tokensOf } from './cost/call-cost.js'
 import { ModelCosts, type PricedModel, type UnpricedModel } from './cost/models.js'
 import { isCacheApart, type ModelPrices, OwnPrices } from './cost/prices.js'
@@ -15,48 +15,82 @@ export { COST_KEYS } from './options.js'
 /** What costs are broken down by. Hours and days are those of local time. */
 export type CostBy = (typeof COST_KEYS)[number]
 
+/** What `costReport` takes. */
 export interface CostOptions extends Selection {
   /** Default `agent`. */
   by?: CostBy
   /**
    * Prices of your own by model name as in the log, or by `provider/model`. They go before list prices, and a
-   * recorded `costUsd` goes before them.
+   * recorded `costUsd` goes before them. Default: none.
    */
   prices?: Readonly<Record<string, ModelPrices>>
 }
 
+/** The sums of one agent, model, task, hour, … */
 export interface CostRow extends CostSums {
   /** The agent, model, …; an hour as `2026-08-22T14:00:00+02:00`, a day as `2026-08-22`; null where none is told. */
   key: string | null
   /** Begin of the hour or day, epoch milliseconds. */
   ts?: number
-  /** Part of the whole, from 0 to 1: see `shareOf`. */
+  /** Share of the whole, from 0 to 1: of what, see `shareOf`. */
   share: number
 }
 
+/** What `costReport` finds. */
 export interface CostReport extends LogTally {
+  /** What the rows are told apart by. */
   by: CostBy
-  /** As they were named. */
+  /** Paths of the logs that were read, as they were named. */
   files: string[]
   /** The greatest cost first, then the most tokens; hours and days in the order of time. */
   rows: CostRow[]
   /** Of an hour or day: the zone of local time, such as `Europe/Berlin`. */
   zone?: string
   /** All keys beyond the first 50,000 (or beyond 8 million characters of keys) together. */
-  others?: CostSums & { share: number }
+  others?: CostSums & {
+    /** Part of the whole, from 0 to 1; a ratio of `shareOf`. */
+    share: number
+  }
+  /** All rows together. */
   total: CostSums
   /** What shares are of: US dollars; tokens (input and output) where no dollars are known. */
   shareOf: 'dollars' | 'tokens'
   /** Calls whose event carries `costUsd`. */
-  recorded: { calls: number; costUsd: number }
+  recorded: {
+    /** Calls of these events. */
+    calls: number
+    /** US dollars that they carry. */
+    costUsd: number
+  }
   /** Calls priced here; `source` names the package of list prices and its version, if it was asked. */
-  computed: { calls: number; costUsd: number; source?: string; models: PricedModel[] }
+  computed: {
+    /** Calls that were priced. */
+    calls: number
+    /** US dollars by these prices. */
+    costUsd: number
+    /** Package of the list prices and its version; left out where it was not asked. */
+    source?: string
+    /** The models, the dearest first. */
+    models: PricedModel[]
+  }
   /** Calls of no known price, the most first; `others`: calls of models beyond the first 10,000. */
-  unpriced: { calls: number; models: UnpricedModel[]; others: number }
+  unpriced: {
+    /** Calls without a price. */
+    calls: number
+    /** The models, those with the most calls first. */
+    models: UnpricedModel[]
+    /** Calls of models beyond the first 10,000. */
+    others: number
+  }
   /** Priced calls with more cache tokens than input tokens: taken as recorded apart from each other. */
   cacheApart: number
   /** Values that are no number from 0, and were taken as absent: of `costUsd`, of token counts. */
-  ignored: { costs: number; tokens: number }
+  ignored: {
+    /** Values of `costUsd`. */
+    costs: number
+    /** Values of token counts. */
+    tokens: number
+  }
 }
 
 const TOKEN_FIELDS = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens']
@@ -73,8 +107,8 @@ const MAX_KEY_CHARACTERS = 8_000_000
  * listed in `unpriced`, and its calls add no dollars. `inputTokens` is meant as OpenTelemetry means
  * `gen_ai.usage.input_tokens`: all input, with what was read from and written to the cache. Where an event has more
  * cache tokens than that, its `inputTokens` is taken as without them.
- * @throws {TypeError} on an unknown `by`, or prices that are none
- * @throws when a file cannot be read, as `readLog`
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have, prices among them
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function costReport(
   files: string | readonly string[],
@@ -89,6 +123,7 @@ export async function costReport(
 
 /** Adds up events. */
 export class Cost {
+  readonly kinds = ['usage']
   readonly #by: CostBy
   readonly #prices: CallCosts
   readonly #time: LocalTime | undefined
@@ -104,9 +139,9 @@ export class Cost {
   readonly #ignored = { costs: 0, tokens: 0 }
   #cacheApart = 0
 
-  /** @throws {TypeError} on an unknown `by`, or prices that are none */
+  /** @throws {OptionsError} on an unknown `by`, or prices that are none */
   constructor({ by = 'agent', prices = {} }: CostOptions = {}) {
-    if (!COST_KEYS.includes(by)) throw new TypeError(`by must be one of ${COST_KEYS.join(', ')}`)
+    if (!COST_KEYS.includes(by)) throw new OptionsError(`by must be one of ${COST_KEYS.join(', ')}`)
     this.#by = by
     this.#prices = new CallCosts(new OwnPrices(prices))
     if (by === 'hour' || by === 'day') this.#time = new LocalTime(by)

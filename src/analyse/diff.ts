@@ -1,5 +1,6 @@
 /** Compares two runs of the same task: where they part, agent by agent, and what only one of them has. */
-import { checkOptions } from '../format/options.js'
+import { checkOptions, OptionsError } from '../format/options.js'
+import { LogReadError } from '../read/errors.js'
 import { matchAgents, type Renames } from './diff/agents.js'
 import { type Analysis, analyse, type Parting } from './diff/analysis.js'
 import { type Found, placesOf } from './diff/places.js'
@@ -32,12 +33,13 @@ const MAX_EVENTS = 500_000
  * default. Memory: as long as the logs are the same, none that grows with them; from where they part about 60 bytes
  * for each event, up to `maxEvents` of each log.
  *
- * @throws when a file cannot be read, both are `-`, or an option is out of range
+ * @throws {LogReadError} when a file cannot be read, or changes while it is compared
+ * @throws {OptionsError} when both are `-`, or an option has a value that it cannot have
  */
 export async function diffLogs(a: string, b: string, options: DiffOptions = {}): Promise<LogDiff> {
   checkOptions('diffLogs', options, DIFF_RULES)
   const { context = 3, maxEvents = MAX_EVENTS } = options
-  if (a === '-' && b === '-') throw new Error('only one of two logs can be standard input (-)')
+  if (a === '-' && b === '-') throw new OptionsError('only one of two logs can be standard input (-)')
   const inputs = [await spooled(a)]
   try {
     inputs.push(await spooled(b))
@@ -100,7 +102,7 @@ function placer(files: Record<SideName, string>, found: Record<SideName, Map<num
   return (side, position) => {
     const place = found[side].get(position)?.place
     if (place === undefined)
-      throw new Error(`${files[side]} was cut short or replaced while it was compared; try again`)
+      throw new LogReadError(`${files[side]} was cut short or replaced while it was compared; try again`)
     return files[side] === '-' ? { ...place, log: '-', file: '-' } : place
   }
 }

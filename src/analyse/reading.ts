@@ -12,6 +12,11 @@ export interface LogTally {
   events: number
   /** Lines that are no event; they are not in the report. */
   malformed: number
+  /**
+   * Lines that the report does not need. They count as events; but of most of them only the beginning and the end were
+   * looked at, so that damage in between is not in `malformed`: `verify` finds it. Left out where there are none.
+   */
+  skipped?: number
   /** Events that `log.gap` lines say were lost; they are not in the report. */
   lost: number
   /** Where a segment does not follow on the one before it; left out where none does that. */
@@ -26,6 +31,11 @@ export const MAX_BROKEN = 100
 
 /** Takes the entries of a hive one by one, housekeeping too. */
 export interface EntryTaker {
+  /**
+   * The kinds that it needs, beside housekeeping; other events come too or not, the last one of each segment always.
+   * Default: all.
+   */
+  readonly kinds?: readonly string[] | undefined
   add(entry: HiveEntry): void
   /** The segment to come does not follow on the one before it. */
   broken?(file: string, log: string): void
@@ -52,7 +62,14 @@ export async function tallyLogs(
   selection: Selection = {},
 ): Promise<LogTally> {
   const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
-  for await (const items of hiveBatches(files, selection)) {
+  const { kinds } = taker
+  // What is left out by its time is counted nowhere, and what is passed over has no time.
+  const isAll = selection.since === undefined && selection.until === undefined
+  const select =
+    kinds === undefined || !isAll ? {} : { select: { kinds: [...kinds, 'log.*'], last: true as const } }
+  const passed = { lines: 0, unparsed: 0 }
+  let skipped = 0
+  for await (const items of hiveBatches(files, { ...selection, passed, ...select })) {
     for (const item of items) {
       if (isBreak(item)) {
         tally.broken ??= []
@@ -67,11 +84,17 @@ export async function tallyLogs(
         continue
       }
       const { kind } = item.event
-      if (!kind.startsWith('log.')) tally.events++
-      else if (kind === 'log.gap') tally.lost += lossOf(item)
+      if (!kind.startsWith('log.')) {
+        tally.events++
+        if (kinds?.includes(kind) === false) skipped++
+      } else if (kind === 'log.gap') tally.lost += lossOf(item)
       taker.add(item)
     }
   }
+  tally.lines += passed.lines
+  tally.events += passed.lines
+  skipped += passed.lines
+  if (skipped > 0) tally.skipped = skipped
   return tally
 }
 

@@ -10,6 +10,7 @@ import { type Target, walk } from './side-index/walk.js'
 import type { OnChange, StateChange } from './state/changes.js'
 import { StateReducer } from './state/reducer.js'
 
+/** What `replay` takes: up to which event, and by which means. */
 export interface ReplayOptions {
   /** `seq` of the last event that counts; of several logs, in the first one. Default: the log's last. */
   at?: number
@@ -27,7 +28,10 @@ export interface ReplayOptions {
   index?: boolean
   /** Bytes of log between two states that a new index holds. Default 1 MiB. */
   indexSpacing?: number
-  /** Told how many bytes of the log were read, of how many that may have to be; of a hive of one log only. */
+  /**
+   * Told how many bytes of the log were read, of how many that may have to be; of a hive of one log only. Default:
+   * none.
+   */
   onProgress?: (read: number, total: number) => void
 }
 
@@ -35,7 +39,8 @@ export interface ReplayOptions {
  * What the hive was after an event: who existed, what waited for whom, what was pending with the human, and what it
  * had cost (what the events say, else by the price list). A hive is its log and those of its child processes; several
  * files are one hive. `-` reads standard input. Lines that are no events are counted.
- * @throws when a file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function replay(
   files: string | readonly string[],
@@ -72,15 +77,17 @@ export interface VisitOptions {
 
 /** An event or a malformed line, and what it changed. */
 export interface Step {
-  /** Where the hive is read from several logs, `log` is the path of the one that it is from. */
+  /** The event or the line. Where the hive is read from several logs, `log` is the path of the one that it is from. */
   item: LogItem & { log?: string }
+  /** What it changed, in order. */
   changes: StateChange[]
 }
 
 /**
  * Goes through a hive's events with the state beside them. `visit` is called for each line after `from` (in the sense
  * of `replay`: the first that is visited is the one after that state), and awaited; `false` ends the walk.
- * @throws as `replay`
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function visitLog(
   files: string | readonly string[],

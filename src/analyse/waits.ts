@@ -19,8 +19,11 @@ export interface WaitPlace extends LinePlace {
   ts: number
   /** Milliseconds. */
   ms: number
+  /** Who waited. */
   agentId?: string
+  /** For what. */
   resource?: string
+  /** Who held it. */
   holder?: string
 }
 
@@ -28,12 +31,15 @@ export interface WaitPlace extends LinePlace {
 export interface WaitRow {
   /** The resource, agent id, holder, or `agent ← holder`. */
   key: string
+  /** How many waits. */
   waits: number
   /** Milliseconds, as all durations here. */
   totalMs: number
   /** Exact up to 512 waits, else within 1 %; left out when no duration can be used. */
   p95Ms?: number
+  /** Milliseconds of the longest, exact. */
   maxMs?: number
+  /** The longest wait. */
   longest?: WaitPlace
   /** Ids of those that waited, those with the longest total first; at most 100. */
   agents: string[]
@@ -41,9 +47,11 @@ export interface WaitRow {
   holders: string[]
 }
 
+/** What `waitReport` finds. */
 export interface WaitReport extends LogTally {
-  /** As they were named. */
+  /** Paths of the logs, as they were named. */
   files: string[]
+  /** What the rows are told apart by. */
   by: WaitBy
   /** Of all waits; left out when there are none. */
   total?: WaitRow
@@ -60,6 +68,7 @@ export interface WaitReport extends LogTally {
   mutual: MutualWait[]
 }
 
+/** What `waitReport` takes. */
 export interface WaitOptions extends Selection {
   /** Default `resource`. */
   by?: WaitBy
@@ -71,7 +80,8 @@ export interface WaitOptions extends Selection {
  * The contention in a hive, from its `wait` events. A wait lasts from `ts - ms` to `ts`.
  * @param files path of a log, or several, of one hive: the logs of their child processes are read too; `-` is standard
  *   input
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read; never because of a line
  */
 export async function waitReport(
   files: string | readonly string[],
@@ -89,6 +99,7 @@ const MAX_AGENTS = 100
 
 /** The reducer: takes the entries of a log in order. */
 export class Waits {
+  readonly kinds = ['wait']
   readonly #by: WaitBy
   readonly #maxKeys: number
   readonly #groups = new Map<string, Group>()

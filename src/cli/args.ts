@@ -2,6 +2,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { isAbout } from '../model/who.js'
 import { isBreak, isMalformed, type LogItem } from '../read/items.js'
+import { io } from './io.js'
 import { nearest } from './nearest.js'
 
 /** Bad use of the command line: one line for standard error, exit code 2. */
@@ -56,7 +57,7 @@ function whatIsWrong(error: NodeJS.ErrnoException, options: Options): string {
 
 /** The log that is meant when none is named. */
 export function defaultFile(): string {
-  const file = process.env.HIVELOG_FILE
+  const file = io().env.HIVELOG_FILE
   return file === undefined || file === '' ? 'hive.jsonl' : file
 }
 

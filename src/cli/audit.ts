@@ -56,7 +56,7 @@ ${HIVE_HELP}
                     "before": [{"event", "place"}]}], "orphans": [decision],
                     "problems": [{"kind", "message", "place"}], "notListed":
                     {"escalations", "approvals"}, "broken": [{"file",
-                    "reason"}]}; what is unknown is left out
+                    "reason"}], "skipped"}; what is unknown is left out
       --help        this text
 
 The first approval that says true or false decides, be it another process's. An
@@ -67,7 +67,8 @@ on waiting); one by the agent that asked; an id that is used twice, or missing.
 "sealed" means that a later seal vouches for the line, that its writer did not
 merely find it there at opening (else "unsealed" is "adopted"), and that its
 segment follows on the one before ("broken"); hivelog verify checks the seals.
-At most 30,000 escalations are listed, the rest counted.
+At most 30,000 escalations are listed, the rest counted. Lines of other kinds
+are counted ("skipped"), and not checked; hivelog verify checks all.
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
 Exit code 0: fine, pending or not; 1: something wrong in what is shown, no such

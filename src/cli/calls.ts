@@ -21,12 +21,14 @@ ${HIVE_HELP}
                    "otherErrors", "ms": {"count", "p50", "p95", "max",
                    "total"}, "firstTs", "lastTs", "peakMinute": {"calls",
                    "ts"}, "agents": [ID], "agentsCut"}; "total", "others",
-                   "p50", "p95" and "max" are left out where there is nothing
+                   "p50", "p95" and "max" are left out where there is nothing;
+                   "skipped" counts lines of other kinds, if there are any
       --help       this text
 
 A call that failed is counted once: 4xx (but 429), 429 (too many requests),
 5xx, or other (no answer). p50 and p95 are exact up to 512 calls of a group,
-else within 1 %. Past 1,000 groups, calls are counted under "(others)".
+else within 1 %. Past 1,000 groups, calls are counted under "(others)". Lines of
+other kinds are counted, and not checked; hivelog verify checks all.
 
 A FILE is a log with its archived segments and the logs of its child processes;
 several FILEs are one hive. The default is $HIVELOG_FILE or hive.jsonl.

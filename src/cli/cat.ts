@@ -43,11 +43,13 @@ export const command: Command = {
       json: { type: 'boolean', default: false },
     })
     const filter = itemFilter(values.kind, values.agent, values)
+    const { json, kind = [], agent = [], trace = [], span = [] } = values
+    const select = { kinds: kind, agents: agent, traces: trace, spans: span }
     const output = new Output()
-    const print = itemPrinter(output, values.json)
+    const print = itemPrinter(output, json)
     try {
       for (const file of positionals.length > 0 ? positionals : [defaultFile()]) {
-        for await (const item of readLog(file, { text: values.json })) {
+        for await (const item of readLog(file, { text: json, ...(filter && { select }) })) {
           if (filter === undefined || filter(item)) await print(item)
         }
       }

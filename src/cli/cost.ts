@@ -34,7 +34,8 @@ out. Give an event its provider where the same model has several prices.
 
 inputTokens is all input, with what was read from and written to the cache (as
 OpenTelemetry means gen_ai.usage.input_tokens). If an event has more tokens of
-the cache than of input, its inputTokens is taken as without them.
+the cache than of input, its inputTokens is taken as without them. Lines of
+other kinds are counted ("skipped"), and not checked; hivelog verify checks all.
 
 --json: {"by", "files", "rows": [{"key" (null: none told), "ts"? (begin of the
   hour or day), SUMS, "share" (0 to 1)}], "zone"?, "others"?: {SUMS, "share"}
@@ -43,7 +44,7 @@ the cache than of input, its inputTokens is taken as without them.
   "models": [{"model", "provider"?, "as", "calls", "costUsd"}]}, "unpriced":
   {"calls", "models": [{"model"?, "provider"?, "calls", "inputTokens",
   "outputTokens"}], "others"}, "cacheApart", "ignored": {"costs", "tokens"},
-  "lines", "events", "malformed", "lost"}
+  "lines", "events", "malformed", "lost", "skipped"?}
 SUMS: "calls", "inputTokens", "outputTokens", "cacheReadTokens",
   "cacheWriteTokens", "ms", "costUsd", "unpricedCalls"; times are epoch
   milliseconds

@@ -6,6 +6,7 @@ import type { RebuildOptions } from '../export/rebuild-spans.js'
 import { logsOfHive } from '../read/hive.js'
 import { type Command, hexIds, oneOf, parse, UsageError, wholeNumber } from './args.js'
 import { HIVE_HELP, HIVE_OPTIONS, type HiveArguments, hiveArguments, tellNothing } from './hive-args.js'
+import { io } from './io.js'
 import { Output, say } from './output.js'
 import { createOutputFile } from './output-file.js'
 import { counted } from './text.js'
@@ -178,9 +179,12 @@ async function sendSpans(files: string[], { url, headers, json, ...options }: Se
     say(text.slice(0, 1000))
   }
   const ignore = (): void => {}
-  diag.setLogger({ error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
+  diag.setLogger(
+    { error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  )
   const otlp = { ...(given !== undefined && { url: given }), headers }
-  const report = await exportLog(files, { ...options, otlp })
+  const report = await exportLog(files, { ...options, otlp }).finally(() => diag.disable())
   const { error, ...rest } = report
   const output = new Output()
   if (json) {
@@ -236,7 +240,7 @@ async function writeFile(
     await output.flush()
     await target?.close()
   }
-  const report = target === undefined ? new Output(process.stderr) : output
+  const report = target === undefined ? new Output(io().stderr) : output
   if (json) await report.json(summed)
   else for (const line of lines) await report.line(line)
   await report.flush()
@@ -289,7 +293,7 @@ function endpoint(url: string): string {
 
 /** Where the exporter sends to when it is not told. */
 function fromEnvironment(): string {
-  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, OTEL_EXPORTER_OTLP_ENDPOINT: base } = process.env
+  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, OTEL_EXPORTER_OTLP_ENDPOINT: base } = io().env
   return traces || `${(base || 'http://localhost:4318').replace(/\/$/, '')}/v1/traces`
 }
 

@@ -18,6 +18,7 @@ import {
   type Style,
 } from './text.js'
 
+/** How an event is put on a line for people. */
 export interface FormatOptions {
   /** Use terminal colours. Default false. */
   color?: boolean
@@ -41,7 +42,8 @@ const NAME_STYLES: Style[] = ['cyan', 'magenta', 'blue', 'green']
 
 /**
  * `14:03:07.123    message   lead → coder  request  "Need the schema"`: time, sign (▲ escalation, ✔ ✘ approval,
- * ! trouble), kind, and what matters of the event, on one line without control characters.
+ * ! trouble), kind, and what matters of the event, on one line without control characters. Throws nothing, whatever
+ * the event holds.
  */
 export function formatEvent(event: HiveEvent, options: FormatOptions = {}): string {
   const { color = false, width = 100, date = !isToday(event.ts) } = options

@@ -1,14 +1,18 @@
-#!/usr/bin/env node
 /** The `hivelog` command: finds the subcommand, and turns what it throws into one line and an exit code. */
 import { VERSION } from '../version.js'
 import { type Command, UsageError } from './args.js'
+import { type Io, io, withIo } from './io.js'
 import { nearest } from './nearest.js'
-import { endWithReader, say } from './output.js'
+import { say } from './output.js'
 import { pad } from './text.js'
 
 const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
   tail: { summary: 'show the last events, and follow new ones', load: () => import('./tail.js') },
   cat: { summary: 'show whole logs', load: () => import('./cat.js') },
+  show: { summary: 'show one event in full, and what came of it', load: () => import('./show.js') },
+  talk: { summary: 'show who said what to whom', load: () => import('./talk.js') },
+  why: { summary: 'show what an event came about through', load: () => import('./why.js') },
+  top: { summary: 'show what a hive is doing, live', load: () => import('./top.js') },
   diff: { summary: 'compare two runs of the same task', load: () => import('./diff.js') },
   check: { summary: 'find what went wrong without an error', load: () => import('./check.js') },
   verify: { summary: 'check a log for damage and tampering', load: () => import('./verify.js') },
@@ -35,44 +39,65 @@ default.
 
 ${rows.join('\n')}
 
-  --help      this text; hivelog COMMAND --help for a command
-  --version   the version
+  --help, -h      this text; hivelog help COMMAND: about a command
+  --version, -v   the version
 
 Exit code 0: fine; 1: found something wrong; 2: bad use.
 Example: hivelog tail -f hive.jsonl
 `
 }
 
-async function main([name, ...args]: string[]): Promise<number> {
-  if (name === '--version' || name === '-V') {
-    process.stdout.write(`${VERSION}\n`)
-    return 0
-  }
-  if (name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(usage())
-    return 0
-  }
-  if (name === undefined) throw new UsageError('no command given; see hivelog --help')
+/** @throws {UsageError} when there is none of this name */
+async function commandOf(name: string): Promise<Command> {
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (entry === undefined) {
     const meant = nearest(name, Object.keys(COMMANDS))
     const hint = meant === undefined ? '' : `did you mean ${meant}? `
     throw new UsageError(`there is no command '${name}'; ${hint}see hivelog --help`)
   }
-  const { command } = await entry.load()
+  return (await entry.load()).command
+}
+
+async function helpOn([name, ...others]: string[]): Promise<string> {
+  if (others.length > 0) throw new UsageError('help takes one COMMAND; see hivelog --help')
+  return name === undefined || name.startsWith('-') ? usage() : (await commandOf(name)).help
+}
+
+async function act([name, ...args]: string[]): Promise<number> {
+  const { stdout } = io()
+  if (name === undefined) throw new UsageError('no command given; see hivelog --help')
+  if (name === '--version' || name === '-v' || name === '-V') {
+    stdout.write(`${VERSION}\n`)
+    return 0
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    stdout.write(await helpOn(name === 'help' ? args : []))
+    return 0
+  }
+  const command = await commandOf(name)
   const end = args.indexOf('--')
   const options = end === -1 ? args : args.slice(0, end)
   if (options.includes('--help') || options.includes('-h')) {
-    process.stdout.write(command.help)
+    stdout.write(command.help)
     return 0
   }
   return command.run(args)
 }
 
-endWithReader()
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  say(error instanceof Error ? error.message : String(error))
-  process.exitCode = 2
+/**
+ * Runs the command. Never throws, and never ends the process: what goes wrong is said on standard error.
+ * @param argv the arguments after the program's name: a command, its options and files
+ * @param own what it reads and writes, and its environment; default: the process's. Relative paths, local time (`TZ`)
+ * and what is kept in the user's folders are the process's all the same
+ * @returns the exit code: 0 fine, 1 found something wrong, 2 bad use
+ */
+export function run(argv: string[], own: Io = process): Promise<number> {
+  return withIo(own, async () => {
+    try {
+      return await act(argv)
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error))
+      return 2
+    }
+  })
 }

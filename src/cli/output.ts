@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events'
 import { clean, visible, visibleJson } from '../text/clean.js'
+import { io, type OutputStream } from './io.js'
 import { CODES } from './text.js'
 
 const PIECE = 64 * 1024
@@ -13,15 +14,15 @@ const PIECE = 64 * 1024
 const PAINT = new RegExp(`(\\u001b\\[(?:0|${Object.values(CODES).filter(Boolean).join('|')})m)`)
 
 export class Output {
-  readonly #stream: NodeJS.WriteStream
+  readonly #stream: OutputStream
   readonly #color: boolean
   #pending: string[] = []
   #size = 0
 
   /** @param stream where to; only standard output has colours */
-  constructor(stream: NodeJS.WriteStream = process.stdout) {
+  constructor(stream: OutputStream = io().stdout) {
     this.#stream = stream
-    this.#color = stream === process.stdout && look().color
+    this.#color = stream === io().stdout && look().color
   }
 
   /** Adds a line for people. Await it, and the others: they wait while the reader is slow. */
@@ -59,7 +60,7 @@ export class Output {
   }
 }
 
-function painted(text: string): string {
+export function painted(text: string): string {
   return text
     .split(PAINT)
     .map((part, i) => (i % 2 === 1 ? part : visible(part)))
@@ -68,17 +69,18 @@ function painted(text: string): string {
 
 /** Says something on standard error, in one line. */
 export function say(text: string): void {
-  process.stderr.write(`hivelog: ${clean(text)}\n`)
+  io().stderr.write(`hivelog: ${clean(text)}\n`)
 }
 
 /** How lines are to look: in colour only on a terminal (NO_COLOR and FORCE_COLOR have their say), in its width. */
 export function look(): { color: boolean; width: number } {
-  const { NO_COLOR, FORCE_COLOR, TERM } = process.env
-  const isTerminal = process.stdout.isTTY === true
+  const { env, stdout } = io()
+  const { NO_COLOR, FORCE_COLOR, TERM } = env
+  const isTerminal = stdout.isTTY === true
   let color = isTerminal && TERM !== 'dumb'
   if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') color = FORCE_COLOR !== '0' && FORCE_COLOR !== 'false'
   if (NO_COLOR !== undefined && NO_COLOR !== '') color = false
-  return { color, width: isTerminal ? Math.max(40, process.stdout.columns ?? 100) : 100 }
+  return { color, width: isTerminal ? Math.max(40, stdout.columns ?? 100) : 100 }
 }
 
 /** Ends the process quietly when the reader of its output has gone (`| head`). */

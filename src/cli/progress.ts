@@ -1,10 +1,13 @@
 /** Tells on a terminal how far something long has come: one line on standard error, gone when it is done. */
 
+import { io } from './io.js'
+
 const AFTER_MS = 300
 const EVERY_MS = 100
 
 export class Progress {
   readonly #what: string
+  readonly #io = io()
   readonly #startedAt = Date.now()
   #toldAt = 0
 
@@ -17,13 +20,13 @@ export class Progress {
   readonly update = (done: number, total: number): void => {
     const now = Date.now()
     if (now - this.#startedAt < AFTER_MS || now - this.#toldAt < EVERY_MS) return
-    if (process.stderr.isTTY !== true || process.env.TERM === 'dumb') return
+    if (this.#io.stderr.isTTY !== true || this.#io.env.TERM === 'dumb') return
     this.#toldAt = now
     const percent = total > 0 ? Math.min(100, Math.floor((done / total) * 100)) : 0
-    process.stderr.write(`\r${this.#what} ${String(percent).padStart(3)} %`)
+    this.#io.stderr.write(`\r${this.#what} ${String(percent).padStart(3)} %`)
   }
 
   end(): void {
-    if (this.#toldAt > 0) process.stderr.write('\r\x1b[K')
+    if (this.#toldAt > 0) this.#io.stderr.write('\r\x1b[K')
   }
 }

@@ -4,6 +4,7 @@ import { CursorLostError, offer } from '../read/cursor-lost.js'
 import { type FollowOptions, followLog } from '../read/follow.js'
 import { tailLog } from '../read/tail.js'
 import { type Command, itemFilter, oneFile, parse, UsageError, wholeNumber } from './args.js'
+import { io } from './io.js'
 import { Output } from './output.js'
 import { itemPrinter } from './print-item.js'
 
@@ -95,6 +96,8 @@ export const command: Command = {
       throw new UsageError(
         `cursor '${error.cursor}' is lost: ${error.why}; ${offer(error.oldest, 'with --from-oldest')}`,
       )
+    } finally {
+      process.off('SIGINT', stop).off('SIGTERM', stop)
     }
     return 0
   },
@@ -114,7 +117,7 @@ function cursorOf(name: string, fromOldest: boolean, output: Output): CursorOpti
 /** Resolves when standard output has taken everything. If that fails, it never does: the process ends. */
 function allWritten(): Promise<void> {
   return new Promise((resolve) => {
-    process.stdout.write('', (error) => {
+    io().stdout.write('', (error) => {
       if (error === undefined || error === null) resolve()
     })
   })

@@ -24,13 +24,15 @@ ${HIVE_HELP}
                    "p95Ms", "maxMs", "longest": {"ts", "ms", PLACE,
                    "agentId", "resource", "holder"}, "agents": [ID],
                    "holders": [ID]}; PLACE is "log", "file", "line", "seq";
-                   "total" and "others" are left out where there is nothing
+                   "total" and "others" are left out where there is nothing;
+                   "skipped" counts lines of other kinds, if there are any
       --help       this text
 
 Longest total first. p95 is exact up to 512 waits of a group, else within 1 %.
 Past 1,000 groups, waits are counted under "(others)". Two agents that waited
 for each other at the same time, for different things, are named: that is what
-a deadlock looks like. Circles of three and more are not looked for.
+a deadlock looks like. Circles of three and more are not looked for. Lines of
+other kinds are counted, and not checked; hivelog verify checks all.
 
 A FILE is a log with its archived segments and the logs of its child processes;
 several FILEs are one hive. The default is $HIVELOG_FILE or hive.jsonl.

@@ -7,6 +7,7 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { likeSegmentOf, parseArchiveName, stemOf } from '../format/beside.js'
+import { HivelogError } from '../format/errors.js'
 
 export interface Segment {
   /** Path of the segment file. */
@@ -68,9 +69,11 @@ function entriesLike(file: string, listing = new FolderListing()): readonly Dire
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return []
-    throw new Error(`cannot list the folder of ${file}, where its archived segments are: ${message}`, {
-      cause: error,
-    })
+    throw new HivelogError(
+      code ?? 'ERR_HIVELOG_READ',
+      `cannot list the folder of ${file}, where its archived segments are: ${message}`,
+      error,
+    )
   }
 }
 

@@ -1,22 +1,23 @@
 /** Sends the spans of a log to a trace backend, request by request. */
 
 import type { ExportResult } from '@opentelemetry/core'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import { checkOptions } from '../format/options.js'
 import type { OtlpOptions } from '../otel/provider.js'
+import { sdk } from '../otel/sdk.js'
 import { AbsentSpans } from './absent-spans.js'
 import { Chunks } from './chunks.js'
+import { ExportError } from './errors.js'
 import type { RebuiltSpan } from './open-span.js'
 import { EXPORT_RULES } from './options.js'
 import { type RebuildOptions, type RebuildReport, spanBatches } from './rebuild-spans.js'
 import type { QueryOptions } from './stored-spans.js'
 
+/** What `exportLog` takes: which spans, and where to. */
 export interface ExportOptions extends RebuildOptions {
   /** Where to. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
   otlp?: OtlpOptions
-  /** An exporter to use instead; it is shut down in the end. */
+  /** An exporter to use instead; it is shut down in the end. Default: one that sends over OTLP/HTTP. */
   exporter?: SpanExporter
   /**
    * The query API of the Jaeger that gets the spans: those that it has already are not sent. What is on the way to
@@ -25,6 +26,7 @@ export interface ExportOptions extends RebuildOptions {
   missingIn?: QueryOptions
 }
 
+/** What `exportLog` sent, and what it found. */
 export interface ExportReport extends RebuildReport {
   /** Spans that were sent. */
   spans: number
@@ -38,7 +40,7 @@ export interface ExportReport extends RebuildReport {
   present?: number
   /** Spans that were not sent: those of the request that failed, and all that came later. */
   unsent: number
-  /** Why the first request failed that did. */
+  /** Why the first request failed that did: the exporter's own error, or an `ExportError`. */
   error?: Error
 }
 
@@ -49,14 +51,15 @@ const MAX_TRACES = 100_000
  * request at a time. A request that fails, when the exporter has tried again as often as it does, ends the sending:
  * the report says how much was sent, and what the error was.
  *
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function exportLog(
   file: string | readonly string[],
   options: ExportOptions = {},
 ): Promise<ExportReport> {
   checkOptions('exportLog', options, EXPORT_RULES)
-  const exporter = options.exporter ?? new OTLPTraceExporter({ ...options.otlp })
+  const exporter = options.exporter ?? otlpExporter(options.otlp)
   const { missingIn } = options
   const absent = missingIn === undefined ? undefined : new AbsentSpans(missingIn)
   try {
@@ -76,8 +79,9 @@ export function exportOtlpJson(
   write: (line: string) => Promise<void>,
 ): Promise<ExportReport> {
   return writeSpans(file, options, async (spans) => {
+    const { JsonTraceSerializer } = sdk('@opentelemetry/otlp-transformer')
     const bytes = JsonTraceSerializer.serializeRequest(spans)
-    if (bytes === undefined) throw new Error('spans could not be written as JSON')
+    if (bytes === undefined) throw new ExportError('spans could not be written as JSON')
     await write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
   })
 }
@@ -100,7 +104,7 @@ async function writeSpans(
         if (absent !== undefined) spans = await absent.of(all)
         if (spans.length > 0) await write(spans)
       } catch (reason) {
-        error = reason instanceof Error ? reason : new Error(String(reason))
+        error = reason instanceof Error ? reason : new ExportError(String(reason))
       }
     }
     if (error !== undefined) {
@@ -127,11 +131,16 @@ async function writeSpans(
   return { ...sent, ...present, traces: traces.size, ...next.value, ...(error !== undefined && { error }) }
 }
 
+function otlpExporter(options: OtlpOptions | undefined): SpanExporter {
+  const { OTLPTraceExporter } = sdk('@opentelemetry/exporter-trace-otlp-http')
+  return new OTLPTraceExporter({ ...options })
+}
+
 function send(exporter: SpanExporter, spans: ReadableSpan[]): Promise<void> {
   return new Promise((resolve, reject) => {
     exporter.export(spans, ({ code, error }: ExportResult) => {
       if (code === 0) resolve()
-      else reject(error ?? new Error('the backend did not take the spans'))
+      else reject(error ?? new ExportError('the backend did not take the spans'))
     })
   })
 }

@@ -1,7 +1,6 @@
 /** Lines that carry the ids of their spans, as hivelog writes them. */
 import type { SpanContext } from '@opentelemetry/api'
-import type { HiveEvent } from '../format/kinds.js'
-import { agentField } from '../otel/span-mapping.js'
+import { agentField, type HiveEvent } from '../format/kinds.js'
 import type { LogEntry } from '../read/items.js'
 import { fieldsOf } from './attributes.js'
 import type { Life } from './life.js'

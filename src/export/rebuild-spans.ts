@@ -1,15 +1,9 @@
 /** The spans of a log, read from its file: all of them, or those of a session, a trace or a range of lines. */
 
-import {
-  defaultResource,
-  detectResources,
-  envDetector,
-  hostDetector,
-  type Resource,
-  resourceFromAttributes,
-} from '@opentelemetry/resources'
+import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { checkOptions } from '../format/options.js'
+import { sdk } from '../otel/sdk.js'
 import { ATTR } from '../otel/span-mapping.js'
 import { hiveBatches, logsOfHive } from '../read/hive.js'
 import { isBreak, isMalformed } from '../read/items.js'
@@ -17,6 +11,7 @@ import type { RebuiltSpan } from './open-span.js'
 import { REBUILD_RULES } from './options.js'
 import { SpanRebuilder } from './rebuild.js'
 
+/** Which spans are rebuilt, and what is said of them that the file does not tell. */
 export interface RebuildOptions {
   /** `service.name` of the spans, which the file does not tell. Default: `OTEL_SERVICE_NAME`, else `hive`. */
   serviceName?: string
@@ -60,7 +55,8 @@ export interface RebuildReport {
  * live. In a log without ids they are derived from its content, the same each time. Spans
  * come as they end; those that nothing ends come last. Returns what was found beside them.
  *
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export function rebuildSpans(
   file: string | readonly string[],
@@ -133,6 +129,8 @@ function wanted(
 
 /** The resource of spans from a file: this process and this host have nothing to do with them. */
 export function fileResource(serviceName = process.env.OTEL_SERVICE_NAME): Resource {
+  const { defaultResource, detectResources, envDetector, resourceFromAttributes } =
+    sdk('@opentelemetry/resources')
   return defaultResource()
     .merge(resourceFromAttributes({ 'service.name': 'hive' }))
     .merge(detectResources({ detectors: [envDetector] }))
@@ -141,6 +139,7 @@ export function fileResource(serviceName = process.env.OTEL_SERVICE_NAME): Resou
 
 /** The host that this process runs on, as its hives tell it; `undefined` when it has no id. */
 async function thisHost(): Promise<{ name: string; id: string } | undefined> {
+  const { detectResources, hostDetector } = sdk('@opentelemetry/resources')
   const host = detectResources({ detectors: [hostDetector] })
   await host.waitForAsyncAttributes?.()
   const { 'host.name': name, 'host.id': id } = host.attributes

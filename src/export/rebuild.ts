@@ -21,13 +21,14 @@
  */
 import { diag } from '@opentelemetry/api'
 import type { InstrumentationScope } from '@opentelemetry/core'
-import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import type { Resource } from '@opentelemetry/resources'
 import { type HiveEvent, isKind } from '../format/kinds.js'
 import type { Agent } from '../model/agents.js'
 import type { Message } from '../model/inbox.js'
 import { type HiveEntry, HiveModel } from '../model/model.js'
 import type { WriterState } from '../model/state.js'
 import { isSameWriter, writerOf } from '../model/writers.js'
+import { sdk } from '../otel/sdk.js'
 import type { LogEntry } from '../read/items.js'
 import { VERSION } from '../version.js'
 import { ForeignLines } from './foreign-lines.js'
@@ -213,7 +214,7 @@ export class SpanRebuilder {
       pid: typeof pid === 'number' ? pid : undefined,
       host: typeof host === 'string' ? host : undefined,
       source: {
-        resource: this.#resource.merge(resourceFromAttributes(attributes)),
+        resource: this.#resource.merge(sdk('@opentelemetry/resources').resourceFromAttributes(attributes)),
         scope: scopeOf(isKind(event, 'log.open') ? writer : undefined),
       },
     }

@@ -3,11 +3,13 @@
  * searched as it comes: only the ids are kept.
  */
 
+import { ExportError } from './errors.js'
+
 /** Where Jaeger answers queries. */
 export interface QueryOptions {
   /** Jaeger's URL, the one of its UI. */
   url: string
-  /** Extra headers, for authentication say. */
+  /** Extra headers, for authentication say. Default: none. */
   headers?: Record<string, string>
 }
 
@@ -39,7 +41,7 @@ export async function storedSpanIds(
     }
     return scanner.ids()
   } catch (error) {
-    throw new Error(`cannot ask ${new URL(url).host} which spans it has: ${reasonOf(error)}`)
+    throw new ExportError(`cannot ask ${new URL(url).host} which spans it has: ${reasonOf(error)}`, error)
   } finally {
     clearTimeout(timer)
   }

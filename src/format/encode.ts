@@ -1,38 +1,74 @@
 /** Event to line, as bytes. Values must be plain JSON values already. */
 import { type Fields, setField } from './fields.js'
 import { type Envelope, FIELD_ORDER, type KnownKind, MAX_TS } from './kinds.js'
-import type { LineBytes } from './line-bytes.js'
+import { type LineBytes, Words } from './line-bytes.js'
 import { quote } from './quote.js'
 
 export type { Fields } from './fields.js'
 
 const KEY_CACHE_SIZE = 1024
-const keyCache = new Map<string, Uint8Array>()
+const keyCache = new Map<string, Words>()
 
 /** `,"name":` */
-function keyOf(name: string): Uint8Array {
+function keyOf(name: string): Words {
   let key = keyCache.get(name)
   if (key === undefined) {
-    key = Buffer.from(`,${JSON.stringify(name)}:`)
+    key = new Words(`,${JSON.stringify(name)}:`)
     if (keyCache.size < KEY_CACHE_SIZE) keyCache.set(name, key)
   }
   return key
 }
 
 let lastTs = -1
-let lastTsHead: Uint8Array = Buffer.alloc(0)
-const SEQ = Buffer.from(',"seq":')
-const CHECKPOINT = Buffer.from(',"checkpoint":')
+const lastTsHead = new Words('')
+const SEQ = new Words(',"seq":')
 
-/** What stands after the `seq` in every line of a span: the session before the checkpoint, the rest after it. */
-export interface Tail {
-  readonly start: Uint8Array
-  readonly end: Uint8Array
+/** What stands after the `seq` in every line of a session. */
+interface SessionTail {
+  readonly session: string
+  /** With the name of the checkpoint that follows. */
+  readonly counted: Words
+  readonly uncounted: Words
+}
+
+/** What stands after the `seq` in every line of a span. */
+export class Tail {
+  /** @internal */
+  readonly of: SessionTail
+  #ids: string
+  #words: Words | undefined
+  #isUsed = false
+
+  /** @param ids with the end of the line */
+  constructor(of: SessionTail, ids: string) {
+    this.of = of
+    this.#ids = ids
+  }
+
+  /** @internal What stands after the checkpoint. Many spans have one line, for which words do not pay. */
+  putIds(line: LineBytes): void {
+    if (this.#words !== undefined) line.words(this.#words)
+    else {
+      line.text(this.#ids)
+      if (this.#isUsed) this.#words = new Words(this.#ids)
+      this.#isUsed = true
+    }
+  }
+}
+
+let lastSession: SessionTail | undefined
+
+function sessionTail(session: string): SessionTail {
+  if (lastSession?.session !== session) {
+    const text = `,"session":${quote(session)}`
+    lastSession = { session, counted: new Words(`${text},"checkpoint":`), uncounted: new Words(text) }
+  }
+  return lastSession
 }
 
 export function encodeTail({ session, trace, span }: Omit<Envelope, 'seq' | 'checkpoint'>): Tail {
   const ids = trace === undefined || span === undefined ? '' : `,"trace":"${trace}","span":"${span}"`
-  return { start: Buffer.from(`,"session":${quote(session)}`), end: Buffer.from(`${ids}}\n`) }
+  return new Tail(sessionTail(session), `${ids}}\n`)
 }
 
 /** Puts a whole line into `line`. */
@@ -48,27 +84,27 @@ export function encodeLine(
   if (ts !== lastTs) {
     lastTs = ts
     // A time that is none must not make a line that is none.
-    lastTsHead = Buffer.from(`{"ts":${Math.abs(ts) <= MAX_TS ? Math.trunc(ts) : Date.now()},"kind":`)
+    lastTsHead.set(`{"ts":${Math.abs(ts) <= MAX_TS ? Math.trunc(ts) : Date.now()},"kind":`)
   }
-  line.bytes(lastTsHead)
+  line.words(lastTsHead)
   line.quoted(kind)
   for (const name in fields) {
     const value = fields[name]
     if (value === undefined) continue
-    line.bytes(keyOf(name))
+    line.words(keyOf(name))
     if (typeof value === 'string') line.quoted(value)
     else if (typeof value === 'number') line.number(value)
     else if (typeof value === 'boolean') line.text(value ? 'true' : 'false')
     else line.text(JSON.stringify(value))
   }
-  line.bytes(SEQ)
+  line.words(SEQ)
   line.number(seq)
-  line.bytes(tail.start)
-  if (checkpoint !== undefined) {
-    line.bytes(CHECKPOINT)
+  if (checkpoint === undefined) line.words(tail.of.uncounted)
+  else {
+    line.words(tail.of.counted)
     line.number(checkpoint)
   }
-  line.bytes(tail.end)
+  tail.putIds(line)
 }
 
 /** Parts the fields of a known kind's event: its own, in the format's order, and others that came along. */

@@ -20,6 +20,10 @@ export type Act =
   | 'done'
   | (string & Record<never, never>)
 
+/**
+ * How an agent ended. `ok` and `error`: by itself; `killed`: somebody or a signal ended it; `lost`: its
+ * process died without a word, and another process noticed.
+ */
 export type ExitStatus = 'ok' | 'error' | 'killed' | 'lost'
 
 /** Stands where a field was too big to inline: the content is in `<log>.artifacts/<first 2 hex>/<ref>`. */
@@ -32,65 +36,180 @@ export interface ArtifactRef {
 
 /** The fields of each kind that hivelog knows. */
 export interface KindFields {
+  /** An agent was created. */
   spawn: {
+    /** Id of the agent, by which all other events name it. */
     agentId: string
+    /** For people. */
     name: string
+    /** Whether it orchestrates the others. */
     isGod: boolean
+    /** Id of the agent that spawned it. */
     parent?: string
+    /** What it is there for, in the user's words. */
     role?: string
+    /** Name of the model that it runs on (`gen_ai.request.model`). */
     model?: string
+    /** Process id, of an agent in a process of its own. */
     pid?: number
   }
+  /** A message was routed. */
   message: {
+    /** Id of the sending agent, or somebody outside: `human`, a scheduler. */
     from: string
+    /** Id of the receiving agent; `human` and `broadcast` are understood too. */
     to: string
+    /** What the sender means by it. */
     act: Act
+    /** One line that says what it is about. */
     subject: string
+    /** Id of the message, which a drain and a reply name. */
     id: string
+    /** Id of the message that it answers. */
     inReplyTo?: string
+    /** Id of the conversation that it is part of. */
     conversation?: string
+    /** Whether the sender waits for an answer. */
     requiresReply?: boolean
   }
-  drain: { agentId: string; count: number; ids?: string[] }
-  escalate: { from: string; to: string; subject: string; id: string }
-  approval: { id: string; approve: boolean; by?: string; note?: string }
-  usage: {
+  /** Messages were taken out of an inbox. */
+  drain: {
+    /** Id of the agent whose inbox it is. */
     agentId: string
+    /** How many messages were taken. */
+    count: number
+    /** Ids of the messages, where they are known. */
+    ids?: string[]
+  }
+  /** An item went to the human-approval queue. */
+  escalate: {
+    /** Id of the agent that asks. */
+    from: string
+    /** Who is asked; usually `human`. */
+    to: string
+    /** One line that says what is asked. */
+    subject: string
+    /** Id of the escalation, which the approval names. */
+    id: string
+  }
+  /** A human resolved an escalation. */
+  approval: {
+    /** Id of the escalation. */
+    id: string
+    /** `true`: approved; `false`: rejected. */
+    approve: boolean
+    /** Who decided. */
+    by?: string
+    /** Why, in words. */
+    note?: string
+  }
+  /** Tokens and cost of one model call. */
+  usage: {
+    /** Id of the agent that called the model. */
+    agentId: string
+    /** Name of the model (`gen_ai.request.model`). */
     model?: string
+    /** Name of the provider (`gen_ai.provider.name`): `anthropic`, `openai`, … */
     provider?: string
-    /** All of the input, what was read from and written to a cache included, as OpenTelemetry's conventions have it. */
+    /**
+     * Tokens of all the input, what was read from and written to a cache included, as OpenTelemetry's conventions
+     * have `gen_ai.usage.input_tokens`.
+     */
     inputTokens: number
+    /** Tokens that the model made. */
     outputTokens: number
+    /** Tokens of the input that were read from the provider's cache. */
     cacheReadTokens?: number
+    /** Tokens of the input that were written to the provider's cache. */
     cacheWriteTokens?: number
     /** US dollars. */
     costUsd?: number
+    /** Id or name of the task that the call was for, to break down cost by. */
     task?: string
+    /** Id or name of the decision that the call was for, to break down cost by. */
     decision?: string
     /** Milliseconds. */
     ms?: number
   }
+  /** An external API was queried. */
   call: {
+    /** Id of the agent that called. */
     agentId: string
+    /** Host, and port where it is not the usual one. */
     host: string
+    /** HTTP method. */
     method?: string
+    /** Path of the URL. */
     path?: string
+    /** HTTP status. */
     status?: number
     /** Milliseconds. */
     ms?: number
+    /** Why it failed. */
     error?: string
   }
-  tool: { agentId: string; name: string; ok: boolean; ms?: number; error?: string }
-  wait: { agentId: string; resource: string; ms: number; holder?: string }
-  snapshot: { agentId: string; label?: string } & ArtifactRef
-  drop: { from: string; to: string; id: string; reason: string }
-  exit: { agentId: string; status: ExitStatus; error?: string }
+  /** A tool ran. */
+  tool: {
+    /** Id of the agent that ran it. */
+    agentId: string
+    /** Name of the tool (`gen_ai.tool.name`). */
+    name: string
+    /** Whether it did what it should. */
+    ok: boolean
+    /** Milliseconds that it ran. */
+    ms?: number
+    /** Why it failed. */
+    error?: string
+  }
+  /** An agent waited for something that another held. */
+  wait: {
+    /** Id of the agent that waited. */
+    agentId: string
+    /** What it waited for. */
+    resource: string
+    /** Milliseconds that it waited, until `ts`. */
+    ms: number
+    /** Who held it. */
+    holder?: string
+  }
+  /** State or a context window was stored aside. */
+  snapshot: {
+    /** Id of the agent whose state it is. */
+    agentId: string
+    /** What it shows, in the user's words. */
+    label?: string
+  } & ArtifactRef
+  /** A message could not be delivered. */
+  drop: {
+    /** Id of the sending agent. */
+    from: string
+    /** Id of the receiver. */
+    to: string
+    /** Id of the message. */
+    id: string
+    /** Why, in words. */
+    reason: string
+  }
+  /** An agent ended. */
+  exit: {
+    /** Id of the agent. */
+    agentId: string
+    /** How it ended. */
+    status: ExitStatus
+    /** What went wrong; of one that was killed, the signal. */
+    error?: string
+  }
+  /** A writer opened a segment: its first line, or one after a restart. */
   'log.open': {
+    /** Version of the file format. */
     format: number
     /** Ordinal of the segment in the log, from 1. */
     segment: number
+    /** Name and version of the program that writes. */
     writer: string
+    /** Process id of the writer. */
     pid: number
+    /** Name of its machine. */
     host: string
     /**
      * When this writer opened the log, milliseconds since 1970: the same in every `log.open` of that opening. Logs
@@ -101,14 +220,36 @@ export interface KindFields {
      * The segment before: its file name, and the SHA-256 of all its bytes, uncompressed, as the writer wrote or checked
      * them; without a hash where it does not know.
      */
-    prev?: { file: string; sha256?: string }
+    prev?: {
+      /** Its file name, without folder. */
+      file: string
+      /** SHA-256 of its bytes, 64 hex digits. */
+      sha256?: string
+    }
     /** The log's id: first 16 hex digits of the SHA-256 of the log's first line. Left out in that line itself. */
     log?: string
     /** This writer signs its seals: with which key (its id), and how often it seals. */
-    signs?: { key: string; everyBytes?: number; everyMs?: number }
+    signs?: {
+      /** Id of the key. */
+      key: string
+      /** New bytes after which it seals. */
+      everyBytes?: number
+      /** Milliseconds after which it seals new lines. */
+      everyMs?: number
+    }
     /** The bytes that the writer found when it came back and that no good seal vouches for. */
-    adopted?: { from: number; bytes: number; sha256: string; file?: string }
+    adopted?: {
+      /** Offset of their first byte in the segment. */
+      from: number
+      /** How many bytes they are. */
+      bytes: number
+      /** SHA-256 of them, 64 hex digits. */
+      sha256: string
+      /** File name of their segment, where it is not this one. */
+      file?: string
+    }
   }
+  /** Vouches for every byte of the segment before it. */
   'log.seal': {
     /** SHA-256 over every byte of this segment before this line. */
     sha256: string
@@ -117,16 +258,20 @@ export interface KindFields {
     /** Base64 Ed25519 signature over `<sha256> <segment's archive name> <log id>`. */
     sig?: string
   }
+  /** Something was lost. */
   'log.gap': {
     /** Events. */
     lost: number
+    /** Why, in words. */
     reason: string
     /** Range of `seq` that was written and is not known to be on disk, or not there any more. */
     from?: number
+    /** The last `seq` of that range. */
     to?: number
     /** SHA-256 of an artifact that these lines name and that is not there. */
     artifact?: string
   }
+  /** Somebody else changed the log while it was written. */
   'log.changed': {
     /** Where the former bytes of the log lie now, without folder; left out when they are gone. */
     file?: string
@@ -134,17 +279,24 @@ export interface KindFields {
     reason: string
     /** Bytes that it should have had, and had. */
     expected?: number
+    /** Bytes that it had. */
     found?: number
   }
-  'log.torn': { bytes: number }
+  /** The line before was cut off by a crash. */
+  'log.torn': {
+    /** Bytes of that line. */
+    bytes: number
+  }
 }
 
+/** The name of a kind that hivelog knows; any other is the user's own. */
 export type KnownKind = keyof KindFields
 
 /** What every line of the file carries beside its kind's own fields. */
 export interface Envelope {
   /** Position in the log: 1 on the first line, +1 a line, across restarts and rotation. */
   seq: number
+  /** Id of the session that the event belongs to: one run of a hive, all its processes included. */
   session: string
   /** The agent's own event counter, from 0; only on events that belong to one agent. */
   checkpoint?: number
@@ -161,7 +313,9 @@ export type KnownEvent = {
 
 /** An event of the user's own kind: its fields pass through unchanged. */
 export interface CustomEvent extends Partial<Envelope> {
+  /** When it happened, epoch milliseconds. */
   ts: number
+  /** The user's own name for what happened: `[a-z][a-z0-9_.-]*`, at most 128 characters. */
   kind: string
   [field: string]: unknown
 }
@@ -229,4 +383,11 @@ export function isKnownKind(kind: string): kind is KnownKind {
 /** Whether `kind` may be used for a user's own event: well-formed, not a known kind, not housekeeping. */
 export function isCustomKind(kind: unknown): kind is string {
   return typeof kind === 'string' && KIND_PATTERN.test(kind) && !isKnownKind(kind) && !kind.startsWith('log.')
+}
+
+/** The field of a kind that names the agent whose event it is; `undefined` for a kind that is no agent's. */
+export function agentField(kind: string): 'agentId' | 'from' | undefined {
+  if (!isKnownKind(kind)) return 'agentId'
+  const first = FIELD_ORDER[kind][0]
+  return first === 'agentId' || first === 'from' ? first : undefined
 }

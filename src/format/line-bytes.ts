@@ -13,14 +13,63 @@ const SHORT_TEXT = 48
 /** Largest number whose digits are found with 32-bit arithmetic. */
 const MAX_SMALL = 0x7fffffff
 
+/** The two digits of each number below 100. */
+const DIGITS = Buffer.from(Array.from({ length: 100 }, (_, i) => String(i).padStart(2, '0')).join(''))
+
 const NOT_PLAIN = /[^\u0020\u0021\u0023-\u005b\u005d-\u007e]/
+
+/**
+ * A text that stands in many lines, as UTF-8 in words of eight bytes, which a processor copies at once. They are
+ * numbers for that only: none is NaN, whose bits could change, since no text holds the bytes that make it one.
+ */
+export class Words {
+  #values: Float64Array
+  #length = 0
+
+  constructor(text: string) {
+    this.#values = new Float64Array(0)
+    this.set(text)
+  }
+
+  get values(): Float64Array {
+    return this.#values
+  }
+
+  /** In bytes. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Takes another text in the place of this one. */
+  set(text: string): void {
+    const room = 3 * text.length + WORD
+    if (room > scratch.length) {
+      scratch = Buffer.allocUnsafeSlow(room)
+      scratchView = viewOf(scratch)
+    }
+    const length = scratch.write(text)
+    const count = Math.ceil(length / WORD)
+    if (count !== this.#values.length) this.#values = new Float64Array(count)
+    // No bytes but zeros behind the text, lest they make a word NaN.
+    scratch.fill(0, length, count * WORD)
+    for (let i = 0; i < count; i++) this.#values[i] = scratchView.getFloat64(i * WORD, true)
+    this.#length = length
+  }
+}
+
+const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length)
+let scratch = Buffer.allocUnsafeSlow(256)
+let scratchView = viewOf(scratch)
+const WORD = 8
 
 export class LineBytes {
   #buffer: Buffer
+  #view: DataView
   #length = 0
 
   constructor(buffer: Buffer) {
     this.#buffer = buffer
+    this.#view = viewOf(buffer)
   }
 
   get buffer(): Buffer {
@@ -39,7 +88,18 @@ export class LineBytes {
   /** Goes on at the start of another buffer. */
   moveTo(buffer: Buffer): void {
     this.#buffer = buffer
+    this.#view = viewOf(buffer)
     this.#length = 0
+  }
+
+  words({ values, length }: Words): void {
+    // The last word may reach beyond the text.
+    this.#room(length + WORD)
+    const view = this.#view
+    for (let i = 0, at = this.#length; i < values.length; i++, at += WORD) {
+      view.setFloat64(at, values[i] as number, true)
+    }
+    this.#length += length
   }
 
   bytes(bytes: Uint8Array): void {
@@ -88,16 +148,18 @@ export class LineBytes {
       return
     }
     const buffer = this.#room(10)
-    let digits = 1
-    for (let rest = (value / 10) | 0; rest > 0; rest = (rest / 10) | 0) digits++
-    let at = this.#length + digits
+    const start = this.#length
+    let at = start + digitsOf(value)
     this.#length = at
     let rest = value
-    do {
-      const tenth = (rest / 10) | 0
-      buffer[--at] = ZERO + rest - 10 * tenth
-      rest = tenth
-    } while (rest > 0)
+    while (rest >= 10) {
+      const hundredth = (rest / 100) | 0
+      const two = (rest - 100 * hundredth) << 1
+      buffer[--at] = DIGITS[two + 1] as number
+      buffer[--at] = DIGITS[two] as number
+      rest = hundredth
+    }
+    if (at > start) buffer[start] = ZERO + rest
   }
 
   /** The buffer, with at least `bytes` free. */
@@ -107,7 +169,15 @@ export class LineBytes {
       const bigger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#buffer.length))
       this.#buffer.copy(bigger, 0, 0, this.#length)
       this.#buffer = bigger
+      this.#view = viewOf(bigger)
     }
     return this.#buffer
   }
+}
+
+function digitsOf(value: number): number {
+  if (value < 10_000) return value < 100 ? (value < 10 ? 1 : 2) : value < 1_000 ? 3 : 4
+  if (value < 1_000_000) return value < 100_000 ? 5 : 6
+  if (value < 100_000_000) return value < 10_000_000 ? 7 : 8
+  return value < 1_000_000_000 ? 9 : 10
 }

@@ -3,12 +3,18 @@
  * this file compares. A name that is none, and a value that cannot be, is one line that says what can.
  */
 
-/** An option that there is not, or a value that it cannot have. The message is one line and says what can be. */
-export class OptionsError extends Error {
-  readonly code = 'ERR_HIVELOG_OPTIONS'
+import { HivelogError } from './errors.js'
 
+/** An option that there is not, or a value that it cannot have. The message is one line and says what can be. */
+export class OptionsError extends HivelogError {
+  declare readonly code: 'ERR_HIVELOG_OPTIONS'
+
+  /**
+   * @param message one line, safe to print
+   * @param cause the error behind it, if there is one
+   */
   constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
+    super('ERR_HIVELOG_OPTIONS', message, cause)
     this.name = 'OptionsError'
   }
 }

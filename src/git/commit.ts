@@ -38,6 +38,7 @@ import {
   type Scope,
 } from './tree.js'
 
+/** What a commit takes in, and what it says. */
 export interface CommitOptions {
   /**
    * The commit's message: a text in which `{file}`, `{from}`, `{to}`, `{range}`, `{lines}`, `{files}` and `{session}`
@@ -61,7 +62,7 @@ export interface CommitOptions {
   lockTimeoutMs?: number
   /** Milliseconds that one git command may take before it is killed. Default 60,000. */
   timeoutMs?: number
-  /** Stops git and the commit. */
+  /** Stops git and the commit. Default: none. */
   signal?: AbortSignal
 }
 
@@ -78,6 +79,7 @@ export interface CommitReport {
   branch: string | undefined
   /** `seq` (in foreign logs the line number) of the first and last line that are new; `undefined` when none is. */
   fromSeq: number | undefined
+  /** `seq` of the last line that is new. */
   toSeq: number | undefined
   /** How many lines of the log are new. */
   lines: number
@@ -92,6 +94,7 @@ export interface CommitReport {
  * segments, artifacts, and the logs of its child processes (`<log>.agents`). Hooks do not run and commits are not
  * signed. Makes no commit when nothing is new.
  *
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
  * @throws {CommitError} with a `code` and one line that says what to do; the repository is then as it was
  */
 export async function commitLog(file: string, options: CommitOptions = {}): Promise<CommitReport> {

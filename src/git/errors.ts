@@ -1,4 +1,5 @@
 /** Why a log could not be committed, and how git's own words for it are understood. */
+import { HivelogError } from '../format/errors.js'
 import { clean } from '../text/clean.js'
 
 /**
@@ -28,13 +29,17 @@ export type CommitErrorCode =
   | 'failed'
 
 /** A log could not be committed; the message is one line that says what to do. */
-export class CommitError extends Error {
-  readonly code: CommitErrorCode
+export class CommitError extends HivelogError {
+  /** Why, for programs. */
+  declare readonly code: CommitErrorCode
 
+  /**
+   * @param code why, for programs
+   * @param message the same for people; made safe to print
+   */
   constructor(code: CommitErrorCode, message: string) {
-    super(clean(message))
+    super(code, clean(message))
     this.name = 'CommitError'
-    this.code = code
   }
 }
 

@@ -6,6 +6,7 @@ export interface CommitBatch {
   file: string
   /** `seq` of the first and last line that are new; `undefined` when no line is. */
   fromSeq: number | undefined
+  /** `seq` of the last line that is new. */
   toSeq: number | undefined
   /** How many lines are new, housekeeping among them. */
   lines: number
@@ -28,6 +29,10 @@ function defaultSubject(batch: CommitBatch): string {
   return `hivelog: ${batch.file} ${seqRange(batch)} (${what})`
 }
 
+/**
+ * The message of a commit: a text with placeholders (see `CommitOptions.message`), or a function of what is
+ * new.
+ */
 export type CommitMessage = string | ((batch: CommitBatch) => string)
 
 /** The subject and body of the user's making, or ours where that gives no text. */

@@ -14,16 +14,19 @@ import {
   type SpanStatus,
   trace,
 } from '@opentelemetry/api'
-import { markOwnEvents, type SpanEvent, tell, unmarkOwnEvents } from '../otel/owned.js'
 import { interceptEvents, type PlainEvent } from '../otel/plain-events.js'
-import { ATTR, endTime } from '../otel/span-mapping.js'
-import type { HiveCore, SpanPart } from './core.js'
+import { ATTR, endTime, MAX_SECONDS, prefix, toAttributes, toHrTime } from '../otel/span-mapping.js'
+import { type Life, recordOf, type SpanEvent } from '../record/owners.js'
+import type { Listener, Place } from '../record/recorder.js'
+import type { HiveCore } from './core.js'
 
 /** Links that a span may hold; the SDK drops the oldest beyond 128. */
 const MAX_LINKS = 100
 
 export interface AgentSpanOptions {
   name: string
+  /** Of the agent whose life it is. */
+  life: Life | undefined
   attributes: Attributes
   /** Context in which the first part and all that follow begin. */
   parent: Context
@@ -31,6 +34,19 @@ export interface AgentSpanOptions {
   now: number
   /** Records an event that somebody else adds to a part; see `interceptEvents`. */
   onEvent(event: PlainEvent): boolean
+}
+
+/** One span of an agent's life. */
+export interface SpanPart {
+  readonly span: Span
+  /** Where its events happen. */
+  readonly events: Place
+  /** The same for a line that is no event on it. */
+  readonly line: Place
+  /** Epoch milliseconds. */
+  readonly startTs: number
+  /** The same moment by the clock that nobody sets. */
+  readonly startedAt: number
 }
 
 export class AgentSpan {
@@ -42,10 +58,12 @@ export class AgentSpan {
   #part = 0
   #events = 0
   #linked = new Set<string>()
+  #workContext: Context | undefined
 
   constructor(core: HiveCore, options: AgentSpanOptions) {
     this.#core = core
     this.#options = options
+    core.beforeSpan()
     this.#begin(options.now, [])
   }
 
@@ -56,6 +74,12 @@ export class AgentSpan {
   /** The parent context with the current part as the active span. */
   get context(): Context {
     return trace.setSpan(this.#options.parent, this.#current.span)
+  }
+
+  /** The same for spans that the hive starts under it. */
+  get workContext(): Context {
+    this.#workContext ??= this.#core.recorder.owners.mark(this.context)
+    return this.#workContext
   }
 
   /** The part that an event at `now` goes on: a new one if the current one is full, or old and not empty. */
@@ -106,38 +130,51 @@ export class AgentSpan {
     const { span } = this.#current
     span.setAttributes(attributes)
     if (status !== undefined) span.setStatus(status)
-    if (event !== undefined) tell(span, event)
-    span.end(endTime(this.#current.startTs, now))
+    const record = recordOf(span.spanContext())
+    if (record !== undefined) record.event = event
+    this.#core.endSpan(span, endTime(this.#current.startTs, now))
   }
 
   #continue(now: number): void {
     const before = this.#current
     this.#begin(now, [{ context: before.span.spanContext() }])
     before.span.setAttribute(ATTR.continued, true)
-    this.#core.endPart(before, now)
+    const core = this.#core
+    // After the events that are held for it.
+    core.recorder.after(now, () => core.endSpan(before.span, endTime(before.startTs, now)))
   }
 
   #begin(now: number, links: Link[]): void {
     this.#part++
-    const { name, parent, onEvent } = this.#options
+    const core = this.#core
+    const { name, life, parent, onEvent } = this.#options
     const attributes = { ...this.#options.attributes, ...(this.#part > 1 && { [ATTR.part]: this.#part }) }
     const options = { kind: SpanKind.INTERNAL, attributes, links, startTime: now }
     const isRoot = trace.getSpanContext(parent) === undefined
     const under = this.#root === undefined ? parent : trace.setSpan(parent, this.#root)
-    const span = this.#core.startSpan(name, options, under, isRoot && this.#root === undefined)
+    const span = core.startPart(name, options, under, life, isRoot && this.#root === undefined)
     if (isRoot) this.#root ??= span
     const addEvent = interceptEvents(span, onEvent)
-    markOwnEvents(span)
-    this.#current = {
-      span,
-      addEvent,
-      recording: span.isRecording(),
-      onUnsayable: () => unmarkOwnEvents(span),
-      tail: this.#core.tailOf(span.spanContext()),
-      startTs: now,
-      startedAt: performance.now(),
-    }
+    const line = core.placeOf(span)
+    const events = core.isHeard(span) ? core.placeOf(span, eventAdder(span, addEvent)) : line
+    this.#current = { span, events, line, startTs: now, startedAt: performance.now() }
+    this.#workContext = undefined
     this.#events = 0
     this.#linked.clear()
+  }
+}
+
+/**
+ * Puts the hive's events on a span.
+ * @param addEvent the span's own, which no one listens to
+ */
+function eventAdder(span: Span, addEvent: Span['addEvent']): Listener {
+  const record = recordOf(span.spanContext())
+  if (record !== undefined) record.events = 'own'
+  // One holds what cannot be sent as it is.
+  const onUnsayable = (): void => record?.noteUncheckedEvent()
+  return (ts, kind, fields) => {
+    addEvent(prefix(kind), toAttributes(kind, fields, onUnsayable), toHrTime(ts))
+    if (!(ts >= 0 && ts < MAX_SECONDS * 1_000)) onUnsayable()
   }
 }

@@ -4,8 +4,9 @@ import { type Fields, isList, readField, readFields, readList } from '../format/
 import { type ArtifactRef, FIELD_ORDER, isCustomKind, type KnownKind } from '../format/kinds.js'
 import { brief, describe, MAX_NODES } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
-import type { Life } from '../otel/recorder.js'
-import { ATTR, agentField } from '../otel/span-mapping.js'
+import { ATTR } from '../otel/span-mapping.js'
+import type { Life } from '../record/owners.js'
+import { counted } from '../record/recorder.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 import { childEnvironment } from './environment.js'
@@ -43,7 +44,9 @@ export interface AgentHost {
  * be recorded as it is says so in one line of the OpenTelemetry diag logger.
  */
 export class Agent {
+  /** Id of the agent, in every event of it. */
   readonly agentId: string
+  /** For people; its spans are called `invoke_agent <name>`. */
   readonly name: string
   #host: AgentHost
   #core: HiveCore
@@ -63,17 +66,16 @@ export class Agent {
     this.#core = core
     this.agentId = String(fields.agentId)
     this.name = String(fields.name)
-    this.#life = core.beginLife(this.agentId)
-    // Whoever listens to spans hears of them in the order of the calls.
-    core.settle()
+    this.#life = core.recorder.owners.beginLife(this.agentId, core.session)
     this.#span = new AgentSpan(core, {
       name: `invoke_agent ${this.name}`,
+      life: this.#life,
       attributes: spawnAttributes(fields, core.session),
       parent,
       now,
       onEvent: (event) => this.#added(event),
     })
-    core.recordLine(this.#span.part.tail, now, 'spawn', fields, this.#life.checkpoint++)
+    core.recorder.record(this.#span.part.line, now, 'spawn', fields, this.#life, true)
   }
 
   /** Context of the agent's current span. */
@@ -135,7 +137,7 @@ export class Agent {
     this.#need('escalate', fields, ['subject'])
     const seq = this.#eventNow('escalate', fields)
     this.#host.escalated(id as string, this)
-    return { id: id as string, durable: this.#core.durable(seq) }
+    return { id: id as string, durable: this.#core.recorder.durable(seq) }
   }
 
   /** Records the tokens and the cost of one model call. */
@@ -184,7 +186,7 @@ export class Agent {
       this.#core.refuseKind(kind)
       return
     }
-    this.#event(kind, { agentId: this.agentId, ...this.#core.scrubber.custom(fields) })
+    this.#event(kind, { agentId: this.agentId, ...this.#core.scrubber.custom(fields) }, Date.now(), true)
   }
 
   /** Runs `work` with the agent's span active: spans of instrumented libraries nest under it. */
@@ -212,21 +214,21 @@ export class Agent {
     const error = given.error === undefined ? undefined : describe(given.error)
     const status = given.status ?? (error === undefined ? 'ok' : 'error')
     const fields = this.#core.scrubber.known({ agentId: this.agentId, status, error })
-    this.#core.recordLine(this.#span.part.tail, now, 'exit', fields, this.#life.checkpoint++)
+    this.#core.recorder.recordNow(this.#span.part.line, now, 'exit', fields, this.#life, true)
     this.#ended = true
     const failed = status === 'error' || status === 'lost'
     const attributes: Attributes = { [ATTR.exitStatus]: describe(fields.status) }
     if (failed) attributes[ATTR.errorType] = brief(readField(given.error, 'name') ?? status)
     const spanStatus = failed ? errorStatus(fields.error) : undefined
     this.#span.end(now, attributes, spanStatus, { kind: 'exit', fields })
-    this.#core.endLife(this.#life)
+    this.#core.recorder.owners.endLife(this.#life)
     this.#host.ended(this)
   }
 
   /** @internal An approval of what this agent escalated. */
   approval(fields: Fields): number {
     const now = Date.now()
-    return this.#core.recordNow(this.#span.take(now), now, 'approval', fields, undefined)
+    return this.#core.recorder.recordNow(this.#span.take(now).events, now, 'approval', fields, undefined)
   }
 
   /** @internal Lets a backend see a long life: begins a new part of the span if this one is old. */
@@ -239,38 +241,37 @@ export class Agent {
     const { kind, at } = event
     const fields = this.#core.plainFields(event, this.agentId)
     if (fields === undefined) return false
-    if (this.#ended) this.#late(kind, fields, at)
-    else this.#core.record(this.#span.take(Date.now()), at, kind, fields, this.#count(kind))
+    if (this.#ended) this.#late(kind, fields, at, true)
+    else {
+      const { events } = this.#span.take(Date.now())
+      this.#core.recorder.record(events, at, kind, fields, counted(kind, this.#life), true)
+    }
     return true
   }
 
-  #event(kind: string, fields: Fields, now = Date.now()): void {
-    if (this.#ended) this.#late(kind, fields, now)
-    else this.#core.record(this.#span.take(now), now, kind, fields, this.#life.checkpoint++)
+  #event(kind: string, fields: Fields, now = Date.now(), isScrubbed = false): void {
+    if (this.#ended) this.#late(kind, fields, now, isScrubbed)
+    else this.#core.recorder.record(this.#span.take(now).events, now, kind, fields, this.#life, isScrubbed)
   }
 
   /** As `#event`, and tells the line's `seq`. */
   #eventNow(kind: string, fields: Fields): number {
     const now = Date.now()
-    if (this.#ended) return this.#late(kind, fields, now)
-    return this.#core.recordNow(this.#span.take(now), now, kind, fields, this.#life.checkpoint++)
+    if (this.#ended) return this.#late(kind, fields, now, false)
+    return this.#core.recorder.recordNow(this.#span.take(now).events, now, kind, fields, this.#life)
   }
 
-  #late(kind: string, fields: Fields, ts: number): number {
-    const where = this.#core.recorder === undefined ? 'not recorded' : 'recorded in the file only'
+  #late(kind: string, fields: Fields, ts: number, isScrubbed: boolean): number {
+    const { recorder } = this.#core
+    const where = recorder.journal === undefined ? 'not recorded' : 'recorded in the file only'
     diag.warn(`hivelog: agent ${this.agentId} has ended; its ${kind} is ${where}`)
-    const part = { ...this.#span.part, recording: false }
-    return this.#core.recordNow(part, ts, kind, fields, this.#count(kind))
-  }
-
-  #count(kind: string): number | undefined {
-    return agentField(kind) === undefined ? undefined : this.#life.checkpoint++
+    return recorder.recordNow(this.#span.part.line, ts, kind, fields, counted(kind, this.#life), isScrubbed)
   }
 
   #work(work: Work): void {
     const now = Date.now()
-    if (this.#ended) this.#late(work.kind, work.fields, now)
-    else recordWork(this.#core, this.agentId, work, this.#span.context, now, this.#life.checkpoint++)
+    if (this.#ended) this.#late(work.kind, work.fields, now, true)
+    else recordWork(this.#core, this.#life, work, this.#span, now)
   }
 
   /** Content as an artifact, with a note of what of it is cut; without a file it can only be measured. */
@@ -278,7 +279,7 @@ export class Agent {
     const { scrubber, recorder } = this.#core
     const binary = types.isUint8Array(content) ? firstBytes(content) : undefined
     const bytes = binary === undefined ? scrubber.content(content) : scrubber.bytes(binary.bytes)
-    const stored = recorder?.journal.artifacts.put(bytes) ?? {
+    const stored = recorder.journal?.artifacts.put(bytes) ?? {
       ref: 'not-stored',
       bytes: Buffer.byteLength(bytes),
     }

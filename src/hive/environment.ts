@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Context, diag, ROOT_CONTEXT, trace } from '@opentelemetry/api'
-import { parseTraceParent } from '@opentelemetry/core'
 import { agentsFolder, isTaken } from '../format/beside.js'
 import { shown } from '../format/options.js'
+import { sdk } from '../otel/sdk.js'
 import type { HiveCore } from './core.js'
 
 export interface InheritedAgent {
@@ -24,7 +24,8 @@ export function childEnvironment(
     AGENT_NAME: agent.name,
     AGENT_SESSION_ID: core.session,
   }
-  if (core.recorder !== undefined) env.HIVELOG_FILE = childLog(core.recorder.journal.file, agent.agentId)
+  const { journal } = core.recorder
+  if (journal !== undefined) env.HIVELOG_FILE = childLog(journal.file, agent.agentId)
   return env
 }
 
@@ -72,8 +73,9 @@ export function inheritedAgent(): InheritedAgent | undefined {
 /** The context that `TRACEPARENT` names (OpenTelemetry specification, environment carriers), else the root. */
 export function inheritedContext(): Context {
   const given = process.env.TRACEPARENT
-  const parsed = parseTraceParent(given ?? '')
-  if (given && parsed === null) {
+  if (!given) return ROOT_CONTEXT
+  const parsed = sdk('@opentelemetry/core').parseTraceParent(given)
+  if (parsed === null) {
     diag.warn(
       `hivelog: TRACEPARENT: ${shown(given)} is no trace context of W3C; spans begin traces of their own`,
     )

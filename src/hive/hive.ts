@@ -10,6 +10,7 @@ import type { HiveCore } from './core.js'
 import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
+import { ProcessEnd } from './process-end.js'
 import { Sent } from './sent-message.js'
 
 /** How a hive ends what `startHive` set up for it. */
@@ -33,6 +34,7 @@ export class Hive {
   #pending = new Map<string, Agent>()
   #sessionSpan: AgentSpan | undefined
   #self: Agent | undefined
+  #processEnd: ProcessEnd | undefined
   #rollTimer: NodeJS.Timeout
   #shutdown: Promise<void> | undefined
 
@@ -46,6 +48,7 @@ export class Hive {
       escalated: (id, agent) => this.#pending.set(id, agent),
       ended: (agent) => {
         if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
+        if (agent === this.#self) this.#processEnd?.forget()
       },
     }
     const period = Math.min(Math.max(parts.core.maxSpanAgeMs / 10, 20), 10_000)
@@ -59,7 +62,7 @@ export class Hive {
 
   /** Absolute path of the log; `undefined` when the hive writes none. */
   get file(): string | undefined {
-    return this.#parts.core.recorder?.journal.path
+    return this.#parts.core.recorder.journal?.path
   }
 
   /** The living agents, by id. */
@@ -69,13 +72,17 @@ export class Hive {
 
   /**
    * The agent that this process is, as the parent process said with `agent.env()` (`AGENT_ID`); `undefined` when
-   * the environment names none. It is spawned at the first use.
+   * the environment names none. It is spawned at the first use. Unless the application ends it, it ends with the
+   * process or with `shutdown`, whatever comes first: as `ok`; as `error` when an exception that nobody caught, or an
+   * exit code other than 0, ends the process; as `killed` when a signal does.
    */
   get self(): Agent | undefined {
     if (this.#self === undefined) {
       const inherited = inheritedAgent()
       if (inherited !== undefined) {
-        this.#self = this.#spawn({ ...inherited, pid: process.pid }, undefined, this.#parts.incoming)
+        const self = this.#spawn({ ...inherited, pid: process.pid }, undefined, this.#parts.incoming)
+        this.#self = self
+        this.#processEnd = new ProcessEnd((how) => self.end(how))
       }
     }
     return this.#self
@@ -101,7 +108,7 @@ export class Hive {
   /** Records an event of your own kind that belongs to no agent. */
   log<K extends string>(kind: CustomKind<K>, fields?: object): void {
     const { core } = this.#parts
-    if (isCustomKind(kind)) this.#event(kind, core.scrubber.custom(fields))
+    if (isCustomKind(kind)) this.#event(kind, core.scrubber.custom(fields), Date.now(), true)
     else core.refuseKind(kind)
   }
 
@@ -119,16 +126,16 @@ export class Hive {
     this.#pending.delete(id)
     const fields = readFields({ id, approve }, input, ['by', 'note'])
     const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
-    return this.#parts.core.durable(seq)
+    return this.#parts.core.recorder.durable(seq)
   }
 
   /** Resolves when everything recorded before is in the file, and synced unless `fsync` is `no`. */
   async flush(): Promise<void> {
-    await this.#parts.core.recorder?.journal.flush()
+    await this.#parts.core.recorder.journal?.flush()
   }
 
   /**
-   * Ends the agents that still live (as `killed`), writes, seals and closes the file, and sends the last spans.
+   * Ends the agents that still live (as `killed`, but `self` as the process stands), writes, seals and closes the file, and sends the last spans.
    * A backend that does not answer holds it up for `shutdownTimeoutMs` at most.
    */
   shutdown(): Promise<void> {
@@ -139,8 +146,11 @@ export class Hive {
   async #end(): Promise<void> {
     clearInterval(this.#rollTimer)
     // Children before their parents.
-    for (const agent of [...this.#agents.values()].reverse()) agent.end({ status: 'killed' })
-    this.#parts.core.close()
+    for (const agent of [...this.#agents.values()].reverse()) {
+      const how = agent === this.#self ? this.#processEnd?.soFar() : undefined
+      agent.end(how ?? { status: 'killed' })
+    }
+    this.#parts.core.recorder.settle()
     this.#sessionSpan?.end(Date.now())
     await this.#parts.shutdown()
   }
@@ -158,8 +168,9 @@ export class Hive {
     return agent
   }
 
-  #event(kind: string, fields: Fields, ts = Date.now()): number {
-    return this.#parts.core.recordNow(this.#session().take(Date.now()), ts, kind, fields, undefined)
+  #event(kind: string, fields: Fields, ts = Date.now(), isScrubbed = false): number {
+    const { events } = this.#session().take(Date.now())
+    return this.#parts.core.recorder.recordNow(events, ts, kind, fields, undefined, isScrubbed)
   }
 
   /** The span of what belongs to no living agent; there is one only if something does. */
@@ -167,6 +178,7 @@ export class Hive {
     const { core, incoming } = this.#parts
     this.#sessionSpan ??= new AgentSpan(core, {
       name: 'hive.session',
+      life: undefined,
       attributes: { [ATTR.conversation]: core.session, [ATTR.session]: core.session },
       parent: incoming,
       now: Date.now(),
@@ -178,7 +190,7 @@ export class Hive {
   /** An event that somebody else added to the session's span. */
   #added(event: PlainEvent): boolean {
     const fields = this.#parts.core.plainFields(event, undefined)
-    if (fields !== undefined) this.#event(event.kind, fields, event.at)
+    if (fields !== undefined) this.#event(event.kind, fields, event.at, true)
     return fields !== undefined
   }
 

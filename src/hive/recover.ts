@@ -10,20 +10,19 @@
  */
 
 import { diag, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api'
-import { RandomIdGenerator } from '@opentelemetry/sdk-trace-base'
 import type { Life } from '../export/life.js'
 import type { RebuiltSpan } from '../export/open-span.js'
 import { timerMs } from '../format/options.js'
-import { markOwned } from '../otel/owned.js'
 import { HiveIdGenerator } from '../otel/provider.js'
-import type { Recorder } from '../otel/recorder.js'
+import type { LogRecorder } from '../record/log-recorder.js'
 
 /** Gives a span the id that it had. */
 export class RecoveryIdGenerator extends HiveIdGenerator {
   #spanId: string | undefined
-  #others = new RandomIdGenerator()
 
-  override generateSpanId = (): string => this.#spanId ?? this.#others.generateSpanId()
+  override generateSpanId(): string {
+    return this.#spanId ?? super.generateSpanId()
+  }
 
   /** Runs `start` with these ids for the span that it starts. */
   as<T>({ traceId, spanId }: { traceId: string; spanId: string }, start: () => T): T {
@@ -37,7 +36,7 @@ export class RecoveryIdGenerator extends HiveIdGenerator {
 }
 
 export interface RecoveryInput {
-  recorder: Recorder
+  recorder: LogRecorder
   tracer: Tracer
   /** Left out when the tracer's provider is the application's: then spans cannot have the ids that they had. */
   idGenerator: RecoveryIdGenerator | undefined
@@ -84,7 +83,7 @@ async function recoverUpTo(upTo: number, input: RecoveryInput, signal: AbortSign
   }
 }
 
-function writeExit(recorder: Recorder, life: Life, pid: number | undefined): void {
+function writeExit(recorder: LogRecorder, life: Life, pid: number | undefined): void {
   const { agentId, session, current, checkpoint } = life
   if (agentId === undefined || session === undefined) return
   const process = pid === undefined ? 'the process' : `process ${pid}`
@@ -97,8 +96,9 @@ function send(span: RebuiltSpan, { tracer, recorder }: RecoveryInput, ids: Recov
   const { parentSpanContext: above, name, kind, attributes, links, startTime } = span
   const parent = above === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, above)
   const options = { kind, attributes, links, startTime }
-  const again = ids.as(span.spanContext(), () => tracer.startSpan(name, options, markOwned(parent, recorder)))
-  recorder.live.add(again.spanContext())
+  const marked = recorder.owners.mark(parent)
+  const again = ids.as(span.spanContext(), () => tracer.startSpan(name, options, marked))
+  recorder.owners.own(again.spanContext(), recorder.session)
   for (const event of span.events) again.addEvent(event.name, event.attributes, event.time)
   again.setStatus(span.status)
   again.end(span.endTime)

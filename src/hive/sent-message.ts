@@ -1,7 +1,7 @@
 /** A message on its way: its id, and the span it came from. */
 import { isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry/api'
-import { parseTraceParent } from '@opentelemetry/core'
 import { readField } from '../format/fields.js'
+import { sdk } from '../otel/sdk.js'
 import type { SentMessage } from './inputs.js'
 
 export class Sent implements SentMessage {
@@ -37,6 +37,7 @@ export function spanContextOf(message: unknown): SpanContext | undefined {
     // A proxy of plain JavaScript's own making.
   }
   const traceparent = readField(message, 'traceparent')
-  const parsed = typeof traceparent === 'string' ? parseTraceParent(traceparent) : null
+  const parsed =
+    typeof traceparent === 'string' ? sdk('@opentelemetry/core').parseTraceParent(traceparent) : null
   return parsed === null ? undefined : { ...parsed, isRemote: true }
 }

@@ -4,20 +4,21 @@ import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
 import { RECORDER_RULES } from '../otel/options.js'
 import { createProvider, ensureDiagLogger, type ProviderOptions, register } from '../otel/provider.js'
-import { newSessionId, type RecorderOptions } from '../otel/recorder.js'
 import { countFromEnv } from '../otel/sampler.js'
-import type { Opener } from '../otel/sharing.js'
-import { endWithin } from '../otel/shutdown.js'
+import { endWithin, type WatchedProcessor } from '../otel/shutdown.js'
+import { newSessionId, type RecorderOptions } from '../record/log-recorder.js'
+import { Recorder } from '../record/recorder.js'
+import type { Opener } from '../record/sharing.js'
 import { Redactor } from '../redact/redact.js'
-import { Scrubber } from '../redact/scrub.js'
 import { VERSION } from '../version.js'
-import { HiveCore } from './core.js'
+import { type Audience, HiveCore } from './core.js'
 import { inheritedContext } from './environment.js'
 import { type GitOptions, scheduleCommits } from './git.js'
 import { Hive } from './hive.js'
 import { HIVE_RULES } from './options.js'
 import { RecoveryIdGenerator, recover } from './recover.js'
 
+/** What `startHive` takes: how the log is written, and how the tracer provider is set up. */
 export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOptions {
   /**
    * Path of the log. Default: `HIVELOG_FILE`, else `hive.jsonl` in the working directory. `false`: no file, the
@@ -25,8 +26,9 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
    */
   file?: string | false
   /**
-   * A tracer provider of the application's own to make the spans with, instead of one that is set up and registered
-   * here; `serviceName`, `otlp`, `sampler`, `spanProcessors` and `resourceAttributes` are that provider's business.
+   * A tracer provider of the application's own to make the spans with, instead of one that is set up and
+   * registered here; `serviceName`, `otlp`, `sampler`, `spanProcessors` and `resourceAttributes` are that
+   * provider's business. Default: none.
    */
   tracerProvider?: TracerProvider
   /** Events on one span before a continuation span begins. Default 100; the SDK drops events beyond 128. */
@@ -58,6 +60,7 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
  * @throws {OptionsConflictError} when the file is open in this process already, with options that say otherwise
  * @throws {LogLockedError} when another process writes the file
  * @throws {LogOpenError} when the file cannot be opened or is no log
+ * @throws {DependencyError} when OpenTelemetry's SDK is not where it can be found, as in a bundle
  */
 export function startHive(options: HiveOptions = {}): Hive {
   return startRegistered(options).hive
@@ -100,9 +103,9 @@ function startOn(
   const provider = own?.provider ?? (options.tracerProvider as TracerProvider)
   const core = new HiveCore({
     tracer: provider.getTracer('hivelog', VERSION),
-    recorder: exporter?.recorder,
-    scrubber: exporter?.recorder.scrubber ?? spanScrubber(options),
+    recorder: exporter?.recorder ?? new Recorder(new Redactor(options.redact), options.maxFieldBytes),
     idGenerator: own?.idGenerator,
+    audience: audienceOf(own?.processors),
     session,
     maxEventsPerSpan: Math.min(
       options.maxEventsPerSpan ?? 100,
@@ -135,10 +138,10 @@ function startOn(
   return { hive, setRoot: (root) => own?.registration.setRoot(root) }
 }
 
-/** Without a file a field that is too big has nowhere to go: it is cut, and says so. */
-function spanScrubber({ redact, maxFieldBytes }: HiveOptions): Scrubber {
-  const cut = (content: string) => ({ ref: 'not-stored', bytes: Buffer.byteLength(content) })
-  return new Scrubber(new Redactor(redact), cut, maxFieldBytes)
+/** Who hears of the spans: in a provider of the application's own anybody may. */
+function audienceOf(processors: readonly WatchedProcessor[] | undefined): Audience {
+  if (processors === undefined || processors.some(({ isBackend }) => !isBackend)) return 'all'
+  return processors.length > 0 ? 'sampled' : 'none'
 }
 
 function ownProvider(options: HiveOptions, exporter: JsonlSpanExporter | undefined) {

@@ -1,9 +1,17 @@
 /** Work that takes time and is over when it is recorded, tools and external calls: a child span, and a line at its end. */
-import { type Attributes, type Context, SpanKind, type SpanStatus, SpanStatusCode } from '@opentelemetry/api'
+import {
+  type Attributes,
+  type Context,
+  type Span,
+  SpanKind,
+  type SpanStatus,
+  SpanStatusCode,
+} from '@opentelemetry/api'
 import type { Fields } from '../format/fields.js'
 import { describe } from '../format/quote.js'
-import { tell } from '../otel/owned.js'
 import { ATTR, endTime } from '../otel/span-mapping.js'
+import type { Life } from '../record/owners.js'
+import type { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 
 export interface Work {
@@ -46,29 +54,30 @@ export function callWork(fields: Fields): Work {
   }
 }
 
-/** Records work of an agent, in `parent`, that ended at `now` (epoch milliseconds). */
-export function recordWork(
-  core: HiveCore,
-  agentId: string,
-  work: Work,
-  parent: Context,
-  now: number,
-  checkpoint: number,
-): void {
+/** Records work in an agent's life, under its present span, that ended at `now` (epoch milliseconds). */
+export function recordWork(core: HiveCore, life: Life, work: Work, under: AgentSpan, now: number): void {
+  const place =
+    core.unheardPlace(under.spanContext) ?? core.placeOf(workSpan(core, life, work, under.workContext, now))
+  core.recorder.record(place, now, work.kind, work.fields, life, true)
+}
+
+/** The span of that work, which has ended. */
+function workSpan(core: HiveCore, { agentId }: Life, work: Work, parent: Context, now: number): Span {
   const { kind, fields, failed } = work
   // Nothing began before 1970: no request could say so.
   const ms = typeof fields.ms === 'number' && fields.ms > 0 ? Math.min(fields.ms, now) : 0
   const attributes = { [ATTR.agentId]: agentId, [ATTR.conversation]: core.session, ...work.attributes }
-  // Whoever listens to spans hears of them in the order of the calls.
-  core.settle()
-  const span = core.startSpan(work.name, { kind: work.spanKind, startTime: now - ms, attributes }, parent)
+  core.beforeSpan()
+  const span = core.startWork(work.name, { kind: work.spanKind, startTime: now - ms, attributes }, parent, {
+    kind,
+    fields,
+  })
   if (failed) {
     span.setAttribute(ATTR.errorType, typeof fields.status === 'number' ? String(fields.status) : 'error')
     span.setStatus(errorStatus(fields.error))
   }
-  tell(span, { kind, fields })
   span.end(endTime(now - ms, now))
-  core.recordLine(core.tailOf(span.spanContext()), now, kind, fields, checkpoint)
+  return span
 }
 
 /** The status of a span that failed, with what went wrong if that is told. */

@@ -4,6 +4,7 @@ import type { Fields } from '../format/encode.js'
 import { keyIdOf, signedText } from '../format/seal.js'
 import { LogOpenError } from './errors.js'
 
+/** When the log is sealed, and by whom. */
 export interface SealOptions {
   /** New bytes after which a seal is written. Default 4 MiB. */
   everyBytes?: number

@@ -42,6 +42,7 @@ import { readState } from './recovery.js'
 import { Sealer, type SealOptions } from './seal.js'
 import { SegmentFile, type WriteCalls } from './segment-file.js'
 
+/** When a new segment of the log begins, and what becomes of the one before. */
 export interface RotateOptions {
   /** Bytes after which a new segment begins. Default 256 MiB; `Infinity` for never. */
   maxBytes?: number

@@ -17,6 +17,11 @@ import { Refusals } from './refusals.js'
 import type { WriteCalls } from './segment-file.js'
 import { Waiters } from './waiters.js'
 
+/**
+ * When lines are synced to the disk, in Redis' words: `always` after each write, `everysec` once a second,
+ * `no` when the system does it. Escalations and approvals are synced before their promise resolves, whatever
+ * the policy.
+ */
 export type FsyncPolicy = 'always' | 'everysec' | 'no'
 
 const EVERYSEC_MS = 1000

@@ -32,9 +32,13 @@ export type AgentStatus = 'alive' | 'held' | 'archived' | ExitStatus
 export interface UsageTotals {
   /** Model calls. */
   calls: number
+  /** Tokens of input. */
   inputTokens: number
+  /** Tokens of output. */
   outputTokens: number
+  /** Tokens of input that came from the provider's cache. */
   cacheReadTokens: number
+  /** Tokens of input that went to the provider's cache. */
   cacheWriteTokens: number
   /** US dollars: what the events say, else what the price list says, where one was given. */
   costUsd: number
@@ -42,29 +46,45 @@ export interface UsageTotals {
   unpriced: number
 }
 
+/** The last snapshot, and where its content is. */
 export interface SnapshotState extends LogPlace {
+  /** `seq` of the event. */
   seq: number
   /** Epoch milliseconds. */
   ts: number
+  /** Id of the agent whose state it is. */
   agentId: string
+  /** What it shows, in the user's words. */
   label?: string
   /** SHA-256 of the content, which is in `<log>.artifacts/<first 2 hex>/<ref>`. */
   ref: string
+  /** Length of the content in bytes. */
   bytes: number
 }
 
+/** What is known of one agent. */
 export interface AgentState extends LogPlace {
+  /** Its id. */
   agentId: string
+  /** Its name; its id where no spawn told one. */
   name: string
+  /** Whether it orchestrates the others. */
   isGod: boolean
+  /** Id of the agent that spawned it. */
   parent?: string
+  /** What it is there for. */
   role?: string
+  /** Name of the model that it runs on. */
   model?: string
+  /** Process id, of an agent in a process of its own. */
   pid?: number
+  /** Session of its last spawn. */
   session?: string
+  /** How it is. */
   status: AgentStatus
   /** When it came to be so: epoch milliseconds, and the event. */
   since: number
+  /** `seq` of the event that made it so. */
   sinceSeq: number
   /** What its exit said. */
   error?: string
@@ -72,25 +92,35 @@ export interface AgentState extends LogPlace {
   lives: number
   /** The last spawn: the event, and epoch milliseconds. */
   spawnSeq?: number
+  /** Time of the last spawn, epoch milliseconds. */
   spawnTs?: number
   /** Its own events in this life. */
   events: number
+  /** `seq` of its last event. */
   lastSeq: number
   /** Epoch milliseconds. */
   lastTs: number
   /** Of all its lives. */
   usage?: UsageTotals
+  /** Its last one. */
   snapshot?: SnapshotState
 }
 
+/** A message that waits in an inbox. */
 export interface WaitingMessage extends LogPlace {
+  /** `seq` of the event that routed it. */
   seq: number
   /** Epoch milliseconds. */
   ts: number
+  /** Its id. */
   id?: string
+  /** Who sent it. */
   from?: string
+  /** What is meant by it. */
   act?: string
+  /** What it is about. */
   subject?: string
+  /** Whether the sender waits for an answer. */
   requiresReply?: boolean
 }
 
@@ -106,22 +136,33 @@ export interface InboxState {
   messages: WaitingMessage[]
 }
 
+/** An escalation that nobody has decided. */
 export interface PendingEscalation extends LogPlace {
+  /** Its id, to answer it by. */
   id: string
+  /** `seq` of the question. */
   seq: number
   /** Epoch milliseconds. */
   ts: number
+  /** Who asked. */
   from?: string
+  /** Who was asked. */
   to?: string
+  /** What was asked. */
   subject?: string
 }
 
 /** The process that writes the log, as its last `log.open` says. */
 export interface WriterState {
+  /** Name and version of the program. */
   writer?: string
+  /** Process id. */
   pid?: number
+  /** Name of its machine. */
   host?: string
+  /** The session that it began with. */
   session?: string
+  /** Ordinal of the segment that it opened, from 1. */
   segment?: number
   /** When this writer opened the log, as it says: epoch milliseconds. Older writers do not. */
   started?: number
@@ -142,14 +183,17 @@ export interface HiveLogState {
   foreign?: true
 }
 
+/** What a hive was after an event. */
 export interface HiveState {
   /** The last event that is counted in; of several logs, that of the first one. 0 before the first. */
   seq: number
   /** The time of the last event, and that of the first: epoch milliseconds. */
   ts?: number
+  /** Time of the first event, epoch milliseconds. */
   firstTs?: number
   /** Without housekeeping (`log.*`). */
   events: number
+  /** Messages that were routed. */
   messages: number
   /** Lines that are no event. */
   malformed: number
@@ -165,6 +209,7 @@ export interface HiveState {
   inboxes: InboxState[]
   /** Escalations without a decision, oldest first: the last `MAX_PENDING`. */
   pending: PendingEscalation[]
+  /** What all its model calls used. */
   usage: UsageTotals
   /** The last one of any agent. */
   snapshot?: SnapshotState
@@ -178,9 +223,11 @@ export interface HiveState {
   carry?: object
 }
 
+/** What a state counts but does not list. */
 export interface Unlisted {
   /** Agents that ended longest ago. */
   endedAgents: number
+  /** Escalations that are pending longest. */
   pending: number
   /** Messages to names that never spawned, and to agents that are not listed any more. */
   messages: number

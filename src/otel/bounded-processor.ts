@@ -1,12 +1,7 @@
 import { type Context, diag, TraceFlags } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
-import {
-  BatchSpanProcessor,
-  type ReadableSpan,
-  type Span,
-  type SpanExporter,
-  type SpanProcessor,
-} from '@opentelemetry/sdk-trace-base'
+import type { ReadableSpan, Span, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { sdk } from './sdk.js'
 
 /**
  * Spans, events and links that may wait for the backend, 100 MiB or so. The SDK counts spans, 2,048 of them, which a
@@ -30,7 +25,7 @@ const SUCCESS = 0
  * each batch that fails.)
  */
 export class BoundedProcessor implements SpanProcessor {
-  #batches: BatchSpanProcessor
+  #batches: SpanProcessor
   #maxWeight: number
   #maxSpans: number
   #weight = 0
@@ -52,6 +47,7 @@ export class BoundedProcessor implements SpanProcessor {
       shutdown: () => exporter.shutdown(),
     }
     // Its own bound would drop without a word.
+    const { BatchSpanProcessor } = sdk('@opentelemetry/sdk-trace-base')
     this.#batches = new BatchSpanProcessor(counting, { maxQueueSize: Number.MAX_SAFE_INTEGER })
   }
 

@@ -6,14 +6,8 @@ import { type Attributes, type AttributeValue, SpanKind, SpanStatusCode } from '
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
 import type { ExitStatus } from '../format/kinds.js'
-import { type SpanEvent, toldOf } from './owned.js'
+import { type AgentRef, recordOf, type SpanEvent } from '../record/owners.js'
 import { ATTR, hrToMillis, toFields } from './span-mapping.js'
-
-/** The agent that a span belongs to. */
-export interface AgentRef {
-  agentId: string
-  session: string
-}
 
 const OPERATIONS_WITH_USAGE = new Set(['chat', 'generate_content', 'text_completion', 'embeddings'])
 
@@ -24,6 +18,9 @@ const shortText = (value: AttributeValue | undefined): string | undefined =>
   text(value)?.slice(0, MAX_ID_LENGTH)
 const number = (value: AttributeValue | undefined): number | undefined =>
   typeof value === 'number' ? value : undefined
+
+/** What a span's end stands for, if a hive told it. */
+const toldOf = (span: ReadableSpan): SpanEvent | undefined => recordOf(span.spanContext())?.event
 
 /** The operation of a span in the words of the GenAI conventions, from its attribute or its name's first word. */
 function operationOf(span: Pick<ReadableSpan, 'attributes' | 'name'>): string {

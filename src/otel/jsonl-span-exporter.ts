@@ -1,10 +1,13 @@
 import { diag } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { HivelogError } from '../format/errors.js'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
+import { LogRecorder, type RecorderOptions } from '../record/log-recorder.js'
+import { type AgentRef, EndedSpans } from '../record/owners.js'
+import type { Opener } from '../record/sharing.js'
 import {
-  type AgentRef,
   agentOf,
   endMs,
   exitFields,
@@ -16,37 +19,51 @@ import {
   workOf,
 } from './foreign-spans.js'
 import { RECORDER_RULES } from './options.js'
-import { Recorder, type RecorderOptions } from './recorder.js'
-import type { Opener } from './sharing.js'
 import { hrToMillis, kindOfEvent, toFields } from './span-mapping.js'
-import { SpanOwners } from './span-owners.js'
 
 /** The OpenTelemetry specification's export results; the numbers are part of the SDK's interface. */
 const SUCCESS = 0
 const FAILED = 1
+
+/** Spans came that were not recorded live, after the exporter was shut down; they are in no line. */
+export class ShutDownError extends HivelogError {
+  declare readonly code: 'ERR_HIVELOG_SHUT_DOWN'
+
+  constructor() {
+    super('ERR_HIVELOG_SHUT_DOWN', 'the exporter is shut down')
+    this.name = 'ShutDownError'
+  }
+}
 
 /**
  * Writes the events of a hive's spans to an append-only JSONL file, one line an event.
  *
  * Under a `HiveSpanProcessor` lines are written the moment they happen. Alone, under a `SimpleSpanProcessor` or a
  * `BatchSpanProcessor`, it writes all of a span when the span ends. Registered both ways, each event is written once.
- *
- * The constructor throws `OptionsError` for an option that cannot be, `OptionsConflictError` when the file is open in
- * this process with options that differ and are not only less strict, `LogLockedError` when another process writes
- * the file, and `LogOpenError` when it cannot be opened; nothing else throws.
+ * Nothing but the constructor throws.
  */
 export class JsonlSpanExporter implements SpanExporter {
   /** @internal */
-  readonly recorder: Recorder
+  readonly recorder: LogRecorder
   /** @internal Of events that name none. */
   readonly session: string
-  #owners = new SpanOwners()
+  #ended = new EndedSpans()
   #shutdown: Promise<void> | undefined
 
-  /** @param opener who is told of when another asks for the same file; internal */
+  /**
+   * Opens the log.
+   *
+   * @param options how the log is written
+   * @param opener who is told of when another asks for the same file; internal
+   * @throws {OptionsError} when an option is none, or has a value that it cannot have
+   * @throws {OptionsConflictError} when the file is open in this process already, with options that say otherwise and
+   * are not only less strict
+   * @throws {LogLockedError} when another process writes the file
+   * @throws {LogOpenError} when the file cannot be opened or is no log
+   */
   constructor(options: RecorderOptions = {}, opener: Opener = 'JsonlSpanExporter') {
     checkOptions(opener, options, RECORDER_RULES)
-    this.recorder = Recorder.open(options, opener)
+    this.recorder = LogRecorder.open(options, opener)
     this.session = options.sessionId ?? this.recorder.session
   }
 
@@ -57,11 +74,11 @@ export class JsonlSpanExporter implements SpanExporter {
 
   /** Writes what is not yet written of these spans; reports when it is in the file (and synced, see `fsync`). */
   export(spans: ReadableSpan[], resultCallback: (result: ExportResult) => void): void {
-    const unwritten = spans.filter((span) => !this.recorder.live.has(span.spanContext()))
+    const unwritten = spans.filter((span) => !this.recorder.owners.isLive(span.spanContext()))
     if (this.#shutdown !== undefined) {
       // A batch that comes after the shutdown is no failure if all of it was recorded live.
       if (unwritten.length === 0) this.#shutdown.then(() => resultCallback({ code: SUCCESS }))
-      else resultCallback({ code: FAILED, error: new Error('the exporter is shut down') })
+      else resultCallback({ code: FAILED, error: new ShutDownError() })
       return
     }
     try {
@@ -97,7 +114,7 @@ export class JsonlSpanExporter implements SpanExporter {
   #write(span: ReadableSpan, inBatch: Map<string, AgentRef>): void {
     const { spanId } = span.spanContext()
     const parentId = localParentOf(span)
-    const above = parentId === undefined ? undefined : this.#owners.agentOf(parentId)
+    const above = parentId === undefined ? undefined : this.#ended.agentOf(parentId)
     const parent = above ?? inBatch.get(parentId ?? '')
     const own = inBatch.get(spanId)
     const agent = own ?? namedAgentOf(span, this.session) ?? parent
@@ -119,13 +136,13 @@ export class JsonlSpanExporter implements SpanExporter {
     // Work comes after the spawn of its agent, which is often told last.
     const isEarly = above === undefined && parent !== undefined
     if (own !== undefined || (agent !== undefined && !isEarly)) this.#end(span, own, agent as AgentRef)
-    else if (parentId === undefined) this.#owners.forget(spanId)
-    else this.#owners.wait(spanId, parentId, workOf(span, '') && span)
+    else if (parentId === undefined) this.#ended.forget(spanId)
+    else this.#ended.wait(spanId, parentId, workOf(span, '') && span)
   }
 
   /** Writes what the span's end stands for, after what waited to know whose it is. */
   #end(span: ReadableSpan, own: AgentRef | undefined, agent: AgentRef): void {
-    const waited = this.#owners.settle(span.spanContext().spanId, agent)
+    const waited = this.#ended.settle(span.spanContext().spanId, agent)
     for (const each of waited) this.#work(each, namedAgentOf(each, this.session) ?? agent)
     if (own === undefined) {
       this.#work(span, agent)
@@ -134,7 +151,8 @@ export class JsonlSpanExporter implements SpanExporter {
     const fields = exitFields(span, own)
     if (fields === undefined) return
     this.#line(span, endMs(span), 'exit', fields, own)
-    this.recorder.endLife(this.recorder.lifeOf(own.agentId, own.session))
+    const { owners } = this.recorder
+    owners.endLife(owners.lifeOf(own.agentId, own.session))
   }
 
   #work(span: ReadableSpan, agent: AgentRef): void {
@@ -144,7 +162,7 @@ export class JsonlSpanExporter implements SpanExporter {
 
   #line(span: ReadableSpan, ts: number, kind: string, fields: Fields, agent: AgentRef | undefined): void {
     const { recorder } = this
-    const life = agent && recorder.lifeOf(agent.agentId, agent.session)
+    const life = agent && recorder.owners.lifeOf(agent.agentId, agent.session)
     const session = agent?.session ?? sessionOf(span) ?? this.session
     recorder.write(ts, kind, fields, { context: span.spanContext(), session, life })
   }

@@ -1,10 +1,9 @@
 /** Hive events that code adds to a span itself, with the plain `span.addEvent('hive.…', …)` of OpenTelemetry. */
 import { type Attributes, diag, type Span } from '@opentelemetry/api'
-import { isTimeInput } from '@opentelemetry/core'
 import { unreadable } from '../format/fields.js'
 import { brief } from '../format/quote.js'
-import { markMixedEvents, unmarkOwnEvents } from './owned.js'
-import { EVENT_PREFIX, kindOfEvent, toMillis } from './span-mapping.js'
+import { recordOf } from '../record/owners.js'
+import { EVENT_PREFIX, isTime, kindOfEvent, toMillis } from './span-mapping.js'
 
 export interface PlainEvent {
   kind: string
@@ -31,11 +30,11 @@ export function interceptEvents(span: Span, take: (event: PlainEvent) => boolean
   const listening: AddEvent = (name, attributesOrTime, time) => {
     const kind = kindOfEvent(name)
     if (kind === undefined) {
-      markMixedEvents(span)
+      recordOf(span.spanContext())?.noteOtherEvent()
       return addEvent(name, attributesOrTime, time)
     }
     if (isTaken(take, kind, attributesOrTime, time)) return span
-    unmarkOwnEvents(span)
+    recordOf(span.spanContext())?.noteUncheckedEvent()
     return addEvent(name, attributesOrTime, time)
   }
   // Not assigned where it is written: V8 puts a function literal that is assigned to a property among its long-lived
@@ -61,7 +60,7 @@ function isTaken(
 function read(kind: string, attributesOrTime: unknown, time: unknown): PlainEvent {
   try {
     // As the SDK does.
-    const given = isTimeInput(time) ? time : isTimeInput(attributesOrTime) ? attributesOrTime : undefined
+    const given = isTime(time) ? time : isTime(attributesOrTime) ? attributesOrTime : undefined
     const attributes = isAttributes(attributesOrTime) ? attributesOrTime : undefined
     return { kind, attributes, at: toMillis(given), isTimed: given !== undefined, isReadable: true }
   } catch (error) {

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import {
   type Context,
+  type ContextManager,
   context,
   DiagConsoleLogger,
   type DiagLogger,
@@ -11,23 +12,7 @@ import {
   ROOT_CONTEXT,
   trace,
 } from '@opentelemetry/api'
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import {
-  CompositePropagator,
-  diagLogLevelFromString,
-  getBooleanFromEnv,
-  getStringFromEnv,
-  W3CBaggagePropagator,
-  W3CTraceContextPropagator,
-} from '@opentelemetry/core'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { createAlwaysRecordSampler } from '@opentelemetry/sdk-trace'
-import {
-  BasicTracerProvider,
-  RandomIdGenerator,
-  type Sampler,
-  type SpanProcessor,
-} from '@opentelemetry/sdk-trace-base'
+import type { BasicTracerProvider, IdGenerator, Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { shown } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
@@ -37,21 +22,24 @@ import { ChunkedExporter } from './chunked-exporter.js'
 import { SpanRedactor } from './redacted-spans.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
 import { countFromEnv, samplerFromEnv } from './sampler.js'
+import { fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
 
+/** Where spans are sent over OTLP/HTTP. */
 export interface OtlpOptions {
   /** Full URL of the traces endpoint. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
   url?: string
-  /** Extra headers, for authentication say. */
+  /** Extra headers, for authentication say. Default: `OTEL_EXPORTER_OTLP_HEADERS`, or its traces form. */
   headers?: Record<string, string>
 }
 
+/** How the tracer provider is set up that `startHive` registers. */
 export interface ProviderOptions extends ResourceOptions {
   /** Send spans over OTLP/HTTP. Default: when `OTEL_EXPORTER_OTLP_ENDPOINT` or its traces form is set. */
   otlp?: boolean | OtlpOptions
   /** Which traces are sent. Default: `OTEL_TRACES_SAMPLER`, else all. The file gets everything whatever it says. */
   sampler?: Sampler
-  /** Further processors, for other exporters. */
+  /** Further processors, for other exporters. Default: none. */
   spanProcessors?: SpanProcessor[]
 }
 
@@ -59,11 +47,17 @@ export interface ProviderOptions extends ResourceOptions {
 const MAX_OPEN_REQUESTS = 1_000
 
 /** Lets a span without a parent join a trace that is there: all agents of a hive without a parent share one. */
-export class HiveIdGenerator extends RandomIdGenerator {
+export class HiveIdGenerator implements IdGenerator {
   #traceId: string | undefined
-  #random = new RandomIdGenerator()
+  #random: IdGenerator = new (sdk('@opentelemetry/sdk-trace-base').RandomIdGenerator)()
 
-  override generateTraceId = (): string => this.#traceId ?? this.#random.generateTraceId()
+  generateTraceId(): string {
+    return this.#traceId ?? this.#random.generateTraceId()
+  }
+
+  generateSpanId(): string {
+    return this.#random.generateSpanId()
+  }
 
   /** Runs `start` with `traceId` for a trace that it begins. */
   within<T>(traceId: string, start: () => T): T {
@@ -94,6 +88,7 @@ export function createProvider(
   })
   const otlp = otlpOptions(options.otlp)
   if (otlp !== undefined) {
+    const { OTLPTraceExporter } = sdk('@opentelemetry/exporter-trace-otlp-http')
     const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
     const maxSpans = countFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
     const bounds = maxSpans === undefined ? {} : { maxSpans }
@@ -103,6 +98,8 @@ export function createProvider(
       new WatchedProcessor(new BoundedProcessor(chunked, bounds), `the trace backend${where}`, true),
     )
   }
+  const { BasicTracerProvider } = sdk('@opentelemetry/sdk-trace-base')
+  const { createAlwaysRecordSampler } = sdk('@opentelemetry/sdk-trace')
   const provider = new BasicTracerProvider({
     resource: hiveResource(options, redactor),
     sampler: createAlwaysRecordSampler(options.sampler ?? samplerFromEnv()),
@@ -115,13 +112,12 @@ export function createProvider(
 const classOf = (value: object): string => brief(value?.constructor?.name || 'without a name')
 
 function otlpOptions(otlp: ProviderOptions['otlp']): OtlpOptions | undefined {
-  if (otlp === false || getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
+  if (otlp === false || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
   if (typeof otlp === 'object') return otlp
   if (otlp === true) return {}
-  const exporters = getStringFromEnv('OTEL_TRACES_EXPORTER')
+  const exporters = fromEnv('OTEL_TRACES_EXPORTER')
   if (exporters !== undefined && !exportersIn(exporters).includes('otlp')) return undefined
-  const endpoint =
-    getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
+  const endpoint = fromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? fromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
   return endpoint === undefined ? undefined : {}
 }
 
@@ -138,13 +134,21 @@ function exportersIn(given: string): string[] {
 }
 
 /** A context manager with a context of its own where none is active, for a process that is an agent as a whole. */
-class RootedContextManager extends AsyncLocalStorageContextManager {
+interface RootedContextManager extends ContextManager {
   root: (() => Context) | undefined
+}
 
-  override active(): Context {
-    const active = super.active()
-    return active === ROOT_CONTEXT && this.root !== undefined ? this.root() : active
+function rootedContextManager(): RootedContextManager {
+  const { AsyncLocalStorageContextManager } = sdk('@opentelemetry/context-async-hooks')
+  class Rooted extends AsyncLocalStorageContextManager implements RootedContextManager {
+    root: (() => Context) | undefined
+
+    override active(): Context {
+      const active = super.active()
+      return active === ROOT_CONTEXT && this.root !== undefined ? this.root() : active
+    }
   }
+  return new Rooted()
 }
 
 export interface Registration {
@@ -158,7 +162,8 @@ export interface Registration {
  * stays: then spans of the hive are children of that provider's spans through the shared context.
  */
 export function register(provider: BasicTracerProvider): Registration {
-  const manager = new RootedContextManager().enable()
+  const manager = rootedContextManager()
+  manager.enable()
   const undo: (() => void)[] = []
   const hadProvider = hasGlobal('trace')
   if (hadProvider) {
@@ -168,6 +173,8 @@ export function register(provider: BasicTracerProvider): Registration {
   } else if (trace.setGlobalTracerProvider(provider)) undo.push(() => trace.disable())
   if (!hasGlobal('context') && context.setGlobalContextManager(manager)) undo.push(() => context.disable())
   if (!hasGlobal('propagation')) {
+    const { CompositePropagator, W3CTraceContextPropagator, W3CBaggagePropagator } =
+      sdk('@opentelemetry/core')
     const propagator = new CompositePropagator({
       propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
     })
@@ -186,8 +193,9 @@ export function register(provider: BasicTracerProvider): Registration {
 /** Loss must be loud: without a diag logger of the application's own, warnings and errors go to the console. */
 export function ensureDiagLogger(): void {
   if (hasGlobal('diag')) return
-  const level = diagLogLevelFromString(getStringFromEnv('OTEL_LOG_LEVEL')) ?? DiagLogLevel.WARN
-  diag.setLogger(safeConsole(), level)
+  const asked = fromEnv('OTEL_LOG_LEVEL')
+  const level = asked === undefined ? undefined : sdk('@opentelemetry/core').diagLogLevelFromString(asked)
+  diag.setLogger(safeConsole(), level ?? DiagLogLevel.WARN)
 }
 
 /** The console, where a terminal obeys nothing of what a log, a file name or a backend says. */

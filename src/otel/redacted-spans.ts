@@ -10,9 +10,9 @@ import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base'
 import { brief, toPlain } from '../format/quote.js'
+import { recordOf } from '../record/owners.js'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
 import { isSecretArgument, isSecretField, scrubWith } from '../redact/scrub.js'
-import { toldOfEvents } from './owned.js'
 import { EVENT_PREFIX, isSayable, MAX_SECONDS } from './span-mapping.js'
 
 /** Stands for a text that could not be looked through: a pattern of the user's own threw. */
@@ -114,7 +114,7 @@ export class SpanRedactor {
 
   #events(span: ReadableSpan, spanStart: HrTime): TimedEvent[] {
     const { events } = span
-    const told = toldOfEvents(span)
+    const told = recordOf(span.spanContext())?.events
     // Nearly all spans of a hive hold nothing else, and it looked through them when it made them.
     if (told === 'own') return events
     return mapped(events, (event) => {

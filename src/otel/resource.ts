@@ -1,30 +1,33 @@
 /** What a hive's traces say about where they come from: the service, the host, the process. */
-import { getStringFromEnv } from '@opentelemetry/core'
-import {
-  defaultResource,
-  detectResources,
-  envDetector,
-  hostDetector,
-  processDetector,
-  type Resource,
-  type ResourceDetector,
-  resourceFromAttributes,
-} from '@opentelemetry/resources'
+import type { Resource, ResourceDetector } from '@opentelemetry/resources'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
 import { isSecretArgument } from '../redact/scrub.js'
+import { fromEnv, sdk } from './sdk.js'
 
+/** What a hive's traces say about where they come from. */
 export interface ResourceOptions {
   /** `service.name`. Default: `OTEL_SERVICE_NAME`, else `hive`. */
   serviceName?: string
-  /** Attributes of the resource beside `service.*`, `host.*`, `process.*`. */
+  /**
+   * Attributes of the resource beside `service.*`, `host.*`, `process.*`. Default: those in
+   * `OTEL_RESOURCE_ATTRIBUTES`.
+   */
   resourceAttributes?: Record<string, string | number | boolean>
 }
 
 export function hiveResource(options: ResourceOptions, redactor: Redactor): Resource {
+  const {
+    defaultResource,
+    detectResources,
+    envDetector,
+    hostDetector,
+    processDetector,
+    resourceFromAttributes,
+  } = sdk('@opentelemetry/resources')
   const detected = detectResources({
     detectors: [hostDetector, redacted(processDetector, redactor), envDetector],
   })
-  const serviceName = options.serviceName ?? getStringFromEnv('OTEL_SERVICE_NAME')
+  const serviceName = options.serviceName ?? fromEnv('OTEL_SERVICE_NAME')
   const named = {
     ...options.resourceAttributes,
     ...(serviceName !== undefined && { 'service.name': serviceName }),

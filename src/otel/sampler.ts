@@ -1,13 +1,7 @@
 import { diag } from '@opentelemetry/api'
-import { getNumberFromEnv, getStringFromEnv } from '@opentelemetry/core'
-import {
-  AlwaysOffSampler,
-  AlwaysOnSampler,
-  ParentBasedSampler,
-  type Sampler,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace-base'
+import type { Sampler } from '@opentelemetry/sdk-trace-base'
 import { shown } from '../format/options.js'
+import { fromEnv, sdk } from './sdk.js'
 
 /**
  * The sampler that `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` name, default `parentbased_always_on`
@@ -15,7 +9,8 @@ import { shown } from '../format/options.js'
  * hive must wrap its sampler.
  */
 export function samplerFromEnv(): Sampler {
-  const name = getStringFromEnv('OTEL_TRACES_SAMPLER') ?? 'parentbased_always_on'
+  const { AlwaysOnSampler, ParentBasedSampler } = sdk('@opentelemetry/sdk-trace-base')
+  const name = fromEnv('OTEL_TRACES_SAMPLER') ?? 'parentbased_always_on'
   const isParentBased = name.startsWith('parentbased_')
   const root = rootSampler(isParentBased ? name.slice('parentbased_'.length) : name)
   if (root === undefined) {
@@ -26,6 +21,7 @@ export function samplerFromEnv(): Sampler {
 }
 
 function rootSampler(name: string): Sampler | undefined {
+  const { AlwaysOffSampler, AlwaysOnSampler, TraceIdRatioBasedSampler } = sdk('@opentelemetry/sdk-trace-base')
   if (name === 'always_on') return new AlwaysOnSampler()
   if (name === 'always_off') return new AlwaysOffSampler()
   if (name === 'traceidratio') return new TraceIdRatioBasedSampler(ratioFromEnv())
@@ -33,7 +29,7 @@ function rootSampler(name: string): Sampler | undefined {
 }
 
 function ratioFromEnv(): number {
-  const ratio = getNumberFromEnv('OTEL_TRACES_SAMPLER_ARG')
+  const ratio = sdk('@opentelemetry/core').getNumberFromEnv('OTEL_TRACES_SAMPLER_ARG')
   if (ratio === undefined) return 1
   if (ratio >= 0 && ratio <= 1) return ratio
   diag.error(`hivelog: OTEL_TRACES_SAMPLER_ARG=${ratio} is not between 0 and 1; all traces are sent`)
@@ -42,7 +38,7 @@ function ratioFromEnv(): number {
 
 /** A whole number from 1 in an environment variable; anything else is told, and is as if it were not set. */
 export function countFromEnv(name: string): number | undefined {
-  const given = getStringFromEnv(name)
+  const given = fromEnv(name)
   if (given === undefined) return undefined
   const count = Number(given)
   if (Number.isSafeInteger(count) && count >= 1) return count

@@ -2,9 +2,9 @@
  * How events and spans say the same (DESIGN section 4): attribute names from field names and back, following the
  * OpenTelemetry semantic conventions for generative AI where they have a name, `hive.<field>` elsewhere.
  */
-import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api'
+import type { Attributes, AttributeValue, HrTime, TimeInput } from '@opentelemetry/api'
 import { type Fields, isList, readField, setField, unreadable } from '../format/fields.js'
-import { FIELD_ORDER, isKnownKind, MAX_TS } from '../format/kinds.js'
+import { MAX_TS } from '../format/kinds.js'
 
 export const EVENT_PREFIX = 'hive.'
 
@@ -189,24 +189,19 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The field of a kind that names the agent whose event it is; `undefined` for a kind that is no agent's. */
-export function agentField(kind: string): 'agentId' | 'from' | undefined {
-  if (!isKnownKind(kind)) return 'agentId'
-  const first = FIELD_ORDER[kind][0]
-  return first === 'agentId' || first === 'from' ? first : undefined
-}
-
-/** `fields`, with the agent where the event does not name one itself. */
-export function withAgent(kind: string, fields: Fields, agentId: string): Fields {
-  const name = agentField(kind)
-  return name === undefined || fields[name] !== undefined ? fields : { [name]: agentId, ...fields }
-}
-
 /** The kind that a span event stands for, or `undefined` when it is none of ours. */
 export function kindOfEvent(name: unknown): string | undefined {
   return typeof name === 'string' && name.startsWith(EVENT_PREFIX)
     ? name.slice(EVENT_PREFIX.length)
     : undefined
+}
+
+/** Whether a value is a time to OpenTelemetry: epoch or `performance.now()` milliseconds, `[seconds, nanos]`, a `Date`. */
+export function isTime(value: unknown): value is TimeInput {
+  if (typeof value === 'number' || value instanceof Date) return true
+  return (
+    Array.isArray(value) && value.length === 2 && typeof value[0] === 'number' && typeof value[1] === 'number'
+  )
 }
 
 /** Epoch milliseconds of an OpenTelemetry time, whole; now, when there is none or it is no possible time. */

@@ -1,4 +1,5 @@
 /** What following a log gives: its lines as they come, and a cursor that can be committed. */
+import { OptionsError } from '../format/options.js'
 import type { CursorKeeper } from './cursor-keeper.js'
 import type { LogItem } from './items.js'
 
@@ -7,7 +8,8 @@ export interface LogFollower extends AsyncGenerator<LogItem, void, undefined> {
   /**
    * Moves the cursor behind everything that was given so far, the line in hand included, and resolves when that is
    * on the disk. Can be called in the loop, and after it.
-   * @throws when there is no cursor, or its file cannot be written
+   * @throws {OptionsError} when there is no cursor
+   * @throws {CursorFileError} when its file cannot be written
    */
   commit(): Promise<void>
 }
@@ -18,7 +20,7 @@ export function withCommit(
 ): LogFollower {
   const commit = async (): Promise<void> => {
     if (keeper === undefined)
-      throw new Error('there is no cursor to commit: give followLog the option cursor')
+      throw new OptionsError('there is no cursor to commit: give followLog the option cursor')
     await keeper.commit()
   }
   return Object.assign(items, { commit })

@@ -67,11 +67,14 @@ export class CursorKeeper {
     if (this.#isDirty && Date.now() - this.#savedAt >= this.#everyMs) await this.#save()
   }
 
-  /** Saves everything given so far, what is in hand included. */
-  async commit(): Promise<void> {
+  /**
+   * Saves everything given so far.
+   * @param withLast whether the last item is among it: in the merged story of several logs it may yet be to come
+   */
+  async commit(withLast = true): Promise<void> {
     const { batch, index } = this.#given
     if (batch === undefined) return
-    this.#reach(this.#done, batch, index)
+    if (withLast) this.#reach(this.#done, batch, index)
     await this.#save()
   }
 

@@ -1,7 +1,9 @@
 /** What goes wrong with cursors. */
+import { HivelogError } from '../format/errors.js'
 
 /** The oldest line of a log that can still be read. */
 export interface OldestLine {
+  /** Its number in the log. */
   seq: number
   /** Path of the segment it is in. */
   file: string
@@ -14,10 +16,11 @@ export interface OldestLine {
 export type CursorLoss = 'gone' | 'replaced' | 'ahead'
 
 /** A consumer cannot go on where it was: lines that it has not seen may be lost, or the log is another one. */
-export class CursorLostError extends Error {
-  readonly code = 'ERR_HIVELOG_CURSOR_LOST'
+export class CursorLostError extends HivelogError {
+  declare readonly code: 'ERR_HIVELOG_CURSOR_LOST'
   /** Name of the cursor. */
   readonly cursor: string
+  /** The reason for programs. */
   readonly reason: CursorLoss
   /** The reason in words. */
   readonly why: string
@@ -26,12 +29,19 @@ export class CursorLostError extends Error {
   /** Where `onLost: 'oldest'` goes on; `undefined` when the log has no line at all. */
   readonly oldest: OldestLine | undefined
 
+  /**
+   * @param cursor name of the cursor
+   * @param loss what this error says of it
+   */
   constructor(
     cursor: string,
     loss: { reason: CursorLoss; why: string; seq: number | undefined; oldest: OldestLine | undefined },
   ) {
     const { reason, why, seq, oldest } = loss
-    super(`cursor '${cursor}' is lost: ${why}; ${offer(oldest, "with onLost: 'oldest'")}`)
+    super(
+      'ERR_HIVELOG_CURSOR_LOST',
+      `cursor '${cursor}' is lost: ${why}; ${offer(oldest, "with onLost: 'oldest'")}`,
+    )
     this.name = 'CursorLostError'
     this.cursor = cursor
     this.reason = reason
@@ -49,11 +59,15 @@ export function offer(oldest: OldestLine | undefined, how: string): string {
 }
 
 /** The file that keeps a cursor cannot be read or written. */
-export class CursorFileError extends Error {
-  readonly code = 'ERR_HIVELOG_CURSOR_FILE'
+export class CursorFileError extends HivelogError {
+  declare readonly code: 'ERR_HIVELOG_CURSOR_FILE'
 
+  /**
+   * @param message one line, safe to print
+   * @param cause the error behind it, if there is one
+   */
   constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
+    super('ERR_HIVELOG_CURSOR_FILE', message, cause)
     this.name = 'CursorFileError'
   }
 }

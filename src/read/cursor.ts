@@ -19,8 +19,10 @@
  */
 import { join } from 'node:path'
 import { cursorsFolder } from '../format/beside.js'
+import { OptionsError } from '../format/options.js'
 import type { CursorPosition } from './cursor-position.js'
 
+/** How `followLog` keeps a consumer's place in the log. */
 export interface CursorOptions {
   /** Names the consumer: `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`. */
   name: string
@@ -37,6 +39,7 @@ export interface CursorOptions {
   /**
    * Awaited before each save, for a consumer that buffers: once it resolves, all that was processed when it was
    * called must be safe. It must not call `commit()`. If it rejects, nothing is saved and the iteration throws.
+   * Default: nothing is awaited.
    */
   beforeCommit?: () => void | Promise<void>
   /**
@@ -53,10 +56,10 @@ const VERSION = 1
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 const SHA256 = /^[0-9a-f]{64}$/
 
-/** File of a cursor. @throws when that is no name for a cursor */
+/** File of a cursor. @throws {OptionsError} when that is no name for a cursor */
 export function cursorPath(log: string, name: string): string {
   if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new TypeError(
+    throw new OptionsError(
       `'${name}' is no name for a cursor: it needs 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
     )
   }

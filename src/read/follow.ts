@@ -1,6 +1,8 @@
 /** Follows a log as it grows, across rotation. */
 
+import { dirname, join } from 'node:path'
 import { archivedSegments } from '../disk/segments.js'
+import { archiveName, stemOf } from '../format/beside.js'
 import { checkOptions } from '../format/options.js'
 import { ChainWatch } from './chain.js'
 import type { CursorOptions } from './cursor.js'
@@ -14,15 +16,22 @@ import { ItemReader, type Start } from './lines.js'
 import { FOLLOW_RULES } from './options.js'
 import { SegmentQueue } from './segments.js'
 import { cannotRead, chunksOf, firstSeqOf, gzipDamage, isAt, missing, type Source } from './sources.js'
-import { lastItems, type TailOptions } from './tail.js'
-import { Wakeup } from './wakeup.js'
+import { lastItems, type Tail, type TailOptions } from './tail.js'
+import { type Waiting, wakeupFor } from './wakeup.js'
 
+/** What `followLog` takes. */
 export interface FollowOptions extends TailOptions {
   /**
    * Where to begin: `start`, the log's first line (oldest segment); `end`, the first line that is yet to come; or
    * the last few lines. Default `start`. With a cursor only its first use begins so.
    */
-  from?: 'start' | 'end' | { last: number }
+  from?:
+    | 'start'
+    | 'end'
+    | {
+        /** How many lines. */
+        last: number
+      }
   /**
    * Names the consumer, which then begins after the last line that it processed in former iterations, in whatever
    * process. Default: none.
@@ -40,6 +49,8 @@ export interface FollowOptions extends TailOptions {
 }
 
 const CHUNK = 256 * 1024
+/** Longest time between two looks at a log, unless told otherwise. */
+export const POLL_MS = 100
 
 /**
  * Gives the lines that are there, as asked, then new ones as they come; only whole lines are given. When the log is
@@ -52,24 +63,39 @@ const CHUNK = 256 * 1024
  * the next one is asked for. So a loop that is left by `break` or an exception is not done with its line; call
  * `commit()` before `break` if it is. The cursor goes past lines that the filter rejects. Of two consumers with one
  * name at the same time each gets all lines, and the place of whichever saves last stays.
- * @throws when the file is a directory, compressed, or must not be read; {@link CursorLostError} when the place of
- * the cursor is no more; `CursorFileError` when its file cannot be read or written; with `stopAtEnd`, when there is
- * no log
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is a directory, compressed, or must not be read; with `stopAtEnd`, when there
+ * is no log
+ * @throws {CursorLostError} when the place of the cursor is no more
+ * @throws {CursorFileError} when its file cannot be read or written
  */
 export function followLog(file: string, options: FollowOptions = {}): LogFollower {
   checkOptions('followLog', options, FOLLOW_RULES)
   const keeper = options.cursor === undefined ? undefined : new CursorKeeper(file, options.cursor)
-  return withCommit(follow(file, options, keeper), keeper)
+  return withCommit(follow(file, options, { keeper }), keeper)
 }
 
-async function* follow(
+/** What a follower works with. */
+export interface FollowerParts {
+  keeper?: CursorKeeper | undefined
+  /** Default: the folder of the log is watched. */
+  waiting?: Waiting
+  /** What it begins with, its live file being open. Default: found when it begins. */
+  tail?: Tail
+  /** Bytes that are read at once. */
+  chunkBytes?: number
+}
+
+/** As `followLog`. */
+export async function* follow(
   file: string,
   options: FollowOptions,
-  keeper: CursorKeeper | undefined,
+  parts: FollowerParts,
 ): AsyncGenerator<LogItem, void, undefined> {
   if (file.endsWith('.gz')) throw cannotRead(file, 'it is compressed, so nothing will be added to it')
   const { filter, signal } = options
-  const follower = new Follower(file, options, keeper)
+  const { keeper } = parts
+  const follower = new Follower(file, options, parts)
   try {
     for await (const batch of follower.batches()) {
       const { items } = batch
@@ -93,9 +119,10 @@ class Follower {
   readonly #file: string
   readonly #options: FollowOptions
   readonly #keeper: CursorKeeper | undefined
-  readonly #wakeup: Wakeup
+  readonly #waiting: Waiting
   readonly #segments: SegmentQueue
-  readonly #buffer = Buffer.allocUnsafe(CHUNK)
+  readonly #buffer: Buffer
+  #tail: Tail | undefined
   #source: Source | undefined
   #reader: ItemReader | undefined
   #position = 0
@@ -113,12 +140,15 @@ class Follower {
   #isAtEnd = false
   readonly #chain = new ChainWatch()
 
-  constructor(file: string, options: FollowOptions, keeper: CursorKeeper | undefined) {
+  constructor(file: string, options: FollowOptions, parts: FollowerParts) {
+    const { pollMs = POLL_MS, signal } = options
     this.#file = file
     this.#options = options
-    this.#keeper = keeper
+    this.#keeper = parts.keeper
+    this.#tail = parts.tail
     this.#segments = new SegmentQueue(file)
-    this.#wakeup = new Wakeup(file, options.pollMs ?? 100, options.signal)
+    this.#buffer = Buffer.allocUnsafe(parts.chunkBytes ?? CHUNK)
+    this.#waiting = parts.waiting ?? wakeupFor(dirname(file), stemOf(file), pollMs, signal)
   }
 
   get #isOver(): boolean {
@@ -126,9 +156,11 @@ class Follower {
   }
 
   async close(): Promise<void> {
-    this.#wakeup.close()
+    this.#waiting.close()
     await this.#source?.handle.close()
+    await this.#tail?.live?.source.handle.close()
     this.#source = undefined
+    this.#tail = undefined
   }
 
   async *batches(): AsyncGenerator<Batch> {
@@ -149,7 +181,8 @@ class Follower {
 
   /** Begins with the last `n` lines. */
   async #startNear(n: number): Promise<Batch> {
-    const { items, live } = await lastItems(this.#file, n, this.#options, true)
+    const { items, live } = this.#tail ?? (await lastItems(this.#file, n, this.#options, true))
+    this.#tail = undefined
     if (live === undefined) {
       this.#after = archivedSegments(this.#file).at(-1)?.firstSeq ?? 0
     } else {
@@ -264,7 +297,7 @@ class Follower {
   async *#readOn(source: Source): AsyncGenerator<Batch> {
     const reader = this.#reader as ItemReader
     while (!this.#isOver) {
-      const { bytesRead } = await source.handle.read(this.#buffer, 0, CHUNK, this.#position)
+      const { bytesRead } = await source.handle.read(this.#buffer, 0, this.#buffer.length, this.#position)
       if (bytesRead === 0) return
       this.#position += bytesRead
       const items = reader.push(this.#buffer.subarray(0, bytesRead))
@@ -299,7 +332,7 @@ class Follower {
   /** Nothing is left to read for now. */
   async #caughtUp(): Promise<void> {
     await this.#keeper?.idle()
-    if (this.#options.stopAtEnd !== true) await this.#wakeup.wait()
+    if (this.#options.stopAtEnd !== true) await this.#waiting.wait()
     else if (this.#source === undefined && archivedSegments(this.#file).length === 0)
       throw missing(this.#file)
     else this.#isAtEnd = true
@@ -307,6 +340,12 @@ class Follower {
 
   /** First `seq` of the archived segment that the live file has become; `undefined` if it was not rotated. */
   async #archivedAs(source: Source): Promise<number | undefined> {
+    const { firstSeq } = source
+    if (firstSeq !== undefined) {
+      // Where it is to be expected, without listing the folder.
+      const path = join(dirname(this.#file), archiveName(this.#file, firstSeq))
+      if (await isAt(source, path)) return firstSeq
+    }
     for (const segment of archivedSegments(this.#file).reverse()) {
       // Once compressed, it is another file.
       if (segment.firstSeq === source.firstSeq || (await isAt(source, segment.file))) return segment.firstSeq

@@ -5,9 +5,10 @@
 import { logsOfHive, STANDARD_INPUT } from '../disk/hive-logs.js'
 import { FolderListing } from '../disk/segments.js'
 import { isMalformed, type LineOptions, type LogEntry, type LogItem } from './items.js'
-import { logBatches, snapshotBatches } from './read.js'
+import { Heap, isBefore, type Next } from './merge.js'
+import { logBatches, type ReadOptions, snapshotBatches } from './read.js'
 import { LogSnapshot } from './segments.js'
-import { missing } from './sources.js'
+import { BIG_CHUNK, CHUNK, missing } from './sources.js'
 
 export { logsOfHive } from '../disk/hive-logs.js'
 
@@ -20,7 +21,7 @@ export type HiveItem = LogItem & {
 /** An event of a hive's story. */
 export type HiveEntry = LogEntry & { log: string }
 
-export interface HiveReadOptions extends LineOptions {
+export interface HiveReadOptions extends LineOptions, Pick<ReadOptions, 'select' | 'passed'> {
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
   /** Epoch milliseconds of the first events to give. A line that is no event has the time of the event before it. */
@@ -56,8 +57,9 @@ export async function* hiveBatches(
   else yield* within(batches, options.since, options.until)
 }
 
-async function* oneLog(log: string, options: LineOptions): AsyncGenerator<HiveItem[]> {
-  for await (const items of logBatches(log, options)) yield ofLog(items, log)
+async function* oneLog(log: string, options: HiveReadOptions): AsyncGenerator<HiveItem[]> {
+  const size = options.select === undefined ? CHUNK : BIG_CHUNK
+  for await (const items of logBatches(log, options, size)) yield ofLog(items, log)
 }
 
 /** The items themselves: they were made for this, and nobody else has them. */
@@ -95,26 +97,19 @@ function timeAfter(items: readonly HiveItem[], at: number): number {
 async function* merged(
   logs: readonly string[],
   named: number,
-  options: LineOptions,
+  options: HiveReadOptions,
 ): AsyncGenerator<HiveItem[]> {
-  const heap = new Heap()
   const isCrowded = logs.length > MANY_LOGS
   const size = Math.max(MIN_CHUNK, Math.min(MAX_CHUNK, Math.floor(HELD_BYTES / logs.length)))
+  const heads = logs.map((log, place) => new Head(log, place, options, size))
   try {
-    for (const [place, log] of logs.entries()) {
-      const head = new Head(log, place, options, size)
-      heap.heads.push(head)
-      await head.open(isCrowded)
-    }
+    for (const head of heads) await head.open(isCrowded)
     const listing = new FolderListing()
-    for (const head of heap.heads) await head.begin(listing)
-    const gone = heap.heads.find(({ isGone, place }) => isGone && place < named)
-    const isThere = ({ isGone }: Head): boolean => !isGone
-    if (gone !== undefined && !heap.heads.some((head) => head.place >= named && isThere(head))) {
-      throw missing(gone.log)
-    }
-    heap.heads = heap.heads.filter(isThere)
-    heap.order()
+    for (const head of heads) await head.begin(listing)
+    const there = heads.filter(({ isGone }) => !isGone)
+    const gone = heads.find(({ isGone, place }) => isGone && place < named)
+    if (gone !== undefined && !there.some(({ place }) => place >= named)) throw missing(gone.log)
+    const heap = new Heap(there)
     let batch: HiveItem[] = []
     for (let first = heap.first; first !== undefined; first = heap.first) {
       if (first.isEmpty && !(await first.fill())) {
@@ -126,7 +121,7 @@ async function* merged(
       const next = heap.second
       // Most often a log has several lines in a row.
       do batch.push(first.take())
-      while (!first.isEmpty && (next === undefined || !next.isBefore(first)))
+      while (!first.isEmpty && (next === undefined || isBefore(first, next)))
       if (batch.length >= BATCH) {
         yield batch
         batch = []
@@ -134,25 +129,30 @@ async function* merged(
     }
     if (batch.length > 0) yield batch
   } finally {
-    for (const head of heap.heads) await head.close()
+    for (const head of heads) await head.close()
   }
 }
 
 /** A log, and the time of its next line. */
-class Head {
+class Head implements Next {
   readonly log: string
   readonly place: number
-  /** A line that is no event has the time of the event before it, the first ones that of the event after them. */
+  /**
+   * A line that is no event has the time of the event before it, the first ones that of the event after them.
+   * The greatest one up to the next line. Of a line that has an earlier one than some line before it this says the
+   * same as its own would: it is given right after that one, as all other logs' next lines are later. But it says so
+   * too where the line with the later time is not there, because a selection passed it over.
+   */
   ts = Number.NEGATIVE_INFINITY
   isGone = false
-  readonly #options: LineOptions
+  readonly #options: HiveReadOptions
   readonly #size: number
   #snapshot: LogSnapshot | undefined
   #batches: AsyncGenerator<LogItem[]> | undefined
   #items: LogItem[] = []
   #at = 0
 
-  constructor(log: string, place: number, options: LineOptions, size: number) {
+  constructor(log: string, place: number, options: HiveReadOptions, size: number) {
     this.log = log
     this.place = place
     this.#options = options
@@ -184,10 +184,6 @@ class Head {
 
   get isEmpty(): boolean {
     return this.#at >= this.#items.length
-  }
-
-  isBefore(other: Head): boolean {
-    return this.ts < other.ts || (this.ts === other.ts && this.place < other.place)
   }
 
   /** Reads on. Returns false when there is nothing more. */
@@ -224,51 +220,6 @@ class Head {
 
   #look(): void {
     const item = this.#items[this.#at] as LogItem
-    if (!isMalformed(item)) this.ts = item.event.ts
-  }
-}
-
-/** A binary heap: the log whose next line is the earliest comes first. */
-class Heap {
-  heads: Head[] = []
-
-  get first(): Head | undefined {
-    return this.heads[0]
-  }
-
-  /** The one that comes after the first. */
-  get second(): Head | undefined {
-    const [, left, right] = this.heads
-    return left !== undefined && right?.isBefore(left) === true ? right : left
-  }
-
-  order(): void {
-    this.heads.sort((a, b) => (a.isBefore(b) ? -1 : 1))
-  }
-
-  /** Takes out the first. */
-  drop(): void {
-    const last = this.heads.pop() as Head
-    if (this.heads.length === 0) return
-    this.heads[0] = last
-    this.sink()
-  }
-
-  /** Puts the first where it belongs, its time having become later. */
-  sink(): void {
-    const { heads } = this
-    const head = heads[0] as Head
-    for (let at = 0; ; ) {
-      let child = 2 * at + 1
-      const right = heads[child + 1]
-      if (right?.isBefore(heads[child] as Head) === true) child++
-      const least = heads[child]
-      if (least === undefined || head.isBefore(least)) {
-        heads[at] = head
-        return
-      }
-      heads[at] = least
-      at = child
-    }
+    if (!isMalformed(item)) this.ts = Math.max(this.ts, item.latest ?? item.event.ts)
   }
 }

@@ -4,6 +4,7 @@ import type { HiveEvent } from '../format/kinds.js'
 
 /** A line that is an event. */
 export interface LogEntry {
+  /** What the line says. */
   event: HiveEvent
   /** The event's position in the log; in a log without `seq`, the number of its line over all segments, from 1. */
   seq: number
@@ -17,6 +18,8 @@ export interface LogEntry {
   line?: number
   /** The line as it is in the file, when asked for with `text: true`. */
   text?: string
+  /** With a selection: the greatest `ts` of the log up to this line, where that is not its own. */
+  latest?: number
 }
 
 /**
@@ -40,6 +43,7 @@ export interface MalformedLine {
   broken?: true
 }
 
+/** What readers give: an event with its place, or a line that is none. */
 export type LogItem = LogEntry | MalformedLine
 
 /** Narrows an item to a line that is no event. */

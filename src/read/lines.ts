@@ -54,6 +54,19 @@ export class LineSplitter {
     if (start < chunk.length) this.#hold(chunk.subarray(start))
   }
 
+  /** Whether a line has begun that is not complete yet. */
+  get isWithinLine(): boolean {
+    return this.#length > 0
+  }
+
+  /** Takes the rest of the line that is not complete yet. Returns how many bytes that was. */
+  finishLine(chunk: Buffer): number {
+    const newline = chunk.indexOf(10)
+    const bytes = newline === -1 ? chunk.length : newline + 1
+    this.push(chunk.subarray(0, bytes))
+    return bytes
+  }
+
   /** Takes out the bytes after the last newline, if there are any. */
   remainder(): Remainder | undefined {
     if (this.#length === 0) return undefined
@@ -89,57 +102,70 @@ export interface Start {
   line: number | undefined
   /** Lines of the whole log before it. */
   count: number
+  /** The greatest `ts` of the log before it, where a selection is read. */
+  latest?: number | undefined
 }
 
 /** Turns the chunks of one segment into items. */
 export class ItemReader {
   /** Lines of the whole log up to here. */
   count: number
+  protected readonly splitter: LineSplitter
+  /** Lines of the segment up to here, if known. */
+  protected line: number | undefined
+  protected items: LogItem[] = []
   readonly #file: string
   readonly #text: boolean
-  readonly #splitter: LineSplitter
-  #line: number | undefined
-  #items: LogItem[] = []
 
   constructor(file: string, start: Start, options: LineOptions) {
     this.#file = file
     this.#text = options.text === true
     this.count = start.count
-    this.#line = start.line
+    this.line = start.line
     const add = (buffer: Buffer, from: number, to: number, offset: number, length: number): void => {
-      this.#add(buffer.subarray(from, to), length, true, offset)
+      this.add(buffer.subarray(from, to), length, true, offset)
     }
-    this.#splitter = new LineSplitter(add, start.offset, options.maxLineBytes)
+    this.splitter = new LineSplitter(add, start.offset, options.maxLineBytes)
   }
 
   /** Offset of the first byte of the line that is not complete yet. */
   get offset(): number {
-    return this.#splitter.offset
+    return this.splitter.offset
   }
 
   /** The lines that these bytes complete. */
   push(chunk: Buffer): LogItem[] {
-    this.#splitter.push(chunk)
-    return this.#taken()
+    this.splitter.push(chunk)
+    return this.taken()
   }
 
   /** The last line, if it has no newline. */
   end(): LogItem[] {
-    const rest = this.#splitter.remainder()
-    if (rest !== undefined) this.#add(rest.bytes, rest.length, false, rest.offset)
-    return this.#taken()
+    const rest = this.splitter.remainder()
+    if (rest !== undefined) this.add(rest.bytes, rest.length, false, rest.offset)
+    return this.taken()
   }
 
-  #add(bytes: Buffer, length: number, terminated: boolean, offset: number): void {
-    this.count++
-    if (this.#line !== undefined) this.#line++
-    const place = { file: this.#file, offset, line: this.#line, count: this.count }
-    this.#items.push(makeItem(bytes, length, terminated, place, this.#text))
+  protected add(bytes: Buffer, length: number, terminated: boolean, offset: number): void {
+    this.advance(1)
+    this.items.push(this.itemOf(bytes, length, terminated, offset))
   }
 
-  #taken(): LogItem[] {
-    const items = this.#items
-    this.#items = []
+  protected advance(lines: number): void {
+    this.count += lines
+    if (this.line !== undefined) this.line += lines
+  }
+
+  /** @param after how many of the lines up to here come after this one */
+  protected itemOf(bytes: Buffer, length: number, terminated: boolean, offset: number, after = 0): LogItem {
+    const line = this.line === undefined ? undefined : this.line - after
+    const place = { file: this.#file, offset, line, count: this.count - after }
+    return makeItem(bytes, length, terminated, place, this.#text)
+  }
+
+  protected taken(): LogItem[] {
+    const { items } = this
+    this.items = []
     return items
   }
 }

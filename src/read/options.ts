@@ -4,6 +4,7 @@ import {
   callable,
   flag,
   group,
+  listOf,
   number,
   oneOf,
   type Rule,
@@ -12,9 +13,12 @@ import {
 } from '../format/options.js'
 import type { CursorOptions } from './cursor.js'
 import type { FollowOptions } from './follow.js'
+import type { FollowHiveOptions } from './follow-hive.js'
 import type { LineOptions } from './items.js'
 import type { ReadOptions } from './read.js'
+import type { PassedOver, Selection } from './select.js'
 import type { TailOptions } from './tail.js'
+import type { TailHiveOptions } from './tail-hive.js'
 
 const LINE_RULES: RulesOf<LineOptions> = {
   maxLineBytes: number('bytes', { from: 1, endless: true }),
@@ -24,9 +28,30 @@ const LINE_RULES: RulesOf<LineOptions> = {
 /** A `seq`; that of a foreign log can be 0. */
 const seq: Rule = number('', { from: 0, whole: true, endless: true })
 
-export const READ_RULES: RulesOf<ReadOptions> = { ...LINE_RULES, segments: flag, from: seq, to: seq }
+const texts: Rule = listOf('texts', text)
+const ts: Rule = number('milliseconds', { endless: true })
+
+export const READ_RULES: RulesOf<ReadOptions> = {
+  ...LINE_RULES,
+  segments: flag,
+  from: seq,
+  to: seq,
+  select: group<Selection>({
+    kinds: texts,
+    agents: texts,
+    traces: texts,
+    spans: texts,
+    ids: texts,
+    since: ts,
+    until: ts,
+    last: flag,
+  }),
+  passed: group<PassedOver>({ lines: seq, unparsed: seq }),
+}
 
 export const TAIL_RULES: RulesOf<TailOptions> = { ...LINE_RULES, filter: callable }
+
+export const TAIL_HIVE_RULES: RulesOf<TailHiveOptions> = { ...TAIL_RULES, thisFile: flag }
 
 const CURSOR_RULES: RulesOf<CursorOptions> = {
   name: text,
@@ -47,3 +72,5 @@ export const FOLLOW_RULES: RulesOf<FollowOptions> = {
   signal: { allowed: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
   pollMs: number('milliseconds', { from: 1 }),
 }
+
+export const FOLLOW_HIVE_RULES: RulesOf<FollowHiveOptions> = { ...FOLLOW_RULES, thisFile: flag }

@@ -3,10 +3,14 @@
 import { checkOptions } from '../format/options.js'
 import { ChainWatch } from './chain.js'
 import { isMalformed, type LineOptions, type LogItem } from './items.js'
-import { ItemReader } from './lines.js'
+import { ItemReader, type Start } from './lines.js'
 import { READ_RULES } from './options.js'
 import { LogSnapshot } from './segments.js'
+import { type PassedOver, type Selection, Selector } from './select.js'
+import { SelectingReader, wantedOf } from './selecting-reader.js'
 import {
+  BIG_CHUNK,
+  CHUNK,
   cannotRead,
   chunksOf,
   endingLines,
@@ -14,8 +18,10 @@ import {
   isGzipDamage,
   missing,
   type Source,
+  standardInput,
 } from './sources.js'
 
+/** What `readLog` takes. */
 export interface ReadOptions extends LineOptions {
   /** Also read the archived segments of the log. Default true. */
   segments?: boolean
@@ -23,6 +29,13 @@ export interface ReadOptions extends LineOptions {
   from?: number
   /** Last `seq` to give; reading ends after it. Default: none. */
   to?: number
+  /**
+   * Which events are given; malformed lines are given all the same, where they are noticed: a line that is not wanted
+   * is not looked at closely. Default: all.
+   */
+  select?: Selection
+  /** Is added to, as a selection passes lines over. */
+  passed?: PassedOver
 }
 
 /**
@@ -31,7 +44,8 @@ export interface ReadOptions extends LineOptions {
  * comes as a `MalformedLine`, as does compressed data that is damaged, and a segment that does not follow on the one
  * before it (`broken`; early segments that are missing are none); a last line without newline counts if it is a whole
  * event.
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export function readLog(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem> {
   checkOptions('readLog', options, READ_RULES)
@@ -39,17 +53,29 @@ export function readLog(file: string, options: ReadOptions = {}): AsyncGenerator
 }
 
 async function* eachItem(file: string, options: ReadOptions): AsyncGenerator<LogItem> {
-  for await (const items of logBatches(file, options)) yield* items
+  const size = options.select === undefined ? CHUNK : BIG_CHUNK
+  for await (const items of logBatches(file, options, size)) yield* items
 }
 
 /**
  * The same lines as `readLog` gives, a chunk of the file at a time: for loops over whole logs, where waiting for
  * each line alone would take as long as reading it.
+ * @param size bytes that are read at once
  * @throws as `readLog`
  */
-export async function* logBatches(file: string, options: ReadOptions = {}): AsyncGenerator<LogItem[]> {
-  const { from = 1, to = Number.POSITIVE_INFINITY } = options
-  for await (const items of file === '-' ? standardInput(options) : segments(file, options)) {
+export async function* logBatches(
+  file: string,
+  options: ReadOptions = {},
+  size = CHUNK,
+): AsyncGenerator<LogItem[]> {
+  const { from = 1, to = Number.POSITIVE_INFINITY, select } = options
+  if (select !== undefined && to !== Number.POSITIVE_INFINITY) {
+    // Any line can be the one after which reading ends.
+    const { select: _, ...all } = options
+    yield* wantedOf(logBatches(file, all), new Selector(select), options.passed)
+    return
+  }
+  for await (const items of file === '-' ? givenLines(options) : segments(file, options, size)) {
     const end = to === Number.POSITIVE_INFINITY ? -1 : items.findIndex((item) => seqOf(item) > to)
     const upTo = end === -1 ? items : items.slice(0, end)
     yield from === 1 ? upTo : upTo.filter((item) => isMalformed(item) || item.seq >= from)
@@ -59,13 +85,13 @@ export async function* logBatches(file: string, options: ReadOptions = {}): Asyn
 
 const seqOf = (item: LogItem): number => (isMalformed(item) ? 0 : item.seq)
 
-async function* segments(file: string, options: ReadOptions): AsyncGenerator<LogItem[]> {
+async function* segments(file: string, options: ReadOptions, size: number): AsyncGenerator<LogItem[]> {
   const { from = 1 } = options
   const isAll = options.segments !== false
   const snapshot = await (isAll ? LogSnapshot.of(file) : LogSnapshot.open(file))
   if (snapshot.isEmpty) throw missing(file)
   snapshot.skipTo(from)
-  yield* snapshotBatches(snapshot, options)
+  yield* snapshotBatches(snapshot, options, size)
 }
 
 /**
@@ -76,26 +102,29 @@ async function* segments(file: string, options: ReadOptions): AsyncGenerator<Log
  */
 export async function* snapshotBatches(
   snapshot: LogSnapshot,
-  options: LineOptions,
+  options: ReadOptions,
   size?: number,
 ): AsyncGenerator<LogItem[]> {
   let count: number | undefined
+  let latest: number | undefined
+  const selector = options.select === undefined ? undefined : new Selector(options.select)
   const chain = new ChainWatch()
   try {
     for (let source = await snapshot.next(); source !== undefined; source = await snapshot.next()) {
       try {
-        const start = { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1 }
-        const reader: ItemReader = new ItemReader(source.file, start, options)
+        const start: Start = { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1, latest }
+        const reader = readerOf(source.file, start, options, selector)
         await chain.begin(source)
         let isWhole = true
         for await (const items of itemsOf(source, reader, undefined, size)) {
-          const notice = chain.take(items)
+          const notice = chain.take(reader instanceof SelectingReader ? reader.head : items)
           if (notice !== undefined) yield [notice]
           if (source.gzip) isWhole = !items.some(isDamagedData)
           yield items
         }
-        chain.end(undefined, isWhole)
+        chain.end(reader instanceof SelectingReader ? reader.lastSeq : undefined, isWhole)
         count = reader.count
+        if (reader instanceof SelectingReader) latest = reader.latest
       } finally {
         await source.handle.close()
       }
@@ -137,10 +166,16 @@ export async function* itemsOf(
 export const isDamagedData = (item: LogItem): boolean =>
   isMalformed(item) && item.bytes === 0 && isGzipDamage(item.reason)
 
-async function* standardInput(options: ReadOptions): AsyncGenerator<LogItem[]> {
-  const reader = new ItemReader('-', { offset: 0, line: 0, count: 0 }, options)
+const readerOf = (file: string, start: Start, options: ReadOptions, selector?: Selector): ItemReader =>
+  selector === undefined
+    ? new ItemReader(file, start, options)
+    : new SelectingReader(file, start, options, selector, options.passed)
+
+async function* givenLines(options: ReadOptions): AsyncGenerator<LogItem[]> {
+  const selector = options.select === undefined ? undefined : new Selector(options.select)
+  const reader = readerOf('-', { offset: 0, line: 0, count: 0 }, options, selector)
   try {
-    for await (const chunk of endingLines(process.stdin)) yield reader.push(chunk)
+    for await (const chunk of endingLines(standardInput())) yield reader.push(chunk)
   } catch (error) {
     throw cannotRead('standard input', error)
   }

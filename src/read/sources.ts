@@ -1,4 +1,5 @@
 /** Opens the segments of a log in their order, and reads their bytes; a rotation meanwhile loses nothing. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -9,6 +10,7 @@ import type { Segment } from '../disk/segments.js'
 import { seqInName } from '../format/beside.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { clean } from '../text/clean.js'
+import { LogReadError, systemCodeOf } from './errors.js'
 
 /** A segment, open for reading: whatever its name becomes, it stays readable until it is closed. */
 export interface Source {
@@ -30,11 +32,21 @@ export interface Source {
 /** Bytes that are read at once. */
 export const CHUNK = 256 * 1024
 const MIN_CHUNK = 4096
+/** The same for a selection of one log's lines, which is looked through faster than small chunks are asked for. */
+export const BIG_CHUNK = 1024 * 1024
 const GZIP_NAME = /\.gz$/
 
+const otherInput = new AsyncLocalStorage<Readable>()
+
+/** What `-` names: the process's standard input, or what `withStandardInput` says. */
+export const standardInput = (): Readable => otherInput.getStore() ?? process.stdin
+
+/** Does something for which `-` names another input. */
+export const withStandardInput = <T>(input: Readable, act: () => T): T => otherInput.run(input, act)
+
 /** The one error that readers throw: the file as such cannot be read. */
-export function cannotRead(file: string, why: unknown): Error {
-  const code = why instanceof Error ? (why as NodeJS.ErrnoException).code : undefined
+export function cannotRead(file: string, why: unknown): LogReadError {
+  const code = systemCodeOf(why)
   const reasons: Record<string, string> = {
     ENOENT: 'there is no such file',
     EISDIR: 'it is a directory; name the log file in it',
@@ -46,9 +58,7 @@ export function cannotRead(file: string, why: unknown): Error {
     ENODEV: 'it is a device, and no log',
   }
   const reason = reasons[code ?? ''] ?? (why instanceof Error ? why.message : String(why))
-  const error: NodeJS.ErrnoException = new Error(clean(`cannot read ${file}: ${reason}`), { cause: why })
-  if (code !== undefined) error.code = code
-  return error
+  return new LogReadError(clean(`cannot read ${file}: ${reason}`), why)
 }
 
 /** What is thrown where there is no log of this name. */

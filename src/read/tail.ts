@@ -13,6 +13,7 @@ import { TAIL_RULES } from './options.js'
 import { isDamagedData, itemsOf } from './read.js'
 import { cannotRead, firstSeqOf, isAt, openSource, type Source } from './sources.js'
 
+/** What `tailLog` takes. */
 export interface TailOptions extends LineOptions {
   /** Which items are given; `n` counts only these. Default: all. */
   filter?: (item: LogItem) => boolean
@@ -22,7 +23,8 @@ export interface TailOptions extends LineOptions {
  * Gives the last `n` items of the log, oldest first, reaching back into archived segments as far as needed. Only
  * the end of a plain file is read; a gzipped segment must be read whole, and so must (once, for counting) a log
  * whose lines carry no `seq`. Holds `n` items in memory.
- * @throws when the file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export function tailLog(file: string, n: number, options: TailOptions = {}): AsyncGenerator<LogItem> {
   checkOptions('tailLog', options, TAIL_RULES)

@@ -15,17 +15,18 @@ import { ESCAPES, PERCENTS, SecretScanner } from './secret-scanner.js'
 import { applyEdits, type Edit, percentDecoded, unescaped, union, type View } from './secret-views.js'
 import { RULE_DETECTORS } from './secrets.js'
 
+/** What is masked before anything is written or sent. */
 export interface RedactOptions {
   /**
-   * Patterns of your own, beside the built-in ones; every match is replaced, by `[redacted:<name>]` or,
-   * without a name, `[redacted:custom]`. A pattern is used as if it had the `g` flag and not `y`. One that
-   * takes long on hostile text (nested repetition) slows recording down: that it does not is up to you.
+   * Patterns of your own, beside the built-in ones; every match is replaced, by `[redacted:<name>]` or, without
+   * a name, `[redacted:custom]`. A pattern is used as if it had the `g` flag and not `y`. One that takes long on
+   * hostile text (nested repetition) slows recording down: that it does not is up to you. Default: none.
    */
   patterns?: readonly (RegExp | { name: string; pattern: RegExp })[]
   /**
-   * Names of fields whose whole value is replaced, at any depth, beside the built-in ones (`password`,
-   * `secret`, `apiKey`, `authorization`, `cookie`, …). Case, `_` and `-` do not count. Pairs within a text
-   * (`name=value`, `"name":"value"`) of such a name lose their value too.
+   * Names of fields whose whole value is replaced, at any depth, beside the built-in ones (`password`, `secret`,
+   * `apiKey`, `authorization`, `cookie`, …). Case, `_` and `-` do not count. Pairs within a text (`name=value`,
+   * `"name":"value"`) of such a name lose their value too. Default: none.
    */
   keys?: readonly string[]
   /** `false` switches the built-in shapes and names off. Default `true`. */

@@ -76,7 +76,7 @@ export class RefFinder {
  * The artifacts that a line names: its own `ref` and `bytes` as a snapshot has them, and fields that are such a pair
  * and nothing else. A content that could not be kept has a `ref` that is no hash, and names none.
  */
-function artifactsIn(event: object): ArtifactRef[] {
+export function artifactsIn(event: object): ArtifactRef[] {
   const values: unknown[] = Object.values(event).filter(
     (value) => typeof value === 'object' && value !== null && Object.keys(value).join() === 'ref,bytes',
   )

@@ -48,6 +48,7 @@ export type VerifyKind =
 
 /** One damaged place. */
 export interface VerifyFinding {
+  /** What is wrong, for programs. */
   kind: VerifyKind
   /** Path of the segment; of a missing one, the path it should have. */
   file: string
@@ -80,23 +81,27 @@ export interface AdoptedStretch {
   file: string
   /** Its first and last line, from 1; left out when the file is not there. */
   line?: number
+  /** Its last line, from 1. */
   toLine?: number
   /** Offset of its first byte in the (uncompressed) segment. */
   offset: number
+  /** Its bytes. */
   bytes: number
   /** Whether the bytes are still those that the writer found, by the hash that it noted. */
   fits: boolean
   /** The `log.open` that says so. */
   byFile: string
+  /** Number of that line in its segment, from 1. */
   byLine: number
 }
 
 /** What one segment holds. */
 export interface VerifiedFile {
+  /** Path of the segment. */
   file: string
   /** Lines that end in a newline (and a last one without, if it is a whole event). */
   lines: number
-  /** Uncompressed. */
+  /** Bytes of the segment, uncompressed. */
   bytes: number
   /** Seals, good or not. */
   seals: number
@@ -104,21 +109,33 @@ export interface VerifiedFile {
   sealedBytes: number
   /** `seq` of the first and last line; line numbers in a log without; absent when there is no event. */
   firstSeq?: number
+  /** `seq` of the last line. */
   lastSeq?: number
   /** SHA-256 of all its bytes. */
   sha256: string
 }
 
+/** What `verifyLog` finds. */
 export interface VerifyReport {
   /** No findings. Says nothing about lines that are not sealed or were adopted, beyond their form and order. */
   ok: boolean
+  /** The segments, oldest first. */
   files: VerifiedFile[]
+  /** Lines of all segments. */
   lines: number
   /** Well-formed lines that are not housekeeping (`log.*`). */
   events: number
+  /** `seq` of the last line; 0 where there is none. */
   lastSeq: number
   /** Lines for which no good seal vouches (yet), and their bytes; `openTail`: bytes of an unfinished last line. */
-  unsealed: { lines: number; bytes: number; openTail: number }
+  unsealed: {
+    /** Lines after the last good seal. */
+    lines: number
+    /** Bytes of these lines. */
+    bytes: number
+    /** Bytes of an unfinished last line. */
+    openTail: number
+  }
   /** The log's id: the first 16 hex digits of the SHA-256 of its first line; left out where nothing tells it. */
   log?: string
   /** Stretches that writers found at opening: no seal vouches for what they were before. */
@@ -126,14 +143,31 @@ export interface VerifyReport {
   /** Cut-off lines for which `log.torn` accounts. */
   torn: number
   /** `log.gap` lines, how many events the writer says it lost, and lines that are missing and explained by them. */
-  gaps: { count: number; lost: number; missing: number }
+  gaps: {
+    /** `log.gap` lines. */
+    count: number
+    /** Events that they say were lost. */
+    lost: number
+    /** Lines that are missing, and that they explain. */
+    missing: number
+  }
   /**
    * Artifacts that lines name, of which were checked; those of which the log says that they could not be stored; and
    * files among them that no line names.
    */
-  artifacts: { named: number; checked: number; lost: number; unnamed: number }
+  artifacts: {
+    /** Artifacts that lines name. */
+    named: number
+    /** Artifacts whose content was compared with their name. */
+    checked: number
+    /** Artifacts that could not be stored, as `log.gap` lines say. */
+    lost: number
+    /** Files among the artifacts that no line names. */
+    unnamed: number
+  }
   /** Seals that carry a signature. Whether the signatures are good is checked only with `publicKey`. */
   signed: number
+  /** The damaged places, in the log's order. */
   findings: VerifyFinding[]
   /** Remarks for people that are no damage. */
   notes: string[]

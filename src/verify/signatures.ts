@@ -2,21 +2,22 @@
 import { createPublicKey, KeyObject, verify } from 'node:crypto'
 import { basename } from 'node:path'
 import { archiveName, seqInName } from '../format/beside.js'
+import { OptionsError } from '../format/options.js'
 import { signedText } from '../format/seal.js'
 import type { Source } from '../read/sources.js'
 import type { SegmentFinding } from './report.js'
 import type { SealLine, SegmentScan } from './segment.js'
 
-/** @throws when it is no Ed25519 public key (a private key's public half will do) */
+/** @throws {OptionsError} when it is no Ed25519 public key (a private key's public half will do) */
 export function readPublicKey(key: KeyObject | string | Buffer): KeyObject {
   let object: KeyObject
   try {
     object = key instanceof KeyObject && key.type === 'public' ? key : createPublicKey(key as string)
   } catch (error) {
-    throw new Error('the public key cannot be read: give an Ed25519 public key as PEM', { cause: error })
+    throw new OptionsError('the public key cannot be read: give an Ed25519 public key as PEM', error)
   }
   if (object.asymmetricKeyType !== 'ed25519') {
-    throw new Error(`the public key is of type ${object.asymmetricKeyType}; an Ed25519 key is needed`)
+    throw new OptionsError(`the public key is of type ${object.asymmetricKeyType}; an Ed25519 key is needed`)
   }
   return object
 }

@@ -20,6 +20,7 @@ import { checkSignatures, readPublicKey } from './signatures.js'
 import { DEFAULT_POLICY, readStretch, type SealPolicy, type Stretch, tooLong } from './stretch.js'
 import { checkTwin } from './twin.js'
 
+/** What `verifyLog` takes. */
 export interface VerifyOptions {
   /** Ed25519 public key (PEM or key object); every seal must then carry a good signature. Default: not checked. */
   publicKey?: KeyObject | string | Buffer
@@ -27,7 +28,7 @@ export interface VerifyOptions {
   logId?: string
   /** Whether the artifacts that lines name are read and compared with their names. Default true. */
   artifacts?: boolean
-  /** Called every mebibyte or so, with the bytes read so far in all segments. */
+  /** Called every mebibyte or so, with the bytes read so far in all segments. Default: none. */
   onProgress?: (progress: { file: string; bytes: number }) => void
 }
 
@@ -48,7 +49,8 @@ const MANY_REFS = 1000
  * `logId` is given: another log of the same writer in this one's place. The header of a compressed segment (name,
  * time) is no part of the log. After the first changed place of a segment its later seals cannot vouch for anything,
  * so there a second change shows only in a line's form or number.
- * @throws when the file is missing, a directory, or must not be read, and when the key is none
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have, the key among them
+ * @throws {LogReadError} when the file is missing, a directory, or must not be read
  */
 export async function verifyLog(file: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   checkOptions('verifyLog', options, VERIFY_RULES)

@@ -5,7 +5,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type CallOptions, Calls } from '../../src/analyse/calls.js'
 import { Durations, RELATIVE_ERROR } from '../../src/analyse/quantiles.js'
-import { callReport, type HiveEvent } from '../../src/index.js'
+import { callReport } from '../../src/analyse.js'
+import type { HiveEvent } from '../../src/index.js'
 import { FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 function calls(events: object[], options: CallOptions = {}, kind = 'call') {

@@ -9,7 +9,7 @@ import {
   type CheckReport,
   type CheckRule,
   checkLog,
-} from '../../src/index.js'
+} from '../../src/analyse.js'
 import { CASES, type Line, textOf } from '../kit/check-cases.js'
 import { scratch } from '../kit/reader-log.js'
 

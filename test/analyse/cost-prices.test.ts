@@ -192,6 +192,6 @@ const BAD: [table: unknown, message: RegExp][] = [
 
 for (const [table, message] of BAD) {
   test(`prices that are none are refused: ${JSON.stringify(table)}`, () => {
-    assert.throws(() => new OwnPrices(table), { name: 'TypeError', message })
+    assert.throws(() => new OwnPrices(table), { name: 'OptionsError', message })
   })
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { COST_KEYS, Cost } from '../../src/analyse/cost.js'
-import { type CostBy, costReport } from '../../src/index.js'
+import { type CostBy, costReport } from '../../src/analyse.js'
 import { FIRST_TS, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 type Fields = Record<string, unknown>
@@ -266,7 +266,7 @@ test('bad use throws, and says what is known', async () => {
   })
   const prices = { m: { inputPerMTok: -1, outputPerMTok: 0 } }
   await assert.rejects(costReport('x', { prices }), {
-    name: 'TypeError',
+    name: 'OptionsError',
     message: /prices of "m": inputPerMTok/,
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { diffLogs, type LogDiff } from '../../src/index.js'
+import { diffLogs, type LogDiff } from '../../src/analyse.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
 type Event = { kind: string } & Record<string, unknown>

@@ -197,7 +197,7 @@ test('without a home to keep a key in, state answers all the same', async (t) =>
     .messages(9000)
   writeFileSync(join(cwd, 'in-the-way'), '')
   const env = { XDG_STATE_HOME: join(cwd, 'in-the-way') }
-  const { code, stdout, stderr } = hivelog(['state', '--json'], { cwd, env })
+  const { code, stdout, stderr } = await hivelog(['state', '--json'], { cwd, env })
   assert.deepEqual([code, stderr, JSON.parse(stdout).messages], [0, '', 9000])
   assert.ok(!existsSync(join(cwd, 'hive.jsonl.index')))
 })
@@ -206,6 +206,6 @@ test('a small log needs neither index nor key', async (t) => {
   const cwd = scratch(t)
   new LogWriter(join(cwd, 'hive.jsonl')).messages(3)
   const home = scratch(t)
-  assert.equal(hivelog(['state'], { cwd, env: { XDG_STATE_HOME: home } }).code, 0)
+  assert.equal((await hivelog(['state'], { cwd, env: { XDG_STATE_HOME: home } })).code, 0)
   assert.deepEqual(readdirSync(home), [])
 })

@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { replay } from '../../src/analyse/replay.js'
-import type { Agent, Hive, HiveState, SentMessage } from '../../src/index.js'
-import { isMalformed, readLog, startHive } from '../../src/index.js'
+import type { HiveState } from '../../src/analyse.js'
+import type { Agent, Hive, SentMessage } from '../../src/index.js'
+import { startHive } from '../../src/index.js'
+import { isMalformed, readLog } from '../../src/read.js'
 import { captureDiag, tempFolder } from '../kit/hive-support.js'
+import { cases, seedOfToday } from '../kit/long-run.js'
 
 /** What is compared: all that the writer can know of itself. */
 interface Known {
@@ -208,6 +211,7 @@ function knownOf(state: HiveState): Known {
   }
 }
 
+const RUNS = cases(60, 20)
 const n = fc.nat(4)
 const command = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('spawn' as const), n, parent: n }) },
@@ -264,9 +268,9 @@ test('after every event of a random hive: by index, by walking, and by the write
         compared++
       }
     }),
-    { numRuns: 60, seed: 20261122 },
+    { numRuns: RUNS, seed: seedOfToday() },
   )
-  assert.ok(compared > 1500, `${compared} states`)
+  assert.ok(compared > RUNS * 25, `${compared} states`)
 })
 
 /** Where the events are in the log, rotated as it is. */

@@ -35,8 +35,8 @@ interface Verdict {
 /** A command's output, whose shape the command's help tells. */
 type Json = ReturnType<typeof JSON.parse>
 
-function json(command: string, args: readonly string[], file: string): Json {
-  const { stdout, stderr, code } = hivelog([command, ...args, '--json', file])
+async function json(command: string, args: readonly string[], file: string): Promise<Json> {
+  const { stdout, stderr, code } = await hivelog([command, ...args, '--json', file])
   assert.ok(code === 0 || code === 1, `${command}: ${stderr}`)
   return JSON.parse(stdout)
 }
@@ -45,9 +45,9 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) =
 const rounded = (usd: number): number => Number(usd.toPrecision(12))
 
 /** Asks every command, and compares what it says with the verdict. */
-function compare(file: string, expected: Verdict): void {
+async function compare(file: string, expected: Verdict): Promise<void> {
   const { events, malformed, agents, lost, pending, waiting, costUsd } = expected
-  const state = json('state', ['--no-index'], file)
+  const state = await json('state', ['--no-index'], file)
   const usage = { calls: expected.modelCalls, costUsd, unpriced: expected.unpriced }
   assert.deepEqual(
     {
@@ -67,10 +67,10 @@ function compare(file: string, expected: Verdict): void {
     'state',
   )
 
-  const indexed = json('state', [], file)
+  const indexed = await json('state', [], file)
   assert.deepEqual(indexed, state, 'state with an index')
 
-  const stats = json('stats', [], file)
+  const stats = await json('stats', [], file)
   const ofStats: { status: string; waiting: number; received: number }[] = Object.values(stats.agents)
   assert.deepEqual(
     {
@@ -94,16 +94,16 @@ function compare(file: string, expected: Verdict): void {
     assert.deepEqual([of.status, of.waiting], [status, inbox?.waiting ?? 0], `stats of ${agentId}`)
   }
 
-  const audit = json('audit', [], file)
+  const audit = await json('audit', [], file)
   assert.deepEqual(
     [audit.events, audit.malformed, audit.counts.pending],
     [events, malformed, pending],
     'audit',
   )
-  assert.equal(json('audit', ['--pending'], file).cases.length, pending, 'audit --pending')
+  assert.equal((await json('audit', ['--pending'], file)).cases.length, pending, 'audit --pending')
 
   for (const by of ['agent', 'model', 'hour']) {
-    const { total, ...cost } = json('cost', ['--by', by], file)
+    const { total, ...cost } = await json('cost', ['--by', by], file)
     assert.deepEqual(
       [cost.events, cost.malformed, total.calls, rounded(total.costUsd), total.unpricedCalls],
       [events, malformed, usage.calls, usage.costUsd, usage.unpriced],
@@ -115,7 +115,7 @@ function compare(file: string, expected: Verdict): void {
     ['calls', expected.calls],
     ['waits', expected.waits],
   ] as const) {
-    const report = json(command, [], file)
+    const report = await json(command, [], file)
     assert.deepEqual(
       [report.events, report.malformed, report.total?.[command] ?? 0],
       [events, malformed, count],
@@ -123,16 +123,16 @@ function compare(file: string, expected: Verdict): void {
     )
   }
 
-  const check = json('check', ['--fail-on', 'none', '--no-config'], file)
+  const check = await json('check', ['--fail-on', 'none', '--no-config'], file)
   assert.deepEqual([check.events, check.malformed], [events, malformed], 'check')
 
   const out = join(file, '..', 'spans.json')
-  const exported = json('export', ['--format', 'otlp-json', '-o', out, '--force'], file)
+  const exported = await json('export', ['--format', 'otlp-json', '-o', out, '--force'], file)
   assert.deepEqual([exported.malformed, exported.lost], [malformed, expected.lostLives], 'export')
-  const table = json('export', ['--format', 'csv', '-o', out, '--force'], file)
+  const table = await json('export', ['--format', 'csv', '-o', out, '--force'], file)
   assert.deepEqual([table.malformed, table.rows - housekeeping(stats.kinds)], [malformed, events], 'csv')
 
-  const diff = json('diff', [file], file)
+  const diff = await json('diff', [file], file)
   assert.deepEqual(
     [diff.verdict, diff.a.events, diff.b.events, diff.a.malformed],
     ['same', events, events, malformed],
@@ -179,7 +179,7 @@ test('a hive of ours, with an end', async (t) => {
   tester.end({ status: 'error', error: 'it broke' })
   lead.end()
   await hive.shutdown()
-  compare(file, {
+  await compare(file, {
     events: 25,
     malformed: 0,
     agents: 3,
@@ -201,7 +201,7 @@ test('a hive of processes: escalations and usage of the child, approval of the p
   const child = spawn(process.execPath, [program, file], { env: cleanEnvironment(), stdio: 'ignore' })
   const [code] = await once(child, 'exit')
   assert.equal(code, 0)
-  compare(file, {
+  await compare(file, {
     // The parent's: 2 spawns, usage, message, call, approval, 2 exits. The child's: spawn, message, 2 usage, call,
     // wait, 2 escalations, exit.
     events: 8 + 9,
@@ -217,7 +217,7 @@ test('a hive of processes: escalations and usage of the child, approval of the p
     calls: 2,
     waits: 1,
   })
-  const audit = json('audit', [], file)
+  const audit = await json('audit', [], file)
   const childLog = join(`${file}.agents`, 'coder.jsonl')
   assert.equal(audit.ok, true)
   assert.deepEqual(
@@ -234,7 +234,7 @@ test('a hive of processes: escalations and usage of the child, approval of the p
   )
   const asked = linesOf(childLog).findIndex(({ kind }) => kind === 'escalate') + 1
   assert.equal(audit.cases[0].place.line, asked)
-  const alone = json('cost', ['--this-file'], file)
+  const alone = await json('cost', ['--this-file'], file)
   assert.deepEqual([alone.total.calls, alone.total.costUsd], [1, 1.5])
 })
 
@@ -257,7 +257,7 @@ const opened = (started: number, fields: object = {}): [string, object] => [
   { format: 1, segment: 1, writer: 'hivelog/0', pid: 1, host: 'h', started, ...fields },
 ]
 
-test('a killed writer, and another that has the same pid, host and session', (t) => {
+test('a killed writer, and another that has the same pid, host and session', async (t) => {
   const file = ownLog(t, [
     opened(1000),
     ['spawn', { agentId: 'a', name: 'A', isGod: true }],
@@ -275,7 +275,7 @@ test('a killed writer, and another that has the same pid, host and session', (t)
     ['message', { from: 'a', to: 'broadcast', act: 'inform', subject: 's', id: 'm3' }],
     ['usage', { agentId: 'a', costUsd: 1 }],
   ])
-  compare(file, {
+  await compare(file, {
     events: 12,
     malformed: 0,
     agents: 3,
@@ -292,12 +292,12 @@ test('a killed writer, and another that has the same pid, host and session', (t)
     waits: 0,
   })
   assert.equal(
-    json('state', ['--no-index'], file).agents.find((each: Json) => each.agentId === 'b').status,
+    (await json('state', ['--no-index'], file)).agents.find((each: Json) => each.agentId === 'b').status,
     'error',
   )
 })
 
-test('a torn line, lines that are none, and an approval before its escalation', (t) => {
+test('a torn line, lines that are none, and an approval before its escalation', async (t) => {
   const file = ownLog(t, [
     opened(1000),
     ['spawn', { agentId: 'a', name: 'A' }],
@@ -312,7 +312,7 @@ test('a torn line, lines that are none, and an approval before its escalation', 
     ['call', { agentId: 'a', host: 'h' }],
   ]).slice(3)
   writeFileSync(file, `{"ts":17873\n${more.join('')}not json\n`, { flag: 'a' })
-  compare(file, {
+  await compare(file, {
     events: 6,
     malformed: 2,
     agents: 1,
@@ -328,10 +328,10 @@ test('a torn line, lines that are none, and an approval before its escalation', 
   })
 })
 
-test('the log of an older Munder Difflin', (t) => {
+test('the log of an older Munder Difflin', async (t) => {
   const file = join(tempFolder(t), 'log.jsonl')
   copyFileSync(join(packageRoot(), 'test', 'fixtures', 'munder-difflin.log.jsonl'), file)
-  compare(file, {
+  await compare(file, {
     events: 19,
     malformed: 0,
     // god and jim; spawned again while archived is no loss.
@@ -416,7 +416,7 @@ const MUNDER_NEW: [kind: string, fields: object][] = [
   ['message', { from: 'pam', to: 'broadcast', act: 'inform', subject: '13', id: 'm13' }],
 ]
 
-test('the log of a newer Munder Difflin, with every kind that it has', (t) => {
+test('the log of a newer Munder Difflin, with every kind that it has', async (t) => {
   const folder = join(tempFolder(t), 'hive')
   mkdirSync(folder)
   const file = join(folder, 'log.jsonl')
@@ -424,7 +424,7 @@ test('the log of a newer Munder Difflin, with every kind that it has', (t) => {
     JSON.stringify({ ts: 1_787_386_181_000 + i, kind, ...fields }),
   )
   writeFileSync(file, `${lines.join('\n')}\n`)
-  compare(file, {
+  await compare(file, {
     events: MUNDER_NEW.length,
     malformed: 0,
     agents: 4,

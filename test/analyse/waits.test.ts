@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type WaitOptions, Waits } from '../../src/analyse/waits.js'
-import { type HiveEvent, waitReport } from '../../src/index.js'
+import { waitReport } from '../../src/analyse.js'
+import type { HiveEvent } from '../../src/index.js'
 import { FIRST_TS, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 function waits(events: object[], options: WaitOptions = {}) {

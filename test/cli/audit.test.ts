@@ -16,10 +16,10 @@ function settled(cwd: string): LogWriter {
     .seal()
 }
 
-test('audit: who asked, who decided, and from which lines; pending is fine', (t) => {
+test('audit: who asked, who decided, and from which lines; pending is fine', async (t) => {
   const cwd = scratch(t)
   settled(cwd)
-  const { code, stdout, stderr } = hivelog(['audit'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['audit'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   const lines = linesOf(stdout).map((line) => line.replace(/ {2,}/g, '  '))
   assert.deepEqual(lines, [
@@ -38,10 +38,10 @@ test('audit: who asked, who decided, and from which lines; pending is fine', (t)
   ])
 })
 
-test('audit: --match answers “who approved deleting that?”, and contradictions are exit code 1', (t) => {
+test('audit: --match answers “who approved deleting that?”, and contradictions are exit code 1', async (t) => {
   const cwd = scratch(t)
   settled(cwd).event('approval', { id: 'e-1', approve: true, by: 'eve' })
-  const { code, stdout } = hivelog(['audit', '--match', 'USERS'], { cwd })
+  const { code, stdout } = await hivelog(['audit', '--match', 'USERS'], { cwd })
   assert.equal(code, 1)
   assert.match(stdout, /^! contradicted {2}"Drop the users table\?" +e-1$/m)
   assert.match(stdout, /^ {2}approved {2}.* by eve after 4 ms +hive\.jsonl:8 seq 8$/m)
@@ -49,13 +49,17 @@ test('audit: --match answers “who approved deleting that?”, and contradictio
   assert.match(stdout, /^seals vouch for 2 of these 3 lines; hivelog verify checks them$/m)
   assert.match(stdout, /^WRONG: 1 finding$/m)
   assert.doesNotMatch(stdout, /Ship it/)
-  assert.equal(hivelog(['audit', '--match', 'ship'], { cwd }).code, 0, 'what is not shown does not count')
+  assert.equal(
+    (await hivelog(['audit', '--match', 'ship'], { cwd })).code,
+    0,
+    'what is not shown does not count',
+  )
 })
 
-test('audit: --id shows one case in full, with what led to it', (t) => {
+test('audit: --id shows one case in full, with what led to it', async (t) => {
   const cwd = scratch(t)
   settled(cwd)
-  const { code, stdout } = hivelog(['audit', '--id', 'e-1'], { cwd })
+  const { code, stdout } = await hivelog(['audit', '--id', 'e-1'], { cwd })
   assert.equal(code, 0)
   assert.match(stdout, /by Coder \(coder\) → human +hive\.jsonl:4 seq 4 sealed$/m)
   assert.match(stdout, /^ {2}role {6}developer\n {2}parent {4}lead\n {2}subject {3}Drop the users table\?$/m)
@@ -63,35 +67,35 @@ test('audit: --id shows one case in full, with what led to it', (t) => {
   assert.match(stdout, /message {3}lead → coder {2}request {2}"Clean up" +hive\.jsonl:3 seq 3$/m)
 })
 
-test('audit: an --id that nobody used is one line and exit code 1', (t) => {
+test('audit: an --id that nobody used is one line and exit code 1', async (t) => {
   const cwd = scratch(t)
   settled(cwd)
-  const { code, stdout, stderr } = hivelog(['audit', '--id', 'e-9\x1b[31m'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['audit', '--id', 'e-9\x1b[31m'], { cwd })
   assert.deepEqual([code, stdout], [1, ''])
   assert.match(
     stderr,
     /^hivelog: nothing that is asked for has the id e-9\\u001b\[31m \(2 escalations and 1 approval read\)/,
   )
   assert.equal(linesOf(stderr).length, 1)
-  const json = hivelog(['audit', '--id', 'e-9', '--json'], { cwd })
+  const json = await hivelog(['audit', '--id', 'e-9', '--json'], { cwd })
   assert.deepEqual([json.code, json.stderr, JSON.parse(json.stdout).cases], [1, '', []])
 })
 
-test('audit: an approval that answers nothing is shown, and exit code 1', (t) => {
+test('audit: an approval that answers nothing is shown, and exit code 1', async (t) => {
   const cwd = scratch(t)
   settled(cwd).event('approval', { id: 'e-404', approve: true })
-  const { code, stdout } = hivelog(['audit'], { cwd })
+  const { code, stdout } = await hivelog(['audit'], { cwd })
   assert.equal(code, 1)
   assert.match(stdout, /^! approved {2}an id that nobody escalated +e-404$/m)
   assert.match(stdout, /^ {2}approved {2}.* by \(nobody named\) +hive\.jsonl:8 seq 8$/m)
   assert.match(stdout, /^2 escalations: 1 pending, 1 rejected; 1 approval of nothing$/m)
-  assert.equal(hivelog(['audit', '--pending'], { cwd }).code, 0)
+  assert.equal((await hivelog(['audit', '--pending'], { cwd })).code, 0)
 })
 
-test('audit: --json is one object of the shape that --help tells', (t) => {
+test('audit: --json is one object of the shape that --help tells', async (t) => {
   const cwd = scratch(t)
   settled(cwd).event('approval', { id: 'e-404', approve: 'yes' })
-  const { code, stdout } = hivelog(['audit', '--json', '--agent', 'Coder', '--by', 'ana'], { cwd })
+  const { code, stdout } = await hivelog(['audit', '--json', '--agent', 'Coder', '--by', 'ana'], { cwd })
   assert.equal(code, 0)
   const place = (line: number, offset: number) => ({
     log: 'hive.jsonl',
@@ -109,6 +113,7 @@ test('audit: --json is one object of the shape that --help tells', (t) => {
     events: 6,
     malformed: 0,
     lost: 0,
+    skipped: 1,
     ok: true,
     escalations: 2,
     approvals: 2,
@@ -150,37 +155,37 @@ test('audit: --json is one object of the shape that --help tells', (t) => {
     problems: [],
     notListed: { escalations: 0, approvals: 0 },
   })
-  const all = JSON.parse(hivelog(['audit', '--json'], { cwd }).stdout)
+  const all = JSON.parse((await hivelog(['audit', '--json'], { cwd })).stdout)
   assert.deepEqual([all.ok, all.orphans[0].outcome, all.orphans[0].value], [false, 'unclear', '"yes"'])
   assert.deepEqual(all.problems[0].kind, 'answers-nothing')
   assert.equal(all.cases[1].waitingMs, 2)
   assert.equal(
-    JSON.parse(hivelog(['audit', '--json', '--id', 'e-1'], { cwd }).stdout).cases[0].before.length,
+    JSON.parse((await hivelog(['audit', '--json', '--id', 'e-1'], { cwd })).stdout).cases[0].before.length,
     2,
   )
 })
 
-test('audit: --now measures pending to now', (t) => {
+test('audit: --now measures pending to now', async (t) => {
   const cwd = scratch(t)
   const started = Date.now()
   settled(cwd)
-  const trail = JSON.parse(hivelog(['audit', '--now', '--json', '--pending'], { cwd }).stdout)
+  const trail = JSON.parse((await hivelog(['audit', '--now', '--json', '--pending'], { cwd })).stdout)
   assert.ok(trail.asOf >= started)
 })
 
-test('audit: a log without escalations says so, and one from standard input too', (t) => {
+test('audit: a log without escalations says so, and one from standard input too', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), FOREIGN)
-  const { code, stdout } = hivelog(['audit'], { cwd })
+  const { code, stdout } = await hivelog(['audit'], { cwd })
   assert.deepEqual([code, stdout], [0, 'no escalations are recorded in this log (3 events read)\n'])
-  assert.equal(hivelog(['audit', '-'], { input: FOREIGN }).stdout, stdout)
+  assert.equal((await hivelog(['audit', '-'], { input: FOREIGN })).stdout, stdout)
   settled(scratch(t))
 })
 
-test('audit: what fits nothing, malformed lines and losses are told', (t) => {
+test('audit: what fits nothing, malformed lines and losses are told', async (t) => {
   const cwd = scratch(t)
   settled(cwd).raw('not json\n').event('log.gap', { lost: 3, reason: 'disk full' })
-  const { code, stdout } = hivelog(['audit', '--match', 'elephant'], { cwd })
+  const { code, stdout } = await hivelog(['audit', '--match', 'elephant'], { cwd })
   assert.equal(code, 0)
   assert.deepEqual(linesOf(stdout), [
     'nothing that is asked for (2 escalations in 5 events)',
@@ -189,7 +194,7 @@ test('audit: what fits nothing, malformed lines and losses are told', (t) => {
   ])
 })
 
-test('audit: within 100 columns, and harmless, whatever the log holds', (t) => {
+test('audit: within 100 columns, and harmless, whatever the log holds', async (t) => {
   const cwd = scratch(t)
   const long = `\x1b[31m${'wide 漢字 '.repeat(40)}${'x'.repeat(300)}`
   new LogWriter(join(cwd, 'hive.jsonl'))
@@ -198,19 +203,19 @@ test('audit: within 100 columns, and harmless, whatever the log holds', (t) => {
     .event('approval', { id: 'e-1', approve: { deep: [long] }, by: long, note: long })
     .event('approval', { id: long, approve: true, by: long, note: long })
   for (const args of [['audit'], ['audit', '--id', 'e-1']]) {
-    const { code, stdout } = hivelog(args, { cwd })
+    const { code, stdout } = await hivelog(args, { cwd })
     assert.equal(code, 1)
     assert.ok(!stdout.includes('\x1b'))
     for (const line of linesOf(stdout)) assert.ok(line.length <= 100, line)
   }
 })
 
-test('audit: help fits 80 columns; bad use is one line and exit code 2', (t) => {
-  const help = hivelog(['audit', '--help']).stdout
+test('audit: help fits 80 columns; bad use is one line and exit code 2', async (t) => {
+  const help = (await hivelog(['audit', '--help'])).stdout
   assert.match(help, /^Example: hivelog audit /m)
   for (const line of linesOf(help)) assert.ok(line.length <= 80, line)
   for (const args of [['--id', ''], ['--frob'], ['none.jsonl']]) {
-    const { code, stdout, stderr } = hivelog(['audit', ...args], { cwd: scratch(t) })
+    const { code, stdout, stderr } = await hivelog(['audit', ...args], { cwd: scratch(t) })
     assert.deepEqual([code, stdout, linesOf(stderr).length], [2, '', 1])
   }
 })

@@ -28,10 +28,10 @@ function busy(cwd: string): LogWriter {
     .event('wait', { agentId: 'lead', resource: 'schema.sql', ms: 4000, holder: 'coder' })
 }
 
-test('calls: hosts with counts, errors, percentiles and times', (t) => {
+test('calls: hosts with counts, errors, percentiles and times', async (t) => {
   const cwd = scratch(t)
   busy(cwd)
-  const { code, stdout, stderr } = hivelog(['calls'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['calls'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(
     linesOf(stdout).map((line) => line.replace(/ {2,}/g, '  ')),
@@ -46,20 +46,22 @@ test('calls: hosts with counts, errors, percentiles and times', (t) => {
   )
 })
 
-test('calls: --by path, agent, status and tool', (t) => {
+test('calls: --by path, agent, status and tool', async (t) => {
   const cwd = scratch(t)
   busy(cwd)
-  const rows = (by: string): string[] =>
-    linesOf(hivelog(['calls', '--by', by], { cwd }).stdout)
+  const rows = async (by: string): Promise<string[]> =>
+    linesOf((await hivelog(['calls', '--by', by], { cwd })).stdout)
       .slice(5)
       .map((line) => line.replace(/ {2,}/g, '  '))
-  assert.deepEqual(rows('path'), ['GET api.example.com/u/7  2  1  80 ms  120 ms  120 ms  08:09:41  08:09:41'])
-  assert.deepEqual(rows('agent'), ['coder  2  1  80 ms  120 ms  120 ms  08:09:41  08:09:41'])
-  assert.deepEqual(rows('status').length, 2)
-  assert.deepEqual(rows('tool'), ['grep  coder  1  1  5 ms  5 ms  5 ms  08:09:41  08:09:41'])
+  assert.deepEqual(await rows('path'), [
+    'GET api.example.com/u/7  2  1  80 ms  120 ms  120 ms  08:09:41  08:09:41',
+  ])
+  assert.deepEqual(await rows('agent'), ['coder  2  1  80 ms  120 ms  120 ms  08:09:41  08:09:41'])
+  assert.deepEqual((await rows('status')).length, 2)
+  assert.deepEqual(await rows('tool'), ['grep  coder  1  1  5 ms  5 ms  5 ms  08:09:41  08:09:41'])
 })
 
-test('calls: errors that happened have a column each; where there is no room, the rest is in --json', (t) => {
+test('calls: errors that happened have a column each; where there is no room, the rest is in --json', async (t) => {
   const cwd = scratch(t)
   const log = new LogWriter(join(cwd, 'hive.jsonl'))
   for (const status of [200, 404, 429, 500, 999]) {
@@ -73,12 +75,13 @@ test('calls: errors that happened have a column each; where there is no room, th
       })
     }
   }
-  const head = (by: string): string => linesOf(hivelog(['calls', '--by', by], { cwd }).stdout)[4] as string
-  assert.match(head('host'), /^host +agents +calls {2}4xx {2}429 {2}5xx {2}other +p50 +p95 +max/)
-  assert.match(head('path'), /^path +calls {2}4xx {2}429 {2}5xx {2}other +p95 +max +last$/)
+  const head = async (by: string): Promise<string> =>
+    linesOf((await hivelog(['calls', '--by', by], { cwd })).stdout)[4] as string
+  assert.match(await head('host'), /^host +agents +calls {2}4xx {2}429 {2}5xx {2}other +p50 +p95 +max/)
+  assert.match(await head('path'), /^path +calls {2}4xx {2}429 {2}5xx {2}other +p95 +max +last$/)
 })
 
-test('calls: --json is one object of the shape that --help tells', (t) => {
+test('calls: --json is one object of the shape that --help tells', async (t) => {
   const cwd = scratch(t)
   busy(cwd)
   const row = {
@@ -96,8 +99,8 @@ test('calls: --json is one object of the shape that --help tells', (t) => {
     agents: ['coder'],
     agentsCut: false,
   }
-  const tally = { lines: 6, events: 5, malformed: 0, lost: 0 }
-  assert.deepEqual(JSON.parse(hivelog(['calls', '--json'], { cwd }).stdout), {
+  const tally = { lines: 6, events: 5, malformed: 0, lost: 0, skipped: 3 }
+  assert.deepEqual(JSON.parse((await hivelog(['calls', '--json'], { cwd })).stdout), {
     files: ['hive.jsonl'],
     ...tally,
     by: 'host',
@@ -107,10 +110,10 @@ test('calls: --json is one object of the shape that --help tells', (t) => {
   })
 })
 
-test('waits: resources, who waited, who held, and who waited for each other', (t) => {
+test('waits: resources, who waited, who held, and who waited for each other', async (t) => {
   const cwd = scratch(t)
   busy(cwd)
-  const { code, stdout, stderr } = hivelog(['waits'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['waits'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(
     linesOf(stdout).map((line) => line.replace(/ {2,}/g, '  ')),
@@ -127,13 +130,15 @@ test('waits: resources, who waited, who held, and who waited for each other', (t
       '  coder for git lock, lead for schema.sql',
     ],
   )
-  assert.match(hivelog(['waits', '--by', 'pair'], { cwd }).stdout, /^coder ← lead +4\.1 s /m)
+  assert.match((await hivelog(['waits', '--by', 'pair'], { cwd })).stdout, /^coder ← lead +4\.1 s /m)
 })
 
-test('waits: --json is one object of the shape that --help tells', (t) => {
+test('waits: --json is one object of the shape that --help tells', async (t) => {
   const cwd = scratch(t)
   busy(cwd)
-  const { rows, total, ...rest } = JSON.parse(hivelog(['waits', '--by', 'agent', '--json'], { cwd }).stdout)
+  const { rows, total, ...rest } = JSON.parse(
+    (await hivelog(['waits', '--by', 'agent', '--json'], { cwd })).stdout,
+  )
   const longest = {
     ts: FIRST_TS + 5,
     ms: 4100,
@@ -154,6 +159,7 @@ test('waits: --json is one object of the shape that --help tells', (t) => {
     events: 5,
     malformed: 0,
     lost: 0,
+    skipped: 3,
     by: 'agent',
     badDurations: 0,
     mutual: [
@@ -169,7 +175,7 @@ test('waits: --json is one object of the shape that --help tells', (t) => {
   })
 })
 
-test('calls and waits: a log that holds none says so; standard input is read', (t) => {
+test('calls and waits: a log that holds none says so; standard input is read', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), FOREIGN)
   const said: [string[], string][] = [
@@ -178,12 +184,12 @@ test('calls and waits: a log that holds none says so; standard input is read', (
     [['waits'], 'no waits are recorded in this log (3 events read)\n'],
   ]
   for (const [args, text] of said) {
-    assert.deepEqual(hivelog(args, { cwd }), { code: 0, stdout: text, stderr: '' })
-    assert.equal(hivelog([...args, '-'], { input: FOREIGN }).stdout, text)
+    assert.deepEqual(await hivelog(args, { cwd }), { code: 0, stdout: text, stderr: '' })
+    assert.equal((await hivelog([...args, '-'], { input: FOREIGN })).stdout, text)
   }
 })
 
-test('calls and waits: bad durations, malformed lines, losses and too many keys are told', (t) => {
+test('calls and waits: bad durations, malformed lines, losses and too many keys are told', async (t) => {
   const cwd = scratch(t)
   const log = busy(cwd).raw('not json\n').event('log.gap', { lost: 3, reason: 'disk full' })
   let text = ''
@@ -193,7 +199,7 @@ test('calls and waits: bad durations, malformed lines, losses and too many keys 
   }
   log.raw(text)
   for (const name of ['calls', 'waits']) {
-    const { stdout } = hivelog([name], { cwd })
+    const { stdout } = await hivelog([name], { cwd })
     assert.match(stdout, /^\(others\): past 1,000 keys, 1\d\d (calls|waits) are counted together$/m)
     assert.match(stdout, /^durations that are .*: 1,100, not counted/m)
     assert.match(stdout, /^not read: 1 malformed line; see hivelog verify$/m)
@@ -201,7 +207,7 @@ test('calls and waits: bad durations, malformed lines, losses and too many keys 
   }
 })
 
-test('calls and waits: within 100 columns, and harmless, whatever the log holds', (t) => {
+test('calls and waits: within 100 columns, and harmless, whatever the log holds', async (t) => {
   const cwd = scratch(t)
   const long = `\x1b[31m${'x'.repeat(300)}`
   new LogWriter(join(cwd, 'hive.jsonl'))
@@ -214,20 +220,20 @@ test('calls and waits: within 100 columns, and harmless, whatever the log holds'
     ...['resource', 'agent', 'holder', 'pair'].map((by) => ['waits', '--by', by]),
   ]
   for (const args of runs) {
-    const { code, stdout } = hivelog(args, { cwd })
+    const { code, stdout } = await hivelog(args, { cwd })
     assert.equal(code, 0)
     assert.ok(!stdout.includes('\x1b'))
     for (const line of linesOf(stdout)) assert.ok(line.length <= 100, line)
   }
 })
 
-test('calls and waits: help fits 80 columns; bad use is one line and exit code 2', (t) => {
+test('calls and waits: help fits 80 columns; bad use is one line and exit code 2', async (t) => {
   for (const name of ['calls', 'waits']) {
-    const help = hivelog([name, '--help']).stdout
+    const help = (await hivelog([name, '--help'])).stdout
     assert.match(help, new RegExp(`^Example: hivelog ${name} `, 'm'))
     for (const line of linesOf(help)) assert.ok(line.length <= 80, line)
     for (const args of [['--by', 'moon'], ['a', 'b'], ['none.jsonl']]) {
-      const { code, stdout, stderr } = hivelog([name, ...args], { cwd: scratch(t) })
+      const { code, stdout, stderr } = await hivelog([name, ...args], { cwd: scratch(t) })
       assert.deepEqual([code, stdout, linesOf(stderr).length], [2, '', 1])
     }
   }

@@ -8,19 +8,22 @@ import { test } from 'node:test'
 import { hivelog, linesOf, MAIN } from '../kit/reader-cli.js'
 import { FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
-test('--json gives the lines as they are in the file, archived segments included', (t) => {
+test('--json gives the lines as they are in the file, archived segments included', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   const log = new LogWriter(file).message('ünïcode \u0000 "x"').messages(3)
   const archived = log.rotate()
   log.messages(2)
   const all = readFileSync(archived, 'utf8') + readFileSync(file, 'utf8')
-  const { code, stdout, stderr } = hivelog(['cat', '--json', file])
+  const { code, stdout, stderr } = await hivelog(['cat', '--json', file])
   assert.deepEqual([code, stderr], [0, ''])
   assert.equal(stdout, all)
-  assert.equal(hivelog(['tail', '-n', '5', '--json', file]).stdout, all.split('\n').slice(-6).join('\n'))
+  assert.equal(
+    (await hivelog(['tail', '-n', '5', '--json', file])).stdout,
+    all.split('\n').slice(-6).join('\n'),
+  )
 })
 
-test('--kind and --agent choose, and can be given several times', (t) => {
+test('--kind and --agent choose, and can be given several times', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   new LogWriter(file)
     .message()
@@ -28,48 +31,51 @@ test('--kind and --agent choose, and can be given several times', (t) => {
     .event('escalate', { from: 'tester', to: 'human', subject: 'May I?', id: 'e-1' })
     .event('exit', { agentId: 'lead', status: 'ok' })
     .raw('not json\n')
-  const kinds = (args: string[]): string[] =>
-    linesOf(hivelog([...args, '--json', file]).stdout).map((line) => JSON.parse(line).kind)
+  const kinds = async (args: string[]): Promise<string[]> =>
+    linesOf((await hivelog([...args, '--json', file])).stdout).map((line) => JSON.parse(line).kind)
   for (const command of [['cat'], ['tail', '-n', '99']]) {
-    assert.deepEqual(kinds([...command, '--kind', 'tool']), ['tool'])
-    assert.deepEqual(kinds([...command, '--kind', 'tool', '--kind', 'exit']), ['tool', 'exit'])
-    assert.deepEqual(kinds([...command, '--agent', 'coder']), ['message', 'tool'])
-    assert.deepEqual(kinds([...command, '--agent', 'human']), ['escalate'])
-    assert.deepEqual(kinds([...command, '--agent', 'lead', '--agent', 'human']), [
+    assert.deepEqual(await kinds([...command, '--kind', 'tool']), ['tool'])
+    assert.deepEqual(await kinds([...command, '--kind', 'tool', '--kind', 'exit']), ['tool', 'exit'])
+    assert.deepEqual(await kinds([...command, '--agent', 'coder']), ['message', 'tool'])
+    assert.deepEqual(await kinds([...command, '--agent', 'human']), ['escalate'])
+    assert.deepEqual(await kinds([...command, '--agent', 'lead', '--agent', 'human']), [
       'message',
       'escalate',
       'exit',
     ])
-    assert.deepEqual(kinds([...command, '--agent', 'coder', '--kind', 'tool']), ['tool'])
-    assert.deepEqual(kinds([...command, '--kind', 'none']), [])
+    assert.deepEqual(await kinds([...command, '--agent', 'coder', '--kind', 'tool']), ['tool'])
+    assert.deepEqual(await kinds([...command, '--kind', 'none']), [])
   }
-  assert.deepEqual(kinds(['tail', '-n', '1', '--kind', 'message']), ['message'])
+  assert.deepEqual(await kinds(['tail', '-n', '1', '--kind', 'message']), ['message'])
 })
 
-test('a malformed line is shown in its place; with --json it is told of on standard error', (t) => {
+test('a malformed line is shown in its place; with --json it is told of on standard error', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   new LogWriter(file).raw('{"ts":1,\x1b[2J\n').message()
-  const plain = hivelog(['cat', file])
+  const plain = await hivelog(['cat', file])
   assert.deepEqual([plain.code, plain.stderr], [0, ''])
   assert.equal(linesOf(plain.stdout)[1], '! hive.jsonl:2  JSON cut short  {"ts":1,\\u001b[2J')
-  const json = hivelog(['cat', '--json', file])
+  const json = await hivelog(['cat', '--json', file])
   assert.equal(json.code, 0)
   assert.equal(json.stderr, `hivelog: ${file} line 2: JSON cut short; left out\n`)
   assert.equal(linesOf(json.stdout).length, 2)
 })
 
-test('cat takes several files, and - for standard input', (t) => {
+test('cat takes several files, and - for standard input', async (t) => {
   const folder = scratch(t)
   new LogWriter(join(folder, 'a.jsonl'))
-  const { stdout } = hivelog(['cat', '--json', 'a.jsonl', '-', 'a.jsonl'], { cwd: folder, input: FOREIGN })
+  const { stdout } = await hivelog(['cat', '--json', 'a.jsonl', '-', 'a.jsonl'], {
+    cwd: folder,
+    input: FOREIGN,
+  })
   const line = readFileSync(join(folder, 'a.jsonl'), 'utf8')
   assert.equal(stdout, line + FOREIGN + line)
 })
 
-test('what could be read before an error is still printed', (t) => {
+test('what could be read before an error is still printed', async (t) => {
   const folder = scratch(t)
   new LogWriter(join(folder, 'a.jsonl'))
-  const { code, stdout } = hivelog(['cat', '--json', 'a.jsonl', 'none.jsonl'], { cwd: folder })
+  const { code, stdout } = await hivelog(['cat', '--json', 'a.jsonl', 'none.jsonl'], { cwd: folder })
   assert.equal(code, 2)
   assert.equal(stdout, readFileSync(join(folder, 'a.jsonl'), 'utf8'))
 })

@@ -27,31 +27,31 @@ const LINES = [
   'not json\n',
 ].join('')
 
-const names = (args: string[], input = LINES): unknown[] =>
-  linesOf(hivelog([...args, '--json', '-'], { input }).stdout).map((text) => JSON.parse(text).name)
+const names = async (args: string[], input = LINES): Promise<unknown[]> =>
+  linesOf((await hivelog([...args, '--json', '-'], { input })).stdout).map((text) => JSON.parse(text).name)
 
-test('--trace and --span choose lines, in upper or lower case, and can be given several times', () => {
-  assert.deepEqual(names(['cat', '--trace', A]), [1, 2, 4, 'out'])
-  assert.deepEqual(names(['cat', '--trace', A.toUpperCase()]), [1, 2, 4, 'out'])
-  assert.deepEqual(names(['cat', '--trace', A, '--trace', B]), [1, 2, 3, 4, 'out'])
-  assert.deepEqual(names(['cat', '--span', SPAN]), [1, 3, 4, 'out'])
-  assert.deepEqual(names(['cat', '--span', SPAN, '--span', '2'.repeat(16)]), [1, 2, 3, 4, 'out'])
-  assert.deepEqual(names(['cat', '--trace', 'f'.repeat(32)]), [])
+test('--trace and --span choose lines, in upper or lower case, and can be given several times', async () => {
+  assert.deepEqual(await names(['cat', '--trace', A]), [1, 2, 4, 'out'])
+  assert.deepEqual(await names(['cat', '--trace', A.toUpperCase()]), [1, 2, 4, 'out'])
+  assert.deepEqual(await names(['cat', '--trace', A, '--trace', B]), [1, 2, 3, 4, 'out'])
+  assert.deepEqual(await names(['cat', '--span', SPAN]), [1, 3, 4, 'out'])
+  assert.deepEqual(await names(['cat', '--span', SPAN, '--span', '2'.repeat(16)]), [1, 2, 3, 4, 'out'])
+  assert.deepEqual(await names(['cat', '--trace', 'f'.repeat(32)]), [])
 })
 
-test('all options that are given must match', () => {
-  assert.deepEqual(names(['cat', '--trace', A, '--span', SPAN]), [1, 4, 'out'])
-  assert.deepEqual(names(['cat', '--trace', A, '--agent', 'b']), [2])
-  assert.deepEqual(names(['cat', '--trace', A, '--span', SPAN, '--kind', 'exit']), ['out'])
-  assert.deepEqual(names(['cat', '--trace', B, '--agent', 'b']), [])
+test('all options that are given must match', async () => {
+  assert.deepEqual(await names(['cat', '--trace', A, '--span', SPAN]), [1, 4, 'out'])
+  assert.deepEqual(await names(['cat', '--trace', A, '--agent', 'b']), [2])
+  assert.deepEqual(await names(['cat', '--trace', A, '--span', SPAN, '--kind', 'exit']), ['out'])
+  assert.deepEqual(await names(['cat', '--trace', B, '--agent', 'b']), [])
 })
 
-test('a log without trace ids has no line of a trace, and is otherwise shown as ever', () => {
-  assert.deepEqual(names(['cat', '--trace', A], FOREIGN), [])
-  assert.equal(hivelog(['cat', '--json', '-'], { input: FOREIGN }).stdout, FOREIGN)
+test('a log without trace ids has no line of a trace, and is otherwise shown as ever', async () => {
+  assert.deepEqual(await names(['cat', '--trace', A], FOREIGN), [])
+  assert.equal((await hivelog(['cat', '--json', '-'], { input: FOREIGN })).stdout, FOREIGN)
 })
 
-test('what is no id is bad use, in one line that says what an id is', () => {
+test('what is no id is bad use, in one line that says what an id is', async () => {
   for (const command of ['cat', 'tail']) {
     for (const [option, id, digits] of [
       ['--trace', SPAN, 32],
@@ -61,17 +61,17 @@ test('what is no id is bad use, in one line that says what an id is', () => {
       ['--span', A, 16],
       ['--span', `0x${SPAN.slice(2)}`, 16],
     ] as const) {
-      const { code, stdout, stderr } = hivelog([command, `${option}=${id}`, 'hive.jsonl'])
+      const { code, stdout, stderr } = await hivelog([command, `${option}=${id}`, 'hive.jsonl'])
       assert.deepEqual([code, stdout], [2, ''])
       assert.ok(stderr.startsWith(`hivelog: ${option} needs ${digits} hex digits, not '`), stderr)
       assert.equal(linesOf(stderr).length, 1, stderr)
     }
     // The second of several is looked at too.
-    assert.equal(hivelog([command, '--trace', A, '--trace', 'x', 'hive.jsonl']).code, 2)
+    assert.equal((await hivelog([command, '--trace', A, '--trace', 'x', 'hive.jsonl'])).code, 2)
   }
 })
 
-test('archived segments and the files of sub-processes are searched, and tail counts only what matches', (t) => {
+test('archived segments and the files of sub-processes are searched, and tail counts only what matches', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   const log = new LogWriter(file)
   log.raw(line(1, A, SPAN)).rotate({ gzip: true })
@@ -81,13 +81,15 @@ test('archived segments and the files of sub-processes are searched, and tail co
     .raw(line(4, B, SPAN))
   const child = `${file}.child`
   appendFileSync(child, line(5, A, '3'.repeat(16)))
-  const shown = (args: string[]): unknown[] =>
-    linesOf(hivelog([...args, '--json']).stdout).map((text) => JSON.parse(text).name)
-  assert.deepEqual(shown(['cat', '--trace', A, file, child]), [1, 3, 5])
-  assert.deepEqual(shown(['tail', '-n', '2', '--trace', A, file]), [1, 3])
-  assert.deepEqual(shown(['tail', '-n', '1', '--trace', A, '--span', SPAN, file]), [3])
+  const shown = async (args: string[]): Promise<unknown[]> =>
+    linesOf((await hivelog([...args, '--json'])).stdout).map((text) => JSON.parse(text).name)
+  assert.deepEqual(await shown(['cat', '--trace', A, file, child]), [1, 3, 5])
+  assert.deepEqual(await shown(['tail', '-n', '2', '--trace', A, file]), [1, 3])
+  assert.deepEqual(await shown(['tail', '-n', '1', '--trace', A, '--span', SPAN, file]), [3])
   // The lines come as they are in the file.
   assert.ok(
-    readFileSync(file, 'utf8').includes(hivelog(['tail', '-n', '1', '--trace', A, '--json', file]).stdout),
+    readFileSync(file, 'utf8').includes(
+      (await hivelog(['tail', '-n', '1', '--trace', A, '--json', file])).stdout,
+    ),
   )
 })

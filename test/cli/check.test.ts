@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { CHECK_RULES } from '../../src/index.js'
+import { CHECK_RULES } from '../../src/analyse.js'
 import { CASES, drain, exit, type Line, message, spawn, textOf } from '../kit/check-cases.js'
 import { type CliResult, hivelog, linesOf } from '../kit/reader-cli.js'
 import { FIRST_TS, scratch } from '../kit/reader-log.js'
@@ -21,14 +21,19 @@ const FOREIGN: Line[] = [
   { kind: 'archive', agentId: 'god', archived: true },
 ]
 
-function run(t: { after(fn: () => void): void }, lines: Line[], args: string[], ours = true): CliResult {
+async function run(
+  t: { after(fn: () => void): void },
+  lines: Line[],
+  args: string[],
+  ours = true,
+): Promise<CliResult> {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), textOf(lines, ours))
-  return hivelog(['check', ...args], { cwd })
+  return await hivelog(['check', ...args], { cwd })
 }
 
-test('check: a finding with its level, rule, place and sentence, then a sum', (t) => {
-  const { code, stdout, stderr } = run(t, STORM, [])
+test('check: a finding with its level, rule, place and sentence, then a sum', async (t) => {
+  const { code, stdout, stderr } = await run(t, STORM, [])
   assert.deepEqual([code, stderr], [0, ''])
   assert.equal(
     stdout,
@@ -39,13 +44,13 @@ test('check: a finding with its level, rule, place and sentence, then a sum', (t
   )
 })
 
-test('check: a line that says so when all is well', (t) => {
-  const { code, stdout } = run(t, [spawn('lead'), exit('lead')], ['--closed'])
+test('check: a line that says so when all is well', async (t) => {
+  const { code, stdout } = await run(t, [spawn('lead'), exit('lead')], ['--closed'])
   assert.deepEqual([code, stdout], [0, 'ok: hive.jsonl: 2 events of 1 agent, nothing found\n'])
 })
 
-test('check: true and useful things only of a real log of another harness', (t) => {
-  const { code, stdout } = run(t, FOREIGN, [], false)
+test('check: true and useful things only of a real log of another harness', async (t) => {
+  const { code, stdout } = await run(t, FOREIGN, [], false)
   assert.equal(code, 0)
   assert.deepEqual(linesOf(stdout), [
     'warning  archived-recipient  line 3–6  2 messages went to agent god, which was archived; the log has',
@@ -54,18 +59,22 @@ test('check: true and useful things only of a real log of another harness', (t) 
   ])
 })
 
-test('check: --fail-on decides about the exit code', (t) => {
-  const codes = ['error', 'warning', 'info', 'none'].map((level) => run(t, STORM, ['--fail-on', level]).code)
+test('check: --fail-on decides about the exit code', async (t) => {
+  const codes = await Promise.all(
+    ['error', 'warning', 'info', 'none'].map(
+      async (level) => (await run(t, STORM, ['--fail-on', level])).code,
+    ),
+  )
   assert.deepEqual(codes, [0, 1, 1, 0])
-  const { code, stderr } = run(t, STORM, ['--fail-on', 'fatal'])
+  const { code, stderr } = await run(t, STORM, ['--fail-on', 'fatal'])
   assert.equal(code, 2)
   assert.equal(stderr, "hivelog: --fail-on needs one of error, warning, info, none, not 'fatal'\n")
 })
 
-test('check: --json is one object of the documented shape', (t) => {
+test('check: --json is one object of the documented shape', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), textOf(CASES['unknown-recipient']?.bad as Line[], true))
-  const { code, stdout } = hivelog(['check', '--json'], { cwd })
+  const { code, stdout } = await hivelog(['check', '--json'], { cwd })
   assert.equal(code, 1)
   assert.equal(linesOf(stdout).length, 1)
   const place = (line: number): object => ({
@@ -102,43 +111,44 @@ test('check: --json is one object of the documented shape', (t) => {
   })
 })
 
-test('check: --only, --off, --after and --rule', (t) => {
+test('check: --only, --off, --after and --rule', async (t) => {
   const late = CASES['unanswered-escalation']?.bad as Line[]
   const lines = [...late, { kind: 'approval', id: 'x', approve: true }]
-  const rulesOf = (args: string[]): string[] => {
-    const { stdout, code, stderr } = run(t, lines, ['--json', ...args])
+  const rulesOf = async (args: string[]): Promise<string[]> => {
+    const { stdout, code, stderr } = await run(t, lines, ['--json', ...args])
     assert.equal(code, 0, stderr)
     return JSON.parse(stdout).findings.map(
       ({ rule, severity }: Record<string, string>) => `${severity} ${rule}`,
     )
   }
-  assert.deepEqual(rulesOf([]), ['warning unanswered-escalation', 'warning unasked-approval'])
-  assert.deepEqual(rulesOf(['--only', 'unasked-approval,seq-gap']), ['warning unasked-approval'])
-  assert.deepEqual(rulesOf(['--off', 'unasked-approval']), ['warning unanswered-escalation'])
-  assert.deepEqual(rulesOf(['--after', '5h']), ['warning unasked-approval'])
-  assert.deepEqual(rulesOf(['--rule', 'unanswered-escalation.after=5h', '--rule', 'unasked-approval=info']), [
-    'info unasked-approval',
-  ])
+  assert.deepEqual(await rulesOf([]), ['warning unanswered-escalation', 'warning unasked-approval'])
+  assert.deepEqual(await rulesOf(['--only', 'unasked-approval,seq-gap']), ['warning unasked-approval'])
+  assert.deepEqual(await rulesOf(['--off', 'unasked-approval']), ['warning unanswered-escalation'])
+  assert.deepEqual(await rulesOf(['--after', '5h']), ['warning unasked-approval'])
+  assert.deepEqual(
+    await rulesOf(['--rule', 'unanswered-escalation.after=5h', '--rule', 'unasked-approval=info']),
+    ['info unasked-approval'],
+  )
 })
 
-test('check: a config beside the log, or named, and none when not wanted', (t) => {
+test('check: a config beside the log, or named, and none when not wanted', async (t) => {
   const cwd = scratch(t)
   mkdirSync(join(cwd, 'logs'))
   writeFileSync(join(cwd, 'logs', 'hive.jsonl'), textOf(STORM, true))
   writeFileSync(join(cwd, 'logs', '.hivelog-check.json'), '{"rules": {"retry-storm": {"max": 48}}}')
   writeFileSync(join(cwd, 'strict.json'), '{"rules": {"retry-storm": "error"}}')
   const file = join('logs', 'hive.jsonl')
-  const beside = hivelog(['check', file], { cwd })
+  const beside = await hivelog(['check', file], { cwd })
   assert.equal(beside.code, 0)
   assert.match(beside.stdout, /^note: rules as logs\/\.hivelog-check\.json has them\nok: /)
-  assert.equal(hivelog(['check', '--config', 'strict.json', file], { cwd }).code, 1)
-  assert.match(hivelog(['check', '--no-config', file], { cwd }).stdout, /^warning {2}retry-storm/)
-  const won = hivelog(['check', '--json', '--rule', 'retry-storm.max=10', file], { cwd })
+  assert.equal((await hivelog(['check', '--config', 'strict.json', file], { cwd })).code, 1)
+  assert.match((await hivelog(['check', '--no-config', file], { cwd })).stdout, /^warning {2}retry-storm/)
+  const won = await hivelog(['check', '--json', '--rule', 'retry-storm.max=10', file], { cwd })
   assert.equal(JSON.parse(won.stdout).counts.warning, 1)
   assert.equal(JSON.parse(won.stdout).config, 'logs/.hivelog-check.json')
 })
 
-test('check: what is wrong in a config or an option is one line, exit code 2', (t) => {
+test('check: what is wrong in a config or an option is one line, exit code 2', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), textOf(STORM, true))
   let configs = 0
@@ -170,15 +180,15 @@ test('check: what is wrong in a config or an option is one line, exit code 2', (
     [['none.jsonl'], /^cannot read none\.jsonl: there is no such file/],
   ]
   for (const [args, says] of cases) {
-    const { code, stdout, stderr } = hivelog(['check', ...args], { cwd })
+    const { code, stdout, stderr } = await hivelog(['check', ...args], { cwd })
     assert.deepEqual([code, stdout], [2, ''], args.join(' '))
     assert.match(stderr.replace('hivelog: ', ''), says)
     assert.equal(linesOf(stderr).length, 1)
   }
 })
 
-test('check: --list-rules names every rule and option within 80 columns', (t) => {
-  const { code, stdout } = hivelog(['check', '--list-rules'], { cwd: scratch(t) })
+test('check: --list-rules names every rule and option within 80 columns', async (t) => {
+  const { code, stdout } = await hivelog(['check', '--list-rules'], { cwd: scratch(t) })
   assert.equal(code, 0)
   for (const [id, { severity, options }] of Object.entries(CHECK_RULES)) {
     assert.match(stdout, new RegExp(`^${id} +${severity}$`, 'm'))
@@ -188,17 +198,17 @@ test('check: --list-rules names every rule and option within 80 columns', (t) =>
   for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
 })
 
-test('check: help within 80 columns, with an example', (t) => {
-  const { code, stdout } = hivelog(['check', '--help'], { cwd: scratch(t) })
+test('check: help within 80 columns, with an example', async (t) => {
+  const { code, stdout } = await hivelog(['check', '--help'], { cwd: scratch(t) })
   assert.equal(code, 0)
   assert.match(stdout, /^Example: hivelog check /m)
   for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
 })
 
-test('check: hostile names neither break the lines nor the terminal; only the first of many are shown', (t) => {
+test('check: hostile names neither break the lines nor the terminal; only the first of many are shown', async (t) => {
   const evil = `\x1b[31m\n${'wide 宽'.repeat(20)}${'x'.repeat(300)}`
   const lines = Array.from({ length: 30 }, (_, i) => message('lead', `${i}${evil}`, `m-${i}`))
-  const { code, stdout } = run(t, [spawn('lead'), ...lines], [])
+  const { code, stdout } = await run(t, [spawn('lead'), ...lines], [])
   assert.equal(code, 1)
   assert.ok(!stdout.includes('\x1b'))
   for (const line of linesOf(stdout)) assert.ok([...line].length <= 100, line)
@@ -206,13 +216,13 @@ test('check: hostile names neither break the lines nor the terminal; only the fi
   assert.match(stdout, /^30 errors in 31 events of 1 agent$/m)
 })
 
-test('check: standard input', (t) => {
-  const { code, stdout } = hivelog(['check', '-'], { cwd: scratch(t), input: textOf(STORM, false) })
+test('check: standard input', async (t) => {
+  const { code, stdout } = await hivelog(['check', '-'], { cwd: scratch(t), input: textOf(STORM, false) })
   assert.equal(code, 0)
   assert.match(stdout, /^warning {2}retry-storm {2}line 2–48 /)
 })
 
-test('check: an agent that is spawned and archived again and again within a second', (t) => {
+test('check: an agent that is spawned and archived again and again within a second', async (t) => {
   // As a real harness did, with an agent in between that came but once.
   const lives = [417, 447, 56, 440, 598, 929].flatMap((ms, i): Line[] => [
     spawn('god', { isGod: true, at: 600 * i }),
@@ -223,7 +233,7 @@ test('check: an agent that is spawned and archived again and again within a seco
     { kind: 'archive', agentId: 'jim', archived: true, at: 1300.059 },
   ]
   const lines = [...lives.slice(0, 6), ...jim, ...lives.slice(6)]
-  const { code, stdout } = run(t, lines, ['--json'], false)
+  const { code, stdout } = await run(t, lines, ['--json'], false)
   assert.equal(code, 0)
   const { findings, agents, events } = JSON.parse(stdout)
   assert.deepEqual(
@@ -239,26 +249,26 @@ test('check: an agent that is spawned and archived again and again within a seco
   assert.deepEqual([agents, events], [2, 14])
 })
 
-test('check: --since and --until show the findings of that time, of all that was read', (t) => {
+test('check: --since and --until show the findings of that time, of all that was read', async (t) => {
   const cwd = scratch(t)
   const bad = message('lead', 'nobody', 'm-1', { at: 3600 })
   const worse = message('lead', 'no-one', 'm-2', { at: 7200 })
   writeFileSync(join(cwd, 'hive.jsonl'), textOf([spawn('lead', { at: 0 }), bad, worse, exit('lead')], true))
-  const found = (...args: string[]): string[] => {
-    const { stdout } = hivelog(['check', '--json', ...args], { cwd })
+  const found = async (...args: string[]): Promise<string[]> => {
+    const { stdout } = await hivelog(['check', '--json', ...args], { cwd })
     const { findings, counts, events } = JSON.parse(stdout)
     assert.deepEqual([counts.error, events], [findings.length, 4])
     return findings.flatMap(({ agents }: { agents: string[] }) => agents)
   }
   const at = (seconds: number): string => String(FIRST_TS + 1000 * seconds)
-  assert.deepEqual(found(), ['nobody', 'no-one'])
-  assert.deepEqual(found('--since', at(3601)), ['no-one'])
-  assert.deepEqual(found('--until', at(7199)), ['nobody'])
-  assert.deepEqual(found('--since', at(3600), '--until', at(3600)), ['nobody'])
-  assert.deepEqual(found('--since', at(3601), '--until', at(7199)), [])
+  assert.deepEqual(await found(), ['nobody', 'no-one'])
+  assert.deepEqual(await found('--since', at(3601)), ['no-one'])
+  assert.deepEqual(await found('--until', at(7199)), ['nobody'])
+  assert.deepEqual(await found('--since', at(3600), '--until', at(3600)), ['nobody'])
+  assert.deepEqual(await found('--since', at(3601), '--until', at(7199)), [])
 })
 
-test('check: the logs of child processes are one hive with the log, and findings name the log', (t) => {
+test('check: the logs of child processes are one hive with the log, and findings name the log', async (t) => {
   const cwd = scratch(t)
   mkdirSync(join(cwd, 'hive.jsonl.agents'))
   const child = join('hive.jsonl.agents', 'coder.jsonl')
@@ -277,7 +287,7 @@ test('check: the logs of child processes are one hive with the log, and findings
   ]
   writeFileSync(join(cwd, 'hive.jsonl'), textOf(lead, true))
   writeFileSync(join(cwd, child), textOf(coder, true))
-  const { code, stdout } = hivelog(['check', '--json', '--closed'], { cwd })
+  const { code, stdout } = await hivelog(['check', '--json', '--closed'], { cwd })
   assert.equal(code, 1)
   const report = JSON.parse(stdout)
   assert.deepEqual([report.logs, report.events, report.agents], [['hive.jsonl', child], 9, 2])
@@ -285,15 +295,15 @@ test('check: the logs of child processes are one hive with the log, and findings
   assert.deepEqual(others, [], 'a parent may approve, and a drain of another log takes the message')
   assert.equal(finding.rule, 'unknown-recipient')
   assert.deepEqual(finding.first, { file: child, line: 4, seq: 4, ts: FIRST_TS + 45_000, log: child })
-  const text = hivelog(['check'], { cwd }).stdout
+  const text = (await hivelog(['check'], { cwd })).stdout
   assert.match(text, /^error {4}unknown-recipient {2}coder\.jsonl line 4 /)
   assert.match(text, /^1 error in 9 events of 2 agents in 2 logs$/m)
-  const alone = JSON.parse(hivelog(['check', '--json', '--this-file'], { cwd }).stdout)
+  const alone = JSON.parse((await hivelog(['check', '--json', '--this-file'], { cwd })).stdout)
   assert.deepEqual([alone.events, alone.logs], [4, undefined])
   assert.ok(alone.findings.some(({ rule }: { rule: string }) => rule === 'unknown-recipient'))
 })
 
-test('check: what is no log, or holds no event, is never ok', (t) => {
+test('check: what is no log, or holds no event, is never ok', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'text.jsonl'), 'hello\nworld\n')
   writeFileSync(join(cwd, 'empty.jsonl'), '')
@@ -302,10 +312,10 @@ test('check: what is no log, or holds no event, is never ok', (t) => {
     ['empty.jsonl', 1, /empty\.jsonl is empty/],
   ] as const) {
     for (const args of [[], ['--json']]) {
-      const { code, stdout, stderr } = hivelog(['check', ...args, file], { cwd })
+      const { code, stdout, stderr } = await hivelog(['check', ...args, file], { cwd })
       assert.deepEqual([code, stdout], [expected, ''])
       assert.match(stderr, says)
     }
   }
-  assert.equal(hivelog(['check', '-'], { cwd, input: 'hello\n' }).code, 2)
+  assert.equal((await hivelog(['check', '-'], { cwd, input: 'hello\n' })).code, 2)
 })

@@ -28,11 +28,11 @@ function fill(cwd: string): LogWriter {
     .event('usage', { agentId: 'coder', model: 'my-model', inputTokens: 3400, outputTokens: 12 })
 }
 
-test('for people: a table with totals, where the dollars are from, and which are missing', (t) => {
+test('for people: a table with totals, where the dollars are from, and which are missing', async (t) => {
   const cwd = scratch(t)
   fill(cwd)
   writeFileSync(join(cwd, 'prices.json'), JSON.stringify(PRICES))
-  const { code, stdout, stderr } = hivelog(['cost', '--prices', 'prices.json'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['cost', '--prices', 'prices.json'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(linesOf(stdout), [
     'hive.jsonl  3 model calls by agent',
@@ -49,11 +49,13 @@ test('for people: a table with totals, where the dollars are from, and which are
   ])
 })
 
-test('--json is one object of the shape that --help tells', (t) => {
+test('--json is one object of the shape that --help tells', async (t) => {
   const cwd = scratch(t)
   fill(cwd).raw('nonsense\n')
   writeFileSync(join(cwd, 'prices.json'), JSON.stringify(PRICES))
-  const { code, stdout } = hivelog(['cost', '--json', '--by', 'task', '--prices', 'prices.json'], { cwd })
+  const { code, stdout } = await hivelog(['cost', '--json', '--by', 'task', '--prices', 'prices.json'], {
+    cwd,
+  })
   assert.equal(code, 0)
   assert.equal(linesOf(stdout).length, 1)
   const report = JSON.parse(stdout)
@@ -93,34 +95,34 @@ test('--json is one object of the shape that --help tells', (t) => {
   })
 })
 
-test('a log without usage says so, and costs nothing', (t) => {
+test('a log without usage says so, and costs nothing', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'log.jsonl'), FOREIGN)
-  const { code, stdout } = hivelog(['cost', 'log.jsonl'], { cwd })
+  const { code, stdout } = await hivelog(['cost', 'log.jsonl'], { cwd })
   assert.equal(code, 0)
   assert.equal(
     stdout,
     'log.jsonl: no usage is recorded (3 events, none of kind usage), so there is nothing to cost\n',
   )
-  assert.equal(JSON.parse(hivelog(['cost', '--json', 'log.jsonl'], { cwd }).stdout).total.calls, 0)
+  assert.equal(JSON.parse((await hivelog(['cost', '--json', 'log.jsonl'], { cwd })).stdout).total.calls, 0)
   writeFileSync(join(cwd, 'empty.jsonl'), '')
-  const empty = hivelog(['cost', 'empty.jsonl'], { cwd })
+  const empty = await hivelog(['cost', 'empty.jsonl'], { cwd })
   assert.deepEqual([empty.code, empty.stdout], [1, ''])
   assert.match(empty.stderr, /^hivelog: empty\.jsonl is empty: /)
 })
 
-test('several files, and standard input, are added up', (t) => {
+test('several files, and standard input, are added up', async (t) => {
   const cwd = scratch(t)
   fill(cwd)
   const input = `${JSON.stringify({ ts: FIRST_TS, kind: 'usage', agentId: 'lead', costUsd: 1 })}\n`
-  const { stdout } = hivelog(['cost', '--json', 'hive.jsonl', '-'], { cwd, input })
+  const { stdout } = await hivelog(['cost', '--json', 'hive.jsonl', '-'], { cwd, input })
   const { files, total, rows } = JSON.parse(stdout)
   assert.deepEqual([files, total.calls, rows[0].key, rows[0].costUsd], [['hive.jsonl', '-'], 4, 'lead', 1.75])
-  const text = hivelog(['cost', 'hive.jsonl', '-'], { cwd, input }).stdout
+  const text = (await hivelog(['cost', 'hive.jsonl', '-'], { cwd, input })).stdout
   assert.match(text, /^2 logs {2}4 model calls by agent$/m)
 })
 
-test('fits 100 columns, and is harmless, whatever a log says', (t) => {
+test('fits 100 columns, and is harmless, whatever a log says', async (t) => {
   const cwd = scratch(t)
   const log = new LogWriter(join(cwd, 'hive.jsonl'))
   const huge = Number.MAX_SAFE_INTEGER
@@ -132,7 +134,7 @@ test('fits 100 columns, and is harmless, whatever a log says', (t) => {
     log.event('usage', { agentId: 'bad', costUsd: 'x', inputTokens: -1 })
   }
   for (const by of ['agent', 'model', 'provider', 'task', 'decision', 'session', 'hour', 'day']) {
-    const { code, stdout } = hivelog(['cost', '--by', by], { cwd })
+    const { code, stdout } = await hivelog(['cost', '--by', by], { cwd })
     assert.equal(code, 0)
     assert.ok(!stdout.includes('\x1b'))
     for (const line of linesOf(stdout)) {
@@ -140,19 +142,19 @@ test('fits 100 columns, and is harmless, whatever a log says', (t) => {
       assert.ok(columns <= 100, line)
     }
   }
-  const { stdout } = hivelog(['cost'], { cwd })
+  const { stdout } = await hivelog(['cost'], { cwd })
   assert.match(stdout, /^\(11 more\) /m)
   assert.match(stdout, /^note: 30 costUsd values ignored: not a number from 0$/m)
   assert.match(stdout, /^note: 30 token counts ignored: not a number from 0$/m)
   assert.match(stdout, /^no price known for: 21 calls of more models; see --json$/m)
 })
 
-test('without any dollars shares are of tokens, and no cost is shown', (t) => {
+test('without any dollars shares are of tokens, and no cost is shown', async (t) => {
   const cwd = scratch(t)
   new LogWriter(join(cwd, 'hive.jsonl'))
     .event('usage', { agentId: 'a', model: 'mine', inputTokens: 60, outputTokens: 15 })
     .event('usage', { agentId: 'b', model: 'mine', inputTokens: 20, outputTokens: 5 })
-  const { stdout } = hivelog(['cost'], { cwd })
+  const { stdout } = await hivelog(['cost'], { cwd })
   assert.match(stdout, /^agent +calls +tokens in +out +cost +of tokens$/m)
   assert.match(stdout, /^a +1 +60 +15 +\? +75\.0%$/m)
   assert.match(stdout, /^total +2 +80 +20 +\? +100\.0%$/m)
@@ -174,11 +176,11 @@ const BAD: [args: string[], message: RegExp][] = [
 ]
 
 for (const [args, message] of BAD) {
-  test(`bad use is one line on standard error and exit code 2: cost ${args.join(' ')}`, (t) => {
+  test(`bad use is one line on standard error and exit code 2: cost ${args.join(' ')}`, async (t) => {
     const cwd = scratch(t)
     writeFileSync(join(cwd, 'broken.json'), '{')
     writeFileSync(join(cwd, 'wrong.json'), '{"m": {"price": 3}}')
-    const { code, stdout, stderr } = hivelog(['cost', ...args], { cwd })
+    const { code, stdout, stderr } = await hivelog(['cost', ...args], { cwd })
     assert.deepEqual([code, stdout], [2, ''])
     assert.match(stderr, message)
     assert.match(stderr, /^hivelog: [^\n]*\n$/)

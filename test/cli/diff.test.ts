@@ -31,22 +31,22 @@ function twoLogs(cwd: string, a: readonly string[], b: readonly string[]): void 
   writeFileSync(join(cwd, 'b.jsonl'), text(b))
 }
 
-test('diff: two runs that did the same: exit code 0, and a line that says so', (t) => {
+test('diff: two runs that did the same: exit code 0, and a line that says so', async (t) => {
   const cwd = scratch(t)
   twoLogs(cwd, SAMPLE, again(SAMPLE))
-  const { code, stdout, stderr } = hivelog(['diff', 'a.jsonl', 'b.jsonl'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['diff', 'a.jsonl', 'b.jsonl'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.equal(stdout, 'a  a.jsonl  7 events\nb  b.jsonl  7 events\n\nsame: every event, in the same order\n')
 })
 
-test('diff: where they part, side by side; agent by agent; what only one has; exit code 1', (t) => {
+test('diff: where they part, side by side; agent by agent; what only one has; exit code 1', async (t) => {
   const cwd = scratch(t)
   const other = again(SAMPLE)
   other[4] = (other[4] as string).replace('Task from the human', 'Another task')
   other.splice(6, 0, 'not json')
   other.push('{"ts":1788390520999,"kind":"drain","agentId":"jim-q0zz91ab","count":2}')
   twoLogs(cwd, SAMPLE, other)
-  const { code, stdout } = hivelog(['diff', '--context', '1', 'a.jsonl', 'b.jsonl'], { cwd })
+  const { code, stdout } = await hivelog(['diff', '--context', '1', 'a.jsonl', 'b.jsonl'], { cwd })
   assert.equal(code, 1)
   assert.deepEqual(linesOf(stdout), [
     'a  a.jsonl  7 events, 1 only here',
@@ -81,26 +81,26 @@ test('diff: where they part, side by side; agent by agent; what only one has; ex
   ])
 })
 
-test('diff: only the order between agents differs: said so, exit code 1, or 0 with --any-order', (t) => {
+test('diff: only the order between agents differs: said so, exit code 1, or 0 with --any-order', async (t) => {
   const cwd = scratch(t)
   const [first = '', second = ''] = SAMPLE.slice(2, 4)
   twoLogs(cwd, [...SAMPLE.slice(0, 2), first, second], again([...SAMPLE.slice(0, 2), second, first]))
-  const { code, stdout } = hivelog(['diff', 'a.jsonl', 'b.jsonl'], { cwd })
+  const { code, stdout } = await hivelog(['diff', 'a.jsonl', 'b.jsonl'], { cwd })
   assert.equal(code, 1)
   assert.match(stdout, /^ORDER: same events for every agent; only the order between agents differs$/m)
   assert.match(stdout, /^The logs part at a line 3, b line 3\.$/m)
   assert.match(stdout, / > /)
   assert.ok(!stdout.includes('Only in'))
-  assert.equal(hivelog(['diff', '--any-order', 'a.jsonl', 'b.jsonl'], { cwd }).code, 0)
+  assert.equal((await hivelog(['diff', '--any-order', 'a.jsonl', 'b.jsonl'], { cwd })).code, 0)
 })
 
-test('diff: --json is one object of the documented shape', (t) => {
+test('diff: --json is one object of the documented shape', async (t) => {
   const cwd = scratch(t)
   twoLogs(cwd, SAMPLE.slice(0, 3), [
     ...again(SAMPLE.slice(0, 2)),
     (SAMPLE[2] as string).replace('Hourly', 'Daily'),
   ])
-  const { code, stdout } = hivelog(['diff', '--json', '--context', '0', 'a.jsonl', 'b.jsonl'], { cwd })
+  const { code, stdout } = await hivelog(['diff', '--json', '--context', '0', 'a.jsonl', 'b.jsonl'], { cwd })
   assert.equal(code, 1)
   assert.equal(linesOf(stdout).length, 1)
   const place = (file: string, line: string): object => ({
@@ -145,7 +145,7 @@ test('diff: --json is one object of the documented shape', (t) => {
   })
 })
 
-test('diff: one side can be standard input, of which nothing is left behind', (t) => {
+test('diff: one side can be standard input, of which nothing is left behind', async (t) => {
   const cwd = scratch(t)
   const temporary = scratch(t)
   twoLogs(cwd, SAMPLE, [])
@@ -154,7 +154,7 @@ test('diff: one side can be standard input, of which nothing is left behind', (t
     ['diff', '--json', '-', 'a.jsonl'],
     ['diff', '--json', 'a.jsonl', '-'],
   ]) {
-    const { code, stdout } = hivelog(args, options)
+    const { code, stdout } = await hivelog(args, options)
     assert.equal(code, 1)
     const diff = JSON.parse(stdout)
     const [own, other] = args[2] === '-' ? ['a', 'b'] : ['b', 'a']
@@ -164,25 +164,25 @@ test('diff: one side can be standard input, of which nothing is left behind', (t
   assert.deepEqual(readdirSync(temporary), [])
 })
 
-test('diff: --agent, --ignore and --keep', (t) => {
+test('diff: --agent, --ignore and --keep', async (t) => {
   const cwd = scratch(t)
   twoLogs(
     cwd,
     SAMPLE,
     again(SAMPLE).map((line) => line.replace('Hourly', 'Daily')),
   )
-  const run = (...options: string[]): number | null =>
-    hivelog(['diff', ...options, 'a.jsonl', 'b.jsonl'], { cwd }).code
-  assert.equal(run(), 1)
-  assert.equal(run('--ignore', 'subject'), 0)
-  assert.equal(run('--ignore', 'subject', '--keep', 'id'), 1)
-  assert.equal(run('--agent', 'scheduler'), 1)
-  assert.equal(run('--agent', 'god'), 0)
-  assert.equal(run('--agent', 'jim-q0zz91ab'), 0)
-  assert.equal(run('--agent', 'jim-mt464s0y'), 0)
+  const run = async (...options: string[]): Promise<number | null> =>
+    (await hivelog(['diff', ...options, 'a.jsonl', 'b.jsonl'], { cwd })).code
+  assert.equal(await run(), 1)
+  assert.equal(await run('--ignore', 'subject'), 0)
+  assert.equal(await run('--ignore', 'subject', '--keep', 'id'), 1)
+  assert.equal(await run('--agent', 'scheduler'), 1)
+  assert.equal(await run('--agent', 'god'), 0)
+  assert.equal(await run('--agent', 'jim-q0zz91ab'), 0)
+  assert.equal(await run('--agent', 'jim-mt464s0y'), 0)
 })
 
-test('diff: lines with another seq show both, and everything fits 100 columns and is cleaned', (t) => {
+test('diff: lines with another seq show both, and everything fits 100 columns and is cleaned', async (t) => {
   const cwd = scratch(t)
   const a = new LogWriter(join(cwd, 'a.jsonl')).messages(5)
   a.rotate()
@@ -190,7 +190,7 @@ test('diff: lines with another seq show both, and everything fits 100 columns an
   const b = new LogWriter(join(cwd, 'b.jsonl')).messages(5).messages(3)
   for (let i = 0; i < 30; i++)
     b.event(`odd.kind-${i}`, { agentId: `agent-${i}-\x1b[31m${'漢'.repeat(60)}`, v: '\x07' })
-  const { code, stdout } = hivelog(['diff', 'a.jsonl', 'b.jsonl'], { cwd })
+  const { code, stdout } = await hivelog(['diff', 'a.jsonl', 'b.jsonl'], { cwd })
   assert.equal(code, 1)
   assert.match(stdout, /^5 +seq 12 +message/m)
   assert.ok(!stdout.includes('\x1b') && !stdout.includes('\x07'))
@@ -225,24 +225,24 @@ const BAD: [args: string[], message: RegExp][] = [
 ]
 
 for (const [args, message] of BAD) {
-  test(`diff: bad use is one line on standard error and exit code 2: hivelog ${args.join(' ')}`, (t) => {
+  test(`diff: bad use is one line on standard error and exit code 2: hivelog ${args.join(' ')}`, async (t) => {
     const cwd = scratch(t)
     writeFileSync(join(cwd, 'a.jsonl'), text(SAMPLE))
-    const { code, stdout, stderr } = hivelog(args, { cwd, input: '' })
+    const { code, stdout, stderr } = await hivelog(args, { cwd, input: '' })
     assert.deepEqual([code, stdout], [2, ''])
     assert.match(stderr, message)
     assert.match(stderr, /^hivelog: [^\n]*\n$/)
   })
 }
 
-test('diff: --help fits 80 columns and has an example; the logs are left as they are', (t) => {
-  const { code, stdout } = hivelog(['diff', '--help'])
+test('diff: --help fits 80 columns and has an example; the logs are left as they are', async (t) => {
+  const { code, stdout } = await hivelog(['diff', '--help'])
   assert.equal(code, 0)
   assert.match(stdout, /^Example: hivelog diff /m)
   for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
   const cwd = scratch(t)
   twoLogs(cwd, SAMPLE, SAMPLE.slice(1))
-  hivelog(['diff', 'a.jsonl', 'b.jsonl'], { cwd })
+  await hivelog(['diff', 'a.jsonl', 'b.jsonl'], { cwd })
   assert.equal(readFileSync(join(cwd, 'a.jsonl'), 'utf8'), text(SAMPLE))
   assert.deepEqual(readdirSync(cwd).sort(), ['a.jsonl', 'b.jsonl'])
 })

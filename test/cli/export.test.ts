@@ -5,8 +5,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { defer, runNode, tempFolder, tempReceiver } from '../kit/hive-support.js'
-import { hivelog, linesOf, MAIN } from '../kit/reader-cli.js'
+import { defer, tempFolder, tempReceiver } from '../kit/hive-support.js'
+import { hivelog, linesOf } from '../kit/reader-cli.js'
 import { FOREIGN } from '../kit/reader-log.js'
 
 function foreign(t: TestContext, more = ''): string {
@@ -35,7 +35,7 @@ async function backend(t: TestContext, status: number, body = '{}') {
 
 test('spans are sent, and one line says how many', async (t) => {
   const receiver = await tempReceiver(t)
-  const run = await runNode([MAIN, 'export', foreign(t), '--otlp', receiver.endpoint])
+  const run = await hivelog(['export', foreign(t), '--otlp', receiver.endpoint])
   assert.equal(run.stderr, '')
   assert.deepEqual(linesOf(run.stdout), [
     `sent 2 spans (2 events) of 1 trace to ${receiver.url}`,
@@ -48,7 +48,7 @@ test('spans are sent, and one line says how many', async (t) => {
 test('--json is one object', async (t) => {
   const receiver = await tempReceiver(t)
   const file = foreign(t, 'not JSON\n')
-  const run = await runNode([MAIN, 'export', file, '--otlp', receiver.url, '--json'])
+  const run = await hivelog(['export', file, '--otlp', receiver.url, '--json'])
   assert.deepEqual(JSON.parse(run.stdout), {
     files: [file],
     to: receiver.url,
@@ -70,7 +70,7 @@ test('--json is one object', async (t) => {
 test('headers, the name of the service, and the environment are heard', async (t) => {
   const { requests, url } = await backend(t, 200)
   const headers = ['--header', 'x-key=a=b', '--header', 'x-other=1']
-  const run = await runNode([MAIN, 'export', foreign(t), '--otlp', `${url}/own/path`, ...headers])
+  const run = await hivelog(['export', foreign(t), '--otlp', `${url}/own/path`, ...headers])
   assert.equal(run.code, 0)
   assert.deepEqual(
     requests.map(({ path, headers }) => [path, headers['x-key'], headers['x-other']]),
@@ -78,9 +78,9 @@ test('headers, the name of the service, and the environment are heard', async (t
   )
   const receiver = await tempReceiver(t)
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: 'from-env' }
-  const other = await runNode([MAIN, 'export', foreign(t)], env)
+  const other = await hivelog(['export', foreign(t)], { env })
   assert.match(other.stdout, new RegExp(`to ${receiver.url}$`, 'm'))
-  await runNode([MAIN, 'export', foreign(t), '--service-name', 'given'], env)
+  await hivelog(['export', foreign(t), '--service-name', 'given'], { env })
   assert.deepEqual(
     [...new Set(receiver.spans.map(({ resource }) => resource['service.name']))],
     ['from-env', 'given'],
@@ -90,7 +90,7 @@ test('headers, the name of the service, and the environment are heard', async (t
 test('filters send less, each span whole', async (t) => {
   const sent = async (...filter: string[]) => {
     const receiver = await tempReceiver(t)
-    const run = await runNode([MAIN, 'export', foreign(t), '--otlp', receiver.url, ...filter])
+    const run = await hivelog(['export', foreign(t), '--otlp', receiver.url, ...filter])
     assert.equal(run.code, 0)
     return receiver.spans
   }
@@ -110,13 +110,13 @@ test('filters send less, each span whole', async (t) => {
 
 test('a backend that refuses is one clear line with what was sent and what not, and exit code 1', async (t) => {
   const { url } = await backend(t, 401, 'no such\u001b key')
-  const run = await runNode([MAIN, 'export', foreign(t), '--otlp', `http://user:secret@${url.slice(7)}`])
+  const run = await hivelog(['export', foreign(t), '--otlp', `http://user:secret@${url.slice(7)}`])
   assert.equal(run.code, 1)
   assert.equal(
     run.stderr,
     `hivelog: cannot send to ${url}/v1/traces: 401 Unauthorized: no such\\u001b key; 0 spans sent, 2 spans not\n`,
   )
-  const json = await runNode([MAIN, 'export', foreign(t), '--otlp', url, '--json'])
+  const json = await hivelog(['export', foreign(t), '--otlp', url, '--json'])
   const { error, spans, unsent } = JSON.parse(json.stdout)
   assert.deepEqual([error.slice(0, 16), spans, unsent], ['401 Unauthorized', 0, 2])
 })
@@ -124,7 +124,7 @@ test('a backend that refuses is one clear line with what was sent and what not, 
 test('a backend that is not there is said so when the time is over', async (t) => {
   const { url } = await backend(t, 200)
   const env = { OTEL_EXPORTER_OTLP_TIMEOUT: '100' }
-  const run = await runNode([MAIN, 'export', foreign(t), '--otlp', 'http://127.0.0.1:9/v1/traces'], env)
+  const run = await hivelog(['export', foreign(t), '--otlp', 'http://127.0.0.1:9/v1/traces'], { env })
   assert.notEqual(url, '')
   assert.equal(run.code, 1)
   assert.match(
@@ -136,13 +136,13 @@ test('a backend that is not there is said so when the time is over', async (t) =
 test('spans that the backend says it rejected make exit code 1', async (t) => {
   const partial = { partialSuccess: { rejectedSpans: 2, errorMessage: 'quota' } }
   const { url } = await backend(t, 200, JSON.stringify(partial))
-  const run = await runNode([MAIN, 'export', foreign(t), '--otlp', url])
+  const run = await hivelog(['export', foreign(t), '--otlp', url])
   assert.match(run.stderr, /quota/)
   assert.equal(run.code, 1)
 })
 
-test('--format otlp-json writes export requests, one a line', (t) => {
-  const run = hivelog(['export', foreign(t), '--format', 'otlp-json', '--service-name', 's'])
+test('--format otlp-json writes export requests, one a line', async (t) => {
+  const run = await hivelog(['export', foreign(t), '--format', 'otlp-json', '--service-name', 's'])
   assert.equal(run.code, 0)
   assert.match(run.stderr, /^wrote 2 spans \(2 events\) of 1 trace to standard output\n/)
   const requests = linesOf(run.stdout).map((line) => JSON.parse(line))
@@ -155,11 +155,13 @@ test('--format otlp-json writes export requests, one a line', (t) => {
     ['invoke_agent Nitya', 'hive.session'],
   )
   assert.equal(scopeSpans[0].spans[0].startTimeUnixNano, '1787386181194000000')
-  const again = hivelog(['export', '-', '--format', 'otlp-json', '--service-name', 's'], { input: FOREIGN })
+  const again = await hivelog(['export', '-', '--format', 'otlp-json', '--service-name', 's'], {
+    input: FOREIGN,
+  })
   assert.equal(again.stdout, run.stdout)
 })
 
-test('--format csv writes a row an event, quoted, and no formula', (t) => {
+test('--format csv writes a row an event, quoted, and no formula', async (t) => {
   const odd = [
     {
       ts: 1787386394500,
@@ -181,7 +183,7 @@ test('--format csv writes a row an event, quoted, and no formula', (t) => {
     },
   ]
   const file = foreign(t, `${odd.map((line) => JSON.stringify(line)).join('\n')}\n`)
-  const run = hivelog(['export', file, '--format', 'csv'])
+  const run = await hivelog(['export', file, '--format', 'csv'])
   assert.equal(run.code, 0)
   assert.deepEqual(run.stdout.replaceAll(file, 'FILE').split('\r\n'), [
     'time,ts,seq,kind,agentId,name,from,to,act,subject,id,status,model,inputTokens,outputTokens,costUsd,ms,session,checkpoint,trace,span,log,line,more',
@@ -195,29 +197,29 @@ test('--format csv writes a row an event, quoted, and no formula', (t) => {
   ])
 })
 
-test('an output file is its owner’s only, and is not written over without --force', (t) => {
+test('an output file is its owner’s only, and is not written over without --force', async (t) => {
   const file = foreign(t)
   const out = join(tempFolder(t), 'table.csv')
   const args = ['export', file, '--format', 'csv', '-o', out]
-  const run = hivelog([...args, '--json'])
+  const run = await hivelog([...args, '--json'])
   assert.deepEqual(JSON.parse(run.stdout), { files: [file], to: out, rows: 3, malformed: 0 })
   assert.equal(statSync(out).mode & 0o777, 0o600)
-  const second = hivelog(args)
+  const second = await hivelog(args)
   assert.equal(second.code, 2)
   assert.equal(second.stderr, `hivelog: ${out} is there already; --force writes over it\n`)
-  const forced = hivelog([...args, '--force'])
+  const forced = await hivelog([...args, '--force'])
   assert.equal(forced.stdout, `wrote 3 rows to ${out}\n`)
   assert.equal(linesOf(readFileSync(out, 'utf8')).length, 4)
-  const own = hivelog(['export', file, '--format', 'csv', '-o', file, '--force'])
+  const own = await hivelog(['export', file, '--format', 'csv', '-o', file, '--force'])
   assert.equal(own.code, 2)
   assert.equal(readFileSync(file, 'utf8'), FOREIGN)
   const missing = join(tempFolder(t), 'none.jsonl')
-  const none = hivelog(['export', missing, '--format', 'csv', '-o', join(tempFolder(t), 'x.csv')])
+  const none = await hivelog(['export', missing, '--format', 'csv', '-o', join(tempFolder(t), 'x.csv')])
   assert.equal(none.code, 2)
   assert.equal(existsSync(missing), false)
 })
 
-test('bad use is one line and exit code 2', (t) => {
+test('bad use is one line and exit code 2', async (t) => {
   const file = foreign(t)
   for (const [args, message] of [
     [['--format', 'xml'], /--format needs one of otlp, otlp-json, csv, not 'xml'/],
@@ -228,15 +230,15 @@ test('bad use is one line and exit code 2', (t) => {
     [['-o', 'x'], /--output needs --format/],
     [['--format', 'csv', '--otlp', 'http://x'], /cannot go with --format csv/],
   ] as const) {
-    const run = hivelog(['export', file, ...args])
+    const run = await hivelog(['export', file, ...args])
     assert.equal(run.code, 2, args.join(' '))
     assert.match(run.stderr, message)
     assert.equal(linesOf(run.stderr).length, 1)
   }
 })
 
-test('--help has an example, and fits 80 columns', () => {
-  const run = hivelog(['export', '--help'])
+test('--help has an example, and fits 80 columns', async () => {
+  const run = await hivelog(['export', '--help'])
   assert.equal(run.code, 0)
   assert.match(run.stdout, /^Example: hivelog export /m)
   for (const line of linesOf(run.stdout)) assert.ok(line.length <= 80, line)

@@ -85,7 +85,7 @@ test('a long subject is cut so that the line fits, and keeps its closing quote',
   assert.match(cut, /…"$/)
 })
 
-test('nothing in a log can command the terminal', (t) => {
+test('nothing in a log can command the terminal', async (t) => {
   const evil = '\x1b]0;owned\x07\x1b[2J\u009b31m\u202eabc\x7f\r\n'
   for (const kind of Object.keys(FIELD_ORDER)) {
     const fields = Object.fromEntries(
@@ -97,7 +97,7 @@ test('nothing in a log can command the terminal', (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   new LogWriter(file).event('x.\u009b', { [evil]: evil }).message(evil)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
-  assert.doesNotMatch(hivelog(['cat', file]).stdout, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/)
+  assert.doesNotMatch((await hivelog(['cat', file])).stdout, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/)
 })
 
 test('any event gives one line of at most the width, whatever its fields are', () => {
@@ -163,13 +163,13 @@ test('durations are read at a glance', () => {
   ])
 })
 
-test('colour only on a terminal, unless FORCE_COLOR; never with NO_COLOR', (t) => {
+test('colour only on a terminal, unless FORCE_COLOR; never with NO_COLOR', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   new LogWriter(file).message()
-  const hasColor = (env: Record<string, string>): boolean =>
-    hivelog(['cat', file], { env }).stdout.includes('\x1b[')
-  assert.equal(hasColor({}), false)
-  assert.equal(hasColor({ FORCE_COLOR: '1' }), true)
-  assert.equal(hasColor({ FORCE_COLOR: '0' }), false)
-  assert.equal(hasColor({ FORCE_COLOR: '1', NO_COLOR: '1' }), false)
+  const hasColor = async (env: Record<string, string>): Promise<boolean> =>
+    (await hivelog(['cat', file], { env })).stdout.includes('\x1b[')
+  assert.equal(await hasColor({}), false)
+  assert.equal(await hasColor({ FORCE_COLOR: '1' }), true)
+  assert.equal(await hasColor({ FORCE_COLOR: '0' }), false)
+  assert.equal(await hasColor({ FORCE_COLOR: '1', NO_COLOR: '1' }), false)
 })

@@ -1,16 +1,25 @@
 /** Every command on every kind of file that is not what it should be: a clear line or a skipped one, never a crash or a hang. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { hivelog, linesOf, MAIN } from '../kit/reader-cli.js'
+import { type CliResult, hivelog, linesOf } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
 /** How each command is run on a file; GOOD stands for a sound log beside it. */
 const RUNS: Record<string, string[][]> = {
   tail: [['FILE'], ['--cursor', 'ui', 'FILE']],
   cat: [['FILE']],
+  show: [
+    ['1', 'FILE'],
+    ['a', 'FILE'],
+  ],
+  talk: [
+    ['a', 'b', 'FILE'],
+    ['a', '--', 'FILE'],
+  ],
+  why: [['1', 'FILE']],
+  top: [['--once', 'FILE']],
   diff: [
     ['FILE', 'GOOD'],
     ['GOOD', 'FILE'],
@@ -56,24 +65,8 @@ function runsOf(file: string, good: string): string[][] {
   )
 }
 
-interface Ended {
-  code: number | null
-  stdout: string
-  stderr: string
-}
-
-function run(args: string[], cwd: string): Ended {
-  const ended = spawnSync(process.execPath, [MAIN, ...args], {
-    cwd,
-    encoding: 'utf8',
-    timeout: 120_000,
-    maxBuffer: 1 << 30,
-  })
-  return { code: ended.status, stdout: ended.stdout, stderr: ended.stderr }
-}
-
 /** No crash, no hang, no stack. */
-function assertSane({ code, stdout, stderr }: Ended, args: string[]): void {
+function assertSane({ code, stdout, stderr }: CliResult, args: string[]): void {
   const what = `hivelog ${args.join(' ')}: code ${code}, ${stderr.slice(0, 500)}`
   assert.ok(code === 0 || code === 1 || code === 2, what)
   assert.doesNotMatch(stderr, /^\s+at .*:\d+/m, what)
@@ -81,8 +74,8 @@ function assertSane({ code, stdout, stderr }: Ended, args: string[]): void {
   if (code === 2) assert.match(stderr, /^hivelog: [^\n]+\n$/, what)
 }
 
-test('every command is tried', () => {
-  const listed = [...hivelog(['--help']).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(
+test('every command is tried', async () => {
+  const listed = [...(await hivelog(['--help'])).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(
     ([, name]) => name as string,
   )
   assert.deepEqual([...Object.keys(RUNS), ...NOT_READING].sort(), listed.sort())
@@ -98,20 +91,20 @@ function goodLog(folder: string): string {
 }
 
 for (const [name, content] of Object.entries(FILES)) {
-  test(`all commands on a file with ${name}`, (t) => {
+  test(`all commands on a file with ${name}`, async (t) => {
     const folder = scratch(t)
     const file = join(folder, 'hive.jsonl')
     const good = goodLog(folder)
     writeFileSync(file, content)
     for (const args of runsOf(file, good)) {
-      const ended = run(args, folder)
+      const ended = await hivelog(args, { cwd: folder })
       assertSane(ended, args)
       assert.notEqual(ended.code, 2, `it is read all the same: ${args.join(' ')}: ${ended.stderr}`)
     }
   })
 }
 
-test('all of it at once, as --json: every line is JSON', (t) => {
+test('all of it at once, as --json: every line is JSON', async (t) => {
   const folder = scratch(t)
   const file = join(folder, 'hive.jsonl')
   const good = goodLog(folder)
@@ -119,14 +112,14 @@ test('all of it at once, as --json: every line is JSON', (t) => {
   writeFileSync(file, Buffer.concat(bad))
   for (const args of runsOf(file, good)) {
     if (args[0] === 'export') continue
-    const ended = run([args[0] as string, '--json', ...args.slice(1)], folder)
+    const ended = await hivelog([args[0] as string, '--json', ...args.slice(1)], { cwd: folder })
     assertSane(ended, args)
     // JSON.parse gives what is nested so deeply, but a log's own lines come as they are.
     for (const line of linesOf(ended.stdout)) JSON.parse(line)
   }
 })
 
-test('all commands on a line of 100 MB', (t) => {
+test('all commands on a line of 100 MB', async (t) => {
   const folder = scratch(t)
   const file = join(folder, 'hive.jsonl')
   const good = goodLog(folder)
@@ -136,13 +129,13 @@ test('all commands on a line of 100 MB', (t) => {
   writeSync(fd, `"}\n${GOOD}\n`)
   closeSync(fd)
   for (const args of runsOf(file, good)) {
-    const ended = run(args, folder)
+    const ended = await hivelog(args, { cwd: folder })
     assertSane(ended, args)
     assert.notEqual(ended.code, 2, ended.stderr)
   }
 })
 
-test('all commands on a directory, on no file, and on one that must not be read', (t) => {
+test('all commands on a directory, on no file, and on one that must not be read', async (t) => {
   const folder = scratch(t)
   const good = goodLog(folder)
   const closed = join(folder, 'closed.jsonl')
@@ -157,7 +150,7 @@ test('all commands on a directory, on no file, and on one that must not be read'
   if (process.getuid?.() !== 0) files.push([closed, /no permission to read it/])
   for (const [file, message] of files) {
     for (const args of runsOf(file, good)) {
-      const { code, stdout, stderr } = run(args, folder)
+      const { code, stdout, stderr } = await hivelog(args, { cwd: folder })
       assert.deepEqual([code, stdout], [2, ''], args.join(' '))
       assert.match(stderr, message, args.join(' '))
       assert.match(stderr, /^hivelog: [^\n]+\n$/, args.join(' '))

@@ -9,19 +9,21 @@ import { clean } from '../../src/text/clean.js'
 import { hivelog, MAIN } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
-const COMMANDS = [...hivelog(['--help']).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(
+const COMMANDS = [...(await hivelog(['--help'])).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(
   ([, name]) => name as string,
 )
 const OPTIONS = new Map(
-  COMMANDS.map((command) => {
-    const found = hivelog([command, '--help']).stdout.matchAll(
-      /^ +(?:-\w, )?--([a-z-]+)(?:[ ]([A-Z]+\S*))?/gm,
-    )
-    return [
-      command,
-      Array.from(found, ([, name, value]) => ({ name: name as string, takesValue: value !== undefined })),
-    ]
-  }),
+  await Promise.all(
+    COMMANDS.map(async (command) => {
+      const found = (await hivelog([command, '--help'])).stdout.matchAll(
+        /^ +(?:-\w, )?--([a-z-]+)(?:[ ]([A-Z]+\S*))?/gm,
+      )
+      return [
+        command,
+        Array.from(found, ([, name, value]) => ({ name: name as string, takesValue: value !== undefined })),
+      ] as const
+    }),
+  ),
 )
 const optionsOf = (command: string): { name: string; takesValue: boolean }[] => OPTIONS.get(command) ?? []
 
@@ -99,8 +101,8 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
 }
 
 /** One line on standard error that is safe to print, exit code 2, nothing on standard output. */
-function assertRefused(args: string[], cwd: string, allowed: RegExp): void {
-  const { code, stdout, stderr } = hivelog(args, { cwd })
+async function assertRefused(args: string[], cwd: string, allowed: RegExp): Promise<void> {
+  const { code, stdout, stderr } = await hivelog(args, { cwd })
   const what = `hivelog ${JSON.stringify(args)}: ${code} ${stderr.slice(0, 500)}`
   assert.deepEqual([code, stdout], [2, ''], what)
   assert.match(stderr, /^hivelog: [^\n]+\n$/, what)
@@ -148,7 +150,7 @@ for (const command of COMMANDS) {
         `--${option} is in the help`,
       )
       for (const [values, allowed] of groups) {
-        assertRefused([command, `--${option}=${values[0]}`, ...filesOf(command)], folder, allowed)
+        await assertRefused([command, `--${option}=${values[0]}`, ...filesOf(command)], folder, allowed)
         for (const value of values.slice(1)) {
           await assertThrows(command, [`--${option}=${value}`, ...filesOf(command)], folder, allowed)
         }
@@ -191,19 +193,23 @@ for (const command of COMMANDS) {
       }
     }
     await assertThrows(command, [''], folder, /FILE is the name of a log, not ''/)
-    assertRefused([command, '--\u001b[2J\u202e'], folder, /Unknown option '--\\u001b\[2J\\u202e'/)
+    await assertRefused([command, '--\u001b[2J\u202e'], folder, /Unknown option '--\\u001b\[2J\\u202e'/)
   })
 }
 
-test('a mistyped command', (t) => {
-  assertRefused(['tial'], scratch(t), /there is no command 'tial'; did you mean tail\?/)
-  assertRefused(['verfy'], scratch(t), /did you mean verify\?/)
+test('a mistyped command', async (t) => {
+  await assertRefused(['tial'], scratch(t), /there is no command 'tial'; did you mean tail\?/)
+  await assertRefused(['verfy'], scratch(t), /did you mean verify\?/)
 })
 
-test('ranges that end before they begin', (t) => {
+test('ranges that end before they begin', async (t) => {
   const folder = folderWithLog(t)
-  assertRefused(['replay', '--from', '5', '--to', '3', 'hive.jsonl'], folder, /--from 5 is after --to 3/)
-  assertRefused(
+  await assertRefused(
+    ['replay', '--from', '5', '--to', '3', 'hive.jsonl'],
+    folder,
+    /--from 5 is after --to 3/,
+  )
+  await assertRefused(
     ['export', '--format', 'csv', '--from', '5', '--to', '3', 'hive.jsonl'],
     folder,
     /--to needs a whole number from 5/,

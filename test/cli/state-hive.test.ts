@@ -54,12 +54,12 @@ function hive(t: TestContext): { cwd: string; child: string } {
   return { cwd, child }
 }
 
-const state = (cwd: string, ...args: string[]) =>
-  JSON.parse(hivelog(['state', '--json', ...args], { cwd }).stdout)
+const state = async (cwd: string, ...args: string[]) =>
+  JSON.parse((await hivelog(['state', '--json', ...args], { cwd })).stdout)
 
-test('state: a log and those of its child processes are one hive, told with log, file and line', (t) => {
+test('state: a log and those of its child processes are one hive, told with log, file and line', async (t) => {
   const { cwd, child } = hive(t)
-  const { agents, inboxes, pending, logs, events, seq, usage } = state(cwd)
+  const { agents, inboxes, pending, logs, events, seq, usage } = await state(cwd)
   assert.deepEqual(
     agents.map(({ agentId, status, log, file, line }: Record<string, unknown>) => [
       agentId,
@@ -99,32 +99,32 @@ test('state: a log and those of its child processes are one hive, told with log,
     ],
   )
   assert.deepEqual([events, seq, usage.costUsd], [8, 5, 0.5])
-  const text = hivelog(['state'], { cwd }).stdout
+  const text = (await hivelog(['state'], { cwd })).stdout
   assert.match(text, /^state {4}after seq 5 of hive\.jsonl and 1 other log, /)
   assert.match(text, /^ {2}coder\.jsonl:4 {2}coder {2}e-1 /m)
 })
 
-test('state: the files in any order, alone, and at a seq of the first or a time', (t) => {
+test('state: the files in any order, alone, and at a seq of the first or a time', async (t) => {
   const { cwd, child } = hive(t)
-  const ids = (...args: string[]): string[] =>
-    state(cwd, ...args).agents.map(({ agentId }: { agentId: string }) => agentId)
-  assert.deepEqual(ids('--this-file'), ['lead'])
-  assert.deepEqual(ids(child), ['coder'])
-  assert.deepEqual(ids(child, 'hive.jsonl'), ['lead', 'coder'])
-  const known = state(cwd, child, 'hive.jsonl')
+  const ids = async (...args: string[]): Promise<string[]> =>
+    (await state(cwd, ...args)).agents.map(({ agentId }: { agentId: string }) => agentId)
+  assert.deepEqual(await ids('--this-file'), ['lead'])
+  assert.deepEqual(await ids(child), ['coder'])
+  assert.deepEqual(await ids(child, 'hive.jsonl'), ['lead', 'coder'])
+  const known = await state(cwd, child, 'hive.jsonl')
   assert.deepEqual([known.seq, known.writer.pid], [5, 2], 'of the first FILE')
   // After seq 3 of the parent's log comes all of the child's that is not later than its seq 4.
-  const at = state(cwd, '--at', '3')
+  const at = await state(cwd, '--at', '3')
   assert.deepEqual([at.seq, at.pending.length, at.inboxes.length], [3, 1, 0])
-  assert.equal(state(cwd, '--at', '2').pending.length, 0)
-  const early = state(cwd, '--time', String(FIRST_TS + 29))
+  assert.equal((await state(cwd, '--at', '2')).pending.length, 0)
+  const early = await state(cwd, '--time', String(FIRST_TS + 29))
   assert.deepEqual([early.events, early.pending.length], [4, 0])
-  assert.deepEqual(state(cwd, '--until', String(FIRST_TS + 29)), early)
-  const beyond = hivelog(['state', '--json', '--at', '77'], { cwd })
+  assert.deepEqual(await state(cwd, '--until', String(FIRST_TS + 29)), early)
+  const beyond = await hivelog(['state', '--json', '--at', '77'], { cwd })
   assert.equal(beyond.stderr, 'hivelog: the log ends at seq 5\n')
 })
 
-test('state: another writer of the parent’s log does not lose the child’s agents', (t) => {
+test('state: another writer of the parent’s log does not lose the child’s agents', async (t) => {
   const { cwd } = hive(t)
   const file = join(cwd, 'hive.jsonl')
   const lines = [
@@ -132,15 +132,15 @@ test('state: another writer of the parent’s log does not lose the child’s ag
     { ts: FIRST_TS + 61, kind: 'log.open', ...open(1), segment: 2, started: 5, seq: 7, session: 's-1' },
   ]
   writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { flag: 'a' })
-  const statuses = state(cwd).agents.map(
+  const statuses = (await state(cwd)).agents.map(
     ({ agentId, status }: Record<string, string>) => `${agentId} ${status}`,
   )
   assert.deepEqual(statuses, ['lead lost', 'coder alive'])
 })
 
-test('replay: all logs in one story, each item of its log', (t) => {
+test('replay: all logs in one story, each item of its log', async (t) => {
   const { cwd, child } = hive(t)
-  const shown = linesOf(hivelog(['replay', '--speed', '0', '--json', '--from', '3'], { cwd }).stdout)
+  const shown = linesOf((await hivelog(['replay', '--speed', '0', '--json', '--from', '3'], { cwd })).stdout)
     .map((line) => JSON.parse(line))
     .map(({ log, line, changes }) => [log, line, changes.map(({ type }: { type: string }) => type)])
   assert.deepEqual(shown, [
@@ -150,16 +150,16 @@ test('replay: all logs in one story, each item of its log', (t) => {
     ['hive.jsonl', 5, ['usage']],
     [child, 5, ['inbox']],
   ])
-  const lines = (...args: string[]): number =>
-    linesOf(hivelog(['replay', '--speed', '0', '--json', ...args], { cwd }).stdout).length
-  assert.equal(lines('--since', String(FIRST_TS + 40)), 3, 'an event of that time included')
-  assert.equal(lines('--from', String(FIRST_TS + 40)), 2)
-  assert.equal(lines('--until', String(FIRST_TS + 10)), 4)
-  assert.equal(lines('--this-file'), 5)
-  assert.equal(lines('--agent', 'coder'), 6)
+  const lines = async (...args: string[]): Promise<number> =>
+    linesOf((await hivelog(['replay', '--speed', '0', '--json', ...args], { cwd })).stdout).length
+  assert.equal(await lines('--since', String(FIRST_TS + 40)), 3, 'an event of that time included')
+  assert.equal(await lines('--from', String(FIRST_TS + 40)), 2)
+  assert.equal(await lines('--until', String(FIRST_TS + 10)), 4)
+  assert.equal(await lines('--this-file'), 5)
+  assert.equal(await lines('--agent', 'coder'), 6)
 })
 
-test('what a foreign log leaves to guess is called an estimate', (t) => {
+test('what a foreign log leaves to guess is called an estimate', async (t) => {
   const cwd = scratch(t)
   const events: Given[] = [
     [0, 'spawn', spawn('god', { isGod: true })],
@@ -172,28 +172,26 @@ test('what a foreign log leaves to guess is called an estimate', (t) => {
     ],
   ]
   writeFileSync(join(cwd, 'hive.jsonl'), logOf(events, false))
-  const inboxes = state(cwd).inboxes.map(({ recipient, waiting, estimated }: Record<string, unknown>) => [
-    recipient,
-    waiting,
-    estimated,
-  ])
+  const inboxes = (await state(cwd)).inboxes.map(
+    ({ recipient, waiting, estimated }: Record<string, unknown>) => [recipient, waiting, estimated],
+  )
   assert.deepEqual(inboxes, [
     ['god', 1, true],
     ['jim', 1, undefined],
   ])
-  assert.equal(state(cwd).estimated, true)
-  const text = hivelog(['state'], { cwd }).stdout
+  assert.equal((await state(cwd)).estimated, true)
+  const text = (await hivelog(['state'], { cwd })).stdout
   assert.match(text, /^god .* ≈1\b/m)
   assert.match(text, /^≈ about so many: another program wrote the log/m)
   const drained: Given[] = [...events, [4, 'drain', { agentId: 'jim', count: 0 }]]
   writeFileSync(join(cwd, 'hive.jsonl'), logOf(drained, false))
   assert.deepEqual(
-    state(cwd).inboxes.map(({ recipient }: Record<string, unknown>) => recipient),
+    (await state(cwd)).inboxes.map(({ recipient }: Record<string, unknown>) => recipient),
     ['god'],
     'a drain takes all, whatever it counts',
   )
   writeFileSync(join(cwd, 'hive.jsonl'), logOf(drained, true))
-  const own = state(cwd)
+  const own = await state(cwd)
   assert.deepEqual(
     own.inboxes.map(({ recipient, estimated }: Record<string, unknown>) => [recipient, estimated]),
     [['jim', undefined]],
@@ -202,7 +200,7 @@ test('what a foreign log leaves to guess is called an estimate', (t) => {
   assert.equal(own.estimated, undefined)
 })
 
-test('calls without a cost are priced as hivelog cost prices them', (t) => {
+test('calls without a cost are priced as hivelog cost prices them', async (t) => {
   const cwd = scratch(t)
   const usage = (fields: object): Given => [1, 'usage', { agentId: 'a', ...fields }]
   writeFileSync(
@@ -215,15 +213,15 @@ test('calls without a cost are priced as hivelog cost prices them', (t) => {
       usage({ model: 'nobodys-model', inputTokens: 1, outputTokens: 1 }),
     ]),
   )
-  const { usage: sums } = state(cwd)
+  const { usage: sums } = await state(cwd)
   // $3 and $15 a million tokens.
   assert.deepEqual([sums.calls, sums.costUsd, sums.unpriced], [4, 0.003 + 0.015 + 0.3, 1])
-  const { total } = JSON.parse(hivelog(['cost', '--json'], { cwd }).stdout)
+  const { total } = JSON.parse((await hivelog(['cost', '--json'], { cwd })).stdout)
   assert.deepEqual([total.costUsd, total.unpricedCalls], [sums.costUsd, sums.unpriced])
 })
 
 for (const command of ['state', 'replay']) {
-  test(`${command}: what is no log, or holds no event, is told as such`, (t) => {
+  test(`${command}: what is no log, or holds no event, is told as such`, async (t) => {
     const cwd = scratch(t)
     writeFileSync(join(cwd, 'text.jsonl'), 'hello\nworld\n')
     writeFileSync(join(cwd, 'empty.jsonl'), '')
@@ -233,9 +231,12 @@ for (const command of ['state', 'replay']) {
       ['empty.jsonl', 1, /empty\.jsonl is empty/],
       ['begun.jsonl', 1, /begun\.jsonl holds no event yet/],
     ] as const) {
-      const { code, stderr } = hivelog([command, ...(command === 'replay' ? ['--speed', '0'] : []), file], {
-        cwd,
-      })
+      const { code, stderr } = await hivelog(
+        [command, ...(command === 'replay' ? ['--speed', '0'] : []), file],
+        {
+          cwd,
+        },
+      )
       assert.equal(code, expected, file)
       assert.match(stderr, says)
     }

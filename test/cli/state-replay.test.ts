@@ -17,10 +17,10 @@ function small(folder: string): LogWriter {
     .event('exit', { agentId: 'coder', status: 'ok' })
 }
 
-test('state: who exists, what waits, what is pending, what it cost', (t) => {
+test('state: who exists, what waits, what is pending, what it cost', async (t) => {
   const cwd = scratch(t)
   small(cwd)
-  const { code, stdout, stderr } = hivelog(['state', '--at', '6'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['state', '--at', '6'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.equal(
     stdout,
@@ -40,17 +40,17 @@ inbox of  newest message                  waiting
 coder     lead request "Need the schema"        1
 `,
   )
-  const end = hivelog(['state'], { cwd }).stdout
+  const end = (await hivelog(['state'], { cwd })).stdout
   assert.match(end, /^pending {2}nothing with the human$/m)
   assert.match(end, /^coder {2}Coder {7}ok /m)
-  assert.match(hivelog(['state', '--at', '99'], { cwd }).stdout, /^note: the log ends at seq 8$/m)
-  assert.equal(hivelog(['state', '--at', '0'], { cwd }).stdout, 'hive.jsonl: no event yet\n')
+  assert.match((await hivelog(['state', '--at', '99'], { cwd })).stdout, /^note: the log ends at seq 8$/m)
+  assert.equal((await hivelog(['state', '--at', '0'], { cwd })).stdout, 'hive.jsonl: no event yet\n')
 })
 
-test('state --json has all of it', (t) => {
+test('state --json has all of it', async (t) => {
   const cwd = scratch(t)
   small(cwd)
-  const state = JSON.parse(hivelog(['state', '--json', '--at', '6'], { cwd }).stdout)
+  const state = JSON.parse((await hivelog(['state', '--json', '--at', '6'], { cwd })).stdout)
   const usage = {
     calls: 1,
     inputTokens: 1200,
@@ -106,54 +106,56 @@ test('state --json has all of it', (t) => {
   })
 })
 
-test('state --time: just before the first event that is later', (t) => {
+test('state --time: just before the first event that is later', async (t) => {
   const cwd = scratch(t)
   small(cwd)
-  const at = (time: string): number =>
-    JSON.parse(hivelog(['state', '--json', '--time', time], { cwd }).stdout).seq
-  assert.equal(at(String(FIRST_TS + 5)), 5)
-  assert.equal(at('2026-08-22T08:09:41.200'), 6)
-  assert.equal(at('2026-08-22T10:09:41.200+02:00'), 6)
-  assert.equal(at('2026-08-22 08:09:42'), 8)
-  const early = hivelog(['state', '--time', '2026-08-21'], { cwd })
+  const at = async (time: string): Promise<number> =>
+    JSON.parse((await hivelog(['state', '--json', '--time', time], { cwd })).stdout).seq
+  assert.equal(await at(String(FIRST_TS + 5)), 5)
+  assert.equal(await at('2026-08-22T08:09:41.200'), 6)
+  assert.equal(await at('2026-08-22T10:09:41.200+02:00'), 6)
+  assert.equal(await at('2026-08-22 08:09:42'), 8)
+  const early = await hivelog(['state', '--time', '2026-08-21'], { cwd })
   assert.deepEqual([early.code, early.stdout], [0, 'hive.jsonl: no event yet\n'])
   assert.match(
     early.stderr,
     /--time 2026-08-21 00:00:00.000 is before the first event of the log, which goes from/,
   )
-  assert.equal(at('08:09:41'), 0, 'a time of day is that of the log')
+  assert.equal(await at('08:09:41'), 0, 'a time of day is that of the log')
 })
 
-test('standard input, and a log without seq', (t) => {
+test('standard input, and a log without seq', async (t) => {
   const cwd = scratch(t)
   small(cwd)
   writeFileSync(join(cwd, 'foreign.jsonl'), FOREIGN)
-  const fromFile = hivelog(['state', '--json'], { cwd }).stdout
-  const fromInput = hivelog(['state', '--json', '-'], {
-    cwd,
-    input: readFileSync(join(cwd, 'hive.jsonl'), 'utf8'),
-  }).stdout
+  const fromFile = (await hivelog(['state', '--json'], { cwd })).stdout
+  const fromInput = (
+    await hivelog(['state', '--json', '-'], {
+      cwd,
+      input: readFileSync(join(cwd, 'hive.jsonl'), 'utf8'),
+    })
+  ).stdout
   assert.deepEqual({ ...JSON.parse(fromInput), file: 'hive.jsonl' }, JSON.parse(fromFile))
-  const foreign = hivelog(['state', 'foreign.jsonl'], { cwd }).stdout
+  const foreign = (await hivelog(['state', 'foreign.jsonl'], { cwd })).stdout
   assert.match(foreign, /^god {4}Nitya \(god\) {2}archived /m)
   assert.match(foreign, /^god {7}scheduler request "Standup" +1$/m)
 })
 
-test('a big log gets its index by the way; --no-index leaves none', (t) => {
+test('a big log gets its index by the way; --no-index leaves none', async (t) => {
   const cwd = scratch(t)
   const log = small(cwd)
   for (let i = 0; i < 8; i++) log.messages(2000)
-  const plain = hivelog(['state', '--json', '--no-index', '--at', '9000'], { cwd }).stdout
+  const plain = (await hivelog(['state', '--json', '--no-index', '--at', '9000'], { cwd })).stdout
   assert.ok(!existsSync(join(cwd, 'hive.jsonl.index')))
-  assert.equal(hivelog(['state', '--json', '--at', '9000'], { cwd }).stdout, plain)
+  assert.equal((await hivelog(['state', '--json', '--at', '9000'], { cwd })).stdout, plain)
   assert.ok(existsSync(join(cwd, 'hive.jsonl.index')))
-  assert.equal(hivelog(['state', '--json', '--at', '9000'], { cwd }).stdout, plain)
+  assert.equal((await hivelog(['state', '--json', '--at', '9000'], { cwd })).stdout, plain)
 })
 
-test('replay: events with what they change', (t) => {
+test('replay: events with what they change', async (t) => {
   const cwd = scratch(t)
   small(cwd)
-  const { code, stdout, stderr } = hivelog(['replay', '--speed', '0', '--from', '4'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['replay', '--speed', '0', '--from', '4'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   const lines = linesOf(stdout).map((line) => line.replace(/^2026-08-22 08:09:41\.\d{3}/, ''))
   assert.deepEqual(lines, [
@@ -170,21 +172,21 @@ test('replay: events with what they change', (t) => {
   ])
 })
 
-test('replay: a part of it, of one agent, as JSON', (t) => {
+test('replay: a part of it, of one agent, as JSON', async (t) => {
   const cwd = scratch(t)
   small(cwd)
-  const run = (...args: string[]): number[] =>
-    linesOf(hivelog(['replay', '--speed', '0', '--json', ...args], { cwd }).stdout).map(
+  const run = async (...args: string[]): Promise<number[]> =>
+    linesOf((await hivelog(['replay', '--speed', '0', '--json', ...args], { cwd })).stdout).map(
       (line) => JSON.parse(line).seq,
     )
-  assert.deepEqual(run(), [1, 2, 3, 4, 5, 6, 7, 8])
-  assert.deepEqual(run('--from', '3', '--to', '5'), [3, 4, 5])
-  assert.deepEqual(run('--agent', 'lead'), [2, 4])
-  assert.deepEqual(run('--kind', 'escalate', '--kind', 'approval'), [5, 7])
-  assert.deepEqual(run('--from', '2026-08-22T08:09:41.200'), [7, 8])
-  assert.deepEqual(run('--to', '2026-08-22T08:09:41.200'), [1, 2, 3, 4, 5, 6])
+  assert.deepEqual(await run(), [1, 2, 3, 4, 5, 6, 7, 8])
+  assert.deepEqual(await run('--from', '3', '--to', '5'), [3, 4, 5])
+  assert.deepEqual(await run('--agent', 'lead'), [2, 4])
+  assert.deepEqual(await run('--kind', 'escalate', '--kind', 'approval'), [5, 7])
+  assert.deepEqual(await run('--from', '2026-08-22T08:09:41.200'), [7, 8])
+  assert.deepEqual(await run('--to', '2026-08-22T08:09:41.200'), [1, 2, 3, 4, 5, 6])
   const [first] = linesOf(
-    hivelog(['replay', '--speed', '0', '--json', '--from', '5', '--to', '5'], { cwd }).stdout,
+    (await hivelog(['replay', '--speed', '0', '--json', '--from', '5', '--to', '5'], { cwd })).stdout,
   )
   const { seq, event, changes } = JSON.parse(first as string)
   assert.deepEqual(
@@ -193,13 +195,13 @@ test('replay: a part of it, of one agent, as JSON', (t) => {
   )
 })
 
-test('replay keeps the pace of the log, as fast as asked, with bounded pauses', (t) => {
+test('replay keeps the pace of the log, as fast as asked, with bounded pauses', async (t) => {
   const cwd = scratch(t)
   const file = join(cwd, 'hive.jsonl')
   const at = (ts: number): string => `{"ts":${FIRST_TS + ts},"kind":"x","n":${ts}}\n`
-  writeFileSync(file, at(0) + at(600) + at(400) + at(3_600_000))
+  writeFileSync(file, (await at(0)) + (await at(600)) + (await at(400)) + (await at(3_600_000)))
   const startedAt = process.hrtime.bigint()
-  const run = hivelog(['replay', '--speed', '2', '--max-pause', '500ms', file])
+  const run = await hivelog(['replay', '--speed', '2', '--max-pause', '500ms', file])
   const ms = Number(process.hrtime.bigint() - startedAt) / 1e6
   assert.equal(linesOf(run.stdout).length, 4)
   assert.ok(ms >= 300 + 500, `${ms} ms: 600 / 2, none backwards, an hour as 500`)
@@ -239,13 +241,13 @@ test('replay --step ends with the keys', (t) => {
   assert.deepEqual([run.status, run.stderr, linesOf(run.stdout).length], [0, '', 2])
 })
 
-test('malformed lines are shown in their place', (t) => {
+test('malformed lines are shown in their place', async (t) => {
   const cwd = scratch(t)
   small(cwd).raw('no event\n').message('after')
-  const { stdout } = hivelog(['replay', '--speed', '0', '--from', '8'], { cwd })
+  const { stdout } = await hivelog(['replay', '--speed', '0', '--from', '8'], { cwd })
   assert.match(stdout, /^! hive\.jsonl:9 {2}invalid JSON {2}no event$/m)
-  assert.match(hivelog(['state'], { cwd }).stdout, /^skipped {2}1 malformed line$/m)
-  const json = hivelog(['replay', '--speed', '0', '--json', '--from', '8'], { cwd })
+  assert.match((await hivelog(['state'], { cwd })).stdout, /^skipped {2}1 malformed line$/m)
+  const json = await hivelog(['replay', '--speed', '0', '--json', '--from', '8'], { cwd })
   assert.match(json.stderr, /^hivelog: \S*hive\.jsonl line 9: invalid JSON; left out\n$/)
 })
 
@@ -265,8 +267,8 @@ const BAD: [args: string[], message: RegExp][] = [
 ]
 
 for (const [args, message] of BAD) {
-  test(`bad use: hivelog ${args.join(' ')}`, (t) => {
-    const { code, stdout, stderr } = hivelog(args, { cwd: scratch(t) })
+  test(`bad use: hivelog ${args.join(' ')}`, async (t) => {
+    const { code, stdout, stderr } = await hivelog(args, { cwd: scratch(t) })
     assert.deepEqual([code, stdout], [2, ''])
     assert.match(stderr, message)
     assert.match(stderr, /^hivelog: [^\n]*\n$/)

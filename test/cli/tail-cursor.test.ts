@@ -15,72 +15,72 @@ const range = (from: number, to: number): number[] =>
 const seqs = (text: string): number[] => linesOf(text).map((line) => JSON.parse(line).seq)
 
 /** `seq` of the lines that are new to a cursor. */
-function tail(file: string, ...args: string[]): number[] {
-  const { code, stdout, stderr } = hivelog(['tail', '--json', '--cursor', 'ui', ...args, file])
+async function tail(file: string, ...args: string[]): Promise<number[]> {
+  const { code, stdout, stderr } = await hivelog(['tail', '--json', '--cursor', 'ui', ...args, file])
   assert.deepEqual([code, stderr], [0, ''])
   return seqs(stdout)
 }
 
-test('each run shows what is new, whatever became of the segment', (t) => {
+test('each run shows what is new, whatever became of the segment', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   const log = new LogWriter(file).messages(30)
-  assert.deepEqual(tail(file), range(1, 31))
-  assert.deepEqual(tail(file), [])
+  assert.deepEqual(await tail(file), range(1, 31))
+  assert.deepEqual(await tail(file), [])
   log.messages(2).rotate({ gzip: true })
   log.messages(1)
-  assert.deepEqual(tail(file), range(32, log.seq))
-  assert.deepEqual(tail(file, '--cursor', 'other').length, log.seq)
+  assert.deepEqual(await tail(file), range(32, log.seq))
+  assert.deepEqual((await tail(file, '--cursor', 'other')).length, log.seq)
 })
 
-test('-n is for the first use; 0 shows only what comes after it', (t) => {
+test('-n is for the first use; 0 shows only what comes after it', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   const log = new LogWriter(file).messages(9)
-  assert.deepEqual(tail(file, '-n', '3'), [8, 9, 10])
-  assert.deepEqual(tail(file, '-n', '3'), [])
-  assert.deepEqual(tail(file, '--cursor', 'new', '-n', '0'), [])
+  assert.deepEqual(await tail(file, '-n', '3'), [8, 9, 10])
+  assert.deepEqual(await tail(file, '-n', '3'), [])
+  assert.deepEqual(await tail(file, '--cursor', 'new', '-n', '0'), [])
   log.messages(2)
-  assert.deepEqual(tail(file, '-n', '1'), [11, 12])
-  assert.deepEqual(tail(file, '--cursor', 'new', '-n', '0'), [11, 12])
+  assert.deepEqual(await tail(file, '-n', '1'), [11, 12])
+  assert.deepEqual(await tail(file, '--cursor', 'new', '-n', '0'), [11, 12])
 })
 
-test('a log without seq, for people', (t) => {
+test('a log without seq, for people', async (t) => {
   const file = join(scratch(t), 'log.jsonl')
   writeFileSync(file, FOREIGN)
-  const first = hivelog(['tail', '--cursor', 'ui', file])
+  const first = await hivelog(['tail', '--cursor', 'ui', file])
   assert.deepEqual([first.code, linesOf(first.stdout).length], [0, 3])
   appendFileSync(file, '{"ts":1787386394433,"kind":"drain","agentId":"god","count":1}\nnot json\n')
-  const second = linesOf(hivelog(['tail', '--cursor', 'ui', file]).stdout)
+  const second = linesOf((await hivelog(['tail', '--cursor', 'ui', file])).stdout)
   assert.equal(second.length, 2)
   assert.match(second[0] as string, /drain/)
   assert.equal(second[1], '! log.jsonl:5  invalid JSON  not json')
 })
 
-test('--kind leaves lines out for good', (t) => {
+test('--kind leaves lines out for good', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   new LogWriter(file).messages(5).event('exit', { agentId: 'a', status: 'ok' }).messages(1)
-  assert.deepEqual(tail(file, '--kind', 'exit'), [7])
-  assert.deepEqual(tail(file), [])
+  assert.deepEqual(await tail(file, '--kind', 'exit'), [7])
+  assert.deepEqual(await tail(file), [])
 })
 
-test('a lost cursor is one line that offers --from-oldest, which goes on', (t) => {
+test('a lost cursor is one line that offers --from-oldest, which goes on', async (t) => {
   const file = join(scratch(t), 'hive.jsonl')
   const log = new LogWriter(file).messages(5)
-  tail(file)
+  await tail(file)
   const first = log.messages(1).rotate()
   log.messages(2)
   rmSync(first)
-  const { code, stdout, stderr } = hivelog(['tail', '--cursor', 'ui', file])
+  const { code, stdout, stderr } = await hivelog(['tail', '--cursor', 'ui', file])
   assert.deepEqual([code, stdout], [2, ''])
   assert.equal(
     stderr,
     `hivelog: cursor 'ui' is lost: its segment hive.000000000001.jsonl is gone; ` +
       `the oldest line to go on with is seq 9 in ${file}; begin there with --from-oldest\n`,
   )
-  const onward = hivelog(['tail', '--cursor', 'ui', '--from-oldest', '--json', file])
+  const onward = await hivelog(['tail', '--cursor', 'ui', '--from-oldest', '--json', file])
   assert.equal(onward.code, 0)
   assert.match(onward.stderr, /cursor 'ui' is lost: .* is gone; going on with the oldest line/)
   assert.deepEqual(seqs(onward.stdout), range(9, log.seq))
-  assert.deepEqual(tail(file, '--from-oldest'), [])
+  assert.deepEqual(await tail(file, '--from-oldest'), [])
 })
 
 const BAD: [args: string[], message: RegExp][] = [
@@ -97,12 +97,12 @@ const BAD: [args: string[], message: RegExp][] = [
 ]
 
 for (const [args, message] of BAD) {
-  test(`bad use is one line and exit code 2: tail ${args.join(' ')}`, (t) => {
+  test(`bad use is one line and exit code 2: tail ${args.join(' ')}`, async (t) => {
     const cwd = scratch(t)
     new LogWriter(join(cwd, 'hive.jsonl'))
-    hivelog(['tail', '--cursor', 'damaged', 'hive.jsonl'], { cwd })
+    await hivelog(['tail', '--cursor', 'damaged', 'hive.jsonl'], { cwd })
     writeFileSync(join(cwd, 'hive.jsonl.cursors/damaged.json'), '{')
-    const { code, stdout, stderr } = hivelog(['tail', ...args], { cwd })
+    const { code, stdout, stderr } = await hivelog(['tail', ...args], { cwd })
     assert.deepEqual([code, stdout], [2, ''])
     assert.match(stderr, message)
     assert.match(stderr, /^hivelog: [^\n]*\n$/)
@@ -124,7 +124,7 @@ test('what a reader that goes away did not take is shown by the next run', { tim
   const cursor = `${file}.cursors/ui.json`
   const seq = existsSync(cursor) ? JSON.parse(readFileSync(cursor, 'utf8')).seq : 0
   assert.ok(seq < 2_501, 'what nobody took is not processed')
-  assert.deepEqual(tail(file), range(seq + 1, 2_501))
+  assert.deepEqual(await tail(file), range(seq + 1, 2_501))
 })
 
 for (const signal of ['SIGINT', 'SIGKILL'] as const) {
@@ -147,7 +147,7 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     await once(child, 'exit')
     const last = log.seq
     log.messages(1)
-    const found = tail(file)
+    const found = await tail(file)
     assert.deepEqual(found.slice(-1), [last + 1])
     if (signal === 'SIGINT') assert.equal(found.length, 1)
     else assert.deepEqual(found, range(found[0] as number, last + 1))
@@ -155,8 +155,8 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
   })
 }
 
-test('the help of tail fits 80 columns', () => {
-  const { stdout } = hivelog(['tail', '--help'])
+test('the help of tail fits 80 columns', async () => {
+  const { stdout } = await hivelog(['tail', '--help'])
   for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
   assert.match(stdout, /--from-oldest/)
 })

@@ -6,24 +6,24 @@ import { test } from 'node:test'
 import { hivelog, linesOf } from '../kit/reader-cli.js'
 import { editLine, FIRST_TS, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
-test('verify: exit code 0 and a line that says so when all is well', (t) => {
+test('verify: exit code 0 and a line that says so when all is well', async (t) => {
   const cwd = scratch(t)
   const log = new LogWriter(join(cwd, 'hive.jsonl')).messages(3)
   log.rotate()
   log.seal()
-  const { code, stdout, stderr } = hivelog(['verify'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['verify'], { cwd })
   assert.deepEqual([code, stderr], [0, ''])
   assert.match(stdout, /^ok: hive\.jsonl: 7 lines, no damage\n$/m)
 })
 
-test('verify: exit code 1 and each damaged place with kind, file and line, within 100 columns', (t) => {
+test('verify: exit code 1 and each damaged place with kind, file and line, within 100 columns', async (t) => {
   const cwd = scratch(t)
   const log = new LogWriter(join(cwd, 'hive.jsonl')).messages(9).seal()
   const archived = log.rotate()
   log.messages(9).seal()
   editLine(archived, 5, () => undefined)
   editLine(log.file, 4, (line) => line.replace('part', 'pant'))
-  const { code, stdout, stderr } = hivelog(['verify'], { cwd })
+  const { code, stdout, stderr } = await hivelog(['verify'], { cwd })
   assert.deepEqual([code, stderr], [1, ''])
   assert.match(stdout, /^missing-lines {2}hive\.000000000001\.jsonl:5: seq 5 is missing before seq 6$/m)
   assert.match(stdout, /^changed {2}hive\.jsonl:1-11: /m)
@@ -31,12 +31,12 @@ test('verify: exit code 1 and each damaged place with kind, file and line, withi
   for (const line of linesOf(stdout)) assert.ok(line.length <= 100, line)
 })
 
-test('verify: one JSON object a file, the worst exit code', (t) => {
+test('verify: one JSON object a file, the worst exit code', async (t) => {
   const cwd = scratch(t)
   new LogWriter(join(cwd, 'a.jsonl')).messages(3).seal()
   new LogWriter(join(cwd, 'b.jsonl')).messages(3).seal()
   editLine(join(cwd, 'a.jsonl'), 2, (line) => line.slice(1))
-  const { code, stdout } = hivelog(['verify', '--json', 'a.jsonl', 'b.jsonl'], { cwd })
+  const { code, stdout } = await hivelog(['verify', '--json', 'a.jsonl', 'b.jsonl'], { cwd })
   assert.equal(code, 1)
   const [a, b] = linesOf(stdout).map((line) => JSON.parse(line))
   assert.deepEqual([a.file, a.ok, b.file, b.ok], ['a.jsonl', false, 'b.jsonl', true])
@@ -44,7 +44,7 @@ test('verify: one JSON object a file, the worst exit code', (t) => {
   assert.deepEqual(b.findings, [])
 })
 
-test('verify: --key checks signatures', (t) => {
+test('verify: --key checks signatures', async (t) => {
   const cwd = scratch(t)
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const other = generateKeyPairSync('ed25519').publicKey
@@ -52,24 +52,24 @@ test('verify: --key checks signatures', (t) => {
   writeFileSync(join(cwd, 'other.pem'), other.export({ type: 'spki', format: 'pem' }))
   writeFileSync(join(cwd, 'bad.pem'), 'hello')
   new LogWriter(join(cwd, 'hive.jsonl'), privateKey).messages(3).seal()
-  assert.equal(hivelog(['verify', '--key', 'good.pem'], { cwd }).code, 0)
-  const wrong = hivelog(['verify', '--key', 'other.pem'], { cwd })
+  assert.equal((await hivelog(['verify', '--key', 'good.pem'], { cwd })).code, 0)
+  const wrong = await hivelog(['verify', '--key', 'other.pem'], { cwd })
   assert.equal(wrong.code, 1)
   assert.match(wrong.stdout, /^bad-signature {2}hive\.jsonl:5: /m)
-  const bad = hivelog(['verify', '--key', 'bad.pem'], { cwd })
+  const bad = await hivelog(['verify', '--key', 'bad.pem'], { cwd })
   assert.deepEqual([bad.code, bad.stdout], [2, ''])
   assert.match(bad.stderr, /^hivelog: the public key cannot be read/)
 })
 
-test('verify: a log that holds no seal is told apart from one whose seals are good', (t) => {
+test('verify: a log that holds no seal is told apart from one whose seals are good', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), FOREIGN)
-  const { code, stdout } = hivelog(['verify'], { cwd })
+  const { code, stdout } = await hivelog(['verify'], { cwd })
   assert.equal(code, 0)
   assert.match(stdout, /nothing is sealed/)
 })
 
-test('stats: counts, times, tokens and cost, over all segments', (t) => {
+test('stats: counts, times, tokens and cost, over all segments', async (t) => {
   const cwd = scratch(t)
   const file = join(cwd, 'hive.jsonl')
   const log = new LogWriter(file)
@@ -88,11 +88,11 @@ test('stats: counts, times, tokens and cost, over all segments', (t) => {
     .raw('not json\n')
   log.rotate({ gzip: true })
   log.event('__proto__', { agentId: '__proto__' })
-  const { code, stdout } = hivelog(['stats', '--json'], { cwd })
+  const { code, stdout } = await hivelog(['stats', '--json'], { cwd })
   assert.equal(code, 0)
   const stats = JSON.parse(stdout)
   rmSync(`${file.replace('.jsonl', '')}.000000000001.jsonl.gz`)
-  const live = JSON.parse(hivelog(['stats', '--json'], { cwd }).stdout)
+  const live = JSON.parse((await hivelog(['stats', '--json'], { cwd })).stdout)
   assert.equal(live.bytes, statSync(file).size)
   assert.deepEqual(
     { ...stats, bytes: 0, agents: 0, others: 0, kinds: 0 },
@@ -141,12 +141,12 @@ test('stats: counts, times, tokens and cost, over all segments', (t) => {
   assert.deepEqual([stats.kinds.message, stats.kinds.usage, stats.kinds['log.open']], [2, 2, 2])
 })
 
-test('stats: for people, within 100 columns, whatever the names are', (t) => {
+test('stats: for people, within 100 columns, whatever the names are', async (t) => {
   const cwd = scratch(t)
   const log = new LogWriter(join(cwd, 'hive.jsonl')).messages(3)
   for (let i = 0; i < 30; i++)
     log.event('exit', { agentId: `agent-${i}-${'x'.repeat(80)}\x1b[31m`, status: 'ok' })
-  const { code, stdout } = hivelog(['stats'], { cwd })
+  const { code, stdout } = await hivelog(['stats'], { cwd })
   assert.equal(code, 0)
   assert.match(stdout, /^lines {5}34 {2}\(33 events, 1 session\)$/m)
   assert.match(stdout, /^lead +3 +3 +0$/m)
@@ -155,13 +155,13 @@ test('stats: for people, within 100 columns, whatever the names are', (t) => {
   for (const line of linesOf(stdout)) assert.ok(line.length <= 100, line)
 })
 
-test('stats: an empty log has no times', (t) => {
+test('stats: an empty log has no times', async (t) => {
   const cwd = scratch(t)
   writeFileSync(join(cwd, 'hive.jsonl'), '')
-  const { code, stdout } = hivelog(['stats', '--json'], { cwd })
+  const { code, stdout } = await hivelog(['stats', '--json'], { cwd })
   const stats = JSON.parse(stdout)
   assert.deepEqual([code, stats.lines, stats.events, stats.segments, stats.firstTs], [1, 0, 0, 0, undefined])
-  assert.deepEqual(hivelog(['stats'], { cwd }), {
+  assert.deepEqual(await hivelog(['stats'], { cwd }), {
     code: 1,
     stdout: '',
     stderr: 'hivelog: hive.jsonl is empty: there is no event in it\n',

@@ -98,12 +98,12 @@ test('a text of a million blanks or semicolons takes no time worth telling', asy
   assert.ok(performance.now() - from < 20_000)
 })
 
-test('in a file the table is unchanged but for formulas', (t) => {
+test('in a file the table is unchanged but for formulas', async (t) => {
   const folder = scratch(t)
   const file = join(folder, 'hive.jsonl')
   const subject = 'a\u202eb\u001b[2Jc\u00add;-1'
   writeFileSync(file, `${JSON.stringify({ ts: 1, kind: 'x', subject })}\n`)
-  const { code, stdout } = hivelog(['export', '--format', 'csv', file])
+  const { code, stdout } = await hivelog(['export', '--format', 'csv', file])
   assert.equal(code, 0)
   assert.ok(stdout.includes("a\u202eb\u001b[2Jc\u00add;'-1"), JSON.stringify(stdout))
 })

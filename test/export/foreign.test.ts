@@ -4,7 +4,7 @@ import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import { type RebuildOptions, rebuildSpans } from '../../src/index.js'
+import { type RebuildOptions, rebuildSpans } from '../../src/analyse.js'
 import { hrToMillis } from '../../src/otel/span-mapping.js'
 import { scratch } from '../kit/reader-log.js'
 

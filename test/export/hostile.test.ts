@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import fc from 'fast-check'
-import { rebuildSpans } from '../../src/index.js'
+import { rebuildSpans } from '../../src/analyse.js'
 import { captureDiag } from '../kit/hive-support.js'
 import { scratch } from '../kit/reader-log.js'
 

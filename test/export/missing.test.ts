@@ -4,10 +4,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { exportLog } from '../../src/analyse.js'
 import { SpanIdScanner } from '../../src/export/stored-spans.js'
-import { type Agent, exportLog } from '../../src/index.js'
-import { defer, runNode, tempHive, tempReceiver } from '../kit/hive-support.js'
-import { MAIN } from '../kit/reader-cli.js'
+import type { Agent } from '../../src/index.js'
+import { defer, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { hivelog } from '../kit/reader-cli.js'
 
 /** A trace as Jaeger's query API (version 3) tells it. */
 function answer(ids: readonly string[], text = 'x'): string {
@@ -65,7 +66,7 @@ test('only the spans that Jaeger lacks are sent, and it is asked once a trace', 
   const { asked, url } = await jaeger(t, () => ({ status: 200, body: answer(ids.slice(0, 3)) }))
   const receiver = await tempReceiver(t)
   const options = ['--otlp', receiver.url, '--missing-in', url, '--query-header', 'x-key=k']
-  const run = await runNode([MAIN, 'export', file, ...options])
+  const run = await hivelog(['export', file, ...options])
   assert.equal(run.stderr, '')
   assert.equal(
     run.stdout,
@@ -91,7 +92,7 @@ test('a Jaeger that does not know the trace lacks all; one that has all is sent 
   const second = await exportLog(file, options)
   assert.deepEqual([second.spans, second.present, second.unsent, second.traces], [0, 4, 0, 0])
   assert.equal(receiver.requests, 1)
-  const json = await runNode([MAIN, 'export', file, '--otlp', receiver.url, '--missing-in', url, '--json'])
+  const json = await hivelog(['export', file, '--otlp', receiver.url, '--missing-in', url, '--json'])
   const { spans, present } = JSON.parse(json.stdout)
   assert.deepEqual([spans, present], [0, 4])
 })
@@ -111,7 +112,7 @@ for (const [what, reply, message] of refusals) {
     const { file } = await recorded(t)
     const { url } = await jaeger(t, () => reply)
     const receiver = await tempReceiver(t)
-    const run = await runNode([MAIN, 'export', file, '--otlp', receiver.url, '--missing-in', url])
+    const run = await hivelog(['export', file, '--otlp', receiver.url, '--missing-in', url])
     assert.equal(run.code, 1)
     assert.match(run.stderr, message)
     assert.match(run.stderr, /0 spans sent, 4 spans not\n$/)
@@ -135,7 +136,7 @@ test('bad use is said in one line', async (t) => {
     [['--missing-in', 'http://h', '--query-header', 'a'], /--query-header needs KEY=VALUE/],
   ] as const
   for (const [args, message] of cases) {
-    const run = await runNode([MAIN, 'export', file, ...args])
+    const run = await hivelog(['export', file, ...args])
     assert.equal(run.code, 2)
     assert.match(run.stderr, message)
   }

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { exportLog, startHive } from '../../src/index.js'
-import { linesOf as logLines, runNode, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { exportLog } from '../../src/analyse.js'
+import { startHive } from '../../src/index.js'
+import { linesOf as logLines, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
 import type { ReceivedSpan } from '../kit/otlp-receiver.js'
-import { linesOf, MAIN } from '../kit/reader-cli.js'
+import { hivelog, linesOf } from '../kit/reader-cli.js'
 
 /** What must be the same: who is under whom, who is linked to whom, and what happened. */
 const said = ({ name, spanId, traceId, parentSpanId, links, events }: ReceivedSpan) => ({
@@ -49,15 +50,15 @@ test('the second process is under the agent, and its drain links to the senders 
   assert.deepEqual(byId(again.spans), byId(live.spans))
   assert.equal(again.spans.filter(({ parentSpanId }) => parentSpanId === undefined).length, 1)
 
-  const run = await runNode([MAIN, 'export', ...files, '--otlp', again.url, '--json'])
+  const run = await hivelog(['export', ...files, '--otlp', again.url, '--json'])
   assert.deepEqual(JSON.parse(run.stdout).files, files)
-  const text = await runNode([MAIN, 'export', ...files, '--format', 'otlp-json'])
+  const text = await hivelog(['export', ...files, '--format', 'otlp-json'])
   assert.equal(linesOf(text.stdout).length, 1)
   // The child's log is found by itself, and the table is of both.
   const found = await tempReceiver(t)
   await exportLog(file, { otlp: { url: found.url }, serviceName: 's' })
   assert.deepEqual(byId(found.spans), byId(live.spans))
-  const csv = await runNode([MAIN, 'export', file, '--format', 'csv'])
+  const csv = await hivelog(['export', file, '--format', 'csv'])
   assert.equal(csv.code, 0)
   const rows = csv.stdout.split('\r\n').slice(1, -1)
   assert.equal(

@@ -12,20 +12,14 @@ import {
   costReport,
   diffLogs,
   exportLog,
-  followLog,
-  HiveSpanProcessor,
-  JsonlSpanExporter,
-  OptionsError,
-  readLog,
   rebuildSpans,
   replay,
-  startHive,
-  tailLog,
-  verifyLog,
   visitLog,
   waitReport,
-} from '../../src/index.js'
+} from '../../src/analyse.js'
+import { HiveSpanProcessor, JsonlSpanExporter, OptionsError, startHive } from '../../src/index.js'
 import { Journal } from '../../src/journal/journal.js'
+import { followLog, readLog, tailLog, verifyLog } from '../../src/read.js'
 import { captureDiag, defer, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
 
 type Given = Record<string, unknown>

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { CommitError, type CommitErrorCode, type CommitOptions, commitLog } from '../../src/index.js'
+import { CommitError, type CommitErrorCode, commitLog } from '../../src/analyse.js'
+import type { CommitOptions } from '../../src/index.js'
 import {
   aLine,
   fakeGit,

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { verifyLog } from '../../src/index.js'
+import { verifyLog } from '../../src/read.js'
 import { fakeGit, isAlive, type Repo, tempRepo, withEnvironment, withoutIdentity } from '../kit/git-repo.js'
 import {
   captureDiag,

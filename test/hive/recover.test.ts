@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
-import { exportLog, verifyLog } from '../../src/index.js'
+import { exportLog } from '../../src/analyse.js'
+import { verifyLog } from '../../src/read.js'
 import {
   captureDiag,
   cleanEnvironment,

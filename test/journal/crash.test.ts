@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Journal, type JournalOptions } from '../../src/journal/journal.js'
 import { checkLog, ofKind, padOf, pause, randomFrom, startChild, tempFolder } from '../kit/journal-kit.js'
+import { cases, seedOfToday } from '../kit/long-run.js'
 
-const LIVES = 20
-const SEED = Number(process.env.HIVELOG_TEST_SEED ?? Date.now() % 1_000_000)
+/** Of each file. */
+const LIVES = cases(20, 6)
+const SEED = seedOfToday()
 
 const PLAIN = {}
 const SEALING = { seal: { everyBytes: 32 * 1024 } }
@@ -72,7 +74,7 @@ async function crashFile(t: TestContext, file: string, options: object, random: 
   return { acknowledged: acknowledged.size, torn, lines: lines.length }
 }
 
-test('200 writers are killed at random moments: what was acknowledged is there, whole and in order', async (t) => {
+test('writers are killed at random moments: what was acknowledged is there, whole and in order', async (t) => {
   const folder = tempFolder(t)
   const total = { acknowledged: 0, torn: 0, lines: 0 }
   const waiting = FILES.map((options, index) => ({ options, index }))

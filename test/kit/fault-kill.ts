@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { verifyLog } from '../../src/index.js'
+import { verifyLog } from '../../src/read.js'
 import { litterOf, type OracleLog, random, readAsStranger, refsOf, type Violation } from './fault-oracle.js'
 
 const CHILD = fileURLToPath(new URL('../programs/fault-kill-child.js', import.meta.url))

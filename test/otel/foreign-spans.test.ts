@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api'
-import type { AgentRef } from '../../src/otel/foreign-spans.js'
-import { SpanOwners } from '../../src/otel/span-owners.js'
+import { type AgentRef, EndedSpans } from '../../src/record/owners.js'
 import { captureDiag, eventsOf, type Line, oneEvent } from '../kit/hive-support.js'
 import { type Registration, tempProvider, within, withinAgent } from '../kit/otel-provider.js'
 
@@ -395,7 +394,7 @@ test('each agent has a count of its own in each session, also where no spawn was
 
 test('of agents and of spans under them a bounded number is remembered, the newest', () => {
   const MANY = 10_000
-  const owners = new SpanOwners()
+  const owners = new EndedSpans()
   const agent = (n: number): AgentRef => ({ agentId: `a${n}`, session: 's-1' })
   owners.settle('first', agent(0))
   owners.wait('under first', 'first', undefined)

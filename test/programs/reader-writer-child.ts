@@ -4,6 +4,8 @@ import { append, padOf, pause } from '../kit/journal-kit.js'
 
 const [file = '', options = '{}'] = process.argv.slice(2)
 const journal = new Journal({ file, session: 's-1', ...JSON.parse(options) })
-for (let n = 0; ; await pause(1)) {
+for (let n = 0; ; await pause(5)) {
   for (let i = 0; i < 50; i++, n++) append(journal, { n, pad: padOf(1, n) })
+  // However slow the disk is, no more waits than one round.
+  await journal.flush()
 }

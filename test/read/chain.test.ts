@@ -53,7 +53,7 @@ test('a file that can be no segment is read by nobody, and verify names it', asy
     const all = Array.from({ length: log.seq }, (_, i) => i + 1)
     assert.deepEqual(await everyReader(log.file), { read: all, tail: all, follow: all }, name)
     assert.equal((await replay(log.file)).events, 11)
-    assert.match(hivelog(['audit'], { cwd }).stdout, /^no escalations/)
+    assert.match((await hivelog(['audit'], { cwd })).stdout, /^no escalations/)
     const report = await verifyLog(log.file)
     assert.deepEqual(
       report.findings.map(({ kind, file }) => [kind, file]),
@@ -156,7 +156,7 @@ for (const [name, damage, expected] of BREAKS) {
       ['state'],
       ['check'],
     ]) {
-      const { stdout, stderr } = hivelog(args, { cwd })
+      const { stdout, stderr } = await hivelog(args, { cwd })
       assert.match((stdout + stderr).replace(/\s+/g, ' '), /chain of segments is broken/, args.join(' '))
     }
   })

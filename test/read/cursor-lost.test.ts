@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { CursorLostError, followLog } from '../../src/index.js'
 import { isMalformed } from '../../src/read/items.js'
+import { CursorLostError, followLog } from '../../src/read.js'
 import { collect, editLine, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 const range = (from: number, to: number): number[] =>

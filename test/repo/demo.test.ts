@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { type HiveEvent, isKind, type KnownKind, readLog, verifyLog } from '../../src/index.js'
+import { type HiveEvent, isKind, type KnownKind } from '../../src/index.js'
+import { readLog, verifyLog } from '../../src/read.js'
 
 // The demo is run as it is, against dist/.
 const DEMO = join(process.cwd(), 'examples/review-hive')

@@ -17,13 +17,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   verify: ['read', 'format', 'disk'],
   model: ['format'],
   analyse: ['model', 'read', 'verify', 'format', 'disk'],
-  otel: ['format', 'redact', 'journal', 'text'],
+  record: ['format', 'redact', 'journal'],
+  otel: ['record', 'format', 'redact', 'journal', 'text'],
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
-  hive: ['otel', 'journal', 'redact', 'format', 'export', 'git'],
+  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git'],
   cli: ['*'],
 }
-const SURFACE = ['index.ts', 'register.ts']
+const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
 
 const src = join(packageRoot(), 'src')
 const files = (readdirSync(src, { recursive: true }) as string[]).filter((file) => file.endsWith('.ts'))
@@ -87,7 +88,7 @@ test('what is imported from other packages is what the package depends on', () =
   const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }))
   const used = new Set(
     files.flatMap((file) =>
-      [...textOf(file).matchAll(/\bfrom '([^'.][^']*)'/g)]
+      [...textOf(file).matchAll(/\b(?:from |import\()'([^'.][^']*)'/g)]
         .map(([, name]) => name as string)
         .filter((name) => !name.startsWith('node:'))
         .map((name) => name.split('/', name.startsWith('@') ? 2 : 1).join('/')),

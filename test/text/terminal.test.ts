@@ -206,27 +206,25 @@ function hostileLog(file: string, shift = 0): void {
   writeFileSync(file, `${lines.join('\n')}\n`)
 }
 
-/** A process that takes its outputs for terminals, wherever they go. */
-const TERMINAL = `data:text/javascript,${encodeURIComponent(
-  'for (const stream of [process.stdout, process.stderr]) Object.assign(stream, { isTTY: true, columns: 300 })',
-)}`
-
-function onTerminal(
+async function onTerminal(
   args: string[],
   cwd: string,
   env: Record<string, string>,
-): { status: number | null; all: Buffer[] } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', TERMINAL, MAIN, ...args], {
-    cwd,
-    env: { ...process.env, TZ: 'UTC', TERM: 'xterm', NO_COLOR: '', FORCE_COLOR: '', ...env },
-    maxBuffer: 1 << 30,
-    timeout: 300_000,
-  })
-  return { status, all: [stdout, stderr] }
+): Promise<{ status: number | null; all: Buffer[] }> {
+  // Nobody answers the exports.
+  const all = { TERM: 'xterm', OTEL_EXPORTER_OTLP_TIMEOUT: '200', ...env }
+  const { code, stdout, stderr } = await hivelog(args, { cwd, env: all, terminal: 300 })
+  return { status: code, all: [Buffer.from(stdout), Buffer.from(stderr)] }
 }
 
 /** A file name of a character of each class that can stand in one. */
 const ODD_NAME = 'a\x1b[2J\n\x7f\x9b41m\u202e\u2028\u200b\u00ad\u115f\ufff9\ufe0f\u{e0041}\ufeff.jsonl'
+
+/** An event of each kind, or of every few, each with another poison. */
+const eachKind = (step: number): string[][] =>
+  KINDS.flatMap((_, i) =>
+    i % step === 0 ? [[`hive.jsonl:${i * (KINDS.length + 2) + i + 1}`, 'FILE']] : [],
+  ).slice(0, POISONS.length)
 
 const TEXT: Record<string, string[][]> = {
   tail: [
@@ -235,6 +233,24 @@ const TEXT: Record<string, string[][]> = {
     ['--agent', 'POISON', 'FILE'],
   ],
   cat: [['FILE'], ['--kind', 'ownPOISON', 'FILE'], ['missingPOISON'], ['-POISON'], ['ODD']],
+  show: eachKind(2).concat([
+    ['POISON', 'FILE'],
+    ['a', 'FILE'],
+    ['--log', 'POISON', '1', 'FILE'],
+    ['1', '--', 'ODD'],
+  ]),
+  talk: [
+    ['lead', '--', 'FILE'],
+    ['lead', 'WHO', '--', 'FILE'],
+    ['WHO', 'WHO', '--', 'FILE'],
+    ['POISON', '--', 'FILE'],
+    ['x', 'POISON', '--', 'ODD'],
+  ],
+  why: eachKind(5).concat([['POISON', 'FILE']]),
+  top: [
+    ['--once', 'FILE'],
+    ['--once', '--sort', 'cost', 'ODD'],
+  ],
   diff: [
     ['FILE', 'OTHER'],
     ['FILE', 'ODD'],
@@ -297,13 +313,15 @@ function scene(t: TestContext): { folder: string; odd: string } {
   return { folder, odd }
 }
 
-test('the table has every command', () => {
-  const commands = [...hivelog(['--help']).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, name]) => name)
+test('the table has every command', async () => {
+  const commands = [...(await hivelog(['--help'])).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(
+    ([, name]) => name,
+  )
   assert.deepEqual(Object.keys(TEXT).sort(), commands.sort())
 })
 
 for (const [command, runs] of Object.entries(TEXT)) {
-  test(`${command}: nothing of strangers reaches the terminal but text`, (t) => {
+  test(`${command}: nothing of strangers reaches the terminal but text`, async (t) => {
     const { folder, odd } = scene(t)
     for (const [n, run] of runs.entries()) {
       const poison = POISONS[n % SEQUENCES.length] as string
@@ -315,6 +333,7 @@ for (const [command, runs] of Object.entries(TEXT)) {
           KEY: 'key.pem',
           CONFIG: 'config',
           ID: `e${poison}${n}`,
+          WHO: poison,
         }[arg]
         return file ?? arg.replace('POISON', `${poison}\u202e\u00ad\u{e0041}`)
       })
@@ -324,7 +343,7 @@ for (const [command, runs] of Object.entries(TEXT)) {
         for (const env of [{ NO_COLOR: '1' }, {}] as Record<string, string>[]) {
           if (env.NO_COLOR === undefined && (n > 0 || variant.includes('--json'))) continue
           const what = `hivelog ${command} ${JSON.stringify(variant)} ${JSON.stringify(env)}`
-          const { status, all } = onTerminal([command, ...variant], folder, env)
+          const { status, all } = await onTerminal([command, ...variant], folder, env)
           assert.ok(status === 0 || status === 1 || status === 2, `${what}: ${status} ${all[1]}`)
           if (n === 0) assert.ok((all[0] as Buffer).length > 0, what)
           for (const bytes of all) {
@@ -338,15 +357,15 @@ for (const [command, runs] of Object.entries(TEXT)) {
   })
 }
 
-test('to a pipe, lines of a log go as they are; JSON of reports is escaped and the same value', (t) => {
+test('to a pipe, lines of a log go as they are; JSON of reports is escaped and the same value', async (t) => {
   const folder = scratch(t)
   const text = '\u202e\u0085\u00ad\u{e0041}'
   const line = `{"ts":1,\t"kind":"message","from":"${text}","to":"b","id":"1","subject":"${text}","act":"a"}`
   writeFileSync(join(folder, 'hive.jsonl'), `${line}\n`)
   for (const command of ['cat', 'tail']) {
-    assert.equal(hivelog([command, '--json', 'hive.jsonl'], { cwd: folder }).stdout, `${line}\n`)
+    assert.equal((await hivelog([command, '--json', 'hive.jsonl'], { cwd: folder })).stdout, `${line}\n`)
   }
-  const { stdout } = hivelog(['replay', '--speed', '0', '--json', 'hive.jsonl'], { cwd: folder })
+  const { stdout } = await hivelog(['replay', '--speed', '0', '--json', 'hive.jsonl'], { cwd: folder })
   assert.doesNotMatch(stdout.trimEnd(), /[^\x20-\x7e]/)
   assert.equal(JSON.parse(stdout).event.subject, text)
 })

@@ -68,7 +68,7 @@ test('a crash leaves a short adopted stretch, which is no finding, and is shown'
     report.adopted.map(({ line, toLine, fits }) => [line, toLine, fits]),
     [[9, 12, true]],
   )
-  const { code, stdout } = hivelog(['verify'], { cwd })
+  const { code, stdout } = await hivelog(['verify'], { cwd })
   assert.equal(code, 0)
   assert.match(
     stdout.replace(/\s+/g, ' '),
@@ -251,9 +251,9 @@ test('another log’s segment does not pass for this one’s, of the same key an
   assert.deepEqual(kinds(await verifyLog(mine.file, { publicKey, ...(id !== undefined && { logId: id }) })), [
     'other-log',
   ])
-  const cli = hivelog(['verify', '--log-id', id ?? '', 'hive.jsonl'], { cwd: folder })
+  const cli = await hivelog(['verify', '--log-id', id ?? '', 'hive.jsonl'], { cwd: folder })
   assert.deepEqual([cli.code, /other-log/.test(cli.stdout)], [1, true])
-  assert.equal(hivelog(['verify', '--log-id', 'x', 'hive.jsonl'], { cwd: folder }).code, 2)
+  assert.equal((await hivelog(['verify', '--log-id', 'x', 'hive.jsonl'], { cwd: folder })).code, 2)
 })
 
 test('logs of writers before all this verify as they did', async (t) => {
@@ -278,7 +278,7 @@ test('audit: lines that were adopted are not vouched for, and it says which', as
       [true, true, undefined],
     ],
   )
-  const { stdout } = hivelog(['audit'], { cwd })
+  const { stdout } = await hivelog(['audit'], { cwd })
   assert.match(stdout, /seals vouch for 2 of these 4 lines/)
   assert.match(stdout, /hive\.jsonl:3, hive\.jsonl:4/)
   assert.match(stdout, /found by its writer at opening/)
@@ -299,7 +299,7 @@ test('audit: nothing on either side of a break in the chain is vouched for, and 
     [log.file],
   )
   assert.ok(trail.cases.every(({ place }) => !place.sealed && place.unsealed === 'broken'))
-  const { stdout } = hivelog(['audit'], { cwd })
+  const { stdout } = await hivelog(['audit'], { cwd })
   assert.match(stdout, /hive\.jsonl: the chain of segments is broken/)
   assert.doesNotMatch(stdout, /seals vouch for all/)
 })

@@ -62,8 +62,8 @@ test('where all artifacts are elsewhere, that is one finding', async (t) => {
     [['artifact-missing', 2]],
   )
   assert.match(findings[0]?.message ?? '', /50 of them/)
-  assert.equal(hivelog(['verify'], { cwd }).code, 1)
-  assert.equal(hivelog(['verify', '--no-artifacts'], { cwd }).code, 0)
+  assert.equal((await hivelog(['verify'], { cwd })).code, 1)
+  assert.equal((await hivelog(['verify', '--no-artifacts'], { cwd })).code, 0)
 })
 
 test('an artifact that no line names is a note', async (t) => {

@@ -32,23 +32,29 @@ export interface AuditDecision {
   id?: string
   /** Epoch milliseconds. */
   ts: number
+  /** What was decided. */
   outcome: AuditOutcome
   /** Of an unclear outcome: what `approve` was, as JSON. */
   value?: string
+  /** Who decided, as the line says. */
   by?: string
+  /** Why, as the line says. */
   note?: string
   /** Milliseconds since the question; left out where the clock ran backwards, or nothing was asked. */
   tookMs?: number
+  /** The line of the decision. */
   place: AuditPlace
 }
 
 /** Who asked, as far as the log had told by then. */
 export interface AuditAsker {
+  /** Id of the agent; left out where the line names none. */
   agentId?: string
   /** Its name at that time. */
   name?: string
   /** The agent that spawned it. */
   parent?: string
+  /** Its role, as its spawn said. */
   role?: string
 }
 
@@ -74,7 +80,9 @@ export type AuditProblemKind =
   | 'id-reused'
   | 'no-id'
 
+/** Something that is wrong with a question or its answer. */
 export interface AuditProblem {
+  /** What is wrong, for programs. */
   kind: AuditProblemKind
   /** One sentence. */
   message: string
@@ -86,6 +94,7 @@ export interface AuditProblem {
 export interface AuditContext {
   /** Of a line of more than 4 KiB only the short fields. */
   event: HiveEvent
+  /** The line of the event. */
   place: AuditPlace
 }
 
@@ -98,14 +107,19 @@ export type AuditStatus = 'pending' | 'contradicted' | 'superseded' | 'unanswera
 
 /** One escalation. */
 export interface AuditCase {
+  /** Id of the escalation; left out where the line has none that can be used. */
   id?: string
+  /** What became of it. */
   status: AuditStatus
   /** Epoch milliseconds of the question. */
   ts: number
+  /** Who asked. */
   asker: AuditAsker
+  /** Who was asked. */
   to?: string
   /** At most 500 characters; past 5,000 escalations, 120. So is a note. */
   subject?: string
+  /** The line of the question. */
   place: AuditPlace
   /** In the log's order, those before the question too. */
   decisions: AuditDecision[]
@@ -115,6 +129,7 @@ export interface AuditCase {
   tookMs?: number
   /** Of one that waits, pending or unclear: milliseconds from the question to `asOf`. */
   waitingMs?: number
+  /** What is wrong with it and its decisions. */
   problems: AuditProblem[]
   /** The asking agent's events just before, oldest first; only with the options `id` and `context`. */
   before?: AuditContext[]
@@ -123,7 +138,9 @@ export interface AuditCase {
 /** How many of the listed cases have each status. `pending` counts all that wait: those that are unclear too. */
 export type AuditCounts = Record<AuditStatus, number>
 
+/** What `auditTrail` finds: every escalation and what became of it. */
 export interface AuditTrail extends LogTally {
+  /** Paths of the logs that were read. */
   files: string[]
   /** Whether nothing is wrong in what is listed, and the chain of segments whole. A pending escalation is not wrong. */
   ok: boolean
@@ -133,6 +150,7 @@ export interface AuditTrail extends LogTally {
   approvals: number
   /** The time to which pending is measured, epoch milliseconds; left out where the log is empty. */
   asOf?: number
+  /** Listed escalations by status. */
   counts: AuditCounts
   /** In the log's order. */
   cases: AuditCase[]
@@ -141,18 +159,23 @@ export interface AuditTrail extends LogTally {
   /** All that is wrong in what is listed. */
   problems: AuditProblem[]
   /** Past the limits of memory: counted only, and not judged. All 0 in a log of any usual size. */
-  notListed: { escalations: number; approvals: number }
+  notListed: {
+    /** Escalations that are not listed. */
+    escalations: number
+    /** Approvals that are not listed. */
+    approvals: number
+  }
 }
 
-/** `since` and `until`: only what was asked or decided in that time. */
+/** What `auditTrail` takes: which are listed. `since` and `until`: only what was asked or decided in that time. */
 export interface AuditOptions extends Selection {
-  /** Only escalations and approvals of this id. */
+  /** Only escalations and approvals of this id. Default: all. */
   id?: string
-  /** Only escalations whose subject contains this text, in upper or lower case. */
+  /** Only escalations whose subject contains this text, in upper or lower case. Default: all. */
   match?: string
-  /** Only escalations of the agent of this id or name. */
+  /** Only escalations of the agent of this id or name. Default: all. */
   agent?: string
-  /** Only what this one decided. */
+  /** Only what this one decided. Default: all. */
   by?: string
   /** Only what nobody has decided: pending and unclear. Default false. */
   pending?: boolean

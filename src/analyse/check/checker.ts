@@ -40,19 +40,23 @@ export interface Check {
   end(end: LogEnd): void
 }
 
+/** What `checkLog` finds. */
 export interface CheckReport {
   /** Path that was asked for, the first one if there were several; `-` is standard input. */
   file: string
   /** Where the hive is more than one log: the paths of all. */
   logs?: string[]
+  /** Lines that were read. */
   lines: number
   /** Without housekeeping (`log.*`) and malformed lines. */
   events: number
+  /** Lines that are no event. */
   malformed: number
   /** Agents that were looked at: spawned, or with events of their own. */
   agents: number
   /** Time of the earliest and of the latest event, epoch milliseconds; left out where there is none. */
   firstTs?: number
+  /** Time of the latest event, epoch milliseconds. */
   lastTs?: number
   /** How many findings there are, with those that are not listed. */
   counts: Record<Severity, number>

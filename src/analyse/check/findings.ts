@@ -24,7 +24,9 @@ export interface CheckPlace {
 
 /** Something that went wrong, however often it did. */
 export interface CheckFinding {
+  /** The rule that found it. */
   rule: CheckRule
+  /** How bad it is. */
   severity: Severity
   /** One sentence. Names and texts in it come from the log, and may hold any characters. */
   message: string
@@ -32,7 +34,9 @@ export interface CheckFinding {
   count: number
   /** Ids of the agents that are concerned, at most 10. */
   agents: string[]
+  /** The first place. */
   first: CheckPlace
+  /** The last place. */
   last: CheckPlace
   /** The first few places, in order, and the last: at most 10. */
   places: CheckPlace[]

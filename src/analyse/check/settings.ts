@@ -1,4 +1,5 @@
 /** Which rules are on, how severe they are, and how they are tuned: from options and config files, strictly. */
+import { HivelogError } from '../../format/errors.js'
 import {
   CHECK_RULES,
   type CheckRule,
@@ -13,12 +14,25 @@ import {
 export type RuleSetting =
   | 'off'
   | Severity
-  | { severity?: Severity | 'off'; [option: string]: number | string | readonly string[] | undefined }
+  | {
+      /** How bad a finding of the rule is; `off` for no findings. Default: as `CHECK_RULES` has it. */
+      severity?: Severity | 'off'
+      [option: string]: number | string | readonly string[] | undefined
+    }
 
+/** Settings by rule; a rule that is not named is as `CHECK_RULES` has it. */
 export type RuleSettings = Partial<Record<CheckRule, RuleSetting>>
 
 /** A setting that cannot be. The message is one line, and says what can be. */
-export class CheckConfigError extends Error {}
+export class CheckConfigError extends HivelogError {
+  declare readonly code: 'ERR_HIVELOG_CHECK_CONFIG'
+
+  /** @param message one line, safe to print */
+  constructor(message: string) {
+    super('ERR_HIVELOG_CHECK_CONFIG', message)
+    this.name = 'CheckConfigError'
+  }
+}
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 const LEVELS = `off, ${SEVERITIES.join(', ')}`

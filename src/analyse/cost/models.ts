@@ -4,20 +4,29 @@ import { CostTally } from './sums.js'
 
 /** A model whose calls were priced. */
 export interface PricedModel {
+  /** Its name, as the log has it. */
   model: string
+  /** Its provider, where the log names one. */
   provider?: string
   /** Whose prices were taken: `anthropic/claude-sonnet-4-5` of the list prices, or `your own prices`. */
   as: string
+  /** Calls that were priced here. */
   calls: number
+  /** US dollars of these calls. */
   costUsd: number
 }
 
 /** A model of which calls have no known price; without `model`, calls that name none. */
 export interface UnpricedModel {
+  /** Its name, as the log has it. */
   model?: string
+  /** Its provider, where the log names one. */
   provider?: string
+  /** Calls without a price. */
   calls: number
+  /** Tokens of their input. */
   inputTokens: number
+  /** Tokens of their output. */
   outputTokens: number
 }
 

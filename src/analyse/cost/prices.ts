@@ -1,8 +1,11 @@
 /** Prices of tokens: the user's own, how a catalogue's are used, and what one model call costs by them. */
+import { OptionsError } from '../../format/options.js'
 
 /** What a model costs, in US dollars for a million tokens. */
 export interface ModelPrices {
+  /** US dollars for a million tokens of input. */
   inputPerMTok: number
+  /** US dollars for a million tokens of output. */
   outputPerMTok: number
   /** Input tokens served from the provider's cache. Default: `inputPerMTok`. */
   cacheReadPerMTok?: number
@@ -81,9 +84,9 @@ const KNOWN: readonly string[] = [...NEEDED, ...OPTIONAL]
 export class OwnPrices implements PriceSource {
   readonly #byName = new Map<string, ModelPricing>()
 
-  /** @throws {TypeError} naming the model and the field that is wrong */
+  /** @throws {OptionsError} naming the model and the field that is wrong */
   constructor(table: unknown) {
-    if (!isObject(table)) throw new TypeError('prices must be an object: {"MODEL": {"inputPerMTok", …}}')
+    if (!isObject(table)) throw new OptionsError('prices must be an object: {"MODEL": {"inputPerMTok", …}}')
     for (const [name, prices] of Object.entries(table)) {
       const rates = ratesOf(name, prices)
       this.#byName.set(name, { as: 'your own prices', at: () => rates })
@@ -98,16 +101,16 @@ export class OwnPrices implements PriceSource {
 
 function ratesOf(name: string, prices: unknown): Rates {
   const model = `prices of ${JSON.stringify(name.slice(0, 100))}`
-  if (!isObject(prices)) throw new TypeError(`${model}: must be an object with ${NEEDED.join(' and ')}`)
+  if (!isObject(prices)) throw new OptionsError(`${model}: must be an object with ${NEEDED.join(' and ')}`)
   const unknown = Object.keys(prices).find((field) => !KNOWN.includes(field))
   if (unknown !== undefined) {
     const field = JSON.stringify(unknown.slice(0, 100))
-    throw new TypeError(`${model}: there is no ${field}; known are ${KNOWN.join(', ')}`)
+    throw new OptionsError(`${model}: there is no ${field}; known are ${KNOWN.join(', ')}`)
   }
   const dollars = (field: (typeof NEEDED)[number] | (typeof OPTIONAL)[number]): number => {
     const value = prices[field]
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-      throw new TypeError(`${model}: ${field} must be US dollars for a million tokens, a number from 0`)
+      throw new OptionsError(`${model}: ${field} must be US dollars for a million tokens, a number from 0`)
     return value
   }
   const rates: Rates = { input: dollars('inputPerMTok'), output: dollars('outputPerMTok') }

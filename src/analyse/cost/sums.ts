@@ -4,11 +4,15 @@ import type { CallTokens } from './prices.js'
 
 /** What model calls used and cost. */
 export interface CostSums {
+  /** Model calls. */
   calls: number
-  /** As recorded. */
+  /** Tokens of input, as recorded. */
   inputTokens: number
+  /** Tokens of output. */
   outputTokens: number
+  /** Tokens of input that came from the provider's cache. */
   cacheReadTokens: number
+  /** Tokens of input that went to the provider's cache. */
   cacheWriteTokens: number
   /** Milliseconds that the calls took, where recorded. */
   ms: number

@@ -21,7 +21,9 @@ export interface EventPlace extends LinePlace {
 export interface Divergence {
   /** How many events are the same before it. */
   index: number
+  /** The first event there that only the first log has. */
   a?: EventPlace
+  /** The first event there that only the second log has. */
   b?: EventPlace
 }
 
@@ -38,17 +40,23 @@ export interface FirstDivergence extends Divergence {
   fields: FieldDiff[]
 }
 
+/** A field whose values differ. */
 export interface FieldDiff {
+  /** Name of the field. */
   field: string
   /** Left out where the event has no such field. */
   a?: string
+  /** The same of the second log. */
   b?: string
 }
 
 /** A row of two logs side by side. `changed`: different events that stand opposite each other. */
 export interface DiffRow {
+  /** Whether both logs have the event, or which one. */
   mark: 'same' | 'changed' | 'a' | 'b'
+  /** The event of the first log. */
   a?: EventPlace
+  /** The event of the second log. */
   b?: EventPlace
 }
 
@@ -57,25 +65,45 @@ export interface AgentDiff {
   /** The name that is the same in both logs; null: events of no agent. */
   agent: string | null
   /** Its ids in the logs, where they were generated and differ. */
-  ids?: { a: string; b: string }
+  ids?: {
+    /** Its id in the first log. */
+    a: string
+    /** Its id in the second log. */
+    b: string
+  }
   /** Its events. */
-  events: { a: number; b: number }
+  events: {
+    /** How many in the first log. */
+    a: number
+    /** How many in the second log. */
+    b: number
+  }
   /** How many of them only that log has. */
-  only: { a: number; b: number }
+  only: {
+    /** How many only the first log has. */
+    a: number
+    /** How many only the second log has. */
+    b: number
+  }
   /** Where its own sequences part; left out when they are the same. */
   parts?: Divergence
 }
 
 /** Events of one kind by one agent that only one log has. */
 export interface OnlyGroup {
+  /** Which log has them. */
   side: 'a' | 'b'
+  /** Their kind. */
   kind: string
+  /** Whose they are, by the name that is the same in both logs; null: no agent's. */
   agent: string | null
+  /** How many there are. */
   events: number
   /** The first few of them. */
   first: EventPlace[]
 }
 
+/** What was compared of one of the two logs. */
 export interface DiffSide {
   /** The path as given. */
   file: string
@@ -89,9 +117,13 @@ export interface DiffSide {
   isCut: boolean
 }
 
+/** What `diffLogs` finds. */
 export interface LogDiff {
+  /** Whether they differ, and how much. */
   verdict: DiffVerdict
+  /** The first log. */
   a: DiffSide
+  /** The second log. */
   b: DiffSide
   /** Events that both logs have: `a.events - a.only`, which is `b.events - b.only`. */
   common: number
@@ -103,6 +135,7 @@ export interface LogDiff {
   around: {
     /** Whether the rows are all events, or those of the agent of `first` alone, the order being another before it. */
     of: 'hive' | 'agent'
+    /** The events there, in order. */
     rows: DiffRow[]
   }
   /** Those that part first, in order of where, then the others. */

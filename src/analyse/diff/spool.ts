@@ -4,7 +4,8 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { cannotRead, chunksOf, endingLines, openSource } from '../../read/sources.js'
+import { LogReadError } from '../../read/errors.js'
+import { cannotRead, chunksOf, endingLines, openSource, standardInput } from '../../read/sources.js'
 
 /** A log that can be read again and again. */
 export interface Spooled {
@@ -20,13 +21,16 @@ export async function spooled(file: string): Promise<Spooled> {
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   const copy = join(folder, isPipe ? 'pipe.jsonl' : 'stdin.jsonl')
   try {
-    const chunks = isPipe ? copiesOf(file) : endingLines(process.stdin)
+    const chunks = isPipe ? copiesOf(file) : endingLines(standardInput())
     await pipeline(chunks, createWriteStream(copy, { mode: 0o600 }))
   } catch (error) {
     await remove()
     const { message } = error as Error
     if (isPipe) throw error
-    throw new Error(`cannot keep standard input in ${folder}: ${message}; compare files instead`)
+    throw new LogReadError(
+      `cannot keep standard input in ${folder}: ${message}; compare files instead`,
+      error,
+    )
   }
   return { file: copy, remove }
 }

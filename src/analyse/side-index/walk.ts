@@ -25,7 +25,7 @@ import { indexKey, isOwnFolder } from './key.js'
 
 /** Before the first event that lies beyond either of these. */
 export interface Target {
-  /** Default: none. */
+  /** `seq` of the last event that counts. Default: none. */
   seq?: number
   /** Epoch milliseconds. Default: none. */
   time?: number

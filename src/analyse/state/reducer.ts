@@ -7,6 +7,7 @@ import { totalsState } from '../../model/plain.js'
 import type { AgentStatus, HiveState } from '../../model/state.js'
 import type { OnChange } from './changes.js'
 
+/** Makes the state of a hive from its events, one by one, in their order. */
 export class StateReducer {
   readonly #model: HiveModel
 
@@ -42,7 +43,10 @@ export class StateReducer {
     this.#model.malformed()
   }
 
-  /** @param seq position of the event in its log */
+  /**
+   * Counts an event in. Throws nothing, whatever the event holds.
+   * @param seq its position in its log
+   */
   apply(event: HiveEvent, seq: number): void {
     this.#model.add({ event, seq })
   }

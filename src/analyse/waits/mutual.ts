@@ -23,6 +23,7 @@ export interface MutualWait {
   times: number
   /** Milliseconds of the longest overlap, and its beginning in epoch milliseconds. */
   longestMs: number
+  /** Beginning of that overlap, epoch milliseconds. */
   longestTs: number
   /** The two lines that tell of the longest: of the first agent, and of the second. */
   places: [LinePlace, LinePlace]

@@ -11,7 +11,7 @@ import { DEFAULT_MAX_BUFFER } from '../journal/journal.js'
 import { SEAL_EVERY_BYTES, SEAL_EVERY_MS } from '../journal/seal.js'
 import { ROTATE_MAX_BYTES } from '../journal/segment-chain.js'
 import { MAX_FIELD_BYTES } from '../redact/scrub.js'
-import type { RecorderOptions } from './recorder.js'
+import type { RecorderOptions } from './log-recorder.js'
 
 /** Who opens a log, in words. */
 export type Opener = 'startHive' | 'JsonlSpanExporter' | 'hivelog/register'

@@ -1,0 +1,91 @@
+/** Reads a hive's story for reports that look at single events, and says how far it has come. */
+import { statSync } from 'node:fs'
+import { archivedSegments } from '../../disk/segments.js'
+import type { Message } from '../../model/inbox.js'
+import { type HiveEntry, logsOfHive } from '../../read/hive.js'
+import { type LogTally, tallyLogs } from '../reading.js'
+import type { EventPlace, PlacedEvent } from './places.js'
+import { RecentMap } from './recent-map.js'
+
+export interface StoryOptions {
+  /** Read only the logs that are named, not those of their child processes. Default false. */
+  thisFile?: boolean
+  /** Told how much was read, of how much that may have to be: bytes. */
+  onProgress?: (read: number, total: number) => void
+}
+
+/** A hive that is read once, or several times. */
+export class Story {
+  readonly #files: readonly string[]
+  readonly #thisFile: boolean
+  readonly #onProgress: StoryOptions['onProgress']
+  readonly #total: number
+  #read = 0
+
+  /** @param times how often it is going to be read */
+  constructor(files: readonly string[], times: number, { thisFile = false, onProgress }: StoryOptions) {
+    this.#files = files
+    this.#thisFile = thisFile
+    this.#onProgress = onProgress
+    this.#total = onProgress === undefined ? 0 : times * sizeOf(logsOfHive(files, thisFile))
+  }
+
+  /** @throws when a file is missing, a directory, or must not be read; never because of a line */
+  async read(take: (entry: HiveEntry) => void): Promise<LogTally> {
+    const onProgress = this.#onProgress
+    let untold = 0
+    const add = (entry: HiveEntry): void => {
+      take(entry)
+      if (onProgress === undefined) return
+      this.#read += entry.bytes + 1
+      if (++untold < TOLD_EVERY) return
+      untold = 0
+      onProgress(this.#read, Math.max(this.#total, this.#read))
+    }
+    return tallyLogs(this.#files, { add }, { thisFile: this.#thisFile })
+  }
+}
+
+/** Events between two times that progress is told. */
+const TOLD_EVERY = 500
+
+/** Bytes of all segments; compressed ones count as what they take. */
+function sizeOf(logs: readonly string[]): number {
+  const files = logs.flatMap((log) => [...archivedSegments(log).map(({ file }) => file), log])
+  return files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
+}
+
+/** Drains whose messages are still to come that are remembered. */
+const MAX_EARLY = 10_000
+
+/** Which drain took a message that came after it in the merged story, as the clock of another process was behind. */
+export class EarlyDrains<T> {
+  readonly #drains = new RecentMap<string, T>(MAX_EARLY)
+
+  /** @param ids that it names, of which `taken` were there */
+  note(drain: T, agent: string, ids: readonly unknown[], taken: readonly Message[]): void {
+    if (ids.length === taken.length) return
+    const known = new Set(taken.map(({ id }) => id))
+    for (const id of ids) {
+      if (typeof id !== 'string' || known.has(id)) continue
+      this.#drains.set(`${agent}\n${id}`, drain)
+    }
+  }
+
+  /** Gives it once: it is taken then. */
+  take(agent: string, id: string | undefined): T | undefined {
+    const key = `${agent}\n${id}`
+    const drain = this.#drains.get(key)
+    if (drain !== undefined) this.#drains.delete(key)
+    return drain
+  }
+}
+
+/** A message as the model holds it, for people. */
+export function messageEvent(message: Message, to: string): PlacedEvent {
+  const { seq, ts, id, from, act, subject, log = '', file = log, line } = message
+  const place: EventPlace = { log, file, ...(line !== undefined && { line }), seq, ts }
+  const fields = { from, to, act, subject, id }
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  return { place, event: { ts, kind: 'message', ...given } }
+}

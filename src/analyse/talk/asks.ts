@@ -1,0 +1,93 @@
+/** Which messages ask for an answer, and what answers them. */
+
+import { keyOf } from '../../format/bounded.js'
+import type { Fields } from '../../format/fields.js'
+import { RecentMap } from '../show/recent-map.js'
+
+/** Acts that ask, unless the message says that it needs no reply. */
+const ASKING = new Set<unknown>(['request', 'query', 'propose'])
+
+/** Whether a message asks for an answer: it says so itself, or its act does. */
+export function isAsking({ requiresReply, act, from }: Fields): boolean {
+  // Nobody is there who could take an answer.
+  if (from === 'scheduler' && requiresReply !== true) return false
+  return requiresReply === true || (requiresReply !== false && ASKING.has(act))
+}
+
+/** Questions of one to another that are kept while no answer has come. */
+const MAX_OPEN = 10_000
+
+interface Question<T> {
+  what: T
+  id: string | undefined
+  conversation: string | undefined
+}
+
+/**
+ * What one asked another and has no answer to: an answer names the question, or is of its conversation. A message
+ * that names nothing may answer anything: then no earlier question is called unanswered.
+ */
+export class Questions<T> {
+  readonly #open: RecentMap<Question<T>, true>
+  /** Open ones that are no longer kept. */
+  #more = 0
+  readonly #byId = new Map<string, Set<Question<T>>>()
+  readonly #byConversation = new Map<string, Set<Question<T>>>()
+
+  /** @param max questions that are kept; older ones stay open until a message comes that may answer anything */
+  constructor(max = MAX_OPEN) {
+    this.#open = new RecentMap(max)
+  }
+
+  asked(what: T, { id, conversation }: Fields): void {
+    const question = { what, id: keyOf(id), conversation: keyOf(conversation) }
+    const oldest = this.#open.set(question, true)
+    add(this.#byId, question.id, question)
+    add(this.#byConversation, question.conversation, question)
+    if (oldest === undefined) return
+    this.#close(oldest[0])
+    this.#more++
+  }
+
+  /** A message the other way. */
+  answered({ inReplyTo, conversation }: Fields): void {
+    const id = keyOf(inReplyTo)
+    const same = keyOf(conversation)
+    if (id === undefined && same === undefined) {
+      this.#more = 0
+      this.#open.clear()
+      this.#byId.clear()
+      this.#byConversation.clear()
+      return
+    }
+    for (const each of [this.#byId.get(id ?? ''), this.#byConversation.get(same ?? '')]) {
+      for (const question of each ?? []) this.#close(question)
+    }
+  }
+
+  #close(question: Question<T>): void {
+    this.#open.delete(question)
+    remove(this.#byId, question.id, question)
+    remove(this.#byConversation, question.conversation, question)
+  }
+
+  get size(): number {
+    return this.#open.size + this.#more
+  }
+
+  *unanswered(): Generator<T> {
+    for (const { what } of this.#open.keys()) yield what
+  }
+}
+
+function add<T>(sets: Map<string, Set<T>>, key: string | undefined, item: T): void {
+  if (key === undefined) return
+  const set = sets.get(key)
+  if (set === undefined) sets.set(key, new Set([item]))
+  else set.add(item)
+}
+
+function remove<T>(sets: Map<string, Set<T>>, key: string | undefined, item: T): void {
+  const set = key === undefined ? undefined : sets.get(key)
+  if (set?.delete(item) === true && set.size === 0) sets.delete(key as string)
+}

@@ -1,0 +1,219 @@
+/** Reads the lines of a segment for those events that are wanted; the others are parsed only where they must be. */
+import { isUtf8 } from 'node:buffer'
+import { ownSeq } from '../format/decode.js'
+import {
+  HEAD_BYTES,
+  isMalformed,
+  type LineOptions,
+  type LogEntry,
+  type LogItem,
+  MAX_LINE_BYTES,
+} from './items.js'
+import { ItemReader, type Start } from './lines.js'
+import { BLOCK_BYTES, LineScanner, type ScanPlan } from './scan.js'
+import type { PassedOver, Selector } from './select.js'
+
+/**
+ * Gives the items that reading everything and then leaving out the events that are not wanted would give. Only a
+ * malformed line that looks in every respect like the beginning and the end of an event that is not wanted is not
+ * noticed (`scan.ts` says what is looked at).
+ */
+export class SelectingReader extends ItemReader {
+  /**
+   * The log's own lines with which the segment begins and the one after them, wanted or not, as far as they came with
+   * the first bytes that completed any.
+   */
+  readonly head: LogItem[] = []
+  /** The greatest `ts` of the log up to here. */
+  latest: number
+  /** The last `seq` that a line of the segment carries, up to here. */
+  lastSeq: number | undefined
+  readonly #selector: Selector
+  readonly #passed: PassedOver
+  readonly #plan: ScanPlan | undefined
+  readonly #scanner: LineScanner | undefined
+  readonly #maxLineBytes: number
+  #isInHead = true
+  /** The last event up to here, if it was not given. */
+  #last: { item: LogItem; isParsed: boolean } | undefined
+  /** Lines of this block that came after its last event that was parsed. */
+  #after = 0
+  /** Whether lines of this block were passed over after its last line that was seen to carry a `seq`. */
+  #isSeqOpen = false
+
+  constructor(
+    file: string,
+    start: Start,
+    options: LineOptions,
+    selector: Selector,
+    passed: PassedOver = { lines: 0, unparsed: 0 },
+  ) {
+    super(file, start, options)
+    const { maxLineBytes = MAX_LINE_BYTES } = options
+    this.latest = start.latest ?? Number.NEGATIVE_INFINITY
+    this.#selector = selector
+    this.#passed = passed
+    this.#maxLineBytes = maxLineBytes
+    // A line that is too long must be told of, also where it is not wanted.
+    if (maxLineBytes >= BLOCK_BYTES && selector.plan !== undefined) {
+      this.#plan = selector.plan
+      this.#scanner = LineScanner.shared()
+    }
+  }
+
+  override push(chunk: Buffer): LogItem[] {
+    const from = this.splitter.isWithinLine ? this.splitter.finishLine(chunk) : 0
+    const to = chunk.lastIndexOf(10) + 1
+    if (to > from) {
+      this.#take(chunk, from, to)
+      this.splitter.offset += to - from
+    }
+    const rest = Math.max(from, to)
+    if (rest < chunk.length) this.splitter.push(chunk.subarray(rest))
+    if (this.head.length > 0) this.#isInHead = false
+    return this.taken()
+  }
+
+  override end(): LogItem[] {
+    const items = super.end()
+    if (!this.#selector.last || this.#last === undefined) return items
+    const { item, isParsed } = this.#last
+    this.#last = undefined
+    this.#passed.lines--
+    if (!isParsed) this.#passed.unparsed--
+    items.push(item)
+    return items
+  }
+
+  protected override add(bytes: Buffer, length: number, terminated: boolean, offset: number): void {
+    this.advance(1)
+    const item = this.itemOf(bytes, length, terminated, offset)
+    if (this.#isInHead) {
+      this.head.push(item)
+      this.#isInHead = !isMalformed(item) && item.event.kind.startsWith('log.')
+    }
+    if (isMalformed(item)) {
+      this.#after++
+      this.items.push(item)
+      return
+    }
+    this.#after = 0
+    const { event } = item
+    const seq = ownSeq(event)
+    if (seq !== undefined) {
+      this.lastSeq = seq
+      this.#isSeqOpen = false
+    }
+    if (event.ts > this.latest) this.latest = event.ts
+    else if (event.ts < this.latest) item.latest = this.latest
+    if (this.#selector.matches(event)) {
+      this.items.push(item)
+      this.#last = undefined
+    } else {
+      this.#passed.lines++
+      this.#last = { item, isParsed: true }
+    }
+  }
+
+  /** Takes whole lines: `bytes[from, to)`, the first of which begins at the splitter's offset. */
+  #take(bytes: Buffer, from: number, to: number): void {
+    this.#after = 0
+    const scanner = this.#scanner
+    const plan = this.#plan
+    const toOffset = this.splitter.offset - from
+    let at = from
+    while (at < to && this.#isInHead) at = this.#addLine(bytes, at, toOffset)
+    const canScan = scanner !== undefined && plan !== undefined && isUtf8(bytes.subarray(at, to))
+    while (at < to) {
+      const next = canScan ? scanner.scan(plan, bytes, at, to) : at
+      if (next === at) {
+        at = this.#addLine(bytes, at, toOffset)
+        continue
+      }
+      let seen = 0
+      // Adding a line leaves the scanner's memory alone.
+      const { lines, found, latest } = scanner as LineScanner
+      for (let i = 0; i < found; i++) {
+        const line = (scanner as LineScanner).lineOf(i)
+        this.#passOver(line - seen, (scanner as LineScanner).latestOf(i))
+        const start = at + (scanner as LineScanner).startOf(i)
+        const end = at + (scanner as LineScanner).endOf(i)
+        this.add(bytes.subarray(start, end), end - start, true, toOffset + start)
+        seen = line + 1
+      }
+      this.#passOver(lines - seen, latest)
+      at = next
+    }
+    if (this.#after > 0 || this.#isSeqOpen) this.#lookBack(bytes, from, to, toOffset)
+  }
+
+  #addLine(bytes: Buffer, start: number, toOffset: number): number {
+    const end = bytes.indexOf(10, start)
+    const length = end - start
+    const held = length > this.#maxLineBytes ? Math.min(HEAD_BYTES, this.#maxLineBytes) : length
+    this.add(bytes.subarray(start, start + held), length, true, toOffset + start)
+    return end + 1
+  }
+
+  #passOver(lines: number, latest: number): void {
+    if (latest > this.latest) this.latest = latest
+    this.advance(lines)
+    this.#after += lines
+    this.#isSeqOpen ||= lines > 0
+    this.#passed.lines += lines
+    this.#passed.unparsed += lines
+  }
+
+  /** Parses the last event of these lines, for what the end of a segment tells, if it was passed over. */
+  #lookBack(bytes: Buffer, from: number, to: number, toOffset: number): void {
+    let hasEvent = false
+    let end = to - 1
+    for (let after = 0; end >= from; after++) {
+      const start = end === from ? from : Math.max(from, bytes.lastIndexOf(10, end - 1) + 1)
+      const item = this.itemOf(bytes.subarray(start, end), end - start, true, toOffset + start, after)
+      if (!isMalformed(item)) {
+        if (!hasEvent && after < this.#after) {
+          if (this.latest > item.event.ts) item.latest = this.latest
+          this.#last = { item, isParsed: false }
+        }
+        if (!hasEvent && ownSeq(item.event) === undefined && !mayHaveSeq(bytes.subarray(from, to))) break
+        hasEvent = true
+        const seq = ownSeq(item.event)
+        if (seq !== undefined) {
+          this.lastSeq = seq
+          break
+        }
+      }
+      end = start - 1
+    }
+    this.#isSeqOpen = false
+  }
+}
+
+/** Whether a key could be `seq`, however it is written (see `scan.ts`). */
+const mayHaveSeq = (bytes: Buffer): boolean => bytes.includes('"seq"') || bytes.includes('\\u00')
+
+/** The items that `SelectingReader` would give, of batches that hold all of them. */
+export async function* wantedOf(
+  batches: AsyncIterable<LogItem[]>,
+  selector: Selector,
+  passed: PassedOver = { lines: 0, unparsed: 0 },
+): AsyncGenerator<LogItem[]> {
+  let last: LogItem | undefined
+  for await (const items of batches) {
+    if (last !== undefined && items.length > 0 && items[0]?.file !== last.file) {
+      yield [last]
+      last = undefined
+    }
+    const wanted = items.filter((item) => isMalformed(item) || selector.matches(item.event))
+    passed.lines += items.length - wanted.length
+    yield wanted
+    const final = items.findLast((item) => !isMalformed(item))
+    if (!selector.last || final === undefined) continue
+    const isGiven = selector.matches((final as LogEntry).event)
+    if (last !== undefined) passed.lines++
+    if (!isGiven) passed.lines--
+    last = isGiven ? undefined : final
+  }
+  if (last !== undefined) yield [last]
+}

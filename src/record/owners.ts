@@ -1,0 +1,260 @@
+/**
+ * Who owns a span: whose life or work it is, and who writes its lines. A span of this process has one record, from its
+ * start for as long as somebody holds its context: work goes on in the context of a span after that has ended. Of
+ * spans that come when they have ended, from an SDK's exporter queue, there is only an id to go by.
+ */
+import {
+  type Context,
+  createContextKey,
+  diag,
+  isSpanContextValid,
+  type SpanContext,
+} from '@opentelemetry/api'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import type { Fields } from '../format/fields.js'
+
+/** The agent that a span belongs to. */
+export interface AgentRef {
+  agentId: string
+  session: string
+}
+
+/** One life of an agent, from its spawn to its exit. */
+export interface Life {
+  readonly agentId: string
+  readonly session: string
+  /** Events recorded so far. */
+  checkpoint: number
+}
+
+/** Whose a span is in one log. */
+export interface Owner {
+  readonly session: string
+  /** The life of the agent that the span belongs to. */
+  readonly life: Life | undefined
+  /** Whether the span is the agent's life itself. */
+  readonly isLife: boolean
+  /** Who writes its lines as they happen: the hive that made it, or the processor that saw it begin. */
+  readonly writer: 'hive' | 'processor'
+}
+
+/** The event that a span's end stands for. */
+export interface SpanEvent {
+  kind: string
+  fields: Fields
+}
+
+const MARK = createContextKey('hivelog owner of the span')
+
+const records = new WeakMap<SpanContext, SpanRecord>()
+
+/** The record of a span that a hive or a processor has seen begin. */
+export const recordOf = (context: SpanContext): SpanRecord | undefined => records.get(context)
+
+export class SpanRecord {
+  /**
+   * What the span's end stands for, as its hive told it, for a plug-in that writes it too: the attributes of the span
+   * say nearly the same, but a missing `ms`, say, is lost in them.
+   */
+  event: SpanEvent | undefined
+  /**
+   * Of a hive's span: its events that bear the name of a hive's come from the hive, which redacted them, and can be
+   * sent as they are. `own` when there are no others, `undefined` when all are to be looked through.
+   */
+  events: 'own' | 'mixed' | undefined
+  #log: Owners | undefined
+  #owner: Owner | undefined
+  /** When it is recorded in several logs: in all but the first. */
+  #others: Map<Owners, Owner> | undefined
+
+  /** @internal */
+  in(log: Owners): Owner | undefined {
+    return this.#log === log ? this.#owner : this.#others?.get(log)
+  }
+
+  /** @internal */
+  add(log: Owners, owner: Owner): void {
+    if (this.#log === undefined) {
+      this.#log = log
+      this.#owner = owner
+    } else {
+      this.#others ??= new Map()
+      this.#others.set(log, owner)
+    }
+  }
+
+  /** Somebody adds an event of another name. */
+  noteOtherEvent(): void {
+    if (this.events === 'own') this.events = 'mixed'
+  }
+
+  /** There is an event with a hive's name that is as it was given, or cannot be sent as it is. */
+  noteUncheckedEvent(): void {
+    this.events = undefined
+  }
+}
+
+/** Who owns the spans of this process in one log, and the lives of its agents. */
+export class Owners {
+  #lives = new Map<string, Life>()
+  /** Of spans that have begun and not ended, by id: a context may come back as a copy. */
+  #open = new Map<string, Owner>()
+
+  /** An agent is spawned: its events count from 0. */
+  beginLife(agentId: string, session: string): Life {
+    const life = { agentId, session, checkpoint: 0 }
+    this.#lives.set(keyOf(life), life)
+    return life
+  }
+
+  /** The present life of an agent; it begins here if its spawn was not seen. */
+  lifeOf(agentId: string, session: string): Life {
+    return this.#lives.get(keyOf({ agentId, session })) ?? this.beginLife(agentId, session)
+  }
+
+  /** The agent ended; an agent of the same id that is spawned later has a life of its own. */
+  endLife(life: Life): void {
+    const key = keyOf(life)
+    if (this.#lives.get(key) === life) this.#lives.delete(key)
+  }
+
+  /** The context to start a span in whose lines its maker writes, so that no processor of this log does. */
+  mark(parent: Context): Context {
+    return parent.setValue(MARK, this)
+  }
+
+  isMarked(parent: Context): boolean {
+    return parent.getValue(MARK) === this
+  }
+
+  /**
+   * A span that was started in a marked context is its maker's, for exporters of this log and for spans under it.
+   * @param life of the agent whose life the span is
+   */
+  own(context: SpanContext, session: string, life?: Life): void {
+    // All spans of a tracer that does not trace share one.
+    if (!isSpanContextValid(context)) return
+    const owner: Owner = { session, life, isLife: life !== undefined, writer: 'hive' }
+    this.#record(context, owner)
+    if (life !== undefined) this.#open.set(context.spanId, owner)
+  }
+
+  /** A processor writes what happens on this span. */
+  claim(context: SpanContext, owner: Owner): void {
+    this.#record(context, owner)
+    this.#open.set(context.spanId, owner)
+  }
+
+  /** Whether the lines of this very span are written as they happen. */
+  isLive(context: SpanContext): boolean {
+    return records.get(context)?.in(this) !== undefined
+  }
+
+  /** Whose a span is, of which there may be a copy of the context only. */
+  of(context: SpanContext | undefined): Owner | undefined {
+    if (context === undefined) return undefined
+    return this.#open.get(context.spanId) ?? records.get(context)?.in(this)
+  }
+
+  /** The span ends. Tells whose it was, if it was not told already. */
+  end(context: SpanContext): Owner | undefined {
+    const owner = this.#open.get(context.spanId)
+    if (owner !== undefined) this.#open.delete(context.spanId)
+    return owner
+  }
+
+  #record(context: SpanContext, owner: Owner): void {
+    let record = records.get(context)
+    if (record === undefined) {
+      record = new SpanRecord()
+      records.set(context, record)
+    }
+    record.add(this, owner)
+  }
+}
+
+const keyOf = ({ agentId, session }: AgentRef): string => `${session}\n${agentId}`
+
+/** Spans that wait, and that are remembered of each sort. */
+const MAX_SPANS = 10_000
+
+/**
+ * Which agent ended spans belong to. A span is exported when it ends, so that of a tool comes before that of the
+ * agent it ran under, maybe in an earlier batch: it waits here until the spans above it have come.
+ */
+export class EndedSpans {
+  #agents = new Map<string, AgentRef>()
+  /** Parents of spans whose agent is not known. */
+  #parents = new Map<string, string>()
+  /** By the nearest span above them that has not come. */
+  #waiting = new Map<string, ReadableSpan[]>()
+  #waitingCount = 0
+  #hasWarned = false
+
+  /** The agent of an ended span, or of one under it. */
+  agentOf(spanId: string): AgentRef | undefined {
+    return this.#agents.get(this.#top(spanId))
+  }
+
+  /** A span is this agent's: gives those that waited to know. */
+  settle(spanId: string, agent: AgentRef): ReadableSpan[] {
+    remember(this.#agents, spanId, agent)
+    return this.#take(spanId)
+  }
+
+  /** A span is nobody's. */
+  forget(spanId: string): void {
+    this.#take(spanId)
+  }
+
+  /** A span is whosever its parent is, which is not known yet; `work` is the span if it is to be written then. */
+  wait(spanId: string, parentId: string, work: ReadableSpan | undefined): void {
+    remember(this.#parents, spanId, parentId)
+    const top = this.#top(parentId)
+    for (const each of this.#take(spanId)) this.#add(each, top)
+    if (work !== undefined) this.#add(work, top)
+  }
+
+  #top(spanId: string): string {
+    let top = spanId
+    for (let next = this.#parents.get(top); next !== undefined; next = this.#parents.get(top)) top = next
+    return top
+  }
+
+  #add(span: ReadableSpan, top: string): void {
+    if (this.#waitingCount >= MAX_SPANS) this.#forgetOldest()
+    const others = this.#waiting.get(top)
+    if (others === undefined) this.#waiting.set(top, [span])
+    else others.push(span)
+    this.#waitingCount++
+  }
+
+  #take(top: string): ReadableSpan[] {
+    const spans = this.#waiting.get(top) ?? []
+    this.#waiting.delete(top)
+    this.#waitingCount -= spans.length
+    return spans
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#waiting
+    if (oldest === undefined) return
+    const [top, spans] = oldest
+    spans.shift()
+    this.#waitingCount--
+    if (spans.length === 0) this.#waiting.delete(top)
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    diag.warn(
+      `hivelog: over ${MAX_SPANS} spans wait for their agent's span to end, and the oldest are not recorded; ` +
+        'register a HiveSpanProcessor, which records them as they happen',
+    )
+  }
+}
+
+function remember<T>(map: Map<string, T>, spanId: string, value: T): void {
+  map.set(spanId, value)
+  if (map.size <= MAX_SPANS) return
+  const [oldest] = map.keys()
+  map.delete(oldest as string)
+}
