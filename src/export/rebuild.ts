@@ -26,6 +26,8 @@ import { type HiveEvent, isKind } from '../format/kinds.js'
 import type { Agent } from '../model/agents.js'
 import type { Message } from '../model/inbox.js'
 import { type HiveEntry, HiveModel } from '../model/model.js'
+import type { WriterState } from '../model/state.js'
+import { isSameWriter, writerOf } from '../model/writers.js'
 import { sdk } from '../otel/sdk.js'
 import type { LogEntry } from '../read/items.js'
 import { VERSION } from '../version.js'
@@ -55,6 +57,8 @@ export interface Writer {
   pid: number | undefined
   host: string | undefined
   source: SpanSource
+  /** As its `log.open` tells. */
+  told?: WriterState
 }
 
 /** What is being read of one log. */
@@ -191,9 +195,13 @@ export class SpanRebuilder {
 
   /** Another process goes on with the log, unless it is the same one that begins a new segment. */
   #opened(event: HiveEvent, lines: LogLines): void {
-    const { pid, host, writer, prev } = event as Record<string, unknown>
+    const { pid, host, writer } = event as Record<string, unknown>
     const before = lines.writer
-    if (prev !== undefined && pid === before.pid && host === before.host) return
+    const told = writerOf(event as Record<string, unknown>, event.ts)
+    if (before.told !== undefined && isSameWriter(before.told, told)) {
+      before.told = told
+      return
+    }
     this.#endSession(lines)
     const attributes = {
       ...(typeof host === 'string' && { 'host.name': host }),
@@ -201,6 +209,7 @@ export class SpanRebuilder {
       ...(Number.isSafeInteger(pid) && { 'process.pid': pid as number }),
     }
     lines.writer = {
+      told,
       ordinal: this.#writers++,
       pid: typeof pid === 'number' ? pid : undefined,
       host: typeof host === 'string' ? host : undefined,
