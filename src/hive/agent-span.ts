@@ -11,11 +11,11 @@ import {
   type Span,
   type SpanContext,
   SpanKind,
-  type SpanStatus,
   trace,
 } from '@opentelemetry/api'
 import { interceptEvents, type PlainEvent } from '../otel/plain-events.js'
 import { ATTR, endTime, MAX_SECONDS, prefix, toAttributes, toHrTime } from '../otel/span-mapping.js'
+import type { Ending } from '../otel/span-shapes.js'
 import { type Life, recordOf, type SpanEvent } from '../record/owners.js'
 import type { Listener, Place } from '../record/recorder.js'
 import type { HiveCore } from './core.js'
@@ -126,10 +126,10 @@ export class AgentSpan {
   }
 
   /** Ends the life; all that is held for it must be settled. `event` is what its end stands for. */
-  end(now: number, attributes: Attributes = {}, status?: SpanStatus, event?: SpanEvent): void {
+  end(now: number, ending?: Ending, event?: SpanEvent): void {
     const { span } = this.#current
-    span.setAttributes(attributes)
-    if (status !== undefined) span.setStatus(status)
+    if (ending !== undefined) span.setAttributes(ending.attributes)
+    if (ending?.status !== undefined) span.setStatus(ending.status)
     const record = recordOf(span.spanContext())
     if (record !== undefined) record.event = event
     this.#core.endSpan(span, endTime(this.#current.startTs, now))

@@ -1,16 +1,16 @@
 import { types } from 'node:util'
-import { type Attributes, type Context, context, diag, type SpanContext } from '@opentelemetry/api'
+import { type Context, context, diag, type SpanContext } from '@opentelemetry/api'
 import { type Fields, isList, readField, readFields, readList } from '../format/fields.js'
 import { type ArtifactRef, FIELD_ORDER, isCustomKind, type KnownKind } from '../format/kinds.js'
 import { brief, describe, MAX_NODES } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
-import { ATTR } from '../otel/span-mapping.js'
+import { AS_IS, agentShape, endingOf } from '../otel/span-shapes.js'
 import type { Life } from '../record/owners.js'
 import { counted } from '../record/recorder.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 import { childEnvironment } from './environment.js'
-import { MESSAGE_NEEDS, messageFields, missingFields, spawnAttributes, spawnFields } from './fields.js'
+import { MESSAGE_NEEDS, messageFields, missingFields, spawnFields } from './fields.js'
 import type {
   CallInput,
   CustomKind,
@@ -28,7 +28,7 @@ import type {
   WaitInput,
 } from './inputs.js'
 import { formatTraceparent, Sent, spanContextOf } from './sent-message.js'
-import { callWork, errorStatus, recordWork, toolWork, type Work } from './work.js'
+import { recordWork, type WorkKind } from './work.js'
 
 /** What an agent needs of its hive. */
 export interface AgentHost {
@@ -68,9 +68,8 @@ export class Agent {
     this.name = String(fields.name)
     this.#life = core.recorder.owners.beginLife(this.agentId, core.session)
     this.#span = new AgentSpan(core, {
-      name: `invoke_agent ${this.name}`,
+      ...agentShape(fields, core.session, AS_IS),
       life: this.#life,
-      attributes: spawnAttributes(fields, core.session),
       parent,
       now,
       onEvent: (event) => this.#added(event),
@@ -147,12 +146,12 @@ export class Agent {
 
   /** Records a tool that ran, `ms` milliseconds until now. */
   tool(input: ToolInput): void {
-    this.#work(toolWork(this.#core.scrubber.known(this.#own('tool', input, ['name', 'ok']))))
+    this.#work('tool', this.#own('tool', input, ['name', 'ok']))
   }
 
   /** Records a query of an external API, `ms` milliseconds until now. */
   call(input: CallInput): void {
-    this.#work(callWork(this.#core.scrubber.known(this.#own('call', input, ['host']))))
+    this.#work('call', this.#own('call', input, ['host']))
   }
 
   /** Records that the agent waited `ms` milliseconds, until now, for something that another held. */
@@ -216,11 +215,9 @@ export class Agent {
     const fields = this.#core.scrubber.known({ agentId: this.agentId, status, error })
     this.#core.recorder.recordNow(this.#span.part.line, now, 'exit', fields, this.#life, true)
     this.#ended = true
-    const failed = status === 'error' || status === 'lost'
-    const attributes: Attributes = { [ATTR.exitStatus]: describe(fields.status) }
-    if (failed) attributes[ATTR.errorType] = brief(readField(given.error, 'name') ?? status)
-    const spanStatus = failed ? errorStatus(fields.error) : undefined
-    this.#span.end(now, attributes, spanStatus, { kind: 'exit', fields })
+    const errorType = brief(readField(given.error, 'name') ?? status)
+    const ending = endingOf(describe(fields.status), fields.error, AS_IS, errorType)
+    this.#span.end(now, ending, { kind: 'exit', fields })
     this.#core.recorder.owners.endLife(this.#life)
     this.#host.ended(this)
   }
@@ -268,10 +265,11 @@ export class Agent {
     return recorder.recordNow(this.#span.part.line, ts, kind, fields, counted(kind, this.#life), isScrubbed)
   }
 
-  #work(work: Work): void {
+  #work(kind: WorkKind, given: Fields): void {
+    const fields = this.#core.scrubber.known(given)
     const now = Date.now()
-    if (this.#ended) this.#late(work.kind, work.fields, now, true)
-    else recordWork(this.#core, this.#life, work, this.#span, now)
+    if (this.#ended) this.#late(kind, fields, now, true)
+    else recordWork(this.#core, this.#life, kind, fields, this.#span, now)
   }
 
   /** Content as an artifact, with a note of what of it is cut; without a file it can only be measured. */

@@ -1,9 +1,7 @@
 /** The fields of events, from what the calls are given; plain JavaScript may pass anything. */
-import type { Attributes } from '@opentelemetry/api'
 import { type Fields, MAX_ID_LENGTH, readFields } from '../format/fields.js'
 import { FIELD_ORDER } from '../format/kinds.js'
 import { describe } from '../format/quote.js'
-import { ATTR } from '../otel/span-mapping.js'
 import type { MessageInput } from './inputs.js'
 
 const MESSAGE_INPUT = ['to', 'act', 'subject', 'id', 'inReplyTo', 'conversation', 'requiresReply']
@@ -59,25 +57,4 @@ export function spawnFields(input: unknown, parentId: string | undefined): Field
 /** Ids and names are repeated in every line and on every span, so they are cut rather than stored aside. */
 function shortText(value: unknown): string {
   return describe(value).slice(0, MAX_ID_LENGTH)
-}
-
-export function spawnAttributes(fields: Fields, session: string): Attributes {
-  const attributes: Attributes = {
-    [ATTR.operation]: 'invoke_agent',
-    [ATTR.agentId]: String(fields.agentId),
-    [ATTR.agentName]: String(fields.name),
-    [ATTR.conversation]: session,
-    [ATTR.session]: session,
-    [ATTR.isGod]: fields.isGod === true,
-  }
-  const optional = {
-    [ATTR.requestModel]: fields.model,
-    [ATTR.parentId]: fields.parent,
-    [ATTR.role]: fields.role,
-    [ATTR.pid]: fields.pid,
-  }
-  for (const [attribute, value] of Object.entries(optional)) {
-    if (typeof value === 'string' || typeof value === 'number') attributes[attribute] = value
-  }
-  return attributes
 }

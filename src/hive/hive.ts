@@ -3,7 +3,7 @@ import { type Fields, readField, readFields } from '../format/fields.js'
 import { isCustomKind } from '../format/kinds.js'
 import { brief } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
-import { ATTR } from '../otel/span-mapping.js'
+import { sessionShape } from '../otel/span-shapes.js'
 import { Agent, type AgentHost } from './agent.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
@@ -177,9 +177,8 @@ export class Hive {
   #session(): AgentSpan {
     const { core, incoming } = this.#parts
     this.#sessionSpan ??= new AgentSpan(core, {
-      name: 'hive.session',
+      ...sessionShape(core.session),
       life: undefined,
-      attributes: { [ATTR.conversation]: core.session, [ATTR.session]: core.session },
       parent: incoming,
       now: Date.now(),
       onEvent: (event) => this.#added(event),

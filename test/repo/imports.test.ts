@@ -54,7 +54,7 @@ test('every folder has its row in the table, and every file its folder', () => {
 
 test('imports are found, and lead to files', () => {
   assert.ok(files.length > 40)
-  assert.ok(importsOf('hive/agent.ts').includes('otel/span-mapping.ts'))
+  assert.ok(importsOf('hive/agent.ts').includes('otel/span-shapes.ts'))
   assert.ok(importsOf('index.ts').includes('format/kinds.ts'), 'what is passed on is imported')
   for (const file of files) {
     for (const imported of importsOf(file)) assert.ok(existsSync(join(src, imported)), `${file}: ${imported}`)
