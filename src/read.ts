@@ -19,6 +19,9 @@ export type { LogFollower } from './read/cursor-follower.js'
 export { CursorFileError, type CursorLoss, CursorLostError, type OldestLine } from './read/cursor-lost.js'
 export { LogReadError } from './read/errors.js'
 export { type FollowOptions, followLog } from './read/follow.js'
+export { type FollowHiveOptions, followHive, type HiveFollower } from './read/follow-hive.js'
+export { type Span, spanOf } from './read/glance.js'
+export { type HiveEntry, type HiveItem, type HiveReadOptions, hiveBatches, logsOfHive } from './read/hive.js'
 export {
   isBreak,
   isMalformed,
@@ -30,6 +33,7 @@ export {
 export { type ReadOptions, readLog } from './read/read.js'
 export type { PassedOver, Selection } from './read/select.js'
 export { type TailOptions, tailLog } from './read/tail.js'
+export { type TailHiveOptions, tailHive } from './read/tail-hive.js'
 export type {
   AdoptedStretch,
   VerifiedFile,
