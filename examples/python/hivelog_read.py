@@ -7,6 +7,7 @@
 Each event is printed as it is in the file. Exit code 0: fine, 2: bad use, or a log cannot be read.
 As a module: `events` of a log, `hive` of a hive, `logs` of it; `hivelog_verify.py` builds on `segments` and `read`.
 """
+import hashlib
 import heapq
 import json
 import os
@@ -86,6 +87,17 @@ def read(path):
     except zlib.error:
         pass
     return b"".join(pieces), inflater.eof
+
+
+def hashed(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def artifact(log, ref):
+    """Path of an artifact of a log, or of the log that an archived segment was of."""
+    stem = re.sub(SEGMENT + r"\Z", r"\1", log, flags=re.S)
+    folders = [each + ".artifacts" for each in (log, stem + ".jsonl", stem)]
+    return join(next(filter(isdir, folders), folders[0]), ref[:2], ref)
 
 
 def events(log):

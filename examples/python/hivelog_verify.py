@@ -10,29 +10,24 @@ import base64
 import hashlib
 import re
 import sys
-from os.path import basename, dirname, exists, getsize, isdir, isfile, join
+from os.path import basename, dirname, exists, getsize, isfile, join
+from pathlib import Path
 from types import SimpleNamespace as Record
 
-from hivelog_read import MAX_SEQ, SEGMENT, decode, lines, member, number_in, read, segments, whole
+from hivelog_read import MAX_SEQ, artifact, decode, hashed, lines, member, number_in, read, segments, whole
 
 try:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 except ImportError:
     load_pem_public_key = None
 
-MIB = 1 << 20
-NO_SEAL = "no seal at its end"
-
-
-def hashed(data):
-    return hashlib.sha256(data).hexdigest()
+MIB, NO_SEAL = 1 << 20, "no seal at its end"
 
 
 class Verifier:
     def __init__(self, log, key):
         self.log, self.folder, self.key, self.policy, self.due, self.numbered = log, dirname(log), key, (4 * MIB, 6e4), 1, False
-        self.findings, self.gaps, self.seen, self.lost, self.before, self.id = [], [], set(), set(), None, None
-        self.users = self.sigs = 0
+        self.findings, self.gaps, self.seen, self.lost, self.before, self.id, self.users, self.sigs = [], [], set(), set(), None, None, 0, 0
 
     def find(self, is_wrong, file, what, line=None, to=None, missing=None):
         self.findings += [(file, line, to, what, missing)] if is_wrong else []
@@ -56,8 +51,7 @@ class Verifier:
         self.findings += self.before.end
         self.find(path != self.log, self.log, "the live file is not there")
         self.find(self.key and self.users and not self.sigs, self.log, "nothing in the log is signed")
-        for stray in strays:
-            self.find(True, stray, "it is called like a segment, and can be none")
+        self.findings += [(stray, None, None, "it is called like a segment, and can be none", None) for stray in strays]
         return [each for each in self.findings if not each[4] or not self.is_explained(each[4])]
 
     def is_explained(self, missing):
@@ -111,14 +105,12 @@ class Verifier:
                 found, with_id = member(event, "adopted"), isinstance(event.get("signs"), dict)
                 s.opens.append(Record(line=n, at=at, log=member(event, "log", str), found=found, signs=event.get("signs")))
                 trusted = trusted or (bool(found) and "file" not in found)
-            s.sigs += kind == "log.seal" and "sig" in event
-            s.changed = event if kind == "log.changed" and n <= 8 else s.changed
+            s.sigs, s.changed = s.sigs + (kind == "log.seal" and "sig" in event), event if kind == "log.changed" and n <= 8 else s.changed
         self.find(bad, path, "malformed, and no log.torn accounts for it", bad and bad.line)
         if not is_all or (s.number and self.numbered and (kind != "log.seal" or not data.endswith(b"\n"))):
             last = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
             s.end = [(path, last or None, None, NO_SEAL if is_all and last else "its data is damaged or gone", None)]
-        s.first_seq = s.first_seq or self.due
-        self.gaps, self.users, self.sigs = self.gaps + s.gaps, self.users + s.users, self.sigs + s.sigs
+        s.first_seq, self.gaps, self.users, self.sigs = s.first_seq or self.due, self.gaps + s.gaps, self.users + s.users, self.sigs + s.sigs
         return s
 
     def link(self, s, due):  # step 6
@@ -183,9 +175,7 @@ class Verifier:
             ref, size = member(value, "ref", str), whole(value.get("bytes"))
             if re.fullmatch("[0-9a-f]{64}", ref) and size is not None and (ref, size) not in self.seen:
                 self.seen.add((ref, size))
-                stem = re.sub(SEGMENT + r"\Z", r"\1", self.log, flags=re.S)
-                folders = [log + ".artifacts" for log in (self.log, stem + ".jsonl", stem)]
-                file = join(next(filter(isdir, folders), folders[0]), ref[:2], ref)
+                file = artifact(self.log, ref)
                 if not isfile(file) or getsize(file) != size or hashed(read(file)[0]) != ref:
                     s.artifacts.append((s.path, n, None, f"{file} is not there, or not what it was", not exists(file) and ref))
 
@@ -193,11 +183,8 @@ class Verifier:
 def main(log=None, option=None, pem=None, *more):
     if not log or log.startswith("-") or more or option not in (None, "--key") or (option and not pem):
         raise ValueError(__doc__)
-    key = None
-    if option and load_pem_public_key:
-        with open(pem, "rb") as file:
-            key = load_pem_public_key(file.read())
-    elif option:
+    key = load_pem_public_key(Path(pem).read_bytes()) if option and load_pem_public_key else None
+    if option and not key:
         print("signatures were not checked: the package `cryptography` is not installed")
     findings = Verifier(log, key).run()
     for file, line, to, what, _ in findings:
