@@ -99,7 +99,10 @@ for (const [name, content] of Object.entries(FILES)) {
     for (const args of runsOf(file, good)) {
       const ended = await hivelog(args, { cwd: folder })
       assertSane(ended, args)
-      assert.notEqual(ended.code, 2, `it is read all the same: ${args.join(' ')}: ${ended.stderr}`)
+      // A file without any event is no log, which is told; whatever else stands beside events is read over.
+      const isNoLog = ended.stderr.includes(' is no log: ') && !content.includes('"kind":"')
+      if (!isNoLog)
+        assert.notEqual(ended.code, 2, `it is read all the same: ${args.join(' ')}: ${ended.stderr}`)
     }
   })
 }
