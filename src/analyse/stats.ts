@@ -96,10 +96,14 @@ const MAX_NAME_CHARACTERS = 8_000_000
 
 /** The reducer: takes the entries of a hive in order, housekeeping too. */
 export class Stats {
-  readonly #kinds = new Map<string, number>()
+  readonly #kinds = new Map<string, { count: number }>()
   readonly #names = new BoundedGroups(() => new Name(), MAX_NAMES, MAX_NAME_CHARACTERS)
   readonly #sessions = new Set<string>()
-  readonly #ends = new Map<string, number>()
+  /** Of each segment, where its last line ends. */
+  readonly #ends = new Map<string, { end: number }>()
+  #file: string | undefined
+  #segment = { end: 0 }
+  #session: string | undefined
   readonly #usage = new CostTally()
   readonly #model: HiveModel
   #first: number | undefined
@@ -129,8 +133,14 @@ export class Stats {
     const { event } = entry
     this.#read(entry)
     this.#model.add(entry)
-    this.#kinds.set(event.kind, (this.#kinds.get(event.kind) ?? 0) + 1)
-    if (typeof event.session === 'string') this.#sessions.add(event.session)
+    const kind = this.#kinds.get(event.kind)
+    if (kind === undefined) this.#kinds.set(event.kind, { count: 1 })
+    else kind.count++
+    // Most often it is that of the line before.
+    if (typeof event.session === 'string' && event.session !== this.#session) {
+      this.#session = event.session
+      this.#sessions.add(event.session)
+    }
     if (event.kind.startsWith('log.')) return
     this.#time(event.ts)
     this.#about(event)
@@ -143,7 +153,7 @@ export class Stats {
   report(): Omit<StatsReport, 'files' | keyof LogTally> {
     let bytes = 0
     // A last line may lack its newline.
-    for (const [file, end] of this.#ends) bytes += Math.min(end, sizeOf(file))
+    for (const [file, { end }] of this.#ends) bytes += Math.min(end, sizeOf(file))
     const { ms: _, ...usage } = this.#usage.sums()
     const { groups, others: unlisted } = this.#names
     const names = [...groups].sort(([, a], [, b]) => b.events - a.events) as [string, Name][]
@@ -153,7 +163,9 @@ export class Stats {
       ...(this.#first !== undefined && { firstTs: this.#first }),
       ...(this.#last !== undefined && { lastTs: this.#last }),
       ...(this.#peak !== undefined && { peak: this.#peak }),
-      kinds: Object.fromEntries([...this.#kinds].sort(([, a], [, b]) => b - a)),
+      kinds: Object.fromEntries(
+        [...this.#kinds].sort(([, a], [, b]) => b.count - a.count).map(([kind, { count }]) => [kind, count]),
+      ),
       agents: Object.fromEntries(names.flatMap(([id, name]) => name.agentStats(id))),
       others: Object.fromEntries(names.flatMap(([id, name]) => (name.agent ? [] : [[id, name.stats()]]))),
       ...(unlisted !== undefined && { unlisted: unlisted.stats() }),
@@ -164,7 +176,12 @@ export class Stats {
   }
 
   #read({ file, offset, bytes }: { file: string; offset: number; bytes: number }): void {
-    this.#ends.set(file, offset + bytes + 1)
+    if (file !== this.#file) {
+      this.#file = file
+      this.#segment = this.#ends.get(file) ?? { end: 0 }
+      this.#ends.set(file, this.#segment)
+    }
+    this.#segment.end = offset + bytes + 1
   }
 
   #time(ts: number): void {

@@ -37,6 +37,10 @@ const LINES: [kind: string, fields: object, expected: string][] = [
     '✘ approval  rejected  e-1  by ana  "no"',
   ],
   ['approval', { id: 'e-1', approve: true }, '✔ approval  approved  e-1'],
+  ['approval', { id: 'e-1', approve: 'yes' }, '! approval  unclear  e-1'],
+  ['exit', { agentId: 'a', exitCode: 1 }, '! exit      a  error  exit code 1'],
+  ['exit', { agentId: 'a', exitCode: 0 }, '  exit      a  ok  exit code 0'],
+  ['exit', { agentId: 'a', signal: 'SIGTERM' }, '! exit      a  killed  SIGTERM'],
   [
     'usage',
     { agentId: 'a', model: 'm', inputTokens: 1200, outputTokens: 3, costUsd: 0.0123, ms: 1500 },

@@ -54,6 +54,39 @@ test('each life of an agent is a span, a spawn under the same id begins another,
   assert.equal(named(spans, 'invoke_agent Jim').length, 1)
 })
 
+test('an exit without a status is what its error, exit code or signal says', async (t) => {
+  const exits: [object, string, number][] = [
+    [{ exitCode: 1 }, 'error', 2],
+    [{ exitCode: 0 }, 'ok', 0],
+    [{ error: 'it broke' }, 'error', 2],
+    [{ signal: 'SIGKILL' }, 'killed', 0],
+    [{ status: 'ok', exitCode: 1 }, 'ok', 0],
+    [{}, 'ok', 0],
+  ]
+  const lines = exits.flatMap(([fields], i) => [
+    { ts: 10 * i, kind: 'spawn', agentId: `a${i}`, name: `A${i}` },
+    { ts: 10 * i + 1, kind: 'exit', agentId: `a${i}`, ...fields },
+  ])
+  const spans = await spansOf(logOf(t, lines))
+  for (const [i, [, status, code]] of exits.entries()) {
+    const [span] = named(spans, `invoke_agent A${i}`)
+    assert.deepEqual([span?.attributes['hive.agent.exit_status'], span?.status.code], [status, code])
+  }
+})
+
+test('a drain that does not say what it took links to the senders of what waited', async (t) => {
+  const spawned = ['god', 'jim'].map((agentId, i) => ({ ts: i, kind: 'spawn', agentId, name: agentId }))
+  const sent = ['m-1', undefined].map((id, i) => ({ ts: 5 + i, kind: 'message', from: 'god', to: 'jim', id }))
+  const spans = await spansOf(
+    logOf(t, [...spawned, ...sent, { ts: 9, kind: 'drain', agentId: 'jim', count: 2 }]),
+  )
+  const [god, jim] = ['god', 'jim'].map((name) => named(spans, `invoke_agent ${name}`)[0])
+  assert.deepEqual(
+    jim?.links.map(({ context }) => context.spanId),
+    [god?.spanContext().spanId],
+  )
+})
+
 test('senders that never spawn are on the span of the session', async (t) => {
   const [session, ...more] = named(await spansOf(logOf(t, SAMPLE)), 'hive.session')
   assert.deepEqual(more, [])
