@@ -52,11 +52,46 @@ export type {
   OnlyGroup,
 } from './analyse/diff/report.js'
 export { diffLogs } from './analyse/diff.js'
-export type { BrokenChain } from './analyse/reading.js'
+export type { LinePlace } from './analyse/place.js'
+export type { BrokenChain, HiveSelection, LogTally } from './analyse/reading.js'
 export { type ReplayOptions, replay, type Step, type VisitOptions, visitLog } from './analyse/replay.js'
+export type { ShownArtifact } from './analyse/show/artifact.js'
+export type { FoundBy, Match } from './analyse/show/find.js'
+export type { PlacedEvent, TimedPlace } from './analyse/show/places.js'
+export type {
+  ApprovalOutcome,
+  Delivery,
+  DrainOutcome,
+  EscalationOutcome,
+  LifeOutcome,
+  Listed,
+  MessageOutcome,
+  Outcome,
+  ShowOptions,
+  ShowReport,
+} from './analyse/show/report.js'
+export { showEvent } from './analyse/show.js'
 export type { Target } from './analyse/side-index/walk.js'
-export type { StateChange } from './analyse/state/changes.js'
-export { StateReducer } from './analyse/state/reducer.js'
+export type { OnChange, StateChange } from './analyse/state/changes.js'
+export { type ReducerOptions, StateReducer } from './analyse/state/reducer.js'
+export {
+  type AgentStats,
+  type NameStats,
+  type StatsOptions,
+  type StatsReport,
+  statsReport,
+} from './analyse/stats.js'
+export type { Partner, PartnersReport, TalkItem, TalkOptions, TalkReport } from './analyse/talk/report.js'
+export { talkBetween, talkPartners } from './analyse/talk.js'
+export type {
+  PictureOptions,
+  TopAgent,
+  TopOptions,
+  TopReport,
+  TopSort,
+  TopUsage,
+} from './analyse/top/report.js'
+export { TopWatch, topReport } from './analyse/top.js'
 export type { MutualWait } from './analyse/waits/mutual.js'
 export {
   type WaitBy,
@@ -66,7 +101,12 @@ export {
   type WaitRow,
   waitReport,
 } from './analyse/waits.js'
+export type { Origin, Relation } from './analyse/why/causes.js'
+export type { Chain, ChainEnd, WhyStep } from './analyse/why/chain.js'
+export type { WhyOptions, WhyReport } from './analyse/why/report.js'
+export { whyEvent } from './analyse/why.js'
 export { type FormatOptions, formatEvent } from './cli/format-event.js'
+export { LogReadError } from './disk/errors.js'
 export { ExportError } from './export/errors.js'
 export { type ExportOptions, type ExportReport, exportLog } from './export/export-log.js'
 export { type RebuildOptions, type RebuildReport, rebuildSpans } from './export/rebuild-spans.js'
@@ -79,13 +119,15 @@ export type { CommitBatch, CommitMessage } from './git/message.js'
 export type {
   AgentState,
   AgentStatus,
+  HiveLogState,
   HiveState,
   InboxState,
+  LogPlace,
   PendingEscalation,
   SnapshotState,
+  Unlisted,
   UsageTotals,
   WaitingMessage,
   WriterState,
 } from './model/state.js'
 export type { OtlpOptions } from './otel/provider.js'
-export { LogReadError } from './read/errors.js'

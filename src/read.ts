@@ -1,4 +1,6 @@
 /** `hivelog/read` reads logs: whole, from their end, as they grow, and whether anybody changed them. */
+
+export { LogReadError } from './disk/errors.js'
 export { HivelogError } from './format/errors.js'
 export {
   type Act,
@@ -17,10 +19,9 @@ export { OptionsError } from './format/options.js'
 export type { CursorOptions } from './read/cursor.js'
 export type { LogFollower } from './read/cursor-follower.js'
 export { CursorFileError, type CursorLoss, CursorLostError, type OldestLine } from './read/cursor-lost.js'
-export { LogReadError } from './read/errors.js'
 export { type FollowOptions, followLog } from './read/follow.js'
 export { type FollowHiveOptions, followHive, type HiveFollower } from './read/follow-hive.js'
-export { type Span, spanOf } from './read/glance.js'
+export { type LogSpan, spanOf } from './read/glance.js'
 export { type HiveEntry, type HiveItem, type HiveReadOptions, hiveBatches, logsOfHive } from './read/hive.js'
 export {
   isBreak,

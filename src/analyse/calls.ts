@@ -7,7 +7,7 @@ import { keyOf, msOf } from './bounded.js'
 import { PeakMinute } from './calls/peak.js'
 import { type CALL_KEYS, CALL_RULES } from './options.js'
 import { Durations } from './quantiles.js'
-import { type LogTally, type Selection, tallyLogs } from './reading.js'
+import { type HiveSelection, type LogTally, tallyLogs } from './reading.js'
 
 /** What calls are grouped by. `tool` is about the tools that ran instead: the `tool` events, by name. */
 export type CallBy = (typeof CALL_KEYS)[number]
@@ -78,7 +78,7 @@ export interface CallReport extends LogTally {
 }
 
 /** What `callReport` takes. */
-export interface CallOptions extends Selection {
+export interface CallOptions extends HiveSelection {
   /** Default `host`. */
   by?: CallBy
   /** Groups that are told apart: those that come first in the log. Default 1,000. */

@@ -30,10 +30,11 @@ export interface CheckOptions {
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
   /**
-   * Only findings that have a place in this time are listed and counted; all is read. Epoch milliseconds, both ends
+   * Only findings that have a place from this time on are listed and counted; all is read. Epoch milliseconds,
    * included. Default: all.
    */
   since?: number
+  /** The same, up to this time: epoch milliseconds, included. Default: all. */
   until?: number
 }
 

@@ -8,7 +8,7 @@ import { isCacheApart, type ModelPrices, OwnPrices } from './cost/prices.js'
 import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
 import { LocalTime, localZone } from './cost/time.js'
 import { COST_KEYS, COST_RULES } from './options.js'
-import { type LogTally, type Selection, tallyLogs } from './reading.js'
+import { type HiveSelection, type LogTally, tallyLogs } from './reading.js'
 
 export { COST_KEYS } from './options.js'
 
@@ -16,7 +16,7 @@ export { COST_KEYS } from './options.js'
 export type CostBy = (typeof COST_KEYS)[number]
 
 /** What `costReport` takes. */
-export interface CostOptions extends Selection {
+export interface CostOptions extends HiveSelection {
   /** Default `agent`. */
   by?: CostBy
   /**

@@ -1,6 +1,7 @@
 /** Compares two runs of the same task: where they part, agent by agent, and what only one of them has. */
+
+import { LogReadError } from '../disk/errors.js'
 import { checkOptions, OptionsError } from '../format/options.js'
-import { LogReadError } from '../read/errors.js'
 import { matchAgents, type Renames } from './diff/agents.js'
 import { type Analysis, analyse, type Parting } from './diff/analysis.js'
 import { type Found, placesOf } from './diff/places.js'
@@ -10,7 +11,7 @@ import { type PositionRows, rowsAround } from './diff/rows.js'
 import type { DiffSides, SideName } from './diff/sides.js'
 import { spooled } from './diff/spool.js'
 import { DIFF_RULES } from './options.js'
-import type { Selection } from './reading.js'
+import type { HiveSelection } from './reading.js'
 
 const MAX_EVENTS = 500_000
 
@@ -66,7 +67,7 @@ async function readRenamed(
 ): Promise<{ sides: DiffSides; readers: Readers; sources: Sources }> {
   const sourcesOf = (renames: Record<SideName, Renames>): Sources => {
     const name = agent === undefined ? undefined : (renames.a.get(agent) ?? renames.b.get(agent) ?? agent)
-    const selection: Selection = {
+    const selection: HiveSelection = {
       ...(thisFile !== undefined && { thisFile }),
       ...(since !== undefined && { since }),
       ...(until !== undefined && { until }),

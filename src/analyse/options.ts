@@ -16,10 +16,16 @@ import type { CallOptions } from './calls.js'
 import type { CheckOptions } from './check.js'
 import type { CostOptions } from './cost.js'
 import type { DiffOptions } from './diff/report.js'
-import type { Selection } from './reading.js'
+import type { HiveSelection } from './reading.js'
 import type { ReplayOptions, VisitOptions } from './replay.js'
+import type { ShowOptions } from './show/report.js'
+import type { StoryOptions } from './show/story.js'
 import type { Target } from './side-index/walk.js'
+import type { ReducerOptions } from './state/reducer.js'
+import type { TalkOptions } from './talk/report.js'
+import { type PictureOptions, TOP_SORTS, type TopOptions } from './top/report.js'
 import type { WaitOptions } from './waits.js'
+import type { WhyOptions } from './why/report.js'
 
 /** What reports can be grouped by. */
 export const COST_KEYS = ['agent', 'model', 'provider', 'task', 'decision', 'session', 'hour', 'day'] as const
@@ -32,7 +38,7 @@ const keys: Rule = number('groups', { from: 0, whole: true, endless: true })
 const names: Rule = listOf('names', text)
 const target: Rule = group<Target>({ seq, time })
 
-const SELECTION: RulesOf<Selection> = { thisFile: flag, since: time, until: time }
+const SELECTION: RulesOf<HiveSelection> = { thisFile: flag, since: time, until: time }
 
 export const REPLAY_RULES: RulesOf<ReplayOptions> = {
   at: seq,
@@ -76,7 +82,34 @@ export const CALL_RULES: RulesOf<CallOptions> = { ...SELECTION, by: oneOf(...CAL
 
 export const WAIT_RULES: RulesOf<WaitOptions> = { ...SELECTION, by: oneOf(...WAIT_KEYS), maxKeys: keys }
 
-export const STATS_RULES: RulesOf<Selection> = SELECTION
+export const STATS_RULES: RulesOf<HiveSelection> = SELECTION
+
+export const REDUCER_RULES: RulesOf<ReducerOptions> = { price: callable, firstLog: text }
+
+const STORY: RulesOf<StoryOptions> = { thisFile: flag, onProgress: callable }
+
+export const SHOW_RULES: RulesOf<ShowOptions> = { ...STORY, log: text, full: flag }
+
+export const WHY_RULES: RulesOf<WhyOptions> = {
+  ...STORY,
+  log: text,
+  depth: number('links', { from: 0, whole: true, endless: true }),
+}
+
+export const TALK_RULES: RulesOf<TalkOptions> = {
+  ...STORY,
+  since: time,
+  until: time,
+  limit: number('messages', { from: 1, whole: true, endless: true }),
+}
+
+export const PICTURE_RULES: RulesOf<PictureOptions> = {
+  sort: oneOf(...TOP_SORTS),
+  limit: number('agents', { from: 0, whole: true, endless: true }),
+  asOf: number('milliseconds since 1970'),
+}
+
+export const TOP_RULES: RulesOf<TopOptions> = { ...STORY, ...PICTURE_RULES }
 
 export const CHECK_OPTION_RULES: RulesOf<CheckOptions> = {
   // `Settings` says what each can be.

@@ -1,6 +1,7 @@
 /** Where in a hive a line is: what every report says of what it names. */
 import type { HiveEntry } from '../read/hive.js'
 
+/** Where a line of a hive is. */
 export interface LinePlace {
   /** Path of the log: that of the live file, whatever segment the line is in. */
   log: string
@@ -8,7 +9,7 @@ export interface LinePlace {
   file: string
   /** Number of the line in its segment, from 1. */
   line?: number
-  /** Unique within its log. */
+  /** Position in its log, and unique only there. */
   seq: number
 }
 

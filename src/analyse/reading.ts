@@ -7,6 +7,7 @@ export type { BrokenChain }
 
 /** What a report was made from. */
 export interface LogTally {
+  /** Lines of the logs, those that are no event too. */
   lines: number
   /** Without housekeeping (`log.*`). */
   events: number
@@ -44,11 +45,12 @@ export interface EntryTaker {
 }
 
 /** Which part of a hive is read. */
-export interface Selection {
+export interface HiveSelection {
   /** Only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
-  /** Epoch milliseconds of the first and the last events, both included. Default: all. */
+  /** Epoch milliseconds of the first events, included. Default: all. */
   since?: number
+  /** Epoch milliseconds of the last events, included. Default: all. */
   until?: number
 }
 
@@ -59,17 +61,25 @@ export interface Selection {
 export async function tallyLogs(
   files: readonly string[],
   taker: EntryTaker,
-  selection: Selection = {},
+  selection: HiveSelection = {},
 ): Promise<LogTally> {
   const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
   const { kinds } = taker
   // What is left out by its time is counted nowhere, and what is passed over has no time.
-  const isAll = selection.since === undefined && selection.until === undefined
+  const { thisFile = false, since, until } = selection
+  const isAll = since === undefined && until === undefined
   const select =
     kinds === undefined || !isAll ? {} : { select: { kinds: [...kinds, 'log.*'], last: true as const } }
   const passed = { lines: 0, unparsed: 0 }
   let skipped = 0
-  for await (const items of hiveBatches(files, { ...selection, passed, ...select })) {
+  const options = {
+    thisFile,
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    passed,
+    ...select,
+  }
+  for await (const items of hiveBatches(files, options)) {
     for (const item of items) {
       if (isBreak(item)) {
         tally.broken ??= []

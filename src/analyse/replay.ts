@@ -78,8 +78,11 @@ export interface VisitOptions {
 
 /** An event or a malformed line, and what it changed. */
 export interface Step {
-  /** The event or the line. Where the hive is read from several logs, `log` is the path of the one that it is from. */
-  item: LogItem & { log?: string }
+  /** The event or the line; `log` is there where the hive is read from several. */
+  item: LogItem & {
+    /** Path of its log. */
+    log?: string
+  }
   /** What it changed, in order. */
   changes: StateChange[]
 }

@@ -1,14 +1,16 @@
 /** One event of a hive in full: what it names, and what came of it. */
 import type { Fields } from '../format/fields.js'
 import type { HiveEvent } from '../format/kinds.js'
+import { checkOptions } from '../format/options.js'
 import { HiveModel } from '../model/model.js'
 import { type HiveEntry, logsOfHive } from '../read/hive.js'
 import { artifactsIn } from '../verify/refs.js'
 import { pricer } from './cost/call-cost.js'
+import { SHOW_RULES } from './options.js'
 import { artifactsLike, readArtifact, type ShownArtifact } from './show/artifact.js'
 import { Finder, type Found, MAX_MATCHES } from './show/find.js'
 import { followerOf } from './show/outcome.js'
-import { identityOf, placeOf } from './show/places.js'
+import { changedMeanwhile, identityOf, placeOf } from './show/places.js'
 import type { ShowOptions, ShowReport } from './show/report.js'
 import { Story } from './show/story.js'
 
@@ -20,17 +22,20 @@ const SHA256 = /^[0-9a-f]{8,64}$/i
 
 /**
  * Finds an event by its position, its place or an id, or an artifact by its hash, and tells all of it: see
- * `ShowReport`. The logs are read twice. Never because of a line that is none: those are counted.
+ * `ShowReport`. The logs are read twice. Lines that are no event are counted, and no more.
  * @param files path of a log, or several: one hive
  * @param query a `seq` of the first log (of another one where that has none), a place (`hive.jsonl:57`), the id of a
  * message, escalation, agent, span or trace, the SHA-256 of an artifact; or how one of these ids begins
- * @throws when a file is missing, a directory, or must not be read
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read, or was changed between the two
+ * readings; never because of a line
  */
 export async function showEvent(
   files: string | readonly string[],
   query: string,
   options: ShowOptions = {},
 ): Promise<ShowReport> {
+  checkOptions('showEvent', options, SHOW_RULES)
   const list = typeof files === 'string' ? [files] : [...files]
   const story = new Story(list, 2, options)
   const finder = new Finder(query, list[0] as string, options.log)
@@ -65,7 +70,7 @@ async function showFound(
     follower.entry(entry, isTarget)
     model.add(entry)
   })
-  if (target === undefined) throw new Error(`${match.place.file} was changed while it was read; try again`)
+  if (target === undefined) throw changedMeanwhile(match.place)
   const { event } = target
   report.event = event
   report.place = placeOf(target)

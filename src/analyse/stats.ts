@@ -15,16 +15,16 @@ import { pricer, tokensOf } from './cost/call-cost.js'
 import type { CallTokens } from './cost/prices.js'
 import { BoundedGroups, type CostSums, CostTally } from './cost/sums.js'
 import { STATS_RULES } from './options.js'
-import { type LogTally, type Selection, tallyLogs } from './reading.js'
+import { type HiveSelection, type LogTally, tallyLogs } from './reading.js'
 
 /** Which logs are read, and the events of which time. */
-export type StatsOptions = Selection
+export type StatsOptions = HiveSelection
 
 /** What a name sent and got. */
 export interface NameStats {
   /** Events that are about it: its own, and those to it by its id. */
   events: number
-  /** Messages. */
+  /** Messages that it sent. */
   sent: number
   /** Messages that went into its inbox. */
   received: number
@@ -32,6 +32,7 @@ export interface NameStats {
 
 /** What an agent did in all its lives. */
 export interface AgentStats extends NameStats {
+  /** How it is now; of an agent that was spawned again, how the last life is. */
   status: AgentStatus
   /** Spawns under this id; 0 where only its events are in the logs. */
   lives: number
@@ -39,7 +40,9 @@ export interface AgentStats extends NameStats {
   waiting: number
   /** Model calls. */
   calls: number
+  /** Tokens of input of all its calls, as recorded. */
   inputTokens: number
+  /** Tokens of output of all its calls. */
   outputTokens: number
   /** US dollars; more than this where `unpricedCalls` is not 0. */
   costUsd: number
@@ -47,18 +50,26 @@ export interface AgentStats extends NameStats {
   unpricedCalls: number
 }
 
+/** What `statsReport` finds. */
 export interface StatsReport extends LogTally {
-  /** As they were named. */
+  /** Paths of the logs, as they were named. */
   files: string[]
+  /** Files of the logs that lines were read from. */
   segments: number
-  /** Uncompressed. */
+  /** Bytes of these, uncompressed. */
   bytes: number
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds of the earliest event; left out where there is none. */
   firstTs?: number
+  /** Epoch milliseconds of the latest event; left out where there is none. */
   lastTs?: number
-  /** The second with the most events. */
-  peak?: { events: number; ts: number }
-  /** Most frequent first; housekeeping too. */
+  /** The second with the most events; where time goes back in the story, a second is counted anew. */
+  peak?: {
+    /** How many events. */
+    events: number
+    /** Epoch milliseconds of its start. */
+    ts: number
+  }
+  /** Events of each kind, the most frequent first; housekeeping too. */
   kinds: Record<string, number>
   /** Agents by id, those with the most events first. */
   agents: Record<string, AgentStats>
@@ -68,7 +79,9 @@ export interface StatsReport extends LogTally {
   unlisted?: NameStats
   /** Escalations that wait for a decision. */
   pending: number
+  /** Different sessions that events name. */
   sessions: number
+  /** What all model calls used and cost. */
   usage: Omit<CostSums, 'ms'>
 }
 
@@ -77,7 +90,8 @@ export interface StatsReport extends LogTally {
  * `costReport`.
  * @param files path of a log, or several, of one hive: the logs of their child processes are read too; `-` is standard
  *   input
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function statsReport(
   files: string | readonly string[],

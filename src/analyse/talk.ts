@@ -2,13 +2,15 @@
 import { idOf, keyOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
 import type { HiveEvent } from '../format/kinds.js'
+import { checkOptions } from '../format/options.js'
 import type { Answer, EarlyApproval } from '../model/escalations.js'
 import type { Inbox, Message } from '../model/inbox.js'
 import type { HiveListener } from '../model/listener.js'
 import { HiveModel } from '../model/model.js'
 import { agentsOf } from '../model/who.js'
 import type { HiveEntry } from '../read/hive.js'
-import { type EventPlace, placed, placeOf } from './show/places.js'
+import { TALK_RULES } from './options.js'
+import { placed, placeOf, type TimedPlace } from './show/places.js'
 import { RecentMap } from './show/recent-map.js'
 import type { Delivery } from './show/report.js'
 import { EarlyDrains, Story } from './show/story.js'
@@ -33,7 +35,9 @@ const INBOX_CAPACITY = 10_000
  * comes after `until` is read too: an answer is one whenever it came.
  * @param files path of a log, or several: one hive; `-` is standard input
  * @param a id of an agent, or `human`, `god`, `scheduler`
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @param b the other, in the same way
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function talkBetween(
   files: string | readonly string[],
@@ -41,6 +45,7 @@ export async function talkBetween(
   b: string,
   options: TalkOptions = {},
 ): Promise<TalkReport> {
+  checkOptions('talkBetween', options, TALK_RULES)
   const list = typeof files === 'string' ? [files] : [...files]
   const talk = new Talk(list[0] as string, idOf(a) as string, idOf(b) as string, options)
   const tally = await new Story(list, 1, options).read((entry) => talk.add(entry))
@@ -49,13 +54,17 @@ export async function talkBetween(
 
 /**
  * With whom somebody talks: how many messages each way, when last, and how many questions have no answer.
- * @throws as `talkBetween`
+ * @param files path of a log, or several: one hive; `-` is standard input
+ * @param a id of an agent, or `human`, `god`, `scheduler`
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function talkPartners(
   files: string | readonly string[],
   a: string,
   options: TalkOptions = {},
 ): Promise<PartnersReport> {
+  checkOptions('talkPartners', options, TALK_RULES)
   const list = typeof files === 'string' ? [files] : [...files]
   const partners = new Partners(list[0] as string, idOf(a) as string, options)
   const tally = await new Story(list, 1, options).read((entry) => partners.add(entry))
@@ -161,7 +170,7 @@ class Talk extends Reader {
   readonly #byId = new Map<string, TalkItem>()
   /** What each asked the other. */
   readonly #asked = { a: new Questions<TalkItem>(), b: new Questions<TalkItem>() }
-  readonly #early = new EarlyDrains<EventPlace>()
+  readonly #early = new EarlyDrains<TimedPlace>()
   readonly #counts = { fromA: 0, fromB: 0 }
   #notListed = 0
 

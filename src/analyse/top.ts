@@ -1,30 +1,33 @@
 /** What a hive is doing now: its agents, what waits for them and for the human, and what they cost. */
 import { idOf, textOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
+import { checkOptions, pickOptions } from '../format/options.js'
 import type { Agent, Totals } from '../model/agents.js'
-import type { HiveListener } from '../model/listener.js'
 import { HiveModel } from '../model/model.js'
 import { isEnded } from '../model/state.js'
 import { type HiveEntry, logsOfHive } from '../read/hive.js'
 import { pricer } from './cost/call-cost.js'
+import { PICTURE_RULES, TOP_RULES } from './options.js'
 import { Story } from './show/story.js'
 import { LastMinute } from './top/minute.js'
-import type { TopAgent, TopOptions, TopReport, TopSort, TopUsage } from './top/report.js'
+import type { PictureOptions, TopAgent, TopOptions, TopReport, TopSort, TopUsage } from './top/report.js'
 
 /**
  * A picture of a hive as it is at the end of its logs.
  * @param files path of a log, or several: one hive; `-` is standard input
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
 export async function topReport(
   files: string | readonly string[],
   options: TopOptions = {},
 ): Promise<TopReport> {
+  checkOptions('topReport', options, TOP_RULES)
   const list = typeof files === 'string' ? [files] : [...files]
   const watch = new TopWatch(list[0] as string)
   const { malformed } = await new Story(list, 1, options).read((entry) => watch.add(entry))
   watch.malformed += malformed
-  return watch.report(list, logsOfHive(list, options.thisFile).length, options)
+  return watch.report(list, logsOfHive(list, options.thisFile).length, pickOptions(options, PICTURE_RULES))
 }
 
 /** The present event of an agent, and what it spent of late. */
@@ -33,19 +36,28 @@ interface Doing {
   cost: LastMinute | undefined
 }
 
-/** Takes the events of a hive as they come, and tells at any time what it is doing. */
-export class TopWatch implements HiveListener {
-  /** Lines that are no event. */
+/**
+ * Takes the events of a hive as they come, those that `followHive` gives for one, and tells at any time what it is
+ * doing. Bounded in memory, however long it watches.
+ */
+export class TopWatch {
+  /** Lines that are no event: whoever reads the logs adds them. */
   malformed = 0
   readonly #model: HiveModel
   readonly #doing = new Map<Agent, Doing>()
   readonly #events = new LastMinute()
   readonly #cost = new LastMinute()
 
+  /** @param firstLog path of the log of the hive that is named first */
   constructor(firstLog: string) {
-    this.#model = new HiveModel({ listener: this, price: pricer(), firstLog })
+    const listener = {
+      used: (agent: Agent | undefined, costUsd: number | undefined) => this.#used(agent, costUsd),
+      forgotten: (agent: Agent) => this.#doing.delete(agent),
+    }
+    this.#model = new HiveModel({ listener, price: pricer(), firstLog })
   }
 
+  /** Counts an event in, a writer's own (`log.*`) too. Throws nothing, whatever the event holds. */
   add(entry: HiveEntry): void {
     const { event } = entry
     this.#model.add(entry)
@@ -61,7 +73,7 @@ export class TopWatch implements HiveListener {
     else doing.kind = kind
   }
 
-  used(agent: Agent | undefined, costUsd: number | undefined): void {
+  #used(agent: Agent | undefined, costUsd: number | undefined): void {
     const ts = this.#model.entry?.event.ts
     if (costUsd === undefined || ts === undefined) return
     this.#cost.add(ts, costUsd)
@@ -75,11 +87,14 @@ export class TopWatch implements HiveListener {
     doing.cost.add(ts, costUsd)
   }
 
-  forgotten(agent: Agent): void {
-    this.#doing.delete(agent)
-  }
-
-  report(files: readonly string[], logs: number, options: TopOptions = {}): TopReport {
+  /**
+   * What the hive is doing, as far as its events were counted in.
+   * @param files paths of the logs, as they were named: the report says them again
+   * @param logs how many logs are read, those of child processes too
+   * @throws {OptionsError} when an option is none, or has a value that it cannot have
+   */
+  report(files: readonly string[], logs: number, options: PictureOptions = {}): TopReport {
+    checkOptions('TopWatch.report', options, PICTURE_RULES)
     const { sort = 'action', limit = Number.POSITIVE_INFINITY, asOf = Date.now() } = options
     const model = this.#model
     const pending = new Map<string, number>()

@@ -7,7 +7,7 @@ import { keyOf, msOf } from './bounded.js'
 import { type WAIT_KEYS, WAIT_RULES } from './options.js'
 import { type LinePlace, placeOf } from './place.js'
 import { Durations } from './quantiles.js'
-import { type LogTally, type Selection, tallyLogs } from './reading.js'
+import { type HiveSelection, type LogTally, tallyLogs } from './reading.js'
 import { type MutualWait, MutualWaits, type Wait } from './waits/mutual.js'
 
 /** What waits are grouped by. `pair`: who waited, and who held. */
@@ -69,7 +69,7 @@ export interface WaitReport extends LogTally {
 }
 
 /** What `waitReport` takes. */
-export interface WaitOptions extends Selection {
+export interface WaitOptions extends HiveSelection {
   /** Default `resource`. */
   by?: WaitBy
   /** Groups that are told apart: those that come first in the log. Default 1,000. */

@@ -1,13 +1,15 @@
 /** What an event of a hive came about through, back to its origin. */
 import { idOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
+import { checkOptions } from '../format/options.js'
 import type { Answer, Escalation } from '../model/escalations.js'
 import type { Inbox, Message } from '../model/inbox.js'
 import type { HiveListener } from '../model/listener.js'
 import { HiveModel } from '../model/model.js'
 import type { HiveEntry } from '../read/hive.js'
+import { WHY_RULES } from './options.js'
 import { Finder } from './show/find.js'
-import { identityOf } from './show/places.js'
+import { changedMeanwhile, identityOf } from './show/places.js'
 import { EarlyDrains, Story } from './show/story.js'
 import { type CauseNode, Causes } from './why/causes.js'
 import { chainFrom } from './why/chain.js'
@@ -25,13 +27,16 @@ const INBOX_CAPACITY = 10_000
  * escalations and approvals before the event are remembered.
  * @param files path of a log, or several: one hive
  * @param query as that of `showEvent`; not an artifact
- * @throws when a file is missing, a directory, or must not be read; never because of a line
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is missing, a directory, or must not be read, or was changed between the two
+ * readings; never because of a line
  */
 export async function whyEvent(
   files: string | readonly string[],
   query: string,
   options: WhyOptions = {},
 ): Promise<WhyReport> {
+  checkOptions('whyEvent', options, WHY_RULES)
   const list = typeof files === 'string' ? [files] : [...files]
   const story = new Story(list, 2, options)
   const finder = new Finder(query, list[0] as string, options.log)
@@ -44,9 +49,7 @@ export async function whyEvent(
   if (found.type !== 'event') return report
   const watch = new CauseWatch(list[0] as string, found.identity)
   await story.read((entry) => watch.add(entry))
-  if (watch.target === undefined) {
-    throw new Error(`${found.match.place.file} was changed while it was read; try again`)
-  }
+  if (watch.target === undefined) throw changedMeanwhile(found.match.place)
   return { ...report, found: 'event', chain: chainFrom(watch.target, options.depth ?? DEPTH) }
 }
 

@@ -1,5 +1,5 @@
 /** What every command takes that reads a hive: which logs, which time; and what it says where there is nothing. */
-import { contentOf, type Span, spanOf } from '../read/glance.js'
+import { contentOf, type LogSpan, spanOf } from '../read/glance.js'
 import { defaultFile, UsageError } from './args.js'
 import { say } from './output.js'
 import { clock } from './text.js'
@@ -27,7 +27,7 @@ export interface HiveArguments {
   since?: number
   until?: number
   /** When the hive's events are; left out where there are none, or the log can be read only once. */
-  span?: Span
+  span?: LogSpan
   /** A sentence each, for standard error. */
   notes: string[]
 }

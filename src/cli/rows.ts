@@ -1,12 +1,12 @@
 /** Events as rows for people: what happened to the left, where it stands to the right. */
 import { basename } from 'node:path'
-import type { EventPlace, PlacedEvent } from '../analyse/show/places.js'
+import type { PlacedEvent, TimedPlace } from '../analyse/show/places.js'
 import { formatEvent } from './format-event.js'
 import { look } from './output.js'
 import { clean, columns, fit, paint, type Style } from './text.js'
 
 /** `hive.jsonl:57 seq 57` */
-export const whereIs = ({ file, line, seq }: EventPlace): string =>
+export const whereIs = ({ file, line, seq }: TimedPlace): string =>
   `${clean(basename(file))}${line === undefined ? '' : `:${line}`} seq ${seq}`
 
 export class EventRows {
@@ -36,13 +36,13 @@ export class EventRows {
   }
 
   /** A text, cut to fit, and where it is. It has to be clean. */
-  row(text: string, place: EventPlace | undefined): string[] {
+  row(text: string, place: TimedPlace | undefined): string[] {
     const right = this.#right(place)
     const left = fit(`  ${text}`, this.#room(right))
     return [this.#joined(left, columns(left), right)]
   }
 
-  #right(place: EventPlace | undefined): string {
+  #right(place: TimedPlace | undefined): string {
     return place === undefined ? '' : fit(whereIs(place), this.width >> 1)
   }
 

@@ -1,5 +1,5 @@
 /** Times and durations as people type them on a command line. */
-import type { Span } from '../read/glance.js'
+import type { LogSpan } from '../read/glance.js'
 import { UsageError } from './args.js'
 import { clock } from './text.js'
 
@@ -12,7 +12,7 @@ const DAY = /^(today|yesterday)(?: (.+))?$/
 /** What a time on a command line is understood by. */
 export interface TimeContext {
   /** When the log's events are: whose day a time of day means. Default: that of `now`. */
-  span?: Span | undefined
+  span?: LogSpan | undefined
   /** Epoch milliseconds from which relative times count. Default: the present. */
   now?: number
 }
@@ -35,7 +35,7 @@ export function parseTime(
   )
 }
 
-function timeOf(value: string, span: Span, now: number): number | undefined {
+function timeOf(value: string, span: LogSpan, now: number): number | undefined {
   if (/^\d{11,15}$/.test(value)) return Number(value)
   if (ISO.test(value) && isDay(value)) {
     // A date alone would be taken as UTC.
@@ -51,7 +51,7 @@ function timeOf(value: string, span: Span, now: number): number | undefined {
 }
 
 /** The last day of the span that has this time in it, else the span's last day. */
-function inSpan(time: string, { from, to }: Span): number | undefined {
+function inSpan(time: string, { from, to }: LogSpan): number | undefined {
   const onLast = onDay(time, to, 0)
   // A time that is after the log's end on its last day is before it on the day before.
   const latest = onLast !== undefined && onLast > to ? onDay(time, to, -1) : onLast
@@ -71,7 +71,7 @@ function onDay(time: string, near: number, days: number): number | undefined {
 }
 
 /** What to say of a time that lies outside the log; `undefined` when it does not. */
-export function outsideNote(option: string, ms: number, span: Span | undefined): string | undefined {
+export function outsideNote(option: string, ms: number, span: LogSpan | undefined): string | undefined {
   if (span === undefined || (ms >= span.from && ms <= span.to)) return undefined
   const where = ms < span.from ? 'before the first' : 'after the last'
   return `${option} ${clock(ms, true)} is ${where} event of the log, which goes from ${clock(span.from, true)} to ${clock(span.to, true)}`

@@ -5,24 +5,31 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { agentsFolder, childLogOf, isApart, parseArchiveName, stemOf } from '../format/beside.js'
+import { clean } from '../text/clean.js'
+import { LogReadError } from './errors.js'
 
 /** Standard input, which counts as a log. */
 export const STANDARD_INPUT = '-'
+
+/** A hive is named by one path, or by several. */
+export const pathsOf = (files: string | readonly string[]): readonly string[] =>
+  typeof files === 'string' ? [files] : files
 
 /**
  * The logs of a hive, each once, under the path by which it is found first: those that are named in their order,
  * then the others, sorted by name, a parent before its children. Of a log whose file is gone, or not there yet, only
  * its folder of child logs may be there.
- * @param thisFile only those that are named
- * @throws when a folder is there and cannot be listed: what is in it is not nothing
+ * @param files path of a log, or several
+ * @param thisFile only those that are named. Default false
+ * @throws {LogReadError} when a folder is there and cannot be listed: what is in it is not nothing
  */
-export function logsOfHive(files: readonly string[], thisFile = false): string[] {
+export function logsOfHive(files: string | readonly string[], thisFile = false): string[] {
   const logs = new Map<string, string>()
   const add = (log: string): void => {
     const id = log === STANDARD_INPUT ? log : resolve(log)
     if (!logs.has(id)) logs.set(id, log)
   }
-  for (const file of files) add(file)
+  for (const file of pathsOf(files)) add(file)
   if (thisFile) return [...logs.values()]
   const folders = new Set<string>()
   const named = logs.size
@@ -79,6 +86,6 @@ function entriesOf(folder: string): Dirent[] {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return []
-    throw new Error(`cannot list ${folder}, where logs of the hive are: ${message}`, { cause: error })
+    throw new LogReadError(clean(`cannot list ${folder}, where logs of the hive are: ${message}`), error)
   }
 }

@@ -176,8 +176,9 @@ export interface HiveLogState {
   log: string
   /** Its last event that is counted in; 0 before the first. */
   seq: number
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds of that event. */
   ts?: number
+  /** Who writes it. */
   writer?: WriterState
   /** Its lines carry no `seq` of their own: another program wrote it. Left out where they do. */
   foreign?: true

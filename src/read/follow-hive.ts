@@ -1,8 +1,8 @@
 /** Follows a hive as it grows: its logs and those of its child processes, also those that come later. */
 import { dirname } from 'node:path'
-import { logsOfHive, STANDARD_INPUT } from '../disk/hive-logs.js'
+import { logsOfHive, pathsOf, STANDARD_INPUT } from '../disk/hive-logs.js'
 import { parseArchiveName, stemOf } from '../format/beside.js'
-import { checkOptions } from '../format/options.js'
+import { checkOptions, OptionsError } from '../format/options.js'
 import { CursorKeeper } from './cursor-keeper.js'
 import { type FollowOptions, follow, POLL_MS } from './follow.js'
 import type { HiveItem } from './hive.js'
@@ -14,6 +14,7 @@ import type { Tail } from './tail.js'
 import { tailsOf } from './tail-hive.js'
 import { type Waiting, Wakeup } from './wakeup.js'
 
+/** What `followHive` takes. */
 export interface FollowHiveOptions extends FollowOptions {
   /** Follow only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
@@ -24,7 +25,8 @@ export interface HiveFollower extends AsyncGenerator<HiveItem, void, undefined> 
   /**
    * Moves the cursor of each log behind everything that was given so far, the line in hand included, and resolves
    * when that is on the disk. Can be called in the loop, and after it.
-   * @throws when there is no cursor, or a file of it cannot be written
+   * @throws {OptionsError} when there is no cursor
+   * @throws {CursorFileError} when a file of it cannot be written
    */
   commit(): Promise<void>
 }
@@ -35,19 +37,22 @@ export interface HiveFollower extends AsyncGenerator<HiveItem, void, undefined> 
  * later. Logs of child processes are found while they come; these are given from their first line on, whatever `from`
  * says. Each log is followed as `followLog` does, and a cursor has a file for each log, beside it, of the same name.
  * `from: { last: n }` begins with the last `n` lines of the hive; with a cursor, with those of each log.
- *
- * @param files paths of logs; the first one comes first where times are the same
- * @throws as `followLog`; with `stopAtEnd` when a named file is missing and has no child logs
+ * @param files path of a log, or several of one hive; the first one comes first where times are the same
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a file is a directory, compressed, standard input, or must not be read; with `stopAtEnd`
+ * when a named file is missing and has no child logs
+ * @throws {CursorLostError} when the place of a log's cursor is no more
+ * @throws {CursorFileError} when its file cannot be read or written
  */
-export function followHive(files: readonly string[], options: FollowHiveOptions = {}): HiveFollower {
+export function followHive(files: string | readonly string[], options: FollowHiveOptions = {}): HiveFollower {
   checkOptions('followHive', options, FOLLOW_HIVE_RULES)
   const logs = new Map<string, FollowedLog>()
   const commit = async (): Promise<void> => {
     if (options.cursor === undefined)
-      throw new Error('there is no cursor to commit: give followHive the option cursor')
+      throw new OptionsError('there is no cursor to commit: give followHive the option cursor')
     for (const log of logs.values()) await log.commit()
   }
-  return Object.assign(eachItem(files, options, logs), { commit })
+  return Object.assign(eachItem(pathsOf(files), options, logs), { commit })
 }
 
 /** Bytes that are read of a log at once, and logs for each of which `pollMs` is kept. */

@@ -11,20 +11,27 @@ import { missing, openArchived, type Source } from './sources.js'
 /** Bytes that are read at once: most often the first ones do. */
 const GLANCE = 16 * 1024
 
-/** Epoch milliseconds of the first and the last event. */
-export interface Span {
+/** The time that logs cover. */
+export interface LogSpan {
+  /** Epoch milliseconds of the first event. */
   from: number
+  /** Epoch milliseconds of the last event. */
   to: number
 }
 
 /**
  * The time that a hive covers: of each log the first event of its first segment, and the last one of its last.
  * Standard input and pipes, which can be read only once, are left out.
+ * @param files path of a log, or several of one hive
+ * @param thisFile looks only at the logs that are named, not at those of their child processes. Default false
  * @returns `undefined` when there is no event
- * @throws when a file that is there cannot be read
+ * @throws {LogReadError} when a file that is there cannot be read; a missing one has no events
  */
-export async function spanOf(files: readonly string[], thisFile = false): Promise<Span | undefined> {
-  let span: Span | undefined
+export async function spanOf(
+  files: string | readonly string[],
+  thisFile = false,
+): Promise<LogSpan | undefined> {
+  let span: LogSpan | undefined
   for (const log of logsOfHive(files, thisFile)) {
     const own = log === STANDARD_INPUT ? undefined : await spanOfLog(log)
     if (own === undefined) continue
@@ -33,7 +40,7 @@ export async function spanOf(files: readonly string[], thisFile = false): Promis
   return span
 }
 
-async function spanOfLog(log: string): Promise<Span | undefined> {
+async function spanOfLog(log: string): Promise<LogSpan | undefined> {
   const snapshot = await LogSnapshot.of(log)
   try {
     if (snapshot.live?.stats.isFile() === false) return undefined

@@ -2,10 +2,12 @@
  * A hive is its log and the logs of its child processes, read as one story: merged by time, and each log's own lines
  * always in the order in which they stand in it.
  */
-import { logsOfHive, STANDARD_INPUT } from '../disk/hive-logs.js'
+import { logsOfHive, pathsOf, STANDARD_INPUT } from '../disk/hive-logs.js'
 import { FolderListing } from '../disk/segments.js'
+import { checkOptions } from '../format/options.js'
 import { isMalformed, type LineOptions, type LogEntry, type LogItem } from './items.js'
 import { Heap, isBefore, type Next } from './merge.js'
+import { HIVE_READ_RULES } from './options.js'
 import { logBatches, type ReadOptions, snapshotBatches } from './read.js'
 import { LogSnapshot } from './segments.js'
 import { BIG_CHUNK, CHUNK, missing } from './sources.js'
@@ -19,14 +21,21 @@ export type HiveItem = LogItem & {
 }
 
 /** An event of a hive's story. */
-export type HiveEntry = LogEntry & { log: string }
+export type HiveEntry = LogEntry & {
+  /** Path of the log that it is from: that of the live file, whatever segment it is in. */
+  log: string
+}
 
+/** What `hiveBatches` takes. */
 export interface HiveReadOptions extends LineOptions, Pick<ReadOptions, 'select' | 'passed'> {
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
-  /** Epoch milliseconds of the first events to give. A line that is no event has the time of the event before it. */
+  /**
+   * Epoch milliseconds of the first events to give. A line that is no event has the time of the event before it.
+   * Default: all.
+   */
   since?: number
-  /** Epoch milliseconds of the last events to give. */
+  /** Epoch milliseconds of the last events to give. Default: all. */
   until?: number
 }
 
@@ -43,13 +52,20 @@ const MANY_LOGS = 100
  * given first, of those of one time that of the log that is named first (child logs come after all that are named).
  * Each log is read to its end as it was when reading began; it is opened when the story has come to its first line.
  * `-` is standard input, a log without children.
- * @throws when a named file is missing (but for a log of which there is only the folder of its child logs), a
- * directory, or must not be read; a child log that comes or goes meanwhile does no harm
+ * @param files path of a log, or several of one hive
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a named file is missing (but for a log of which there is only the folder of its child
+ * logs), a directory, or must not be read; a child log that comes or goes meanwhile does no harm
  */
-export async function* hiveBatches(
-  files: readonly string[],
+export function hiveBatches(
+  files: string | readonly string[],
   options: HiveReadOptions = {},
 ): AsyncGenerator<HiveItem[]> {
+  checkOptions('hiveBatches', options, HIVE_READ_RULES)
+  return batchesOf(pathsOf(files), options)
+}
+
+async function* batchesOf(files: readonly string[], options: HiveReadOptions): AsyncGenerator<HiveItem[]> {
   const logs = logsOfHive(files, options.thisFile)
   const named = logsOfHive(files, true).length
   const batches = logs.length === 1 ? oneLog(logs[0] as string, options) : merged(logs, named, options)

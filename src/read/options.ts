@@ -14,6 +14,7 @@ import {
 import type { CursorOptions } from './cursor.js'
 import type { FollowOptions } from './follow.js'
 import type { FollowHiveOptions } from './follow-hive.js'
+import type { HiveReadOptions } from './hive.js'
 import type { LineOptions } from './items.js'
 import type { ReadOptions } from './read.js'
 import type { PassedOver, Selection } from './select.js'
@@ -31,11 +32,7 @@ const seq: Rule = number('', { from: 0, whole: true, endless: true })
 const texts: Rule = listOf('texts', text)
 const ts: Rule = number('milliseconds', { endless: true })
 
-export const READ_RULES: RulesOf<ReadOptions> = {
-  ...LINE_RULES,
-  segments: flag,
-  from: seq,
-  to: seq,
+const SELECT_RULES: RulesOf<Pick<ReadOptions, 'select' | 'passed'>> = {
   select: group<Selection>({
     kinds: texts,
     agents: texts,
@@ -47,6 +44,22 @@ export const READ_RULES: RulesOf<ReadOptions> = {
     last: flag,
   }),
   passed: group<PassedOver>({ lines: seq, unparsed: seq }),
+}
+
+export const READ_RULES: RulesOf<ReadOptions> = {
+  ...LINE_RULES,
+  ...SELECT_RULES,
+  segments: flag,
+  from: seq,
+  to: seq,
+}
+
+export const HIVE_READ_RULES: RulesOf<HiveReadOptions> = {
+  ...LINE_RULES,
+  ...SELECT_RULES,
+  thisFile: flag,
+  since: ts,
+  until: ts,
 }
 
 export const TAIL_RULES: RulesOf<TailOptions> = { ...LINE_RULES, filter: callable }

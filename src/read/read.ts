@@ -34,7 +34,7 @@ export interface ReadOptions extends LineOptions {
    * is not looked at closely. Default: all.
    */
   select?: Selection
-  /** Is added to, as a selection passes lines over. */
+  /** Is added to, as a selection passes lines over. Default: they are not counted. */
   passed?: PassedOver
 }
 

@@ -5,12 +5,12 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
+import { LogReadError, systemCodeOf } from '../disk/errors.js'
 import { kindOf, NO_WAIT } from '../disk/open.js'
 import type { Segment } from '../disk/segments.js'
 import { seqInName } from '../format/beside.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { clean } from '../text/clean.js'
-import { LogReadError, systemCodeOf } from './errors.js'
 
 /** A segment, open for reading: whatever its name becomes, it stays readable until it is closed. */
 export interface Source {

@@ -1,5 +1,5 @@
 /** Gives the last lines of a hive: of all its logs as one story, each read from its end. */
-import { logsOfHive, STANDARD_INPUT } from '../disk/hive-logs.js'
+import { logsOfHive, pathsOf, STANDARD_INPUT } from '../disk/hive-logs.js'
 import { archivedSegments } from '../disk/segments.js'
 import { checkOptions } from '../format/options.js'
 import type { HiveItem } from './hive.js'
@@ -9,6 +9,7 @@ import { TAIL_HIVE_RULES } from './options.js'
 import { cannotRead, missing } from './sources.js'
 import { lastItems, type Tail, type TailOptions } from './tail.js'
 
+/** What `tailHive` takes. */
 export interface TailHiveOptions extends TailOptions {
   /** Only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
@@ -16,15 +17,19 @@ export interface TailHiveOptions extends TailOptions {
 
 /**
  * Gives the last `n` items of a hive, oldest first. Holds as many of each of its logs in memory.
- * @throws when a named file is missing and has no child logs, is a directory, or must not be read
+ * @param files path of a log, or several of one hive
+ * @param n lines to give
+ * @throws {OptionsError} when an option is none, or has a value that it cannot have
+ * @throws {LogReadError} when a named file is missing and has no child logs, is a directory, or must not be read; for
+ * `-`, as standard input has no end to read from
  */
 export function tailHive(
-  files: readonly string[],
+  files: string | readonly string[],
   n: number,
   options: TailHiveOptions = {},
 ): AsyncGenerator<HiveItem> {
   checkOptions('tailHive', options, TAIL_HIVE_RULES)
-  return eachItem(files, n, options)
+  return eachItem(pathsOf(files), n, options)
 }
 
 async function* eachItem(

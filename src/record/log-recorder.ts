@@ -13,6 +13,7 @@ import type { RedactOptions } from '../redact/redact.js'
 import { Recorder } from './recorder.js'
 import { type Opener, SharedOptions } from './sharing.js'
 
+/** How a log is written, and what goes into it: `JsonlSpanExporter` takes these, and `startHive` too. */
 export interface RecorderOptions extends Omit<JournalOptions, 'session' | 'calls' | 'file'> {
   /** Path of the log. Default: `HIVELOG_FILE`, else `hive.jsonl` in the working directory. */
   file?: string

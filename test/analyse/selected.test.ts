@@ -102,7 +102,7 @@ test('where WebAssembly cannot run, everything is parsed, and the answer is the 
       `${JSON.stringify({ ts: i, kind: i % 7 === 0 ? 'wait' : 'message', agentId: 'a', resource: 'r', ms: 1 })}\n`,
     )
   }
-  const main = join(packageRoot(), '.build/src/cli/main.js')
+  const main = join(packageRoot(), '.build/src/cli/bin.js')
   const answers = [[], ['--jitless']].map((flags) => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,

@@ -4,8 +4,12 @@ import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { OptionsError } from '../../src/format/options.js'
+import { followHive } from '../../src/read/follow-hive.js'
+import { spanOf } from '../../src/read/glance.js'
 import { type HiveItem, type HiveReadOptions, hiveBatches, logsOfHive } from '../../src/read/hive.js'
 import { isMalformed } from '../../src/read/items.js'
+import { tailHive } from '../../src/read/tail-hive.js'
 import { collect, LogWriter, scratch } from '../kit/reader-log.js'
 
 const line = (ts: number, n: number): string => `{"ts":${ts},"kind":"note","n":${n}}\n`
@@ -184,4 +188,20 @@ test('a named log must be there, unless its child logs are', async (t) => {
   assert.deepEqual(numbers(await story([log])), [2])
   assert.deepEqual(numbers(await story([other, log])), [1, 2])
   await assert.rejects(story([log], { thisFile: true }), { message })
+})
+
+test('a hive is named by one path or by several, and its options are looked at before it is read', async (t) => {
+  const log = write(join(scratch(t), 'hive.jsonl'), line(1, 1) + line(3, 3))
+  write(join(`${log}.agents`, 'a.jsonl'), line(2, 2) + line(4, 4))
+  assert.deepEqual(logsOfHive(log), logsOfHive([log]))
+  assert.equal(logsOfHive(log).length, 2)
+  assert.deepEqual(numbers((await collect(hiveBatches(log))).flat()), [1, 2, 3, 4])
+  assert.deepEqual(numbers(await collect(tailHive(log, 2))), [3, 4])
+  assert.deepEqual(numbers(await collect(followHive(log, { stopAtEnd: true }))), [1, 2, 3, 4])
+  assert.deepEqual(await spanOf(log), { from: 1, to: 4 })
+  assert.deepEqual(await spanOf(log, true), { from: 1, to: 3 })
+  assert.equal(await spanOf(`${log}.none`), undefined)
+  for (const wrong of [{ thisfile: true }, { since: 'today' }, { until: '1' }, { select: { kinds: 'a' } }]) {
+    assert.throws(() => hiveBatches(`${log}.none`, wrong as never), OptionsError)
+  }
 })

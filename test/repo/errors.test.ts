@@ -1,6 +1,6 @@
 /** The one family of errors. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as analyse from '../../src/analyse.js'
@@ -119,6 +119,8 @@ test('what is thrown on purpose is of the family, and keeps the system’s code'
   const bytes = join(folder, 'log.jsonl')
   writeFileSync(bytes, '{"ts":1,"kind":"a"}\n')
   mkdirSync(join(folder, 'folder'))
+  const looped = join(folder, 'looped.jsonl')
+  symlinkSync(`${looped}.agents`, `${looped}.agents`)
   const cases: [() => unknown, string, string][] = [
     [() => drained(read.readLog(missing)), 'LogReadError', 'ENOENT'],
     [() => drained(read.tailLog(join(folder, 'folder'), 1)), 'LogReadError', 'EISDIR'],
@@ -126,6 +128,18 @@ test('what is thrown on purpose is of the family, and keeps the system’s code'
     [() => read.verifyLog(bytes, { publicKey: 'none' }), 'OptionsError', 'ERR_HIVELOG_OPTIONS'],
     [() => read.followLog(bytes).commit(), 'OptionsError', 'ERR_HIVELOG_OPTIONS'],
     [() => analyse.costReport(missing), 'LogReadError', 'ENOENT'],
+    [() => read.followHive(bytes).commit(), 'OptionsError', 'ERR_HIVELOG_OPTIONS'],
+    [() => drained(read.followHive('-')), 'LogReadError', 'ERR_HIVELOG_READ'],
+    [() => drained(read.tailHive(missing, 1)), 'LogReadError', 'ENOENT'],
+    [() => drained(read.hiveBatches(missing)), 'LogReadError', 'ENOENT'],
+    [() => read.logsOfHive(looped), 'LogReadError', 'ELOOP'],
+    [() => read.spanOf(join(folder, 'folder')), 'LogReadError', 'EISDIR'],
+    [() => analyse.statsReport(missing), 'LogReadError', 'ENOENT'],
+    [() => analyse.showEvent(missing, '1'), 'LogReadError', 'ENOENT'],
+    [() => analyse.whyEvent(missing, '1'), 'LogReadError', 'ENOENT'],
+    [() => analyse.talkBetween(missing, 'a', 'b'), 'LogReadError', 'ENOENT'],
+    [() => analyse.talkPartners(missing, 'a'), 'LogReadError', 'ENOENT'],
+    [() => analyse.topReport(missing), 'LogReadError', 'ENOENT'],
     [() => analyse.replay(missing), 'LogReadError', 'ENOENT'],
     [() => analyse.diffLogs('-', '-'), 'OptionsError', 'ERR_HIVELOG_OPTIONS'],
     [

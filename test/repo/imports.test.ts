@@ -9,7 +9,7 @@ import { packageRoot } from '../kit/hive-support.js'
 /** What each folder may import beside itself; `*` is everything. The files of `src` itself are the surface. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   format: [],
-  disk: ['format'],
+  disk: ['format', 'text'],
   text: [],
   redact: ['format'],
   journal: ['format', 'disk', 'text'],

@@ -1,7 +1,7 @@
 /** What an audit says: every escalation and what became of it, each part with the line that it came from. */
 import type { HiveEvent } from '../../format/kinds.js'
 import type { LinePlace } from '../place.js'
-import type { LogTally, Selection } from '../reading.js'
+import type { HiveSelection, LogTally } from '../reading.js'
 
 /** The line that a statement came from. */
 export interface AuditPlace extends LinePlace {
@@ -168,7 +168,7 @@ export interface AuditTrail extends LogTally {
 }
 
 /** What `auditTrail` takes: which are listed. `since` and `until`: only what was asked or decided in that time. */
-export interface AuditOptions extends Selection {
+export interface AuditOptions extends HiveSelection {
   /** Only escalations and approvals of this id. Default: all. */
   id?: string
   /** Only escalations whose subject contains this text, in upper or lower case. Default: all. */

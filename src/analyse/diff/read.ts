@@ -1,7 +1,7 @@
 /** Reads two hives for their comparison, side by side. */
 import { type HiveEntry, type HiveItem, hiveBatches } from '../../read/hive.js'
 import { isMalformed } from '../../read/items.js'
-import type { Selection } from '../reading.js'
+import type { HiveSelection } from '../reading.js'
 import { type Renames, Roster } from './agents.js'
 import {
   type CanonicalEvent,
@@ -15,7 +15,7 @@ import { DiffSides, type SideName } from './sides.js'
 export interface SideSource {
   /** Path of its log. */
   file: string
-  selection: Selection
+  selection: HiveSelection
   renames: Renames
   /** Only this agent's events, by its name that is the same in both logs. */
   agent: string | undefined

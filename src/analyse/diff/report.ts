@@ -1,7 +1,7 @@
 /** What comparing two logs gives. */
 import type { HiveEvent } from '../../format/kinds.js'
 import type { LinePlace } from '../place.js'
-import type { Selection } from '../reading.js'
+import type { HiveSelection } from '../reading.js'
 
 /**
  * `same`: event for event. `order`: every agent did the same in the same order, only the order between agents
@@ -147,7 +147,7 @@ export interface LogDiff {
 }
 
 /** What `diffLogs` takes. */
-export interface DiffOptions extends Selection {
+export interface DiffOptions extends HiveSelection {
   /** Compare only this agent's events: its id in either log, or its name in an earlier result. Default: all. */
   agent?: string
   /** Rows before and after the divergence, 0 to 1000. Default 3. */

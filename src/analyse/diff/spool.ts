@@ -4,7 +4,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { LogReadError } from '../../read/errors.js'
+import { LogReadError } from '../../disk/errors.js'
 import { cannotRead, chunksOf, endingLines, openSource, standardInput } from '../../read/sources.js'
 
 /** A log that can be read again and again. */

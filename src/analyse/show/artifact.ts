@@ -20,7 +20,7 @@ export interface ShownArtifact {
   reason?: string
   /** Bytes that it has; left out where it is missing. */
   bytes?: number
-  /** It is no text. */
+  /** Whether it is no text; left out where it is one, missing or changed. */
   binary?: boolean
   /** Its text, or the beginning of it; left out where it is binary, missing or changed. */
   text?: string

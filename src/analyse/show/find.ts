@@ -10,11 +10,15 @@ import type { HiveEntry } from '../../read/hive.js'
 import { artifactsIn } from '../../verify/refs.js'
 import { briefOf, identityOf, type PlacedEvent, placeOf } from './places.js'
 
-/** By what an event was found: its position, or what of it has the name. */
+/**
+ * By what an event was found: its position (`seq`), where its line is (`place`: file and number), the `id` of a message
+ * or escalation, the agent that a spawn is of, its span or trace, or an artifact that it names.
+ */
 export type FoundBy = 'seq' | 'place' | 'id' | 'agent' | 'span' | 'trace' | 'artifact'
 
 /** An event that fits what is looked for. */
 export interface Match extends PlacedEvent {
+  /** What of it fits. */
   by: FoundBy
   /** The whole id that fits; left out for a position. */
   id?: string

@@ -10,7 +10,7 @@ import { totalsState } from '../../model/plain.js'
 import { noUsage, type UsageTotals } from '../../model/state.js'
 import type { HiveEntry } from '../../read/hive.js'
 import { MAX_MATCHES } from './find.js'
-import { type EventPlace, type PlacedEvent, placed, placeOf } from './places.js'
+import { type PlacedEvent, placed, placeOf, type TimedPlace } from './places.js'
 import type { Delivery, LifeOutcome, Listed, Outcome } from './report.js'
 import { EarlyDrains, messageEvent } from './story.js'
 
@@ -45,7 +45,7 @@ class MessageFollower implements Follower {
   readonly #replies: Listed<PlacedEvent> = empty()
   readonly #drops: Listed<PlacedEvent> = empty()
   /** Drains that had named it before it came. */
-  readonly #early = new EarlyDrains<EventPlace>()
+  readonly #early = new EarlyDrains<TimedPlace>()
   /** What the model calls it: once when it was sent, and again where it was sent on. */
   readonly #orders = new Set<number>()
   #target: HiveEntry | undefined

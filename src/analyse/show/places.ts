@@ -1,28 +1,25 @@
 /** Where an event stands in a hive, and what is kept of it: bounded, however long its line. */
 
+import type { LogReadError } from '../../disk/errors.js'
 import { textOf } from '../../format/bounded.js'
 import { type Fields, setField } from '../../format/fields.js'
 import type { HiveEvent } from '../../format/kinds.js'
 import type { HiveEntry } from '../../read/hive.js'
 import type { LogEntry } from '../../read/items.js'
+import { cannotRead } from '../../read/sources.js'
+import { type LinePlace, placeOf as linePlaceOf } from '../place.js'
 
-/** Where an event stands. */
-export interface EventPlace {
-  /** Path of the log. */
-  log: string
-  /** Path of the segment. */
-  file: string
-  /** Number of the line in its segment, from 1. */
-  line?: number
-  /** Position in the log; unique there only. */
-  seq: number
-  /** Epoch milliseconds. */
+/** Where and when an event stands. */
+export interface TimedPlace extends LinePlace {
+  /** Epoch milliseconds of the event. */
   ts: number
 }
 
-/** An event with its place; longer lines than 4 KiB are given in short. */
+/** An event, and where it stands. */
 export interface PlacedEvent {
-  place: EventPlace
+  /** Where it stands. */
+  place: TimedPlace
+  /** The event; of one whose line takes more than 4 KiB its texts are cut, and objects are short JSON. */
   event: HiveEvent
 }
 
@@ -31,8 +28,8 @@ const MAX_BYTES = 4096
 const MAX_FIELDS = 40
 const MAX_FIELD_NAME = 100
 
-export function placeOf({ log, file, line, seq, event }: HiveEntry): EventPlace {
-  return { log, file, ...(line !== undefined && { line }), seq, ts: event.ts }
+export function placeOf(entry: HiveEntry): TimedPlace {
+  return { ...linePlaceOf(entry), ts: entry.event.ts }
 }
 
 export const placed = (entry: HiveEntry): PlacedEvent => ({ place: placeOf(entry), event: briefOf(entry) })
@@ -54,3 +51,7 @@ export function briefOf({ event, bytes }: Pick<LogEntry, 'event' | 'bytes'>): Hi
 
 /** Tells an event from every other of the hive, also after its segment was archived. */
 export const identityOf = ({ log, seq, offset }: HiveEntry): string => `${seq} ${offset} ${log}`
+
+/** For an event that was found in one reading and is not there in the next. */
+export const changedMeanwhile = ({ file }: TimedPlace): LogReadError =>
+  cannotRead(file, 'it was changed while it was read; try again')

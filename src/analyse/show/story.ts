@@ -4,13 +4,13 @@ import { archivedSegments } from '../../disk/segments.js'
 import type { Message } from '../../model/inbox.js'
 import { type HiveEntry, logsOfHive } from '../../read/hive.js'
 import { type LogTally, tallyLogs } from '../reading.js'
-import type { EventPlace, PlacedEvent } from './places.js'
+import type { PlacedEvent, TimedPlace } from './places.js'
 import { RecentMap } from './recent-map.js'
 
 export interface StoryOptions {
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
-  /** Told how much was read, of how much that may have to be: bytes. */
+  /** Told now and then how many bytes of the logs were read, of how many that may have to be. Default: nobody is. */
   onProgress?: (read: number, total: number) => void
 }
 
@@ -84,7 +84,7 @@ export class EarlyDrains<T> {
 /** A message as the model holds it, for people. */
 export function messageEvent(message: Message, to: string): PlacedEvent {
   const { seq, ts, id, from, act, subject, log = '', file = log, line } = message
-  const place: EventPlace = { log, file, ...(line !== undefined && { line }), seq, ts }
+  const place: TimedPlace = { log, file, ...(line !== undefined && { line }), seq, ts }
   const fields = { from, to, act, subject, id }
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
   return { place, event: { ts, kind: 'message', ...given } }

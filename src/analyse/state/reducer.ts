@@ -1,11 +1,16 @@
 /** Events to state and to what each changes: the model of the hive (`src/model`), told in plain data. */
 import type { HiveEvent } from '../../format/kinds.js'
+import { checkOptions } from '../../format/options.js'
 import type { Agent } from '../../model/agents.js'
 import type { HiveListener } from '../../model/listener.js'
 import { type HiveEntry, HiveModel, type ModelOptions } from '../../model/model.js'
 import { totalsState } from '../../model/plain.js'
 import type { AgentStatus, HiveState } from '../../model/state.js'
+import { REDUCER_RULES } from '../options.js'
 import type { OnChange } from './changes.js'
+
+/** What `StateReducer` takes. */
+export type ReducerOptions = Pick<ModelOptions, 'price' | 'firstLog'>
 
 /** Makes the state of a hive from its events, one by one, in their order. */
 export class StateReducer {
@@ -15,9 +20,11 @@ export class StateReducer {
   /**
    * @param from state to go on from. Default: that of an empty log
    * @param onChange told what each event changes
-   * @param options of the model: what calls cost, and the first log where the hive is read from several
+   * @param options what calls cost, and the path of the first log where the hive is read from several
+   * @throws {OptionsError} when an option is none, or has a value that it cannot have
    */
-  constructor(from?: HiveState, onChange?: OnChange, options: Pick<ModelOptions, 'price' | 'firstLog'> = {}) {
+  constructor(from?: HiveState, onChange?: OnChange, options: ReducerOptions = {}) {
+    checkOptions('StateReducer', options, REDUCER_RULES)
     let model: HiveModel | undefined
     const listener = onChange === undefined ? {} : telling(onChange, () => model as HiveModel)
     model = new HiveModel({ ...options, listener }, from)

@@ -19,9 +19,11 @@ export interface WhyStep extends PlacedEvent {
 /** Why the chain ends: see `Origin`; `depth`: no further link was asked for; `loop`: it would come round again. */
 export type ChainEnd = Origin | 'depth' | 'loop'
 
+/** What an event came about through, back to its origin. */
 export interface Chain {
   /** From the event that was asked for back to its origin. */
   steps: WhyStep[]
+  /** Why nothing comes before the last step. */
   end: ChainEnd
 }
 

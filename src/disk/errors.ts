@@ -1,4 +1,4 @@
-/** What readers throw when a log as such cannot be read; what is wrong within it, they give as items. */
+/** What is thrown when a log as such cannot be read; what is wrong within it, readers give as items. */
 import { HivelogError } from '../format/errors.js'
 
 /** A log cannot be read: there is none, it is no file, the system refuses it. */
