@@ -15,10 +15,14 @@ export {
 } from './format/kinds.js'
 export { OptionsError } from './format/options.js'
 export type { CursorOptions } from './read/cursor.js'
-export type { LogFollower } from './read/cursor-follower.js'
-export { CursorFileError, type CursorLoss, CursorLostError, type OldestLine } from './read/cursor-lost.js'
-export { LogReadError } from './read/errors.js'
-export { type FollowOptions, followLog } from './read/follow.js'
+export {
+  CursorFileError,
+  type CursorLoss,
+  CursorLostError,
+  LogReadError,
+  type OldestLine,
+} from './read/errors.js'
+export { type FollowOptions, followLog, type LogFollower } from './read/follow.js'
 export { type FollowHiveOptions, followHive, type HiveFollower } from './read/follow-hive.js'
 export { type Span, spanOf } from './read/glance.js'
 export { type HiveEntry, type HiveItem, type HiveReadOptions, hiveBatches, logsOfHive } from './read/hive.js'
