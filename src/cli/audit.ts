@@ -27,6 +27,7 @@ import {
   type Style,
   whereIs,
 } from './text.js'
+import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog audit [OPTION]... [FILE|-]...
 
@@ -208,7 +209,7 @@ class View {
   /** A named text: all of it in the full view, else what fits. */
   *#text(name: string, text: string): Generator<string> {
     const width = Math.max(20, this.#look.width - 12)
-    const lines = this.#full ? broken(clean(text), width) : [fit(clean(text), width)]
+    const lines = this.#full ? [...wrapped(clean(text), width)] : [fit(clean(text), width)]
     for (const [i, line] of lines.entries()) yield `  ${pad(i === 0 ? name : '', 9)} ${line}`
   }
 
@@ -236,7 +237,7 @@ class View {
     if (trail.malformed > 0)
       yield `not read: ${counted(trail.malformed, 'malformed line')}; see hivelog verify`
     for (const { file, reason } of trail.broken ?? []) {
-      for (const line of broken(`${clean(basename(file))}: ${clean(reason)}`, this.#look.width)) {
+      for (const line of wrapped(`${clean(basename(file))}: ${clean(reason)}`, this.#look.width)) {
         yield paint(line, 'alarm', color)
       }
     }
@@ -304,24 +305,4 @@ const MAX_UNSEALED = 5
 /** `Coder (coder)` */
 function nameOf({ agentId = '?', name }: AuditCase['asker']): string {
   return clean(name === undefined || name === agentId ? agentId : `${name} (${agentId})`)
-}
-
-/** Text in lines of a width, broken at spaces where there are any. */
-function broken(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    let rest = word
-    if (line !== '' && columns(line) + 1 + columns(rest) > width) {
-      lines.push(line)
-      line = ''
-    }
-    while (columns(rest) > width) {
-      const characters = Array.from(rest)
-      lines.push(characters.slice(0, width >> 1).join(''))
-      rest = characters.slice(width >> 1).join('')
-    }
-    line = line === '' ? rest : `${line} ${rest}`
-  }
-  return [...lines, line]
 }

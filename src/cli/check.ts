@@ -18,8 +18,9 @@ import { type Command, defaultFile, oneOf, parse, UsageError } from './args.js'
 import { HIVE_OPTIONS, hiveArguments, tellNothing, tellNothingRead } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output, say } from './output.js'
-import { clean, columns, counted, duration, grouped, paint, type Style } from './text.js'
+import { clean, counted, duration, grouped, paint, type Style } from './text.js'
 import { parseDuration } from './times.js'
+import { wrapped } from './wrap.js'
 
 /** Looked for beside the log. */
 const CONFIG_NAME = '.hivelog-check.json'
@@ -179,7 +180,11 @@ function ruleLines(): string[] {
         .replace(/ 0 \w+$/, '')
         .replace(/ (?=[a-z])/g, '')}  ${option.about}`
     })
-    return [`${id.padEnd(longest)}  ${severity}`, ...wrap(about, 78).map((line) => `  ${line}`), ...tuned]
+    return [
+      `${id.padEnd(longest)}  ${severity}`,
+      ...Array.from(wrapped(about, 78), (line) => `  ${line}`),
+      ...tuned,
+    ]
   })
 }
 
@@ -205,7 +210,9 @@ function reportLines(report: CheckReport, config: string | undefined): string[] 
   const notes = config === undefined ? report.notes : [...report.notes, `rules as ${config} has them`]
   for (const note of notes)
     lines.push(
-      ...wrap(`note: ${clean(note)}`, width - 6).map((line, i) => (i === 0 ? line : `      ${line}`)),
+      ...Array.from(wrapped(`note: ${clean(note)}`, width - 6), (line, i) =>
+        i === 0 ? line : `      ${line}`,
+      ),
     )
   const found = SEVERITIES.filter((severity) => counts[severity] > 0)
   const ofLogs = logs === undefined ? '' : ` in ${counted(logs.length, 'log')}`
@@ -223,7 +230,7 @@ function reportLines(report: CheckReport, config: string | undefined): string[] 
 
 function findingLines(finding: CheckFinding, file: string, width: number, color: boolean): string[] {
   const { rule, severity, message } = finding
-  const [first = '', ...rest] = wrap(
+  const [first = '', ...rest] = wrapped(
     `${rule}  ${clean(whereOf(finding, file))}  ${clean(message)}`,
     width - INDENT,
   )
@@ -243,27 +250,4 @@ function whereOf({ first, last }: CheckFinding, file: string): string {
   const range = last.line === undefined || last.line === first.line ? '' : `–${grouped(last.line)}`
   const segment = first.file === file ? '' : `${basename(first.file)} `
   return `${segment}line ${grouped(first.line)}${range}`
-}
-
-/** Breaks text at its spaces, and words that are longer than a line. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line: string | undefined
-  for (let word of text.split(' ')) {
-    if (line !== undefined && columns(line) + 1 + columns(word) <= width) {
-      line = `${line} ${word}`
-      continue
-    }
-    if (line !== undefined) lines.push(line.trimEnd())
-    while (columns(word) > width && word.length > 1) {
-      const characters = [...word]
-      let end = Math.min(width, characters.length - 1)
-      while (end > 1 && columns(characters.slice(0, end).join('')) > width) end--
-      lines.push(characters.slice(0, end).join(''))
-      word = characters.slice(end).join('')
-    }
-    line = word
-  }
-  if (line !== undefined) lines.push(line.trimEnd())
-  return lines
 }

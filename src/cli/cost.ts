@@ -7,7 +7,8 @@ import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
-import { amount, clean, columns, costCell, counted, dollars, fit, grouped } from './text.js'
+import { amount, clean, costCell, counted, dollars, fit, grouped } from './text.js'
+import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog cost [OPTION]... [FILE|-]...
 
@@ -103,16 +104,15 @@ function reportLines(report: CostReport, width: number): string[] {
   const name = files.length === 1 ? clean(files[0] as string) : `${files.length} logs`
   if (total.calls === 0) {
     const events = `${counted(report.events, 'event')}, none of kind usage`
-    return wrap(`${name}: no usage is recorded (${events}), so there is nothing to cost`, width).concat(
-      notes(report).flatMap((note) => wrap(note, width)),
-    )
+    const nothing = `${name}: no usage is recorded (${events}), so there is nothing to cost`
+    return [nothing, ...notes(report)].flatMap((line) => [...wrapped(line, width, { indent: '  ' })])
   }
   const heading = `${name}  ${counted(total.calls, 'model call')} by ${by}${zone === undefined ? '' : `, ${zone}`}`
   return [
     fit(heading, width),
     ...costTable(report, width),
     '',
-    ...[...sources(report), ...notes(report)].flatMap((line) => wrap(line, width)),
+    ...[...sources(report), ...notes(report)].flatMap((line) => [...wrapped(line, width, { indent: '  ' })]),
   ]
 }
 
@@ -230,17 +230,3 @@ function notes({ by, rows, cacheApart, ignored, malformed, lost, others }: CostR
 }
 
 const nameOf = (text: string): string => fit(clean(text.slice(0, 200)), 50)
-
-/** Breaks a line at spaces; a word that is too long is cut. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = /^ */.exec(text)?.[0] ?? ''
-  for (const word of text.trim().split(' ')) {
-    if (line.trim() !== '' && columns(line) + 1 + columns(word) > width) {
-      lines.push(line)
-      line = '  '
-    }
-    line += line.trim() === '' ? word : ` ${word}`
-  }
-  return [...lines, line].map((part) => fit(part, width))
-}

@@ -8,6 +8,7 @@ import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, tellNothing } from './hive-args
 import { look, Output, say } from './output.js'
 import { table } from './table.js'
 import { clean, columns, counted, fit, grouped, pad, paint, type Style } from './text.js'
+import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog diff [OPTIONS] A B
 
@@ -113,12 +114,12 @@ function diffLines(diff: LogDiff): string[] {
   const { a, b } = diff
   const lines = [...sideLines('a', a, width), ...sideLines('b', b, width), '']
   for (const [style, text] of verdictLines(diff)) {
-    lines.push(...wrap(text, width).map((line) => paint(line, style, color)))
+    for (const line of wrapped(text, width)) lines.push(paint(line, style, color))
   }
   lines.push(...sideBySide(diff, width, color), ...fieldLines(diff, width))
   if (diff.verdict === 'differ') lines.push(...agentLines(diff, width))
   for (const side of ['a', 'b'] as const) lines.push(...onlyLines(diff, side, width, color))
-  for (const note of diff.notes) lines.push('', ...wrap(`note: ${note}`, width))
+  for (const note of diff.notes) lines.push('', ...wrapped(`note: ${note}`, width))
   return lines
 }
 
@@ -261,18 +262,4 @@ function onlyLines(diff: LogDiff, side: 'a' | 'b', width: number, color: boolean
   if (groups.length > MAX_GROUPS)
     lines.push(`  … and ${counted(groups.length - MAX_GROUPS, 'more group')}; see --json`)
   return lines
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && columns(line) + 1 + columns(word) > width) {
-      lines.push(line)
-      line = word
-    } else {
-      line = line === '' ? word : `${line} ${word}`
-    }
-  }
-  return [...lines, line].map((text) => fit(text, width))
 }

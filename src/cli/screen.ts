@@ -18,7 +18,7 @@ export class Screen {
   #isOpen = false
   readonly #leave = (): void => this.close()
 
-  constructor(stream: NodeJS.WriteStream = process.stdout) {
+  constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream
   }
 

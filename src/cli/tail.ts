@@ -1,6 +1,6 @@
 /** `hivelog tail` */
 import type { CursorOptions } from '../read/cursor.js'
-import { CursorLostError, offer } from '../read/cursor-lost.js'
+import { CursorLostError, offer } from '../read/errors.js'
 import { type FollowHiveOptions, followHive } from '../read/follow-hive.js'
 import { type HiveItem, hiveBatches } from '../read/hive.js'
 import { tailHive } from '../read/tail-hive.js'

@@ -1,11 +1,14 @@
 /** `hivelog top` */
 import { setTimeout as pause } from 'node:timers/promises'
-import { followHive } from '../analyse/top/follow.js'
 import { TOP_SORTS, type TopAgent, type TopReport, type TopSort } from '../analyse/top/report.js'
 import { TopWatch, topReport } from '../analyse/top.js'
+import { followHive } from '../read/follow-hive.js'
+import { contentOf } from '../read/glance.js'
+import { logsOfHive } from '../read/hive.js'
 import { isMalformed } from '../read/items.js'
 import { type Command, oneOf, parse, UsageError } from './args.js'
 import { HIVE_OPTIONS, hiveArguments, tellNothingRead } from './hive-args.js'
+import { io } from './io.js'
 import { Keys } from './keys.js'
 import { look, Output } from './output.js'
 import { withProgress } from './query.js'
@@ -56,7 +59,7 @@ export const command: Command = {
       json: { type: 'boolean', default: false },
     })
     const sort = oneOf('--sort', values.sort, TOP_SORTS)
-    const isLive = !values.once && process.stdout.isTTY === true && process.env.TERM !== 'dumb'
+    const isLive = !values.once && io().stdout.isTTY === true && io().env.TERM !== 'dumb'
     if (values.json && isLive) throw new UsageError('--json needs --once; see hivelog top --help')
     const { files, thisFile } = await hiveArguments('top', { 'this-file': values['this-file'] }, positionals)
     if (isLive && files.includes('-')) throw new UsageError('top follows files; use --once with -')
@@ -83,23 +86,27 @@ const MAX_ROWS = 200
 /** Milliseconds from one drawing to the next: at least, and where nothing happens. */
 const DRAW_MS = 500
 const IDLE_MS = 1000
+/** Lines that come without a pause from which on the screen says that it is not at the end. */
+const MANY_LINES = 500
 
 const SORT_KEYS: Record<string, TopSort> = { a: 'action', i: 'inbox', p: 'pending', c: 'cost' }
 
 /** The screen while it is live: draws what it knows, at most twice a second, and obeys keys. */
 async function live(files: string[], thisFile: boolean, first: TopSort): Promise<number> {
+  // A file that is not there is told of, not waited for.
+  for (const file of files) await contentOf(file, thisFile)
   const end = new AbortController()
   const stop = (): void => end.abort()
-  const screen = new Screen()
+  const screen = new Screen(process.stdout)
   const watch = new TopWatch(files[0] as string)
   let sort = first
-  let logs = 0
   let isReading = true
   const idle = new Idle()
   end.signal.addEventListener('abort', () => idle.end(), { once: true })
   const draw = (): void => {
     const { color, width } = look()
     const { rows } = screen
+    const logs = logsOfHive(files, thisFile).length
     const report = watch.report(files, logs, { sort, limit: rows })
     screen.draw([
       ...picture(report, { color, width, rows: rows - FRAME, sort }),
@@ -127,26 +134,31 @@ async function live(files: string[], thisFile: boolean, first: TopSort): Promise
     }
     if (keys !== undefined) stop()
   }
-  try {
-    const options = { thisFile, signal: end.signal, onLogs: (all: readonly string[]) => (logs = all.length) }
-    const story = followHive(files, options)
-    // Before the first line nothing is known to be wrong: an error is one line on the screen that was there.
-    let next = await story.next()
+  // Once something was read: until then an error is one line on the screen that was there.
+  let shown: Promise<void> | undefined
+  const show = (): void => {
+    if (shown !== undefined) return
     screen.open()
-    const failed = Promise.race([drawing(), obeying().then(() => new Promise<never>(() => {}))])
-    failed.catch(stop)
-    for (; next.done !== true; next = await story.next()) {
-      for (const item of next.value) {
-        if (isMalformed(item)) watch.malformed++
-        else watch.add(item)
-      }
-      isReading = next.value.length >= 500
-      idle.end()
-      // Keys, signals and the drawing have their turn.
-      await new Promise((resolve) => setImmediate(resolve))
+    shown = Promise.race([drawing(), obeying().then(() => new Promise<never>(() => {}))])
+    shown.catch(stop)
+  }
+  let unseen = 0
+  const onCaughtUp = (): void => {
+    isReading = false
+    unseen = 0
+    show()
+    idle.end()
+  }
+  try {
+    for await (const item of followHive(files, { thisFile, signal: end.signal, onCaughtUp })) {
+      if (isMalformed(item)) watch.malformed++
+      else watch.add(item)
+      if (++unseen <= MANY_LINES) continue
+      isReading = true
+      show()
     }
     stop()
-    await failed
+    await shown
   } finally {
     stop()
     screen.close()

@@ -9,6 +9,7 @@ import { tellNothing } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { byteSize, clean, counted, paint } from './text.js'
+import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog verify [OPTION]... [FILE]...
 
@@ -111,6 +112,9 @@ async function isThere(file: string): Promise<boolean> {
   }
 }
 
+/** How notes are broken into lines; a path stays whole. */
+const NOTE = { indent: '      ', whole: true }
+
 function reportLines(file: string, report: VerifyReport, withKey: boolean): string[] {
   const { color, width } = look()
   const lines: string[] = []
@@ -120,10 +124,10 @@ function reportLines(file: string, report: VerifyReport, withKey: boolean): stri
     lines.push(`${clean(segment.file)}  ${range}  ${byteSize(segment.bytes)}  ${seals}`)
   }
   for (const finding of report.findings) lines.push(...findingLines(finding, width, color))
-  for (const note of report.notes) lines.push(...wrap(`note: ${clean(note)}`, width, '      '))
+  for (const note of report.notes) lines.push(...wrapped(`note: ${clean(note)}`, width, NOTE))
   const { unsealed, torn, gaps } = report
   if (report.log !== undefined) lines.unshift(`log ${report.log}`)
-  for (const each of report.adopted) lines.push(...wrap(`note: ${adoptedText(each)}`, width, '      '))
+  for (const each of report.adopted) lines.push(...wrapped(`note: ${adoptedText(each)}`, width, NOTE))
   if (gaps.count > 0) lines.push(`note: lost, as the writer says (log.gap): ${counted(gaps.lost, 'event')}`)
   if (gaps.missing > 0) {
     lines.push(`note: missing, as the writer says (log.gap): ${counted(gaps.missing, 'line')}`)
@@ -153,21 +157,7 @@ function adoptedText({ file, line, toLine, bytes, byFile, byLine }: AdoptedStret
 function findingLines(finding: VerifyFinding, width: number, color: boolean): string[] {
   const { kind, file, line, toLine, message } = finding
   const place = line === undefined ? '' : toLine === undefined ? `:${line}` : `:${line}-${toLine}`
-  const [first = '', ...rest] = wrap(`${clean(file)}${place}: ${clean(message)}`, width - kind.length - 2, '')
+  const text = `${clean(file)}${place}: ${clean(message)}`
+  const [first = '', ...rest] = wrapped(text, width - kind.length - 2, { whole: true })
   return [`${paint(kind, 'red', color)}  ${first}`, ...rest.map((text) => `  ${text}`)]
-}
-
-/** Breaks text at spaces; a word that is too long stays whole. */
-function wrap(text: string, width: number, indent: string): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = indent + word
-    } else {
-      line = line === '' ? word : `${line} ${word}`
-    }
-  }
-  return [...lines, line]
 }

@@ -1,16 +1,25 @@
 /** Long texts in lines of a width. */
 import { clean, columns } from './text.js'
 
+export interface WrapOptions {
+  /** What all lines but the first of a paragraph begin with; it counts as part of their width. Default: nothing. */
+  indent?: string
+  /** Leaves a word that is too long in one piece, as a path that somebody may want to copy. Default false. */
+  whole?: boolean
+}
+
 /**
  * The text in lines that fit the width, broken at spaces where there are any, and at its own line ends; harmless for
  * a terminal. A blank line stays one.
  */
-export function* wrapped(text: string, width: number): Generator<string> {
-  const room = Math.max(1, width)
-  for (const paragraph of text.split(/\r?\n/)) yield* brokenLine(clean(paragraph), room)
+export function* wrapped(text: string, width: number, options: WrapOptions = {}): Generator<string> {
+  const { indent = '', whole = false } = options
+  const room = Math.max(columns(indent) + 1, width)
+  for (const paragraph of text.split(/\r?\n/)) yield* brokenLine(clean(paragraph), room, indent, whole)
 }
 
-function* brokenLine(text: string, width: number): Generator<string> {
+function* brokenLine(text: string, width: number, indent: string, whole: boolean): Generator<string> {
+  const indented = columns(indent)
   let line = ''
   let used = 0
   let isFirst = true
@@ -21,24 +30,29 @@ function* brokenLine(text: string, width: number): Generator<string> {
       used += 1 + size
       continue
     }
-    if (!isFirst) yield line.trimEnd()
+    if (!isFirst) {
+      yield line.trimEnd()
+      line = indent
+      used = indented
+    }
     isFirst = false
-    if (size <= width) {
-      line = word
-      used = size
+    if (whole || used + size <= width) {
+      line += word
+      used += size
       continue
     }
-    line = ''
-    used = 0
+    let isBare = true
     for (const character of word) {
       const wide = columns(character)
-      if (used + wide > width && line !== '') {
+      if (used + wide > width && !isBare) {
         yield line
-        line = ''
-        used = 0
+        line = indent
+        used = indented
+        isBare = true
       }
       line += character
       used += wide
+      isBare = false
     }
   }
   yield line.trimEnd()

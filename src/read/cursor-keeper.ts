@@ -1,8 +1,23 @@
 /** Keeps a consumer's cursor while it follows: what it has been given, what it is done with, and when that is saved. */
 import { timerMs } from '../format/options.js'
-import { COMMIT_EVERY_MS, type CursorOptions } from './cursor.js'
-import { CursorFile } from './cursor-file.js'
-import { type Batch, type CursorPosition, positionAfter } from './cursor-position.js'
+import { COMMIT_EVERY_MS, CursorFile, type CursorOptions, type CursorPosition } from './cursor.js'
+import { isMalformed, type LogItem } from './items.js'
+import type { Source } from './sources.js'
+
+/** Consecutive lines of one segment, on their way to the consumer. */
+export interface Batch {
+  items: readonly LogItem[]
+  /** Lines of the whole log before the first item. */
+  count: number
+  /** `seq` of the last event before the first item. */
+  seq: number | undefined
+  /** The segment they are of. Without `from` the position after the batch is `after`. */
+  from?: { source: Source; first: string | undefined }
+  /** Set when the log goes on with another segment, not behind the last item. */
+  after?: number
+  /** The items are not given: the cursor only goes past them. */
+  isPassed?: boolean
+}
 
 /** An item of a batch; the last one that was reached. */
 interface Point {
@@ -128,4 +143,33 @@ export class CursorKeeper {
     this.#error = undefined
     if (error !== undefined) throw error.reason
   }
+}
+
+/** The position after an item of a batch. */
+function positionAfter(batch: Batch, index: number): CursorPosition {
+  const seq = lastSeq(batch, index)
+  const item = batch.items[index]
+  if (item === undefined || batch.from === undefined) {
+    return { ...(seq !== undefined && { seq }), count: batch.count, after: batch.after ?? 0 }
+  }
+  const { source, first } = batch.from
+  return {
+    ...(seq !== undefined && { seq }),
+    count: batch.count + index + 1,
+    ...(source.firstSeq !== undefined && { segment: source.firstSeq }),
+    ...(first !== undefined && { first }),
+    offset: item.offset + item.bytes + 1,
+    bytes: item.bytes,
+    ...(item.line !== undefined && { line: item.line }),
+    ...(!isMalformed(item) && { ts: item.event.ts }),
+  }
+}
+
+/** `seq` of the last event up to an item of a batch. */
+export function lastSeq(batch: Batch, index = batch.items.length - 1): number | undefined {
+  for (let i = index; i >= 0; i--) {
+    const item = batch.items[i] as LogItem
+    if (!isMalformed(item)) return item.seq
+  }
+  return batch.seq
 }

@@ -1,28 +1,111 @@
 /**
- * Finds the place of a saved cursor again: the segment by its number and the fingerprint of its first line, whatever
- * it is called by now; the place in it by its offset, which is right if the line before it is the one that was
- * processed last. If that line has moved in its segment, it is looked for by its `seq`.
+ * Where a follower with a cursor begins: where the cursor is, or on its first use where it was asked to. The place of
+ * a saved cursor is found again: the segment by its number and the fingerprint of its first line, whatever it is
+ * called by now; the place in it by its offset, which is right if the line before it is the one that was processed
+ * last. If that line has moved in its segment, it is looked for by its `seq`.
  */
-
+import { createHash } from 'node:crypto'
+import { linesBackward } from '../disk/backward.js'
 import { archivedSegments, type Segment } from '../disk/segments.js'
 import { archiveName } from '../format/beside.js'
 import { ownSeq } from '../format/decode.js'
-import { fingerprintOf } from './cursor-fingerprint.js'
-import { type CursorLoss, CursorLostError, type OldestLine } from './cursor-lost.js'
-import {
-  type Beginning,
-  type CursorPosition,
-  isSegmentEnd,
-  type LinePosition,
-  type SegmentEnd,
-} from './cursor-position.js'
-import { isMalformed, type LogItem } from './items.js'
+import { linesBefore } from './count.js'
+import { type CursorPosition, isSegmentEnd, type LinePosition, type SegmentEnd } from './cursor.js'
+import type { CursorKeeper } from './cursor-keeper.js'
+import { type CursorLoss, CursorLostError, type OldestLine } from './errors.js'
+import { isMalformed, type LogItem, MAX_LINE_BYTES, makeItem } from './items.js'
 import { ItemReader, type Start } from './lines.js'
 import { itemsOf } from './read.js'
 import { openNext } from './segments.js'
 import { chunksOf, firstSeqOf, openArchived, openSource, type Source } from './sources.js'
+import { lastItems, type Tail, type TailOptions } from './tail.js'
+
+/** Where a follower begins: in an open segment, else with the segment that comes after `after`. */
+export interface Beginning {
+  after: number
+  /** Lines of the whole log before it; `undefined` to count from the first segment that is there. */
+  count: number | undefined
+  seq?: number | undefined
+  at?: { source: Source; start: Start }
+  /** What to tell the consumer first. */
+  notice?: string
+  /** The line before it, if that was never asked for: a cursor is set after it. */
+  passed?: LogItem
+}
 
 const BLOCK = 64 * 1024
+const MAX_FINGERPRINT_BYTES = 64 * 1024
+
+/**
+ * @param last how many items a first use begins with; `undefined` for the whole log
+ * @throws {CursorLostError} when the place of the cursor is no more, unless the log is to be gone on with then
+ */
+export async function beginWith(
+  log: string,
+  keeper: CursorKeeper,
+  last: number | undefined,
+  options: TailOptions,
+): Promise<Beginning> {
+  const position = await keeper.load()
+  if (position !== undefined) return resume(log, position, keeper.options)
+  return last === undefined ? { after: 0, count: undefined } : beginNear(log, last, options)
+}
+
+/**
+ * Begins with the last `n` items (those that the filter lets through count), or after the last whole line if there
+ * are none.
+ */
+async function beginNear(log: string, n: number, options: TailOptions): Promise<Beginning> {
+  const { items, live } = await lastItems(log, n, options, true)
+  let kept: Source | undefined
+  try {
+    const archived = archivedSegments(log)
+    const before = archived.at(-1)?.firstSeq ?? 0
+    const [first] = items
+    if (first === undefined) {
+      kept = live?.source
+      return atEnd(live, before)
+    }
+    if (first.file === live?.source.file) {
+      const at = { source: live.source, start: await startBefore(first, live.source, log) }
+      kept = live.source
+      return { after: before, count: at.start.count, at }
+    }
+    const source = (await openSource(first.file)) ?? (await openSource(`${first.file}.gz`))
+    // Deleted just now: the log begins later.
+    if (source === undefined) return { after: 0, count: undefined }
+    const at = { source, start: await startBefore(first, source, log) }
+    return { after: (source.firstSeq ?? 1) - 1, count: at.start.count, at }
+  } finally {
+    if (live !== undefined && live.source !== kept) await live.source.handle.close()
+  }
+}
+
+async function startBefore(
+  item: LogItem,
+  source: Source,
+  log: string,
+): Promise<{ offset: number; line: number | undefined; count: number }> {
+  const { offset, line } = item
+  const count = isMalformed(item) ? await linesBefore(source, offset, archivedSegments(log)) : item.seq - 1
+  if (line !== undefined) return { offset, line: line - 1, count }
+  return { offset, line: offset === 0 ? 0 : undefined, count }
+}
+
+function atEnd(live: Tail['live'], after: number): Beginning {
+  if (live === undefined) return { after, count: undefined }
+  const { source, end, count } = live
+  const beginning = {
+    after,
+    count,
+    at: { source, start: { offset: end, line: end === 0 ? 0 : undefined, count } },
+  }
+  for (const { bytes, length, offset } of linesBackward(source.handle.fd, end, undefined, MAX_LINE_BYTES)) {
+    const place = { file: source.file, offset, line: undefined, count }
+    return { ...beginning, passed: makeItem(bytes, length, true, place) }
+  }
+  return beginning
+}
 
 interface Loss {
   reason: CursorLoss
@@ -39,7 +122,7 @@ const isLoss = (found: Found): found is Loss => 'reason' in found
  * Where a follower goes on after a saved position.
  * @throws {CursorLostError} when that place is no more, unless `onLost` is `oldest`
  */
-export async function resume(
+async function resume(
   log: string,
   position: CursorPosition,
   cursor: { name: string; onLost?: 'error' | 'oldest' },
@@ -193,6 +276,32 @@ async function findLine(source: Source, { seq, ts, count }: LinePosition): Promi
       const offset = item.offset + item.bytes + 1
       return source.live && offset > size ? undefined : { offset, line: item.line, count }
     }
+  }
+  return undefined
+}
+
+/**
+ * Tells a segment from any other by its first line, which stays what it is when it is renamed and compressed: the
+ * SHA-256 (hex) of that line without its newline, at most of its first 64 KiB; `undefined` if there is no whole line
+ * yet, or compressed data that cannot be read.
+ */
+export async function fingerprintOf(source: Source): Promise<string | undefined> {
+  const pieces: Buffer[] = []
+  let length = 0
+  try {
+    for await (const chunk of chunksOf(source, 0, MAX_FINGERPRINT_BYTES)) {
+      const newline = chunk.indexOf(10)
+      const piece = chunk.subarray(
+        0,
+        Math.min(newline === -1 ? chunk.length : newline, MAX_FINGERPRINT_BYTES - length),
+      )
+      pieces.push(Buffer.from(piece))
+      length += piece.length
+      if (newline !== -1 || length === MAX_FINGERPRINT_BYTES)
+        return createHash('sha256').update(Buffer.concat(pieces)).digest('hex')
+    }
+  } catch (error) {
+    if (!source.gzip) throw error
   }
   return undefined
 }

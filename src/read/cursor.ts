@@ -16,11 +16,18 @@
  *
  * or, after the last line of a segment, `version`, `name`, `saved`, `seq`, `count` and `after`: the `seq` of that
  * segment's first line. The log then goes on with the next segment, whether or not that one is still there.
+ *
+ * The file is replaced whole: a new one is written beside it, synced, and renamed over it, so that whoever reads it,
+ * and whenever the writer dies, there is a valid one. A writer that dies in between leaves a draft,
+ * `<name>.json.<8 hex>.tmp`, which the next writer of that name takes away.
  */
-import { join } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { removeDrafts, syncFolder, writeDurably } from '../disk/durable.js'
+import { systemCodeOf } from '../disk/errors.js'
 import { cursorsFolder } from '../format/beside.js'
 import { OptionsError } from '../format/options.js'
-import type { CursorPosition } from './cursor-position.js'
+import { CursorFileError } from './errors.js'
 
 /** How `followLog` keeps a consumer's place in the log. */
 export interface CursorOptions {
@@ -52,12 +59,123 @@ export interface CursorOptions {
 /** How often a cursor is saved at most, unless told otherwise. */
 export const COMMIT_EVERY_MS = 1000
 
+/** After a line. All but `offset`, `bytes` and `count` may be unknown. */
+export interface LinePosition {
+  /** `seq` of the last event up to here. */
+  seq?: number
+  /** Lines of the whole log up to here: what numbers the lines of a log without `seq`. */
+  count: number
+  /** `seq` of the segment's first line, which becomes its name when it is archived. */
+  segment?: number
+  /** Fingerprint of the segment's first line: the same once it is renamed and compressed. */
+  first?: string
+  /** Offset in the segment (uncompressed) of the byte after the line's newline. */
+  offset: number
+  /** Length of the line, without its newline. */
+  bytes: number
+  /** Number of the line in its segment, from 1. */
+  line?: number
+  /** `ts` of the line; left out if it is malformed. */
+  ts?: number
+}
+
+/** After a whole segment: the log goes on with the first line of the next one, wherever that is. */
+export interface SegmentEnd {
+  seq?: number
+  count: number
+  /** `seq` of the first line of the segment that is done; 0 before the first. */
+  after: number
+}
+
+export type CursorPosition = LinePosition | SegmentEnd
+
+export const isSegmentEnd = (position: CursorPosition): position is SegmentEnd => 'after' in position
+
 const VERSION = 1
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 const SHA256 = /^[0-9a-f]{64}$/
+const DRAFT = /^\.[0-9a-f]{8}\.tmp$/
+const ATTEMPTS = 10
+
+/** The file that keeps a cursor. */
+export class CursorFile {
+  readonly path: string
+  readonly #name: string
+  #isTidy = false
+
+  /** @throws when that is no name for a cursor */
+  constructor(log: string, name: string) {
+    this.path = cursorPath(log, name)
+    this.#name = name
+  }
+
+  /** The position that was saved last; `undefined` if none ever was. @throws {CursorFileError} */
+  async read(): Promise<CursorPosition | undefined> {
+    let text: string
+    try {
+      text = await readFile(this.path, 'utf8')
+    } catch (error) {
+      if (systemCodeOf(error) === 'ENOENT') return undefined
+      throw new CursorFileError(`cannot read the cursor file ${this.path}: ${reasonOf(error)}`, error)
+    }
+    const decoded = decodeCursor(this.#name, text)
+    if ('position' in decoded) return decoded.position
+    throw new CursorFileError(
+      `the cursor file ${this.path} is damaged: ${decoded.reason}; delete it to begin anew`,
+    )
+  }
+
+  /** Resolves when the position is on the disk. @throws {CursorFileError} */
+  async write(position: CursorPosition): Promise<void> {
+    const text = encodeCursor(this.#name, position)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#replace(text)
+        return
+      } catch (error) {
+        // Another consumer of the same name has tidied up our draft, or somebody the whole folder.
+        if (systemCodeOf(error) === 'ENOENT' && attempt < ATTEMPTS) continue
+        throw new CursorFileError(`cannot write the cursor file ${this.path}: ${reasonOf(error)}`, error)
+      }
+    }
+  }
+
+  async #replace(text: string): Promise<void> {
+    const folder = dirname(this.path)
+    const isNew = await mkdir(folder, { mode: 0o700 }).then(
+      () => true,
+      (error) => {
+        if (systemCodeOf(error) !== 'EEXIST') throw error
+        return false
+      },
+    )
+    if (isNew) await syncFolder(dirname(folder))
+    if (!this.#isTidy) removeDrafts(folder, (name) => this.#isDraft(name), 0)
+    this.#isTidy = true
+    await writeDurably(this.path, text)
+  }
+
+  #isDraft(name: string): boolean {
+    const file = basename(this.path)
+    return name.startsWith(file) && DRAFT.test(name.slice(file.length))
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const reasons: Record<string, string> = {
+    EACCES: 'no permission',
+    EPERM: 'no permission',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+    EISDIR: 'it is a directory; delete it to begin anew',
+    ENOTDIR: 'there is a file where its folder should be',
+    ENOENT: 'the folder of the log is gone',
+  }
+  return reasons[systemCodeOf(error) ?? ''] ?? (error instanceof Error ? error.message : String(error))
+}
 
 /** File of a cursor. @throws {OptionsError} when that is no name for a cursor */
-export function cursorPath(log: string, name: string): string {
+function cursorPath(log: string, name: string): string {
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new OptionsError(
       `'${name}' is no name for a cursor: it needs 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
@@ -67,7 +185,7 @@ export function cursorPath(log: string, name: string): string {
 }
 
 /** Text of a cursor file. */
-export function encodeCursor(name: string, position: CursorPosition): string {
+function encodeCursor(name: string, position: CursorPosition): string {
   const saved = new Date().toISOString()
   return `${JSON.stringify({ version: VERSION, name, saved, ...position })}\n`
 }

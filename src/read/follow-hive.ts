@@ -18,6 +18,11 @@ import { type Waiting, Wakeup } from './wakeup.js'
 export interface FollowHiveOptions extends FollowOptions {
   /** Follow only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
+  /**
+   * Called when all lines that are there were given, before it waits for more or ends: first after what was there at
+   * the start, be that nothing, then each time after newer lines. What it throws, the iteration throws. Default: none.
+   */
+  onCaughtUp?: () => void
 }
 
 /** The lines of a hive as they come. */
@@ -75,12 +80,20 @@ async function* eachItem(
   try {
     await hive.find(true)
     const heap = new Heap<FollowedLog>()
+    let isCaughtUp = false
     while (!end.signal.aborted) {
       await hive.lookAround()
       const due = [...logs.values()].filter(({ isDue }) => isDue)
       await Promise.all(due.map((log) => log.ask()))
       for (const log of due) if (log.item !== undefined) heap.add(log)
-      if (heap.first === undefined && !(await hive.wait())) return
+      if (end.signal.aborted) return
+      if (heap.first === undefined) {
+        if (!isCaughtUp) options.onCaughtUp?.()
+        isCaughtUp = true
+        if (!(await hive.wait())) return
+      } else {
+        isCaughtUp = false
+      }
       // Until something may have come elsewhere, only the log that gave a line is asked for its next one.
       for (let first = heap.first; first !== undefined; first = hive.isDue ? undefined : heap.first) {
         if (end.signal.aborted) return

@@ -3,14 +3,11 @@
 import { dirname, join } from 'node:path'
 import { archivedSegments } from '../disk/segments.js'
 import { archiveName, stemOf } from '../format/beside.js'
-import { checkOptions } from '../format/options.js'
+import { checkOptions, OptionsError } from '../format/options.js'
 import { ChainWatch } from './chain.js'
 import type { CursorOptions } from './cursor.js'
-import { beginWith } from './cursor-begin.js'
-import { fingerprintOf } from './cursor-fingerprint.js'
-import { type LogFollower, withCommit } from './cursor-follower.js'
-import { CursorKeeper } from './cursor-keeper.js'
-import { type Batch, lastSeq } from './cursor-position.js'
+import { type Batch, CursorKeeper, lastSeq } from './cursor-keeper.js'
+import { beginWith, fingerprintOf } from './cursor-resume.js'
 import { isMalformed, type LogItem } from './items.js'
 import { ItemReader, type Start } from './lines.js'
 import { FOLLOW_RULES } from './options.js'
@@ -48,6 +45,17 @@ export interface FollowOptions extends TailOptions {
   pollMs?: number
 }
 
+/** The lines of a log as they come. */
+export interface LogFollower extends AsyncGenerator<LogItem, void, undefined> {
+  /**
+   * Moves the cursor behind everything that was given so far, the line in hand included, and resolves when that is
+   * on the disk. Can be called in the loop, and after it.
+   * @throws {OptionsError} when there is no cursor
+   * @throws {CursorFileError} when its file cannot be written
+   */
+  commit(): Promise<void>
+}
+
 const CHUNK = 256 * 1024
 /** Longest time between two looks at a log, unless told otherwise. */
 export const POLL_MS = 100
@@ -72,7 +80,12 @@ export const POLL_MS = 100
 export function followLog(file: string, options: FollowOptions = {}): LogFollower {
   checkOptions('followLog', options, FOLLOW_RULES)
   const keeper = options.cursor === undefined ? undefined : new CursorKeeper(file, options.cursor)
-  return withCommit(follow(file, options, { keeper }), keeper)
+  const commit = async (): Promise<void> => {
+    if (keeper === undefined)
+      throw new OptionsError('there is no cursor to commit: give followLog the option cursor')
+    await keeper.commit()
+  }
+  return Object.assign(follow(file, options, { keeper }), { commit })
 }
 
 /** What a follower works with. */

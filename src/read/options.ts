@@ -86,4 +86,8 @@ export const FOLLOW_RULES: RulesOf<FollowOptions> = {
   pollMs: number('milliseconds', { from: 1 }),
 }
 
-export const FOLLOW_HIVE_RULES: RulesOf<FollowHiveOptions> = { ...FOLLOW_RULES, thisFile: flag }
+export const FOLLOW_HIVE_RULES: RulesOf<FollowHiveOptions> = {
+  ...FOLLOW_RULES,
+  thisFile: flag,
+  onCaughtUp: callable,
+}

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { followHive } from '../../src/analyse/top/follow.js'
 import { LastMinute } from '../../src/analyse/top/minute.js'
 import { TopWatch, topReport } from '../../src/analyse/top.js'
+import { followHive } from '../../src/read/follow-hive.js'
+import { logsOfHive } from '../../src/read/hive.js'
 import { isMalformed } from '../../src/read/items.js'
 import { scratch } from '../kit/reader-log.js'
 import { cleanUp, StoryLog, T0 } from '../kit/story.js'
@@ -89,15 +90,11 @@ test('a hive is followed: its logs, and those that come later; each line once, i
   const end = new AbortController()
   const watch = new TopWatch(main.file)
   const seen = new Map<string, number[]>()
-  let logs: readonly string[] = []
   const following = (async () => {
-    const options = { signal: end.signal, pollMs: 20, onLogs: (all: readonly string[]) => (logs = all) }
-    for await (const items of followHive([main.file], options)) {
-      for (const item of items) {
-        if (isMalformed(item)) continue
-        seen.set(item.log, [...(seen.get(item.log) ?? []), item.seq])
-        watch.add(item)
-      }
+    for await (const item of followHive([main.file], { signal: end.signal, pollMs: 20 })) {
+      if (isMalformed(item)) continue
+      seen.set(item.log, [...(seen.get(item.log) ?? []), item.seq])
+      watch.add(item)
     }
   })()
   const until = async (what: string, isDone: () => boolean): Promise<void> => {
@@ -129,33 +126,12 @@ test('a hive is followed: its logs, and those that come later; each line once, i
     [...(seen.get(child.file) ?? [])],
     Array.from({ length: 8 }, (_, i) => i + 1),
   )
-  assert.equal(logs.length, 4)
-  const { agents } = watch.report([main.file], logs.length)
+  const { agents, logs } = watch.report([main.file], logsOfHive([main.file]).length)
+  assert.equal(logs, 4)
   assert.deepEqual(agents.map(({ agentId, status }) => `${agentId} ${status}`).sort(), [
     'coder error',
     'late ok',
     'later alive',
     'lead alive',
   ])
-})
-
-test('what is added while the story is read is neither lost nor given twice, also in a foreign log', async (t) => {
-  const folder = scratch(t)
-  for (const isForeign of [false, true]) {
-    const log = new StoryLog(join(folder, `${isForeign}.jsonl`), isForeign)
-    for (let i = 0; i < 3000; i++) log.at(i, 'x', { n: i })
-    const end = new AbortController()
-    const numbers: unknown[] = []
-    let added = 3000
-    for await (const items of followHive([log.file], { signal: end.signal, pollMs: 20 })) {
-      for (const item of items) if (!isMalformed(item)) numbers.push((item.event as { n?: unknown }).n)
-      // More than is looked at again before the end.
-      if (added < 7000) for (let i = 0; i < 2000; i++) log.at(added, 'x', { n: added++ })
-      if (numbers.length >= 7000) end.abort()
-    }
-    assert.deepEqual(
-      numbers,
-      Array.from({ length: added }, (_, i) => i),
-    )
-  }
 })

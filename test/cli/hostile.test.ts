@@ -56,9 +56,6 @@ const FILES: Record<string, string | Buffer> = {
   'another format': 'level=info msg="hello"\nlevel=info msg="world"\n',
 }
 
-/** Files without any event. */
-const NO_LOG = ['binary', 'another format']
-
 function runsOf(file: string, good: string): string[][] {
   return Object.entries(RUNS).flatMap(([command, runs]) =>
     runs.map((args) => [

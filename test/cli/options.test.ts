@@ -33,9 +33,17 @@ const DURATIONS = ['5', '-5s', '1e3s', 'NaN', 'Infinitys', '5 s', '5S', '1w']
 const WORDS = ['', 'x', 'AGENT', 'agent,kind', '__proto__', 'constructor']
 const HEX = ['', 'xyz', '0'.repeat(31), '0'.repeat(33), 'g'.repeat(32)]
 
+const TIME = /a time like 2026-08-22T14:03:07/
+/** Of every command that reads a hive. */
+const SPAN: Record<string, [values: string[], allowed: RegExp][]> = {
+  since: [[TIMES, TIME]],
+  until: [[TIMES, TIME]],
+}
+
 /** Values that no option of this kind takes, and what the line says is allowed. */
 const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp][]>> = {
   tail: {
+    ...SPAN,
     lines: [[NUMBERS, /a whole number from 0 on/]],
     cursor: [[['../x', 'a/b', '.', 'x'.repeat(300)], /name/]],
     kind: [[['a,b', 'a b', 'a\u202e\tb'], /one kind, such as message/]],
@@ -43,15 +51,18 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
     span: [[HEX.slice(1), /16 hex digits/]],
   },
   cat: {
+    ...SPAN,
     kind: [[['a,b', 'a b'], /one kind, such as message/]],
     trace: [[HEX.slice(1), /32 hex digits/]],
     span: [[HEX.slice(1), /16 hex digits/]],
   },
   diff: {
+    ...SPAN,
     context: [[[...NUMBERS, '1001'], /a whole number from 0 to 1000/]],
     'max-events': [[[...NUMBERS, '0'], /a whole number from 1 on/]],
   },
   check: {
+    ...SPAN,
     'fail-on': [[WORDS.slice(1), /one of error, warning, info, none/]],
     after: [[DURATIONS, /a duration like 500ms, 90s, 10m, 1h or 2d/]],
     only: [[WORDS.slice(1), /one of .*retry-storm/]],
@@ -66,7 +77,7 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
     ],
   },
   verify: {},
-  stats: {},
+  stats: SPAN,
   state: { at: [[NUMBERS, /a whole number from 0 on/]], time: [[TIMES, /a time like 2026-08-22T14:03:07/]] },
   replay: {
     from: [[TIMES.filter((time) => time !== '12'), /a time like 2026-08-22T14:03:07/]],
@@ -78,13 +89,18 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
     ],
     kind: [[['a,b'], /one kind, such as message/]],
   },
-  audit: {},
-  calls: { by: [[WORDS.slice(1, 2).concat('Host', 'hots'), /one of host, path, agent, status, tool/]] },
-  waits: { by: [[['x', 'Agent', 'pairs'], /one of resource, agent, holder, pair/]] },
+  audit: SPAN,
+  calls: {
+    ...SPAN,
+    by: [[WORDS.slice(1, 2).concat('Host', 'hots'), /one of host, path, agent, status, tool/]],
+  },
+  waits: { ...SPAN, by: [[['x', 'Agent', 'pairs'], /one of resource, agent, holder, pair/]] },
   cost: {
+    ...SPAN,
     by: [[['x', 'Agent', 'days'], /one of agent, model, provider, task, decision, session, hour, day/]],
   },
   export: {
+    ...SPAN,
     otlp: [[['x', 'localhost:4318', 'ftp://x', 'http://'], /a URL like http:\/\/localhost:4318/]],
     header: [[['x', '=x', 'a b=c', 'a=b\r\nc: d', 'ä=b', 'a=\u2028'], /KEY=VALUE, as HTTP allows/]],
     'missing-in': [[['x', 'ftp://x'], /a URL like http:\/\/localhost:16686/]],
@@ -94,6 +110,10 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
     from: [[NUMBERS, /a whole number from 0 on/]],
     to: [[NUMBERS, /a whole number from 0 on/]],
   },
+  show: {},
+  talk: { ...SPAN, lines: [[[...NUMBERS, '0'], /a whole number from 1 on/]] },
+  why: { depth: [[[...NUMBERS, '0'], /a whole number from 1 to/]] },
+  top: { sort: [[WORDS.slice(1), /one of action, inbox, pending, cost/]] },
   commit: {
     segments: [[['x', 'All'], /one of all, archived/]],
     wait: [[[...NUMBERS, '86400001'], /a whole number from 0 to 86400000/]],
@@ -132,8 +152,8 @@ function folderWithLog(t: TestContext): string {
 }
 
 /** What each command needs beside the option. */
-const filesOf = (command: string): string[] =>
-  command === 'diff' ? ['hive.jsonl', 'hive.jsonl'] : ['hive.jsonl']
+const NEEDED: Record<string, string[]> = { diff: ['hive.jsonl'], show: ['1'], why: ['1'], talk: ['a'] }
+const filesOf = (command: string): string[] => [...(NEEDED[command] ?? []), 'hive.jsonl']
 
 test('the table has every command', () => {
   assert.deepEqual(Object.keys(REFUSED).sort(), [...COMMANDS].sort())

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { hivelog, linesOf, MAIN } from '../kit/reader-cli.js'
 import { scratch } from '../kit/reader-log.js'
-import { cleanUp } from '../kit/story.js'
+import { cleanUp, StoryLog } from '../kit/story.js'
 import { NO_TERMINAL, Terminal } from '../kit/terminal.js'
 
 const tidy = (text: string): string[] => linesOf(text).map((line) => line.replace(/(\S) {2,}/g, '$1  '))
@@ -133,6 +133,21 @@ test('top on a terminal: follows, obeys keys, and gives the screen back', {
   await terminal.until(/last event▾/)
   for (const harm of ['\x1b]', '\x07', 'Warning']) assert.ok(!terminal.output.includes(harm))
   assert.equal(terminal.output.split('\x1b[2J').length, 2, 'cleared once, at its start')
+  terminal.press('q')
+  assert.equal(await terminal.ended, 0)
+  assertGivenBack(terminal.output)
+})
+
+test('top on a terminal: an empty log has its screen, until there is something to show', {
+  skip: NO_TERMINAL,
+}, async (t) => {
+  const cwd = scratch(t)
+  writeFileSync(join(cwd, 'hive.jsonl'), '')
+  const terminal = new Terminal(t, `exec ${process.execPath} ${MAIN} top`, cwd)
+  await terminal.until(/ 0 events, 0 in the last minute/)
+  assert.ok(!terminal.picture.includes('reading'), 'there is nothing to read')
+  new StoryLog(join(cwd, 'hive.jsonl')).at(0, 'spawn', { agentId: 'first', name: 'F', isGod: false })
+  await terminal.until(/first \(F\) +alive/)
   terminal.press('q')
   assert.equal(await terminal.ended, 0)
   assertGivenBack(terminal.output)

@@ -59,7 +59,7 @@ const BAD: [args: string[], message: RegExp][] = [
   [['--frobnicate'], /there is no command '--frobnicate'/],
   [['tail', '-n', 'ten'], /--lines needs a whole number from 0 on, not 'ten'/],
   [['tail', '-n'], /argument missing; see hivelog tail --help/],
-  [['tail', 'a', 'b'], /hivelog tail takes one FILE, not 2/],
+  [['tail', 'a', 'b'], /cannot read a: there is no such file/],
   [['tail', '-'], /use hivelog cat - for standard input/],
   [['stats', '--since', 'soon'], /--since needs a time/],
   [['verify', '--key', 'none.pem'], /cannot read the key none.pem/],

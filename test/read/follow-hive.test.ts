@@ -8,6 +8,7 @@ import type { HiveItem } from '../../src/read/hive.js'
 import { isMalformed } from '../../src/read/items.js'
 import { tailHive } from '../../src/read/tail-hive.js'
 import { collect, LogWriter, scratch } from '../kit/reader-log.js'
+import { StoryLog } from '../kit/story.js'
 
 const line = (ts: number, n: number): string => `{"ts":${ts},"kind":"note","n":${n}}\n`
 
@@ -81,6 +82,63 @@ test('new lines come from all logs, also late ones, and from logs that appear la
     if (lines.length === 10) appendFileSync(log, [40, 41, 42].map((n) => line(n, n)).join(''))
   })
   assert.deepEqual(seen, [7, 8, 20, 10, 9, 30, 31, 101, 102, 103, 40, 41, 42])
+})
+
+test('what is added while it is read is neither lost nor given twice, also in a foreign log', {
+  timeout: 60_000,
+}, async (t) => {
+  const folder = scratch(t)
+  for (const isForeign of [false, true]) {
+    const log = new StoryLog(join(folder, `${isForeign}.jsonl`), isForeign)
+    let added = 0
+    const add = (count: number): void => {
+      const to = added + count
+      while (added < to) log.at(added, 'x', { n: added++ })
+    }
+    add(3000)
+    const seen = await follow(log.file, 7000, {}, (lines) => {
+      // Also when it has just read all that was there.
+      if (lines.length % 1000 === 500 && added < 7000) add(1000)
+    })
+    assert.equal(added, 7000)
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 7000 }, (_, n) => n),
+    )
+  }
+})
+
+test('onCaughtUp is called when all is given, once each time, also where there is nothing', {
+  timeout: 60_000,
+}, async (t) => {
+  const { log, child } = twoLogs(t)
+  const end = new AbortController()
+  const told: unknown[] = []
+  const seen: unknown[] = []
+  const onCaughtUp = (): void => {
+    told.push(seen.at(-1))
+    if (told.length === 1) appendFileSync(child, line(9, 9) + line(10, 10))
+    // Some looks at the logs find nothing: that is no reason to call it again.
+    if (told.length === 2) setTimeout(() => appendFileSync(log, line(11, 11)), 200)
+    if (told.length === 3) setTimeout(() => end.abort(), 200)
+  }
+  for await (const item of followHive([log], { pollMs: 20, signal: end.signal, onCaughtUp })) {
+    seen.push(numberOf(item))
+  }
+  assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+  assert.deepEqual(told, [8, 10, 11])
+  let calls = 0
+  const empty = write(join(dirname(log), 'empty.jsonl'), '')
+  await collect(followHive([empty], { stopAtEnd: true, onCaughtUp: () => calls++ }))
+  assert.equal(calls, 1)
+  const failing = {
+    stopAtEnd: true,
+    onCaughtUp() {
+      throw new Error('enough')
+    },
+  }
+  await assert.rejects(collect(followHive([log], failing)), /^Error: enough$/)
+  assert.throws(() => followHive([log], { onCaughtUp: true } as never), /onCaughtUp/)
 })
 
 test('rotation of a child log loses and repeats nothing', { timeout: 60_000 }, async (t) => {

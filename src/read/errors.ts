@@ -1,4 +1,4 @@
-/** What goes wrong with cursors. */
+/** What readers throw when a consumer's cursor in a log cannot be used. */
 import { HivelogError } from '../format/errors.js'
 
 /** The oldest line of a log that can still be read. */
