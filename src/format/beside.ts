@@ -23,6 +23,9 @@ const LOG_OR_FOLDER = /^(.*\.jsonl)(?:\.agents)?$/s
 const TAKEN = /\.(\d{12,}|apart-[0-9a-f]{8})$/
 
 export const agentsFolder = (log: string): string => `${log}.agents`
+/** Whether a log is that of a child process of another log's process: it lies in the `.agents` folder of that log. */
+export const isChildOf = (child: string, log: string): boolean =>
+  dirname(join(child)) === join(agentsFolder(log))
 export const artifactsFolder = (log: string): string => `${log}.artifacts`
 export const cursorsFolder = (log: string): string => `${log}.cursors`
 export const indexFolder = (log: string): string => `${log}.index`

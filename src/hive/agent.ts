@@ -199,6 +199,7 @@ export class Agent {
 
   /** Environment for a child process that goes on as this agent: trace, ids, a log of its own beside this one. */
   env(): Record<string, string> {
+    this.#core.hasProcesses = true
     return childEnvironment(this, formatTraceparent(this.#span.spanContext), this.#core)
   }
 

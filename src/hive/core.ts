@@ -46,6 +46,8 @@ export class HiveCore {
   readonly session: string
   readonly maxEventsPerSpan: number
   readonly maxSpanAgeMs: number
+  /** Whether an agent was handed to a process of its own, whose escalations are not known here. */
+  hasProcesses = false
   /** Trace of the agents that have no parent. */
   #traceId = randomBytes(16).toString('hex')
   #tracer: Tracer

@@ -118,7 +118,7 @@ export class Hive {
    */
   approve(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
     const agent = this.#pending.get(id)
-    if (agent === undefined) {
+    if (agent === undefined && !this.#parts.core.hasProcesses) {
       diag.warn(
         `hivelog: approval of "${brief(id)}", which no agent of this hive has escalated; it is recorded`,
       )

@@ -3,6 +3,7 @@
  * is pending with the human, and what it cost, and tells a listener what each event changes. docs/hive.md has the
  * rules. It knows no files and no clock, trusts no field's type, and never throws.
  */
+import { isChildOf } from '../format/beside.js'
 import { amountOf, idOf, textOf } from '../format/bounded.js'
 import { ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/fields.js'
@@ -278,6 +279,10 @@ export class HiveModel {
 
   #spawn(id: string, fields: Fields, ts: number, seq: number): void {
     const known = this.agents.get(id)
+    if (known !== undefined && this.#isSameLife(known, fields)) {
+      this.#goesOn(known, fields, ts, seq)
+      return
+    }
     const before = known?.status
     const log = this.#log.name
     const agent = known ?? this.#add(id, ts, seq)
@@ -298,6 +303,28 @@ export class HiveModel {
     this.agents.spawned(agent)
     this.#setStatus(agent, 'alive', ts, seq)
     this.#listener.spawned?.(agent, before)
+  }
+
+  /** Whether a spawn is of a life that is known: the process that the agent is tells it in a log of its own. */
+  #isSameLife(agent: Agent, { session }: Fields): boolean {
+    const { name } = this.#log
+    const { log } = agent
+    if (name === undefined || log === undefined || name === log) return false
+    if (agent.lives === 0 || isEnded(agent.status)) return false
+    if (!isChildOf(name, log) && !isChildOf(log, name)) return false
+    return session === undefined || agent.session === undefined || textOf(session) === agent.session
+  }
+
+  #goesOn(agent: Agent, fields: Fields, ts: number, seq: number): void {
+    const { name } = this.#log
+    if (name !== undefined && isChildOf(name, agent.log as string)) {
+      agent.log = name
+      if (typeof fields.pid === 'number') agent.pid = fields.pid
+    }
+    agent.parent ??= textOf(fields.parent)
+    agent.role ??= textOf(fields.role)
+    agent.model ??= textOf(fields.model)
+    this.#note(agent, 'spawn', ts, seq)
   }
 
   /** The agent whose event this is; one that was never spawned here is known from now on. */
@@ -354,6 +381,8 @@ export class HiveModel {
 
   #exit(agent: Agent, fields: Fields, ts: number, seq: number): void {
     const before = agent.status
+    // Who started the process of an agent knows less of its end than the process itself.
+    if (agent.log !== this.#log.name && isEnded(before) && before !== 'lost') return
     agent.error = textOf(fields.error)
     this.#setStatus(agent, exitStatus(fields), ts, seq)
     this.#listener.ended?.(agent, before)

@@ -62,6 +62,9 @@ const line: fc.Arbitrary<Line> = fc.record({
   given: event as fc.Arbitrary<{ kind: string }>,
 })
 
+/** The second is that of a child process of the first one's. */
+const LOGS = ['hive.jsonl', 'hive.jsonl.agents/a.jsonl', 'other.jsonl']
+
 /** The lines as entries: of logs 0 and 1 with `seq`, of log 2 without. `logs` is how many there are. */
 function story(lines: readonly Line[], logs: number, firstIsForeign: boolean): Entry[] {
   const seqs = [0, 0, 0]
@@ -71,7 +74,8 @@ function story(lines: readonly Line[], logs: number, firstIsForeign: boolean): E
     const isForeign = log === 2 || (log === 0 && firstIsForeign)
     const event = { ts: 1000 + 10 * i - back, ...given, ...(!isForeign && { seq }) } as Event
     for (const field of Object.keys(event)) if (event[field] === undefined) delete event[field]
-    return { event, seq, log: `log-${log}`, file: `log-${log}`, line: seq }
+    const name = LOGS[log] as string
+    return { event, seq, log: name, file: name, line: seq }
   })
 }
 
@@ -123,7 +127,7 @@ test('after every event the model is what the rules say', () => {
   let estimated = 0
   fc.assert(
     fc.property(hive, ([lines, logs, firstIsForeign]) => {
-      const model = new HiveModel(logs > 1 ? { firstLog: 'log-0' } : {})
+      const model = new HiveModel(logs > 1 ? { firstLog: 'hive.jsonl' } : {})
       const naive = new Naive()
       for (const entry of story(lines, logs, firstIsForeign)) {
         model.add(entryOf(entry))
@@ -142,7 +146,7 @@ test('after every event the model is what the rules say', () => {
 test('going on from the JSON of a state, at every event, is going on', () => {
   fc.assert(
     fc.property(hive, ([lines, logs, firstIsForeign]) => {
-      const options = logs > 1 ? { firstLog: 'log-0' } : {}
+      const options = logs > 1 ? { firstLog: 'hive.jsonl' } : {}
       const model = new HiveModel(options)
       let parts = new HiveModel(options)
       for (const entry of story(lines, logs, firstIsForeign)) {

@@ -152,3 +152,48 @@ test('an inbox of any length holds the newest, knows the number, and takes ids f
   add('drain', { agentId: 'a', count: 198_500 })
   assert.deepEqual([inbox?.waiting, inbox?.list()[0]?.id], [500, 'm-198500'])
 })
+
+const LOG = 'hive.jsonl'
+const CHILD = 'hive.jsonl.agents/a.jsonl'
+
+/** Events of a hive of two logs, one after the other. */
+function ofTwo(events: readonly [log: string, ...Given][]): HiveModel {
+  const model = new HiveModel({ firstLog: LOG })
+  for (const [i, [log, kind, fields]] of events.entries()) {
+    const event = { ts: 1000 + i, kind, seq: i + 1, ...fields } as HiveEvent
+    model.add({ event, seq: i + 1, log, file: log, line: i + 1 })
+  }
+  return model
+}
+
+test('the spawn in the log of an agent’s own process goes on with its life; its own exit is the one that counts', () => {
+  const spawn = { agentId: 'a', name: 'A', isGod: false, session: 's-1' }
+  const begun: [string, ...Given][] = [
+    [LOG, 'spawn', spawn],
+    [CHILD, 'spawn', { ...spawn, pid: 7 }],
+  ]
+  const own: [string, ...Given] = [CHILD, 'exit', { agentId: 'a', status: 'ok' }]
+  const parents: [string, ...Given] = [LOG, 'exit', { agentId: 'a', status: 'killed' }]
+  const ends: [[string, ...Given][], string][] = [
+    [[own, parents], 'ok'],
+    [[parents, own], 'ok'],
+    [[parents], 'killed'],
+    [[own], 'ok'],
+  ]
+  for (const [exits, expected] of ends) {
+    const agent = ofTwo([...begun, ...exits]).agents.get('a')
+    assert.deepEqual([agent?.status, agent?.lives, agent?.log, agent?.pid], [expected, 1, CHILD, 7])
+  }
+  const reversed = ofTwo([...begun].reverse()).agents.get('a')
+  assert.deepEqual([reversed?.lives, reversed?.log], [1, CHILD], 'the child’s clock may be ahead')
+})
+
+test('a spawn in another session, after an end, or in a log that is no child’s is another life', () => {
+  const spawn = { agentId: 'a', name: 'A', isGod: false, session: 's-1' }
+  const lives = (...events: [string, ...Given][]): number | undefined =>
+    ofTwo([[LOG, 'spawn', spawn], ...events]).agents.get('a')?.lives
+  assert.equal(lives([CHILD, 'spawn', { ...spawn, session: 's-2' }]), 2)
+  assert.equal(lives([LOG, 'exit', { agentId: 'a' }], [CHILD, 'spawn', spawn]), 2)
+  assert.equal(lives(['other.jsonl', 'spawn', spawn]), 2)
+  assert.equal(lives(['hive.jsonl.agents/b.jsonl.agents/a.jsonl', 'spawn', spawn]), 2)
+})

@@ -121,6 +121,13 @@ export class Naive {
 
   #spawn(id: string, event: Event, log: string): void {
     const agent = this.#agent(id, log)
+    if (agent.lives > 0 && !ENDED.includes(agent.status)) {
+      if (log.startsWith(`${agent.log}.agents/`)) {
+        agent.log = log
+        return
+      }
+      if (agent.log.startsWith(`${log}.agents/`)) return
+    }
     agent.status = 'alive'
     agent.lives++
     agent.isGod = event.isGod === true
@@ -141,6 +148,7 @@ export class Naive {
       if (onHold === false && status === 'held') agent.status = 'alive'
     }
     if (kind === 'exit') {
+      if (log !== agent.log && ['ok', 'error', 'killed'].includes(status)) return
       if (ENDED.includes(event.status as string)) agent.status = event.status as string
       else if (event.error !== undefined || (typeof event.exitCode === 'number' && event.exitCode !== 0))
         agent.status = 'error'
