@@ -67,7 +67,7 @@ async function showFound(
     const isTarget = target === undefined && identityOf(entry) === identity
     if (isTarget) target = entry
     if (follower === undefined) return
-    follower.entry(entry, isTarget)
+    follower.entry(entry, isTarget, model.goesOn(entry))
     model.add(entry)
   })
   if (target === undefined) throw changedMeanwhile(match.place)

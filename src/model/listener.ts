@@ -11,6 +11,8 @@ import type { AgentStatus } from './state.js'
 export interface HiveListener {
   /** A life began. `before` is what the agent was before it; `undefined` where it was not known. */
   spawned?(agent: Agent, before: AgentStatus | undefined): void
+  /** A spawn that begins no life: the process that the agent is tells it in a log of its own. */
+  wentOn?(agent: Agent): void
   /** An agent that was never spawned is known from its first event, which this is. */
   seen?(agent: Agent): void
   /** Its `exit`. `before` is `lost` where somebody records the end of a lost agent after all. */

@@ -279,8 +279,8 @@ export class HiveModel {
 
   #spawn(id: string, fields: Fields, ts: number, seq: number): void {
     const known = this.agents.get(id)
-    if (known !== undefined && this.#isSameLife(known, fields)) {
-      this.#goesOn(known, fields, ts, seq)
+    if (known !== undefined && isSameLife(known, fields, this.#log.name)) {
+      this.#goOn(known, fields, ts, seq)
       return
     }
     const before = known?.status
@@ -305,17 +305,16 @@ export class HiveModel {
     this.#listener.spawned?.(agent, before)
   }
 
-  /** Whether a spawn is of a life that is known: the process that the agent is tells it in a log of its own. */
-  #isSameLife(agent: Agent, { session }: Fields): boolean {
-    const { name } = this.#log
-    const { log } = agent
-    if (name === undefined || log === undefined || name === log) return false
-    if (agent.lives === 0 || isEnded(agent.status)) return false
-    if (!isChildOf(name, log) && !isChildOf(log, name)) return false
-    return session === undefined || agent.session === undefined || textOf(session) === agent.session
+  /** Whether an event that comes next is a spawn that begins no life (docs/hive.md, Lives). */
+  goesOn({ event, log }: HiveEntry): boolean {
+    if (event.kind !== 'spawn') return false
+    const fields = event as Fields
+    const id = idOf(fields.agentId)
+    const agent = id === undefined ? undefined : this.agents.get(id)
+    return agent !== undefined && isSameLife(agent, fields, log)
   }
 
-  #goesOn(agent: Agent, fields: Fields, ts: number, seq: number): void {
+  #goOn(agent: Agent, fields: Fields, ts: number, seq: number): void {
     const { name } = this.#log
     if (name !== undefined && isChildOf(name, agent.log as string)) {
       agent.log = name
@@ -325,6 +324,7 @@ export class HiveModel {
     agent.role ??= textOf(fields.role)
     agent.model ??= textOf(fields.model)
     this.#note(agent, 'spawn', ts, seq)
+    this.#listener.wentOn?.(agent)
   }
 
   /** The agent whose event this is; one that was never spawned here is known from now on. */
@@ -702,6 +702,15 @@ export class HiveModel {
     this.strangers.set(recipient, inbox)
     return inbox
   }
+}
+
+/** Whether a spawn is of the agent's present life: the process that the agent is tells it in a log of its own. */
+function isSameLife(agent: Agent, { session }: Fields, name: string | undefined): boolean {
+  const { log } = agent
+  if (name === undefined || log === undefined || name === log) return false
+  if (agent.lives === 0 || isEnded(agent.status)) return false
+  if (!isChildOf(name, log) && !isChildOf(log, name)) return false
+  return session === undefined || agent.session === undefined || textOf(session) === agent.session
 }
 
 /** What a call cost, as far as its event says it: US dollars. */

@@ -37,4 +37,7 @@ test('an agent in a process of its own has one life, and ends as its process say
       ['Drop the backups too?', 'pending'],
     ],
   )
+  const shown = JSON.parse((await hivelog(['show', '--json', 'coder', file])).stdout)
+  assert.deepEqual([shown.place.log, shown.outcome.status, shown.lives], [file, 'ok', undefined])
+  assert.equal(shown.outcome.usage.calls, 2, 'what it used in its own process')
 })

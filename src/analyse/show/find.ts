@@ -6,6 +6,7 @@
 import { basename } from 'node:path'
 import { idOf, keyOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
+import { HiveModel } from '../../model/model.js'
 import type { HiveEntry } from '../../read/hive.js'
 import { artifactsIn } from '../../verify/refs.js'
 import { briefOf, identityOf, type PlacedEvent, placeOf } from './places.js'
@@ -71,6 +72,9 @@ class Group {
   }
 }
 
+/** Kinds that say when a life begins and ends. */
+const OF_LIVES: ReadonlySet<string> = new Set(['spawn', 'exit', 'archive', 'app-start', 'log.open'])
+
 /** Takes the events of a hive, then tells what was meant. */
 export class Finder {
   readonly #query: string
@@ -88,6 +92,8 @@ export class Finder {
   #moreBegin = 0
   /** What only speaks of the id: approvals and drops. */
   readonly #naming = new Map<string, Group>()
+  /** Who lives: not every spawn begins a life. */
+  readonly #lives: HiveModel
 
   /**
    * @param first the log that a position is meant in
@@ -96,6 +102,7 @@ export class Finder {
   constructor(query: string, first: string, only?: string) {
     this.#query = keyOf(query) ?? ''
     this.#first = only ?? first
+    this.#lives = new HiveModel({ firstLog: first, inboxCapacity: 1 })
     this.#only = only
     if (DIGITS.test(query)) this.#seq = Number(query)
     if (HEX.test(query) && query.length >= MIN_HEX) this.#hex = query.toLowerCase()
@@ -112,7 +119,8 @@ export class Finder {
     }
     const fields = event as Fields
     const { kind } = event
-    this.#agent(kind, fields, entry)
+    if (!this.#lives.goesOn(entry)) this.#agent(kind, fields, entry)
+    if (OF_LIVES.has(kind)) this.#lives.add(entry)
     if (fields.id !== undefined && kind !== 'agent-hold') {
       const isAnswer = kind === 'approval' || kind === 'drop'
       this.#try('id', keyOf(fields.id), entry, isAnswer)

@@ -16,8 +16,11 @@ import { EarlyDrains, messageEvent } from './story.js'
 
 /** Follows an event. It is told of every entry before the model takes it in, and listens to the model. */
 export interface Follower extends HiveListener {
-  /** @param isTarget whether it is the event that is followed */
-  entry(entry: HiveEntry, isTarget: boolean): void
+  /**
+   * @param isTarget whether it is the event that is followed
+   * @param goesOn whether it is a spawn that begins no life
+   */
+  entry(entry: HiveEntry, isTarget: boolean, goesOn: boolean): void
   outcome(asOf: number | undefined): Outcome
 }
 
@@ -272,12 +275,16 @@ class LifeFollower implements Follower {
     this.#agentId = agentId
   }
 
-  entry(entry: HiveEntry, isTarget: boolean): void {
+  entry(entry: HiveEntry, isTarget: boolean, goesOn: boolean): void {
     this.#now = entry
     this.#isTarget = isTarget
-    if (entry.event.kind !== 'spawn' || isTarget || this.#agent === undefined || this.#life !== undefined)
-      return
+    if (entry.event.kind !== 'spawn' || isTarget || goesOn) return
+    if (this.#agent === undefined || this.#life !== undefined) return
     if (keyOf((entry.event as Fields).agentId) === this.#agentId) this.#life = this.#lifeOf('replaced', entry)
+  }
+
+  wentOn(agent: Agent): void {
+    if (this.#isTarget) this.#begin(agent)
   }
 
   spawned(agent: Agent): void {
