@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { Checker, type CheckReport } from '../../src/analyse/check/checker.js'
 import { Settings } from '../../src/analyse/check/settings.js'
 import type { LogItem } from '../../src/read/items.js'
-import { cases, seedOfToday } from '../kit/long-run.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { FIRST_TS } from '../kit/reader-log.js'
 
 const MAX_FINDINGS = 5
@@ -115,7 +115,7 @@ test('random garbage: never throws, findings are bounded and well-formed', () =>
       assert.equal(error + warning + info, report.findings.length + report.omitted)
       JSON.stringify(report)
     }),
-    { numRuns: cases(1500, 400), seed: seedOfToday() },
+    { numRuns: cases(1500, 400), seed: seedOfRun() },
   )
 })
 
@@ -214,7 +214,7 @@ test('a hive that does all right: nothing is found, while it runs and after', ()
       hive.end(agents)
       assert.deepEqual(check(hive.events, true).findings, [])
     }),
-    { numRuns: cases(300, 100), seed: seedOfToday() },
+    { numRuns: cases(300, 100), seed: seedOfRun() },
   )
 })
 

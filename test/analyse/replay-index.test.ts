@@ -26,7 +26,7 @@ import { walk } from '../../src/analyse/side-index/walk.js'
 import { StateReducer } from '../../src/analyse/state/reducer.js'
 import type { HiveState } from '../../src/model/state.js'
 import { isMalformed, readLog } from '../../src/read.js'
-import { cases, seedOfToday } from '../kit/long-run.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { MAIN } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
@@ -158,7 +158,7 @@ test('random histories: by index equals by walking', async (t) => {
         await assertSame(file)
       },
     ),
-    { numRuns: cases(60, 25), seed: seedOfToday() },
+    { numRuns: cases(60, 25), seed: seedOfRun() },
   )
 })
 
@@ -187,7 +187,7 @@ test('whatever bytes the index holds, the answer is the log’s', async (t) => {
       await assertSame(file, seq)
       await assertSame(file)
     }),
-    { numRuns: cases(120, 40), seed: seedOfToday() },
+    { numRuns: cases(120, 40), seed: seedOfRun() },
   )
 })
 

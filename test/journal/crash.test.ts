@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Journal, type JournalOptions } from '../../src/journal/journal.js'
 import { checkLog, ofKind, padOf, pause, randomFrom, startChild, tempFolder } from '../kit/journal-kit.js'
-import { cases, seedOfToday } from '../kit/long-run.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 
 /** Of each file. */
 const LIVES = cases(20, 6)
-const SEED = seedOfToday()
+const SEED = seedOfRun()
 
 const PLAIN = {}
 const SEALING = { seal: { everyBytes: 32 * 1024 } }

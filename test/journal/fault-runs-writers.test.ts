@@ -9,7 +9,7 @@ import {
   stopTaking,
   type WritersReport,
 } from '../kit/fault-writers.js'
-import { cases, seedOfToday } from '../kit/long-run.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 
 function assertOneWriter({ duplicates, missing, unclear, other }: WritersReport): void {
   assert.deepEqual(
@@ -20,7 +20,7 @@ function assertOneWriter({ duplicates, missing, unclear, other }: WritersReport)
 
 test('of twenty processes that want a log at once, one has it, again and again', async () => {
   const rounds = cases(5, 2)
-  const report = await lockRace(20, rounds, seedOfToday())
+  const report = await lockRace(20, rounds, seedOfRun())
   assert.equal(report.opened, rounds)
   assertOneWriter(report)
 })
@@ -34,7 +34,7 @@ for (const how of Object.keys(LOSSES) as LockLoss[]) {
 test('one who stops in the middle of taking over, and wakes up later, writes no line beside another', async () => {
   let stops = 0
   const step = cases(5, 10)
-  for (let nth = 1 + (seedOfToday() % step); ; nth += step) {
+  for (let nth = 1 + (seedOfRun() % step); ; nth += step) {
     const report = await stopTaking(nth)
     if (report === undefined) break
     stops++

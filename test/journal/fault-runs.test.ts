@@ -15,7 +15,7 @@ import {
   type Stage,
   sample,
 } from '../kit/fault-plan.js'
-import { cases, seedOfToday } from '../kit/long-run.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 
 /** A part of the sample a day. */
 const PARTS = cases(1, 3)
@@ -38,7 +38,7 @@ test('on a disk that is well, everything is as promised, to the last sync of a f
 })
 
 test('a refused or cut-off system call breaks no promise, whichever it is', async () => {
-  const part = seedOfToday() % PARTS
+  const part = seedOfRun() % PARTS
   const chosen = sample(allScenarios(stage, quiet)).filter((_, i) => i % PARTS === part)
   assert.ok(chosen.length > 400 / PARTS, `${chosen.length} scenarios`)
   const results = await play(stage, chosen)

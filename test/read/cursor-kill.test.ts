@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isMalformed, type LogEntry } from '../../src/read/items.js'
 import { readLog } from '../../src/read/read.js'
-import { cases, seedOfToday } from '../kit/long-run.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
 const CHILD = fileURLToPath(new URL('../programs/cursor-child.js', import.meta.url))
@@ -31,7 +31,7 @@ function randomness(seed: number): (below: number) => number {
 /** A log that grows, rotates, is compressed now and then, and has torn lines. */
 class Growing {
   readonly log: LogWriter
-  readonly #random = randomness(seedOfToday() + 7)
+  readonly #random = randomness(seedOfRun() + 7)
   #timer: NodeJS.Timeout | undefined
 
   constructor(file: string) {
@@ -69,7 +69,7 @@ for (const { commit, kills } of WAYS) {
     const file = join(folder, 'hive.jsonl')
     const notes = join(folder, 'notes')
     writeFileSync(notes, '')
-    const random = randomness(seedOfToday() + (commit === 'auto' ? 1 : 2))
+    const random = randomness(seedOfRun() + (commit === 'auto' ? 1 : 2))
     const growing = new Growing(file)
     growing.start()
     t.after(() => growing.stop())
