@@ -1,7 +1,7 @@
 /** Prints one item of a hive: the line as it is, or a line for people. */
 import { basename } from 'node:path'
 import type { HiveItem } from '../read/hive.js'
-import { isMalformed } from '../read/items.js'
+import { isMalformed, type LogItem } from '../read/items.js'
 import { formatEvent, formatMalformed } from './format-event.js'
 import { look, type Output, say } from './output.js'
 import { clean, columns, paint } from './text.js'
@@ -13,20 +13,29 @@ const MAX_MARK = 24
 const MIN_LINE = 60
 
 /**
+ * The line for people. It ends in the name of its log, where that is known and not the log that was named first, nor
+ * called as the agent that the line begins with.
+ */
+export function itemText(files: readonly string[]): (item: LogItem & { log?: string }) => string {
+  const { color, width } = look()
+  return (item) => {
+    if (isMalformed(item)) return formatMalformed(item, { color, width })
+    const { log, event } = item
+    const mark = log === undefined || log === files[0] ? '' : markOf(log, event)
+    const left = width - columns(mark)
+    if (mark === '' || left < MIN_LINE) return formatEvent(event, { color, width })
+    return formatEvent(event, { color, width: left }) + paint(mark, 'dim', color)
+  }
+}
+
+/**
  * With `json`, standard output gets only the entries' own lines, and a malformed line is told of on standard error;
- * else it is shown in its place. A line for people ends in the name of its log, where that is not the log that was
- * named first, nor called as the agent that the line begins with.
+ * else it is shown in its place, and each line is that of `itemText`.
  */
 export function itemPrinter(output: Output, json: boolean, files: readonly string[]): ItemPrinter {
-  const { color, width } = look()
   if (!json) {
-    return (item) => {
-      if (isMalformed(item)) return output.line(formatMalformed(item, { color, width }))
-      const mark = item.log === files[0] ? '' : markOf(item.log, item.event)
-      const left = width - columns(mark)
-      if (mark === '' || left < MIN_LINE) return output.line(formatEvent(item.event, { color, width }))
-      return output.line(formatEvent(item.event, { color, width: left }) + paint(mark, 'dim', color))
-    }
+    const text = itemText(files)
+    return (item) => output.line(text(item))
   }
   return async (item) => {
     if (isMalformed(item)) {

@@ -7,11 +7,11 @@ import { spanOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
 import { isMalformed, type LogItem } from '../read/items.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
-import { formatEvent, formatMalformed } from './format-event.js'
 import { HIVE_OPTIONS, tellNothing } from './hive-args.js'
 import { itemFilter } from './item-filter.js'
 import { Keys } from './keys.js'
 import { look, Output, say } from './output.js'
+import { itemText } from './print-item.js'
 import { clean, dollars, fit, grouped, paint } from './text.js'
 import { outsideNote, parseDuration, parseTime } from './times.js'
 
@@ -84,7 +84,7 @@ export const command: Command = {
     )
     const filter = itemFilter(values.kind, values.agent)
     const output = new Output()
-    const print = printer(output, values.json, logsOfHive(files, thisFile).length > 1)
+    const print = printer(output, values.json, files, logsOfHive(files, thisFile).length > 1)
     const { from, to, notes } = await rangeOf(values, files, thisFile)
     for (const note of notes) say(note)
     let isEmpty = true
@@ -130,7 +130,12 @@ class Pace {
 }
 
 /** @param isSeveral whether the hive is read from several logs */
-function printer(output: Output, json: boolean, isSeveral: boolean): (step: Step) => Promise<void> {
+function printer(
+  output: Output,
+  json: boolean,
+  files: readonly string[],
+  isSeveral: boolean,
+): (step: Step) => Promise<void> {
   if (json) {
     return async ({ item, changes }) => {
       let reason = 'nested too deeply'
@@ -145,13 +150,10 @@ function printer(output: Output, json: boolean, isSeveral: boolean): (step: Step
     }
   }
   const { color, width } = look()
+  const textOf = itemText(files)
   return async ({ item, changes }) => {
-    if (isMalformed(item)) {
-      await output.line(formatMalformed(item, { color, width }))
-      return
-    }
-    await output.line(formatEvent(item.event, { color, width }))
-    if (changes.length === 0) return
+    await output.line(textOf(item))
+    if (isMalformed(item) || changes.length === 0) return
     const text = fit(`  ↳ ${changes.map(changeText).join(' · ')}`, width)
     await output.line(paint(text, 'dim', color))
   }

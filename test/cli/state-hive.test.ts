@@ -159,6 +159,20 @@ test('replay: all logs in one story, each item of its log', async (t) => {
   assert.equal(await lines('--agent', 'coder'), 6)
 })
 
+test('replay: a line of another log than the first ends in its name, as cat writes it', async (t) => {
+  const { cwd } = hive(t)
+  const shown = async (...args: string[]): Promise<string[]> =>
+    linesOf((await hivelog(args, { cwd })).stdout).filter((line) => !line.startsWith('  ↳'))
+  const lines = await shown('replay', '--speed', '0')
+  assert.deepEqual(
+    lines.flatMap((line, i) => (line.endsWith('  [coder]') ? [i] : [])),
+    [2],
+    'the child’s log.open; its other lines begin with the agent after which the log is called',
+  )
+  assert.deepEqual(lines, await shown('cat'))
+  assert.ok(!(await shown('replay', '--speed', '0', '--this-file')).some((line) => line.includes('[coder]')))
+})
+
 test('what a foreign log leaves to guess is called an estimate', async (t) => {
   const cwd = scratch(t)
   const events: Given[] = [

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
@@ -30,6 +30,47 @@ test('each run shows what is new, whatever became of the segment', async (t) => 
   log.messages(1)
   assert.deepEqual(await tail(file), range(32, log.seq))
   assert.deepEqual((await tail(file, '--cursor', 'other')).length, log.seq)
+})
+
+test('of a hive of two logs each has a place of its own; a child log that comes later is read from its start', async (t) => {
+  const file = join(scratch(t), 'hive.jsonl')
+  const children = `${file}.agents`
+  mkdirSync(children)
+  const parent = new LogWriter(file).messages(4)
+  const child = new LogWriter(join(children, 'coder.jsonl')).messages(2)
+  const sorted = async (): Promise<number[]> => (await tail(file)).sort((a, b) => a - b)
+  assert.deepEqual(await sorted(), [1, 1, 2, 2, 3, 3, 4, 5])
+  assert.ok(existsSync(`${file}.cursors/ui.json`))
+  assert.ok(existsSync(join(children, 'coder.jsonl.cursors', 'ui.json')))
+  assert.deepEqual(await tail(file), [])
+  child.messages(2)
+  assert.deepEqual(await tail(file), [4, 5])
+  parent.messages(1)
+  child.messages(1).rotate({ gzip: true })
+  new LogWriter(join(children, 'tester.jsonl')).messages(1)
+  assert.deepEqual(await sorted(), [...range(1, 2), 6, ...range(6, child.seq)])
+  assert.deepEqual(await tail(file), [])
+})
+
+test('-f goes on with the log of a child process that appears meanwhile', { timeout: 60_000 }, async (t) => {
+  const file = join(scratch(t), 'hive.jsonl')
+  const log = new LogWriter(file).messages(1)
+  const child = spawn(process.execPath, [MAIN, 'tail', '-f', '-n', '1', file])
+  t.after(() => child.kill('SIGKILL'))
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const next = async (): Promise<string> => (await lines.next()).value as string
+  assert.ok(!(await next()).endsWith(']'))
+  mkdirSync(`${file}.agents`)
+  new LogWriter(join(`${file}.agents`, 'coder.jsonl')).messages(1)
+  const shown = [await next(), await next()]
+  assert.ok(
+    shown.every((line) => line.endsWith('  [coder]')),
+    shown.join('\n'),
+  )
+  log.messages(1)
+  assert.ok(!(await next()).endsWith(']'))
+  child.kill('SIGINT')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
 })
 
 test('-n is for the first use; 0 shows only what comes after it', async (t) => {
