@@ -2,13 +2,14 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { auditTrail, callReport, costReport, readLog, waitReport } from '../../dist/index.js'
+import { auditTrail, callReport, costReport, waitReport } from '../../dist/analyse.js'
+import { readLog } from '../../dist/read.js'
 import { RARE_TRACE, writeRareLog } from '../lib/hive-log.mjs'
 import { parseAll } from '../lib/parse-all.mjs'
 import { inRounds, median, ratio } from '../lib/stats.mjs'
 
 const TITLE = 'H. Selection'
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url))
 const LOOP = fileURLToPath(new URL('../lib/parse-all.mjs', import.meta.url))
 
 export default async function select({ dir, quick }) {
