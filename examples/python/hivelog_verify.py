@@ -35,8 +35,7 @@ class Verifier:
     def run(self):
         parts, strays = segments(self.log)
         for path, *twins in parts:
-            known, due, is_first = len(self.findings), self.due, self.before is None
-            s = self.scan(path)
+            known, due, is_first, s = len(self.findings), self.due, self.before is None, self.scan(path)
             is_start = is_first and s.first_seq == 1
             self.id = s.id if is_start and s.wrong != 1 else self.id or next((o.log for o in s.opens if o.log), is_start and s.id)
             other = next((o.line for o in s.opens if o.log and o.log != self.id), None)
