@@ -1,6 +1,7 @@
 /** Who asked for what, who decided, and what in that is wrong: the audit of a hive, in one pass over its logs. */
 
 import { dirname, join } from 'node:path'
+import { idOf, jsonOf, keyOf, MAX_TEXT, textOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
 import { HiveModel } from '../model/model.js'
@@ -19,7 +20,6 @@ import type {
   AuditTrail,
   Unsealed,
 } from './audit/report.js'
-import { idOf, jsonOf, keyOf, MAX_TEXT, textOf } from './bounded.js'
 import { AUDIT_RULES } from './options.js'
 import { placeOf } from './place.js'
 import { tallyLogs } from './reading.js'

@@ -1,9 +1,9 @@
 /** Which external APIs were called, how often, with what result, and how long that took. */
 
+import { keyOf, msOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
 import type { HiveEntry } from '../read/hive.js'
-import { keyOf, msOf } from './bounded.js'
 import { PeakMinute } from './calls/peak.js'
 import { type CALL_KEYS, CALL_RULES } from './options.js'
 import { Durations } from './quantiles.js'

@@ -1,9 +1,9 @@
 /** Contention: what agents waited for, who held it, and how long that took in total. */
 
+import { keyOf, msOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
 import type { HiveEntry } from '../read/hive.js'
-import { keyOf, msOf } from './bounded.js'
 import { type WAIT_KEYS, WAIT_RULES } from './options.js'
 import { type LinePlace, placeOf } from './place.js'
 import { Durations } from './quantiles.js'

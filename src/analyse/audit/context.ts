@@ -1,8 +1,9 @@
 /** The last few events of each agent, kept while a log is read: what led to an escalation. */
+
+import { keyOf, textOf } from '../../format/bounded.js'
 import { type Fields, setField } from '../../format/fields.js'
 import { type HiveEvent, isKind } from '../../format/kinds.js'
 import type { HiveEntry } from '../../read/hive.js'
-import { keyOf, textOf } from '../bounded.js'
 
 /** Agents whose events are kept: those that were heard of last. */
 const MAX_AGENTS = 2000
