@@ -108,7 +108,7 @@ export class Hive {
   /** Records an event of your own kind that belongs to no agent. */
   log<K extends string>(kind: CustomKind<K>, fields?: object): void {
     const { core } = this.#parts
-    if (isCustomKind(kind)) this.#event(kind, core.scrubber.custom(fields), Date.now(), true)
+    if (isCustomKind(kind)) this.#event(kind, core.scrubber.custom(fields), true)
     else core.refuseKind(kind)
   }
 
@@ -168,19 +168,22 @@ export class Hive {
     return agent
   }
 
-  #event(kind: string, fields: Fields, ts = Date.now(), isScrubbed = false): number {
-    const { events } = this.#session().take(Date.now())
-    return this.#parts.core.recorder.recordNow(events, ts, kind, fields, undefined, isScrubbed)
+  /** @param at when it happened, if that was given with it */
+  #event(kind: string, fields: Fields, isScrubbed = false, at?: number): number {
+    // The clock is asked once: an event lies within the span that it begins.
+    const now = Date.now()
+    const { events } = this.#session(now).take(now)
+    return this.#parts.core.recorder.recordNow(events, at ?? now, kind, fields, undefined, isScrubbed)
   }
 
   /** The span of what belongs to no living agent; there is one only if something does. */
-  #session(): AgentSpan {
+  #session(now = Date.now()): AgentSpan {
     const { core, incoming } = this.#parts
     this.#sessionSpan ??= new AgentSpan(core, {
       ...sessionShape(core.session),
       life: undefined,
       parent: incoming,
-      now: Date.now(),
+      now,
       onEvent: (event) => this.#added(event),
     })
     return this.#sessionSpan
@@ -189,7 +192,7 @@ export class Hive {
   /** An event that somebody else added to the session's span. */
   #added(event: PlainEvent): boolean {
     const fields = this.#parts.core.plainFields(event, undefined)
-    if (fields !== undefined) this.#event(event.kind, fields, event.at, true)
+    if (fields !== undefined) this.#event(event.kind, fields, true, event.at)
     return fields !== undefined
   }
 

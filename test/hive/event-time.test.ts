@@ -181,3 +181,25 @@ test('options without end neither warn nor fire at once', async (t) => {
   assert.equal(receiver.named('invoke_agent a').length, 1)
   assert.equal(eventsOf(file).length, 302)
 })
+
+test('an event that begins a span lies within it, though the clock goes on with every look at it', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url } })
+  let now = Date.now()
+  t.mock.method(Date, 'now', () => now++)
+  hive.message({ from: 'human', to: 'lead', act: 'inform', subject: 'Thanks' })
+  const agent = hive.spawn({ agentId: 'a' })
+  agent.message({ to: 'lead', act: 'inform', subject: 'Hello' })
+  t.mock.restoreAll()
+  agent.end()
+  await hive.shutdown()
+  const firstTs = new Map<string, number>()
+  for (const { span, ts } of eventsOf(file)) {
+    if (span !== undefined && !firstTs.has(span)) firstTs.set(span, ts)
+  }
+  for (const name of ['hive.session', 'invoke_agent a']) {
+    const [span] = receiver.named(name)
+    assert.ok(span !== undefined)
+    assert.equal(span.startMs, firstTs.get(span.spanId))
+  }
+})
