@@ -100,6 +100,8 @@ export interface KindFields {
     approve: boolean
     /** Who decided. */
     by?: string
+    /** The way by which the decision came: `page`, `cli`, `code` or `hook`. */
+    via?: string
     /** Why, in words. */
     note?: string
   }
@@ -130,6 +132,12 @@ export interface KindFields {
     decision?: string
     /** Milliseconds. */
     ms?: number
+    /** Milliseconds until the first piece of a streamed answer (`gen_ai.response.time_to_first_chunk`). */
+    ttftMs?: number
+    /** Id that the provider gave the answer (`gen_ai.response.id`): it tells one call from another. */
+    responseId?: string
+    /** Why it failed. */
+    error?: string
   }
   /** An external API was queried. */
   call: {
@@ -160,6 +168,12 @@ export interface KindFields {
     ms?: number
     /** Why it failed. */
     error?: string
+    /** Id that the model gave the tool call (`gen_ai.tool.call.id`). */
+    toolCallId?: string
+    /** Bytes of its arguments, as JSON in UTF-8. */
+    argsBytes?: number
+    /** Bytes of its result: of a text in UTF-8, of anything else as JSON. */
+    resultBytes?: number
   }
   /** An agent waited for something that another held. */
   wait: {
@@ -336,7 +350,7 @@ export const FIELD_ORDER: { readonly [K in KnownKind]: readonly (keyof KindField
   message: ['from', 'to', 'act', 'subject', 'id', 'inReplyTo', 'conversation', 'requiresReply'],
   drain: ['agentId', 'count', 'ids'],
   escalate: ['from', 'to', 'subject', 'id'],
-  approval: ['id', 'approve', 'by', 'note'],
+  approval: ['id', 'approve', 'by', 'via', 'note'],
   usage: [
     'agentId',
     'model',
@@ -349,9 +363,12 @@ export const FIELD_ORDER: { readonly [K in KnownKind]: readonly (keyof KindField
     'task',
     'decision',
     'ms',
+    'ttftMs',
+    'responseId',
+    'error',
   ],
   call: ['agentId', 'host', 'method', 'path', 'status', 'ms', 'error'],
-  tool: ['agentId', 'name', 'ok', 'ms', 'error'],
+  tool: ['agentId', 'name', 'ok', 'ms', 'error', 'toolCallId', 'argsBytes', 'resultBytes'],
   wait: ['agentId', 'resource', 'ms', 'holder'],
   snapshot: ['agentId', 'label', 'ref', 'bytes'],
   drop: ['from', 'to', 'id', 'reason'],

@@ -124,7 +124,7 @@ export class Hive {
       )
     }
     this.#pending.delete(id)
-    const fields = readFields({ id, approve }, input, ['by', 'note'])
+    const fields = readFields({ id, approve }, input, ['by', 'via', 'note'])
     const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
     return this.#parts.core.recorder.durable(seq)
   }

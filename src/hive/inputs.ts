@@ -84,6 +84,8 @@ export interface Escalation {
 export interface ApproveInput {
   /** Who decided. */
   by?: string
+  /** The way by which the decision came: `page`, `cli`, `code` or `hook`. Default: not told. */
+  via?: string
   /** Why, in words. */
   note?: string
 }

@@ -21,7 +21,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   otel: ['record', 'format', 'redact', 'journal', 'text'],
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
-  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git'],
+  // The hive loads the adapters only when it is asked to, and they call it.
+  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
+  frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
