@@ -21,7 +21,14 @@ export { CursorFileError, type CursorLoss, CursorLostError, type OldestLine } fr
 export { type FollowOptions, followLog, type LogFollower } from './read/follow.js'
 export { type FollowHiveOptions, followHive, type HiveFollower } from './read/follow-hive.js'
 export { type LogSpan, spanOf } from './read/glance.js'
-export { type HiveEntry, type HiveItem, type HiveReadOptions, hiveBatches, logsOfHive } from './read/hive.js'
+export {
+  type HiveEntry,
+  type HiveItem,
+  type HiveReadOptions,
+  hiveBatches,
+  logsOfHive,
+  type OnProgress,
+} from './read/hive.js'
 export {
   isBreak,
   isMalformed,

@@ -48,8 +48,9 @@ export async function auditTrail(
   checkOptions('auditTrail', options, AUDIT_RULES)
   const audit = new Audit(options)
   const list = typeof files === 'string' ? [files] : [...files]
-  const { thisFile = false } = options
-  const tally = await tallyLogs(list, audit, { thisFile })
+  const { thisFile = false, onProgress } = options
+  const reading = { thisFile, ...(onProgress !== undefined && { onProgress }) }
+  const tally = await tallyLogs(list, audit, reading)
   const isWhole = !thisFile || logsOfHive(list).length === logsOfHive(list, true).length
   const report = audit.report(isWhole)
   return { files: list, ...tally, ...report, ok: report.ok && tally.broken === undefined }

@@ -1,6 +1,6 @@
 /** Finds what went wrong in a hive without anyone logging an error. */
 import { checkOptions } from '../format/options.js'
-import { hiveBatches, logsOfHive } from '../read/hive.js'
+import { counting, hiveBatches, logsOfHive, type OnProgress } from '../read/hive.js'
 import { logBatches } from '../read/read.js'
 import { Checker, type CheckReport } from './check/checker.js'
 import { type RuleSettings, Settings } from './check/settings.js'
@@ -29,6 +29,8 @@ export interface CheckOptions {
   maxFindings?: number
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
+  /** Told now and then how many bytes of the logs were read, of how many that may have to be. Default: nobody is. */
+  onProgress?: OnProgress
   /**
    * Only findings that have a place from this time on are listed and counted; all is read. Epoch milliseconds,
    * included. Default: all.
@@ -65,7 +67,15 @@ export async function checkWith(
   settings: Settings,
   options: Omit<CheckOptions, 'rules'> = {},
 ): Promise<CheckReport> {
-  const { now, closed = false, maxFindings = MAX_FINDINGS, thisFile = false, since, until } = options
+  const {
+    now,
+    closed = false,
+    maxFindings = MAX_FINDINGS,
+    thisFile = false,
+    since,
+    until,
+    onProgress,
+  } = options
   const files = typeof given === 'string' ? [given] : given
   const logs = logsOfHive(files, thisFile)
   const isTimed = since !== undefined || until !== undefined
@@ -78,7 +88,11 @@ export async function checkWith(
     ...(logs.length > 1 && { logs }),
   })
   // A log alone is not named in every place.
-  const batches = logs.length > 1 ? hiveBatches(files, { thisFile }) : logBatches(logs[0] as string)
+  const progress = onProgress === undefined ? {} : { onProgress }
+  const batches =
+    logs.length > 1
+      ? hiveBatches(files, { thisFile, ...progress })
+      : logBatches(logs[0] as string, counting(logs, progress))
   for await (const items of batches) for (const item of items) checker.add(item)
   return checker.report(files[0] as string)
 }

@@ -5,7 +5,7 @@ import { checkOptions, OptionsError } from '../format/options.js'
 import { matchAgents, type Renames } from './diff/agents.js'
 import { type Analysis, analyse, type Parting } from './diff/analysis.js'
 import { type Found, placesOf } from './diff/places.js'
-import { type Readers, readBoth, type Sources } from './diff/read.js'
+import { type Readers, readBoth, type SideSource, type Sources } from './diff/read.js'
 import type { DiffOptions, DiffSide, Divergence, EventPlace, FieldDiff, LogDiff } from './diff/report.js'
 import { type PositionRows, rowsAround } from './diff/rows.js'
 import type { DiffSides, SideName } from './diff/sides.js'
@@ -62,7 +62,7 @@ export async function diffLogs(a: string, b: string, options: DiffOptions = {}):
 /** Reads both; once more if there are agents whose ids differ between the logs. */
 async function readRenamed(
   files: Record<SideName, string>,
-  { agent, ignoreFields = [], keepFields = [], thisFile, since, until }: DiffOptions,
+  { agent, ignoreFields = [], keepFields = [], thisFile, since, until, onProgress }: DiffOptions,
   maxEvents: number,
 ): Promise<{ sides: DiffSides; readers: Readers; sources: Sources }> {
   const sourcesOf = (renames: Record<SideName, Renames>): Sources => {
@@ -73,10 +73,23 @@ async function readRenamed(
       ...(until !== undefined && { until }),
     }
     const common = { agent: name, selection, options: { ignoreFields, keepFields } }
-    return {
-      a: { file: files.a, renames: renames.a, ...common },
-      b: { file: files.b, renames: renames.b, ...common },
+    const far = { a: [0, 0], b: [0, 0] }
+    const progressOf = (side: SideName): Pick<HiveSelection, 'onProgress'> => {
+      if (onProgress === undefined) return {}
+      return {
+        onProgress(...now) {
+          far[side] = now
+          onProgress((far.a[0] ?? 0) + (far.b[0] ?? 0), (far.a[1] ?? 0) + (far.b[1] ?? 0))
+        },
+      }
     }
+    const sideOf = (side: SideName): SideSource => ({
+      file: files[side],
+      renames: renames[side],
+      ...common,
+      selection: { ...selection, ...progressOf(side) },
+    })
+    return { a: sideOf('a'), b: sideOf('b') }
   }
   let sources = sourcesOf({ a: new Map(), b: new Map() })
   const first = await readBoth(sources, maxEvents)

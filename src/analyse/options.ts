@@ -38,7 +38,7 @@ const keys: Rule = number('groups', { from: 0, whole: true, endless: true })
 const names: Rule = listOf('names', text)
 const target: Rule = group<Target>({ seq, time })
 
-const SELECTION: RulesOf<HiveSelection> = { thisFile: flag, since: time, until: time }
+const SELECTION: RulesOf<HiveSelection> = { thisFile: flag, since: time, until: time, onProgress: callable }
 
 export const REPLAY_RULES: RulesOf<ReplayOptions> = {
   at: seq,
@@ -49,7 +49,13 @@ export const REPLAY_RULES: RulesOf<ReplayOptions> = {
   onProgress: callable,
 }
 
-export const VISIT_RULES: RulesOf<VisitOptions> = { from: target, to: target, thisFile: flag, index: flag }
+export const VISIT_RULES: RulesOf<VisitOptions> = {
+  from: target,
+  to: target,
+  thisFile: flag,
+  index: flag,
+  onProgress: callable,
+}
 
 export const DIFF_RULES: RulesOf<DiffOptions> = {
   ...SELECTION,
@@ -117,7 +123,5 @@ export const CHECK_OPTION_RULES: RulesOf<CheckOptions> = {
   now: time,
   closed: flag,
   maxFindings: number('findings', { from: 0, whole: true, endless: true }),
-  thisFile: flag,
-  since: time,
-  until: time,
+  ...SELECTION,
 }

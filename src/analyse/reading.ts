@@ -1,6 +1,6 @@
 /** Reads a hive for a report: gives every event to a reducer, and tallies what was read and what could not be. */
 import type { BrokenChain } from '../model/state.js'
-import { type HiveEntry, hiveBatches } from '../read/hive.js'
+import { type HiveEntry, hiveBatches, type OnProgress } from '../read/hive.js'
 import { isBreak, isMalformed, type LogEntry, type MalformedLine } from '../read/items.js'
 
 export type { BrokenChain }
@@ -52,6 +52,8 @@ export interface HiveSelection {
   since?: number
   /** Epoch milliseconds of the last events, included. Default: all. */
   until?: number
+  /** Told now and then how many bytes of the logs were read, of how many that may have to be. Default: nobody is. */
+  onProgress?: OnProgress
 }
 
 /**
@@ -66,7 +68,7 @@ export async function tallyLogs(
   const tally: LogTally = { lines: 0, events: 0, malformed: 0, lost: 0 }
   const { kinds } = taker
   // What is left out by its time is counted nowhere, and what is passed over has no time.
-  const { thisFile = false, since, until } = selection
+  const { thisFile = false, since, until, onProgress } = selection
   const isAll = since === undefined && until === undefined
   const select =
     kinds === undefined || !isAll ? {} : { select: { kinds: [...kinds, 'log.*'], last: true as const } }
@@ -76,6 +78,7 @@ export async function tallyLogs(
     thisFile,
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
+    ...(onProgress !== undefined && { onProgress }),
     passed,
     ...select,
   }

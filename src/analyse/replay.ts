@@ -1,7 +1,7 @@
 /** The state of a hive at any event of its logs. */
 import { checkOptions } from '../format/options.js'
 import type { HiveState } from '../model/state.js'
-import { hiveBatches, logsOfHive } from '../read/hive.js'
+import { hiveBatches, logsOfHive, type OnProgress } from '../read/hive.js'
 import { isBreak, isMalformed, type LogItem } from '../read/items.js'
 import { pricer } from './cost/call-cost.js'
 import { REPLAY_RULES, VISIT_RULES } from './options.js'
@@ -32,7 +32,7 @@ export interface ReplayOptions {
    * Told how many bytes of the log were read, of how many that may have to be; of a hive of one log only. Default:
    * none.
    */
-  onProgress?: (read: number, total: number) => void
+  onProgress?: OnProgress
 }
 
 /**
@@ -59,7 +59,7 @@ export async function replay(
         ...(indexSpacing !== undefined && { spacing: indexSpacing }),
         ...(onProgress && { onProgress }),
       })
-    : await walkHive(hive, until, reducerOf(hive))
+    : await walkHive(hive, until, reducerOf(hive), onProgress === undefined ? {} : { onProgress })
   // Nobody goes on with the reducer, so its state need not be copied.
   return { ...reducer.view(), ...(broken.length > 0 && { broken }) }
 }
@@ -74,6 +74,8 @@ export interface VisitOptions {
   thisFile?: boolean
   /** See `replay`; the index is used where there is one, and not added to. Default true. */
   index?: boolean
+  /** Told now and then how many bytes of the logs were read, of how many that may have to be. Default: nobody is. */
+  onProgress?: OnProgress
 }
 
 /** An event or a malformed line, and what it changed. */
@@ -99,7 +101,8 @@ export async function visitLog(
   visit: (step: Step) => Promise<boolean>,
 ): Promise<void> {
   checkOptions('visitLog', options, VISIT_RULES)
-  const { from = { seq: 0 }, to = {}, thisFile = false, index = true } = options
+  const { from = { seq: 0 }, to = {}, thisFile = false, index = true, onProgress } = options
+  const progress = onProgress === undefined ? {} : { onProgress }
   const { seq = Number.POSITIVE_INFINITY, time = Number.POSITIVE_INFINITY } = from
   const hive = hiveOf(files, thisFile)
   let changes: StateChange[] = []
@@ -115,8 +118,16 @@ export async function visitLog(
     return isBegun ? visit(step) : true
   }
   if (hive.isIndexed) {
-    await walk(hive.first, { price: pricer(), index, until: to, skipTo: from, onChange, visit: onItem })
-  } else await walkHive(hive, to, reducerOf(hive, onChange), onItem)
+    await walk(hive.first, {
+      price: pricer(),
+      index,
+      until: to,
+      skipTo: from,
+      onChange,
+      visit: onItem,
+      ...progress,
+    })
+  } else await walkHive(hive, to, reducerOf(hive, onChange), progress, onItem)
 }
 
 interface HiveLogs {
@@ -155,10 +166,11 @@ async function walkHive(
   hive: HiveLogs,
   { seq = Number.POSITIVE_INFINITY, time = Number.POSITIVE_INFINITY }: Target,
   reducer: StateReducer,
+  progress: { onProgress?: OnProgress },
   visit?: (item: Step['item']) => Promise<boolean>,
 ): Promise<{ reducer: StateReducer; broken: BrokenChain[] }> {
   const broken: BrokenChain[] = []
-  for await (const items of hiveBatches(hive.files, { thisFile: hive.thisFile })) {
+  for await (const items of hiveBatches(hive.files, { thisFile: hive.thisFile, ...progress })) {
     for (const item of items) {
       if (isBreak(item)) {
         if (broken.length < MAX_BROKEN) broken.push(brokenChain(item))

@@ -6,6 +6,7 @@ import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, tellNothing, tellNothingRead } 
 import { ItemFilter } from './item-filter.js'
 import { Output, say } from './output.js'
 import { itemPrinter } from './print-item.js'
+import { Progress } from './progress.js'
 
 const help = `Usage: hivelog cat [--kind K]... [--agent A]... [--trace ID]... [--span ID]...
                    [--since TIME] [--until TIME] [--this-file] [--json]
@@ -66,14 +67,20 @@ export const command: Command = {
     const isSelecting = !filter.choosesAll && since === undefined && until === undefined
     const select = { kinds: kind, agents: agent, traces: trace, spans: span }
     try {
-      for await (const items of hiveBatches(files, { ...options, passed, ...(isSelecting && { select }) })) {
+      const progress = new Progress('reading')
+      const reading = { ...options, passed, ...(isSelecting && { select }), onProgress: progress.update }
+      for await (const items of hiveBatches(files, reading)) {
         for (const item of items) {
           if (!isBreak(item)) read.lines++
           if (!isMalformed(item)) read.events++
           else if (!isBreak(item)) read.malformed++
-          if (filter.accepts(item)) await print(item)
+          if (!filter.accepts(item)) continue
+          // What is printed tells how far it has come.
+          progress.end()
+          await print(item)
         }
       }
+      progress.end()
       // What was passed over has names that may have been meant.
       if (passed.lines > 0 && filter.missed() !== undefined && !files.includes('-')) {
         for await (const items of hiveBatches(files, options)) items.forEach(filter.accepts)

@@ -18,6 +18,7 @@ import { type Command, defaultFile, oneOf, parse, UsageError } from './args.js'
 import { HIVE_OPTIONS, hiveArguments, tellNothing, tellNothingRead } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output, say } from './output.js'
+import { withProgress } from './progress.js'
 import { clean, counted, duration, grouped, paint, type Style } from './text.js'
 import { parseDuration } from './times.js'
 import { wrapped } from './wrap.js'
@@ -111,13 +112,16 @@ export const command: Command = {
     }
     for (const text of values.rule) settings.apply(ruleOf(text), '--rule')
     const { files, thisFile, since, until, notes } = await hiveArguments('check', values, positionals)
-    const report = await checkWith(files, settings, {
-      closed: values.closed,
-      thisFile,
-      ...(since !== undefined && { since }),
-      ...(until !== undefined && { until }),
-      ...(values.live && { now: Date.now() }),
-    })
+    const report = await withProgress((onProgress) =>
+      checkWith(files, settings, {
+        closed: values.closed,
+        thisFile,
+        ...(since !== undefined && { since }),
+        ...(until !== undefined && { until }),
+        ...(values.live && { now: Date.now() }),
+        onProgress,
+      }),
+    )
     for (const note of notes) say(note)
     if (report.events === 0) {
       const code = (await tellNothing(files, thisFile)) ?? tellNothingRead(files, report)

@@ -6,6 +6,7 @@ import { type Command, parse, UsageError, wholeNumber } from './args.js'
 import { formatEvent } from './format-event.js'
 import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, tellNothing } from './hive-args.js'
 import { look, Output, say } from './output.js'
+import { withProgress } from './progress.js'
 import { table } from './table.js'
 import { clean, columns, counted, fit, grouped, pad, paint, type Style } from './text.js'
 import { wrapped } from './wrap.js'
@@ -81,16 +82,19 @@ export const command: Command = {
     const maxEvents = wholeNumber('--max-events', values['max-events'], { min: 1 })
     const { thisFile, since, until, notes } = await hiveArguments('diff', values, [a, b])
     for (const note of notes) say(note)
-    const diff = await diffLogs(a, b, {
-      thisFile,
-      ...(since !== undefined && { since }),
-      ...(until !== undefined && { until }),
-      context,
-      maxEvents,
-      ignoreFields: values.ignore,
-      keepFields: values.keep,
-      ...(values.agent === undefined ? {} : { agent: values.agent }),
-    })
+    const diff = await withProgress((onProgress) =>
+      diffLogs(a, b, {
+        onProgress,
+        thisFile,
+        ...(since !== undefined && { since }),
+        ...(until !== undefined && { until }),
+        context,
+        maxEvents,
+        ignoreFields: values.ignore,
+        keepFields: values.keep,
+        ...(values.agent === undefined ? {} : { agent: values.agent }),
+      }),
+    )
     if (values.agent !== undefined && diff.a.events + diff.b.events === 0) {
       throw new UsageError(
         `neither log has an event of agent '${values.agent}'; see hivelog stats for who there is`,

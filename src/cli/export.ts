@@ -9,6 +9,7 @@ import { HIVE_HELP, HIVE_OPTIONS, type HiveArguments, hiveArguments, tellNothing
 import { io } from './io.js'
 import { Output, say } from './output.js'
 import { createOutputFile } from './output-file.js'
+import { Progress, withProgress } from './progress.js'
 import { counted } from './text.js'
 
 const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE|-]...
@@ -184,7 +185,9 @@ async function sendSpans(files: string[], { url, headers, json, ...options }: Se
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   )
   const otlp = { ...(given !== undefined && { url: given }), headers }
-  const report = await exportLog(files, { ...options, otlp }).finally(() => diag.disable())
+  const report = await withProgress((onProgress) =>
+    exportLog(files, { ...options, otlp, onProgress }),
+  ).finally(() => diag.disable())
   const { error, ...rest } = report
   const output = new Output()
   if (json) {
@@ -217,6 +220,9 @@ async function writeFile(
       ? undefined
       : await createOutputFile(to, logsOfHive(files, options.thisFile), force)
   const output = new Output()
+  const progress = new Progress('reading')
+  // What comes on a terminal itself tells how far it is.
+  const reading = target === undefined ? options : { ...options, onProgress: progress.update }
   const write = (line: string): Promise<void> =>
     target === undefined ? output.data(line) : target.line(line)
   const place = target === undefined ? '-' : (to as string)
@@ -226,17 +232,18 @@ async function writeFile(
   let code = 0
   try {
     if (format === 'csv') {
-      const { rows, malformed } = await exportCsv(files, options, write)
+      const { rows, malformed } = await exportCsv(files, reading, write)
       summed = { files, to: place, rows, malformed }
       lines.push(`wrote ${counted(rows, 'row')} to ${shownPlace}`, ...notes({ malformed }))
     } else {
-      const { error, ...report } = await exportOtlpJson(files, options, write)
+      const { error, ...report } = await exportOtlpJson(files, reading, write)
       if (error !== undefined) throw error
       summed = { files, to: place, ...report }
       if (isThinned(report)) code = 1
       lines.push(`wrote ${summary(report)} to ${shownPlace}`, ...notes(report))
     }
   } finally {
+    progress.end()
     await output.flush()
     await target?.close()
   }

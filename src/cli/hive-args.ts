@@ -1,7 +1,9 @@
 /** What every command takes that reads a hive: which logs, which time; and what it says where there is nothing. */
+import type { HiveSelection } from '../analyse/reading.js'
 import { contentOf, type LogSpan, spanOf } from '../read/glance.js'
 import { defaultFile, UsageError } from './args.js'
 import { say } from './output.js'
+import { withProgress } from './progress.js'
 import { clock } from './text.js'
 import { outsideNote, parseTime } from './times.js'
 
@@ -99,14 +101,17 @@ export async function tellNothing(
  */
 export async function reportOf<R extends { lines: number; events: number; malformed: number }>(
   { files, thisFile, since, until, notes }: HiveArguments,
-  make: (files: string[], selection: { thisFile: boolean; since?: number; until?: number }) => Promise<R>,
+  make: (files: string[], selection: HiveSelection) => Promise<R>,
 ): Promise<{ report: R; nothing: 1 | 2 | undefined }> {
   for (const each of notes) say(each)
-  const report = await make(files, {
-    thisFile,
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
-  })
+  const report = await withProgress((onProgress) =>
+    make(files, {
+      thisFile,
+      ...(since !== undefined && { since }),
+      ...(until !== undefined && { until }),
+      onProgress,
+    }),
+  )
   const isAll = since === undefined && until === undefined
   let nothing = await tellNothing(files, thisFile)
   if (nothing === undefined && isAll) nothing = tellNothingRead(files, report)

@@ -1,5 +1,6 @@
 /** Tells on a terminal how far something long has come: one line on standard error, gone when it is done. */
 
+import type { OnProgress } from '../read/hive.js'
 import { io } from './io.js'
 
 const AFTER_MS = 300
@@ -26,7 +27,21 @@ export class Progress {
     this.#io.stderr.write(`\r${this.#what} ${String(percent).padStart(3)} %`)
   }
 
-  end(): void {
-    if (this.#toldAt > 0) this.#io.stderr.write('\r\x1b[K')
+  /** Takes the line off the terminal, until more is told. */
+  hide(): void {
+    if (this.#toldAt > 0 && this.#toldAt < Number.POSITIVE_INFINITY) this.#io.stderr.write('\r\x1b[K')
+    this.#toldAt = 0
   }
+
+  /** Takes the line off the terminal, and tells nothing more. */
+  end(): void {
+    this.hide()
+    this.#toldAt = Number.POSITIVE_INFINITY
+  }
+}
+
+/** Does something that reads for long with its progress on a terminal. */
+export async function withProgress<T>(act: (onProgress: OnProgress) => Promise<T>): Promise<T> {
+  const progress = new Progress('reading')
+  return act(progress.update).finally(() => progress.end())
 }

@@ -6,7 +6,6 @@ import { logsOfHive } from '../read/hive.js'
 import { UsageError } from './args.js'
 import { HIVE_OPTIONS, hiveArguments, tellNothingRead } from './hive-args.js'
 import { Output, say } from './output.js'
-import { Progress } from './progress.js'
 import { EventRows } from './rows.js'
 import { clean, counted } from './text.js'
 
@@ -62,14 +61,6 @@ export async function askedFor(
     reading.log = log
   }
   return { query, files, reading }
-}
-
-/** Makes a report with its progress on a terminal. */
-export async function withProgress<T>(
-  report: (onProgress: (read: number, total: number) => void) => Promise<T>,
-): Promise<T> {
-  const progress = new Progress('reading')
-  return report(progress.update).finally(() => progress.end())
 }
 
 /** Prints a report on what was asked for, or says that there is no such thing. Returns the exit code. */

@@ -12,6 +12,7 @@ import { itemFilter } from './item-filter.js'
 import { Keys } from './keys.js'
 import { look, Output, say } from './output.js'
 import { itemText } from './print-item.js'
+import { Progress } from './progress.js'
 import { clean, dollars, fit, grouped, paint } from './text.js'
 import { outsideNote, parseDuration, parseTime } from './times.js'
 
@@ -89,8 +90,11 @@ export const command: Command = {
     for (const note of notes) say(note)
     let isEmpty = true
     const keys = values.step ? new Keys() : undefined
+    const progress = new Progress('reading')
     try {
-      await visitLog(files, { ...(from && { from }), ...(to && { to }), thisFile }, async (step) => {
+      const reading = { ...(from && { from }), ...(to && { to }), thisFile, onProgress: progress.update }
+      await visitLog(files, reading, async (step) => {
+        progress.end()
         if (!isMalformed(step.item) && !step.item.event.kind.startsWith('log.')) isEmpty = false
         if (filter !== undefined && !filter(step.item)) return true
         if (keys !== undefined && !(await keys.next())) return false
@@ -100,6 +104,7 @@ export const command: Command = {
         return true
       })
     } finally {
+      progress.end()
       keys?.close()
       await output.flush()
     }

@@ -10,6 +10,7 @@ import { io } from './io.js'
 import { ItemFilter } from './item-filter.js'
 import { Output, say } from './output.js'
 import { type ItemPrinter, itemPrinter } from './print-item.js'
+import { Progress } from './progress.js'
 
 const help = `Usage: hivelog tail [-n N] [-f] [--cursor NAME [--from-oldest]]
                     [--kind K]... [--agent A]... [--trace ID]... [--span ID]...
@@ -136,9 +137,15 @@ async function* lastOf(
     })
     return
   }
-  for await (const items of hiveBatches(files, { text, thisFile })) {
-    for (const item of items) if (filter.accepts(item)) yield item
+  const progress = new Progress('reading')
+  for await (const items of hiveBatches(files, { text, thisFile, onProgress: progress.update })) {
+    for (const item of items) {
+      if (!filter.accepts(item)) continue
+      progress.end()
+      yield item
+    }
   }
+  progress.end()
 }
 
 async function show(

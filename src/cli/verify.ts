@@ -1,5 +1,6 @@
 /** `hivelog verify` */
 
+import { sizeOfLogs } from '../disk/hive-logs.js'
 import { contentOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
 import type { AdoptedStretch, VerifyFinding, VerifyReport } from '../verify/report.js'
@@ -8,6 +9,7 @@ import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { tellNothing } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
+import { Progress } from './progress.js'
 import { byteSize, clean, counted, paint } from './text.js'
 import { wrapped } from './wrap.js'
 
@@ -72,16 +74,25 @@ export const command: Command = {
     const damaged: string[] = []
     const empty = await tellNothing(files, values['this-file'], { housekeeping: true })
     const named = logsOfHive(files, true)
+    const logs = logsOfHive(files, values['this-file'])
+    const total = sizeOfLogs(logs)
+    const progress = new Progress('checking')
+    let read = 0
     let checked = 0
     try {
-      for (const file of logsOfHive(files, values['this-file'])) {
+      for (const file of logs) {
         const isNamed = named.includes(file)
         // Of a child there may be only the folder of its own children.
         if (!isNamed && !(await isThere(file))) continue
+        const before = read
         const report = await verifyLog(file, {
           ...options,
           ...(logId !== undefined && isNamed && { logId }),
-        })
+          onProgress: ({ bytes }) => {
+            read = before + bytes
+            progress.update(read, total)
+          },
+        }).finally(() => progress.hide())
         checked++
         if (values.json) await output.json({ file, ...report })
         else for (const line of reportLines(file, report, publicKey !== undefined)) await output.line(line)

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import { agentsFolder, childLogOf, isApart, parseArchiveName, stemOf } from '../format/beside.js'
 import { clean } from '../text/clean.js'
 import { LogReadError } from './errors.js'
+import { archivedSegments } from './segments.js'
 
 /** Standard input, which counts as a log. */
 export const STANDARD_INPUT = '-'
@@ -44,6 +45,12 @@ export function logsOfHive(files: string | readonly string[], thisFile = false):
     i++
   }
   return [...logs.values()]
+}
+
+/** Bytes of all segments of these logs, as they lie on the disk; of what is not there none. */
+export function sizeOfLogs(logs: readonly string[]): number {
+  const files = logs.flatMap((log) => [...archivedSegments(log).map(({ file }) => file), log])
+  return files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
 }
 
 function logsApart(log: string): string[] {

@@ -48,15 +48,16 @@ export const CSV_HEAD = ['time', 'ts', 'seq', 'kind', ...COLUMNS, ...ENVELOPE, '
  */
 export async function exportCsv(
   files: readonly string[],
-  options: Pick<RebuildOptions, 'session' | 'trace' | 'from' | 'to' | 'thisFile' | 'since' | 'until'>,
+  options: Omit<RebuildOptions, 'serviceName' | 'maxEventsPerSpan'>,
   write: (row: string) => Promise<void>,
 ): Promise<{ rows: number; malformed: number }> {
-  const { session, trace, from = 0, to = Number.POSITIVE_INFINITY, since, until } = options
+  const { session, trace, from = 0, to = Number.POSITIVE_INFINITY, since, until, onProgress } = options
   const isRange = options.from !== undefined || options.to !== undefined
   const selection = {
     thisFile: options.thisFile === true,
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
+    ...(onProgress !== undefined && { onProgress }),
   }
   const [first] = logsOfHive(files, true)
   let rows = 0

@@ -1,5 +1,6 @@
 /** What the options of an export may be. */
 import {
+  callable,
   flag,
   group,
   having,
@@ -32,6 +33,7 @@ export const REBUILD_RULES: RulesOf<RebuildOptions> = {
   from: seq,
   to: seq,
   maxEventsPerSpan: number('events', { from: 1, endless: true }),
+  onProgress: callable,
 }
 
 export const EXPORT_RULES: RulesOf<ExportOptions> = {

@@ -5,7 +5,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { checkOptions } from '../format/options.js'
 import { sdk } from '../otel/sdk.js'
 import { ATTR } from '../otel/span-mapping.js'
-import { hiveBatches, logsOfHive } from '../read/hive.js'
+import { hiveBatches, logsOfHive, type OnProgress } from '../read/hive.js'
 import { isBreak, isMalformed } from '../read/items.js'
 import type { RebuiltSpan } from './open-span.js'
 import { REBUILD_RULES } from './options.js'
@@ -15,6 +15,8 @@ import { SpanRebuilder } from './rebuild.js'
 export interface RebuildOptions {
   /** `service.name` of the spans, which the file does not tell. Default: `OTEL_SERVICE_NAME`, else `hive`. */
   serviceName?: string
+  /** Told now and then how many bytes of the logs were read, of how many that may have to be. Default: nobody is. */
+  onProgress?: OnProgress
   /** Only spans of this session. Default: all. */
   session?: string
   /** Only spans of this trace, 32 hex digits. Default: all. */
@@ -97,7 +99,8 @@ export async function* spanBatches(
     },
   })
   let malformed = 0
-  for await (const items of hiveBatches(files, { thisFile })) {
+  const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress }
+  for await (const items of hiveBatches(files, { thisFile, ...progress })) {
     for (const item of items) {
       if (isBreak(item)) continue
       if (isMalformed(item)) malformed++

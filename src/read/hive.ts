@@ -2,13 +2,13 @@
  * A hive is its log and the logs of its child processes, read as one story: merged by time, and each log's own lines
  * always in the order in which they stand in it.
  */
-import { logsOfHive, pathsOf, STANDARD_INPUT } from '../disk/hive-logs.js'
+import { logsOfHive, pathsOf, STANDARD_INPUT, sizeOfLogs } from '../disk/hive-logs.js'
 import { FolderListing } from '../disk/segments.js'
 import { checkOptions } from '../format/options.js'
 import { isMalformed, type LineOptions, type LogEntry, type LogItem } from './items.js'
 import { Heap, isBefore, type Next } from './merge.js'
 import { HIVE_READ_RULES } from './options.js'
-import { logBatches, type ReadOptions, snapshotBatches } from './read.js'
+import { type BatchOptions, logBatches, type ReadOptions, snapshotBatches } from './read.js'
 import { LogSnapshot } from './segments.js'
 import { BIG_CHUNK, CHUNK, missing } from './sources.js'
 
@@ -37,7 +37,12 @@ export interface HiveReadOptions extends LineOptions, Pick<ReadOptions, 'select'
   since?: number
   /** Epoch milliseconds of the last events to give. Default: all. */
   until?: number
+  /** Told now and then how many bytes of the logs were read, of how many that may have to be. Default: nobody is. */
+  onProgress?: OnProgress
 }
+
+/** @param total bytes of all segments, as they lie on the disk; what is appended meanwhile may come on top */
+export type OnProgress = (read: number, total: number) => void
 
 const BATCH = 1000
 /** Bytes of all logs that are held at once, about; and of one log at least. */
@@ -68,12 +73,31 @@ export function hiveBatches(
 async function* batchesOf(files: readonly string[], options: HiveReadOptions): AsyncGenerator<HiveItem[]> {
   const logs = logsOfHive(files, options.thisFile)
   const named = logsOfHive(files, true).length
-  const batches = logs.length === 1 ? oneLog(logs[0] as string, options) : merged(logs, named, options)
+  const reading = counting(logs, options)
+  const batches = logs.length === 1 ? oneLog(logs[0] as string, reading) : merged(logs, named, reading)
   if (options.since === undefined && options.until === undefined) yield* batches
   else yield* within(batches, options.since, options.until)
 }
 
-async function* oneLog(log: string, options: HiveReadOptions): AsyncGenerator<HiveItem[]> {
+/** With somebody who counts the bytes of these logs, where progress is asked for. */
+export function counting<T extends Pick<HiveReadOptions, 'onProgress'>>(
+  logs: readonly string[],
+  options: T,
+): T & Pick<BatchOptions, 'onBytes'> {
+  const { onProgress } = options
+  if (onProgress === undefined || logs.includes(STANDARD_INPUT)) return options
+  const total = sizeOfLogs(logs)
+  let read = 0
+  return {
+    ...options,
+    onBytes(bytes) {
+      read += bytes
+      onProgress(read, Math.max(total, read))
+    },
+  }
+}
+
+async function* oneLog(log: string, options: BatchOptions): AsyncGenerator<HiveItem[]> {
   const size = options.select === undefined ? CHUNK : BIG_CHUNK
   for await (const items of logBatches(log, options, size)) yield ofLog(items, log)
 }
@@ -113,7 +137,7 @@ function timeAfter(items: readonly HiveItem[], at: number): number {
 async function* merged(
   logs: readonly string[],
   named: number,
-  options: HiveReadOptions,
+  options: BatchOptions,
 ): AsyncGenerator<HiveItem[]> {
   const isCrowded = logs.length > MANY_LOGS
   const size = Math.max(MIN_CHUNK, Math.min(MAX_CHUNK, Math.floor(HELD_BYTES / logs.length)))
@@ -161,14 +185,14 @@ class Head implements Next {
    */
   ts = Number.NEGATIVE_INFINITY
   isGone = false
-  readonly #options: HiveReadOptions
+  readonly #options: BatchOptions
   readonly #size: number
   #snapshot: LogSnapshot | undefined
   #batches: AsyncGenerator<LogItem[]> | undefined
   #items: LogItem[] = []
   #at = 0
 
-  constructor(log: string, place: number, options: HiveReadOptions, size: number) {
+  constructor(log: string, place: number, options: BatchOptions, size: number) {
     this.log = log
     this.place = place
     this.#options = options

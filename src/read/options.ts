@@ -60,6 +60,7 @@ export const HIVE_READ_RULES: RulesOf<HiveReadOptions> = {
   thisFile: flag,
   since: ts,
   until: ts,
+  onProgress: callable,
 }
 
 export const TAIL_RULES: RulesOf<TailOptions> = { ...LINE_RULES, filter: callable }

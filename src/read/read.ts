@@ -38,6 +38,12 @@ export interface ReadOptions extends LineOptions {
   passed?: PassedOver
 }
 
+/** What loops over whole logs take. */
+export interface BatchOptions extends ReadOptions {
+  /** Is told of the bytes that are read, as they lie on the disk. Default: nobody is. */
+  onBytes?: (bytes: number) => void
+}
+
 /**
  * Gives every line of the log in order: its archived segments (plain and gzipped) oldest first, then the live file,
  * to its end as it is when reading begins; of what is written later only the end of the last line. The path of an archived segment gives that one alone; `-` reads standard input. A bad line
@@ -65,7 +71,7 @@ async function* eachItem(file: string, options: ReadOptions): AsyncGenerator<Log
  */
 export async function* logBatches(
   file: string,
-  options: ReadOptions = {},
+  options: BatchOptions = {},
   size = CHUNK,
 ): AsyncGenerator<LogItem[]> {
   const { from = 1, to = Number.POSITIVE_INFINITY, select } = options
@@ -85,7 +91,7 @@ export async function* logBatches(
 
 const seqOf = (item: LogItem): number => (isMalformed(item) ? 0 : item.seq)
 
-async function* segments(file: string, options: ReadOptions, size: number): AsyncGenerator<LogItem[]> {
+async function* segments(file: string, options: BatchOptions, size: number): AsyncGenerator<LogItem[]> {
   const { from = 1 } = options
   const isAll = options.segments !== false
   const snapshot = await (isAll ? LogSnapshot.of(file) : LogSnapshot.open(file))
@@ -102,7 +108,7 @@ async function* segments(file: string, options: ReadOptions, size: number): Asyn
  */
 export async function* snapshotBatches(
   snapshot: LogSnapshot,
-  options: ReadOptions,
+  options: BatchOptions,
   size?: number,
 ): AsyncGenerator<LogItem[]> {
   let count: number | undefined
@@ -116,13 +122,17 @@ export async function* snapshotBatches(
         const reader = readerOf(source.file, start, options, selector)
         await chain.begin(source)
         let isWhole = true
-        for await (const items of itemsOf(source, reader, undefined, size)) {
+        const { onBytes } = options
+        const onChunk =
+          onBytes === undefined || source.gzip ? undefined : (chunk: Buffer) => onBytes(chunk.length)
+        for await (const items of itemsOf(source, reader, onChunk, size)) {
           const notice = chain.take(reader instanceof SelectingReader ? reader.head : items)
           if (notice !== undefined) yield [notice]
           if (source.gzip) isWhole = !items.some(isDamagedData)
           yield items
         }
         chain.end(reader instanceof SelectingReader ? reader.lastSeq : undefined, isWhole)
+        if (source.gzip) onBytes?.(Number(source.stats.size))
         count = reader.count
         if (reader instanceof SelectingReader) latest = reader.latest
       } finally {

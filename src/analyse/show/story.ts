@@ -1,8 +1,6 @@
 /** Reads a hive's story for reports that look at single events, and says how far it has come. */
-import { statSync } from 'node:fs'
-import { archivedSegments } from '../../disk/segments.js'
 import type { Message } from '../../model/inbox.js'
-import { type HiveEntry, logsOfHive } from '../../read/hive.js'
+import type { HiveEntry, OnProgress } from '../../read/hive.js'
 import { type LogTally, tallyLogs } from '../reading.js'
 import type { PlacedEvent, TimedPlace } from './places.js'
 import { RecentMap } from './recent-map.js'
@@ -11,48 +9,37 @@ export interface StoryOptions {
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
   /** Told now and then how many bytes of the logs were read, of how many that may have to be. Default: nobody is. */
-  onProgress?: (read: number, total: number) => void
+  onProgress?: OnProgress
 }
 
 /** A hive that is read once, or several times. */
 export class Story {
   readonly #files: readonly string[]
   readonly #thisFile: boolean
+  readonly #times: number
   readonly #onProgress: StoryOptions['onProgress']
-  readonly #total: number
-  #read = 0
+  #readings = 0
 
   /** @param times how often it is going to be read */
   constructor(files: readonly string[], times: number, { thisFile = false, onProgress }: StoryOptions) {
     this.#files = files
     this.#thisFile = thisFile
+    this.#times = times
     this.#onProgress = onProgress
-    this.#total = onProgress === undefined ? 0 : times * sizeOf(logsOfHive(files, thisFile))
   }
 
   /** @throws when a file is missing, a directory, or must not be read; never because of a line */
   async read(take: (entry: HiveEntry) => void): Promise<LogTally> {
-    const onProgress = this.#onProgress
-    let untold = 0
-    const add = (entry: HiveEntry): void => {
-      take(entry)
-      if (onProgress === undefined) return
-      this.#read += entry.bytes + 1
-      if (++untold < TOLD_EVERY) return
-      untold = 0
-      onProgress(this.#read, Math.max(this.#total, this.#read))
-    }
-    return tallyLogs(this.#files, { add }, { thisFile: this.#thisFile })
+    const before = this.#readings++
+    const times = Math.max(this.#times, this.#readings)
+    const tell = this.#onProgress
+    const onProgress: OnProgress = (read, total) => tell?.(before * total + read, times * total)
+    return tallyLogs(
+      this.#files,
+      { add: take },
+      { thisFile: this.#thisFile, ...(tell !== undefined && { onProgress }) },
+    )
   }
-}
-
-/** Events between two times that progress is told. */
-const TOLD_EVERY = 500
-
-/** Bytes of all segments; compressed ones count as what they take. */
-function sizeOf(logs: readonly string[]): number {
-  const files = logs.flatMap((log) => [...archivedSegments(log).map(({ file }) => file), log])
-  return files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
 }
 
 /** Drains whose messages are still to come that are remembered. */

@@ -2,9 +2,9 @@
  * Walks a log to an event: from its start, or from the last place before it where the side index knows the state.
  * What is walked anyway is added to the index, so that the next walk is short.
  */
-import { lstatSync, statSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { archivedSegments } from '../../disk/segments.js'
+import { sizeOfLogs } from '../../disk/hive-logs.js'
 import { indexFolder } from '../../format/beside.js'
 import { ownSeq } from '../../format/decode.js'
 import type { HiveState } from '../../model/state.js'
@@ -125,7 +125,7 @@ class Walk {
   }
 
   async run(): Promise<Walked> {
-    if (this.#options.onProgress !== undefined) this.#total = sizeOf(this.#file)
+    if (this.#options.onProgress !== undefined) this.#total = sizeOfLogs([this.#file])
     const nothing = this.#reducer()
     const known = walked(nothing, { offset: 0, line: 0, count: 0, maxSeq: 0, maxTs: NEVER, lastSeq: 0 })
     const chain = new ChainWatch()
@@ -312,10 +312,4 @@ const isBefore = (target: Required<Target>, seq: number, ts: number): boolean =>
 
 function walked(reducer: StateReducer, position: Position): Known {
   return { position, load: () => reducer, key: () => keyOf(pack(reducer.model)) }
-}
-
-/** Bytes of all segments; compressed ones count as what they take. */
-function sizeOf(file: string): number {
-  const files = [...archivedSegments(file).map((segment) => segment.file), file]
-  return files.reduce((sum, each) => sum + (statSync(each, { throwIfNoEntry: false })?.size ?? 0), 0)
 }
