@@ -2,6 +2,8 @@
 import { statSync } from 'node:fs'
 import type { SpanContext } from '@opentelemetry/api'
 import { archivedSegments } from '../disk/segments.js'
+import { isKind } from '../format/kinds.js'
+import { hiveBatches, logsOfHive } from '../read/hive.js'
 import { isMalformed } from '../read/items.js'
 import { logBatches, type ReadOptions } from '../read/read.js'
 import type { Life } from './life.js'
@@ -16,7 +18,10 @@ const MAX_LIVE_BYTES = 1024 * 1024 * 1024
 const GZIP_RATIO = 10
 
 export interface LeftOpen {
-  /** Of agents and of the session of the process before, in the order in which they began. */
+  /**
+   * Of agents and of the session of the process before, in the order in which they began; but not of agents that live
+   * in processes of their own.
+   */
   lives: Life[]
   /** The span that each was on, ended at its last event. */
   spans: RebuiltSpan[]
@@ -49,11 +54,43 @@ export async function readLeftOpen(
       if (item.event.kind === 'log.open') writers.set(rebuilder.writer.ordinal, rebuilder.writer)
     }
   }
-  const lives = rebuilder.open.filter((life) => isLeftBy(life, rebuilder.writer.ordinal))
+  const last = rebuilder.writer.ordinal
+  const found = rebuilder.open.filter((life) => isLeftBy(life, last))
+  const elsewhere = await livesElsewhere(file, found, signal)
+  if (signal.aborted) return 'aborted'
+  for (const life of elsewhere) life.left = 'alive'
   ended = new Map()
   rebuilder.finish()
-  const spans = lives.map((life) => ended?.get(life.current.context)).filter((span) => span !== undefined)
+  const spans = found
+    // No exit will tell that it was sent.
+    .filter((life) => !elsewhere.has(life) || life.writer === last - 1)
+    .map((life) => ended?.get(life.current.context))
+    .filter((span) => span !== undefined)
+  const lives = found.filter((life) => !elsewhere.has(life))
   return { lives, spans, writerOf: (life) => writers.get(life.writer) }
+}
+
+/**
+ * The lives that go on in processes of their own, which do not end with the one that began them: their agent was
+ * spawned in a child log since. How they end is told there.
+ */
+async function livesElsewhere(file: string, lives: readonly Life[], signal: AbortSignal): Promise<Set<Life>> {
+  const elsewhere = new Set<Life>()
+  const children = logsOfHive(file).slice(1)
+  const byAgent = new Map(lives.map((life) => [life.agentId, life]))
+  byAgent.delete(undefined)
+  if (byAgent.size === 0 || children.length === 0) return elsewhere
+  const reading = { thisFile: true, select: { kinds: ['spawn'], agents: [...byAgent.keys()] as string[] } }
+  for await (const items of hiveBatches(children, reading)) {
+    if (signal.aborted) break
+    for (const item of items) {
+      if (isMalformed(item) || !isKind(item.event, 'spawn')) continue
+      const { agentId, session, ts } = item.event
+      const life = byAgent.get(agentId)
+      if (life !== undefined && session === life.session && ts >= life.startTs) elsewhere.add(life)
+    }
+  }
+  return elsewhere
 }
 
 /**

@@ -59,6 +59,7 @@ export class Life {
   readonly writer: number
   readonly isOwn: boolean
   readonly traceId: string
+  readonly startTs: number
   /** `checkpoint` of its last line, -1 before the first. */
   checkpoint = -1
   lastTs: number
@@ -86,6 +87,7 @@ export class Life {
     this.writer = input.writer
     this.isOwn = input.isOwn
     this.traceId = first.context.traceId
+    this.startTs = first.startTs
     this.lastTs = first.lastTs
     this.lastSeq = first.lastSeq
     this.#host = host

@@ -203,3 +203,68 @@ test('a log that is damaged or foreign does no harm', async (t) => {
   assert.deepEqual(said, [])
   assert.equal(readText(file).includes('lost'), false)
 })
+
+/** A hive whose agent runs in a process of its own, which lives on when the hive's is killed. */
+const PARENT = `
+import { spawn } from 'node:child_process'
+import { startHive } from '${INDEX}'
+const [file, url, child] = process.argv.slice(2)
+const hive = startHive({ file, otlp: { url }, fsync: 'always' })
+const lead = hive.spawn({ agentId: 'lead' })
+const coder = lead.spawn({ agentId: 'coder' })
+const idle = lead.spawn({ agentId: 'idle' })
+await hive.flush()
+const started = spawn(process.execPath, [child], {
+  env: { ...process.env, ...coder.env() }, stdio: ['pipe', 'inherit', 'inherit'], detached: true,
+})
+console.log(started.pid)
+setInterval(() => {}, 1000)
+`
+const CHILD = `
+import { startHive } from '${INDEX}'
+const hive = startHive({ otlp: false })
+hive.self.log('step')
+await hive.flush()
+console.log('ready')
+setTimeout(() => {}, 60_000)
+`
+
+test('an agent that lives on in a process of its own is not told as lost', async (t) => {
+  captureDiag(t)
+  const folder = tempFolder(t)
+  const file = join(folder, 'hive.jsonl')
+  const receiver = await tempReceiver(t)
+  const [app, childApp] = [join(folder, 'app.mjs'), join(folder, 'child.mjs')] as const
+  writeFileSync(app, PARENT)
+  writeFileSync(childApp, CHILD)
+  const parent = spawn(process.execPath, [app, file, receiver.url, childApp], {
+    env: cleanEnvironment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  parent.stdout.on('data', (data) => {
+    said += data
+  })
+  await until(() => said.includes('ready'), 'the child')
+  const childPid = Number(said.split('\n')[0])
+  t.after(() => process.kill(childPid, 'SIGKILL'))
+  parent.kill('SIGKILL')
+  await once(parent, 'exit')
+  const again = await tempReceiver(t)
+  const { hive } = tempHive(t, { file, recover: true, otlp: { url: again.url } })
+  await hive.shutdown()
+  assert.deepEqual(
+    exits(file).map(({ agentId, status }) => [agentId, status]),
+    [
+      ['idle', 'lost'],
+      ['lead', 'lost'],
+    ],
+  )
+  const [coder] = again.named('invoke_agent coder')
+  assert.equal(coder?.attributes['hive.agent.exit_status'], 'alive')
+  assert.equal(coder?.status.code ?? 0, 0, 'no error')
+  const third = await tempReceiver(t)
+  const { hive: next } = tempHive(t, { file, recover: true, otlp: { url: third.url } })
+  await next.shutdown()
+  assert.deepEqual(third.named('invoke_agent coder'), [], 'it was sent before')
+})
