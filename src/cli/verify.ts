@@ -4,7 +4,7 @@ import { sizeOfLogs } from '../disk/hive-logs.js'
 import { contentOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
 import type { AdoptedStretch, VerifyFinding, VerifyReport } from '../verify/report.js'
-import { verifyLog } from '../verify/verify.js'
+import { type VerifyOptions, verifyLog } from '../verify/verify.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { tellNothing } from './hive-args.js'
 import { readInput } from './input-file.js'
@@ -28,6 +28,12 @@ log's end together with their seals.
                       than its writer leaves so
       --log-id ID     FILE must be this log; ID is "log" of --json, noted
                       when the log was begun
+      --receipts FILE
+                      what a server acknowledged of the log, its store's
+                      LOGID.jsonl.receipts: then an end that was cut off shows
+      --receipts-key FILE
+                      public key of that server, whose private half must have
+                      signed the receipts
       --no-artifacts  do not read the artifacts that lines name
       --this-file     only the FILEs, without the logs of their child processes
       --json          one JSON object a log: {"file", "ok", "log", "files":
@@ -54,12 +60,17 @@ export const command: Command = {
     const { values, positionals } = parse('verify', args, {
       key: { type: 'string' },
       'log-id': { type: 'string' },
+      receipts: { type: 'string' },
+      'receipts-key': { type: 'string' },
       'no-artifacts': { type: 'boolean', default: false },
       'this-file': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     })
     const publicKey = values.key === undefined ? undefined : await readInput('the key', values.key)
     const logId = values['log-id']
+    if (values['receipts-key'] !== undefined && values.receipts === undefined)
+      throw new UsageError('--receipts-key needs --receipts')
+    const against = await receiptOptions(values.receipts, values['receipts-key'])
     if (logId !== undefined && !/^[0-9a-f]{16}$/.test(logId)) {
       throw new UsageError('--log-id needs 16 hex digits, as "log" of hivelog verify --json shows them')
     }
@@ -88,6 +99,7 @@ export const command: Command = {
         const report = await verifyLog(file, {
           ...options,
           ...(logId !== undefined && isNamed && { logId }),
+          ...(isNamed && against),
           onProgress: ({ bytes }) => {
             read = before + bytes
             progress.update(read, total)
@@ -104,6 +116,15 @@ export const command: Command = {
     }
     return empty ?? (damaged.length > 0 ? 1 : 0)
   },
+}
+
+async function receiptOptions(
+  receipts: string | undefined,
+  key: string | undefined,
+): Promise<Pick<VerifyOptions, 'receipts' | 'receiptsKey'>> {
+  if (receipts === undefined) return {}
+  const text = (await readInput('the receipts', receipts)).toString('utf8')
+  return { receipts: text, ...(key !== undefined && { receiptsKey: await readInput('the key', key) }) }
 }
 
 function summary(checked: number, damaged: readonly string[]): string {
@@ -149,6 +170,8 @@ function reportLines(file: string, report: VerifyReport, withKey: boolean): stri
       `note: no good seal vouches for ${counted(unsealed.lines, 'line')} (${byteSize(unsealed.bytes)})`,
     )
   }
+  if (report.receipts !== undefined && report.receipts > 0)
+    lines.push(`compared with ${counted(report.receipts, 'receipt')} of a server`)
   if (!withKey && report.signed > 0) lines.push('note: seals are signed; give --key to check the signatures')
   const places = counted(report.findings.length, 'place')
   lines.push(

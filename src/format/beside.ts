@@ -10,6 +10,8 @@
  *     hive.jsonl.cursors/              how far each named reader has come
  *     hive.jsonl.index/                the side index
  *     hive.jsonl.lock                  who writes the log
+ *     hive.jsonl.origin                of a copy: what the log is called where it comes from
+ *     hive.jsonl.receipts              of a copy: what a server acknowledged
  *
  * The 12 digits make the names of segments sort in the order of the log.
  */
@@ -30,6 +32,8 @@ export const artifactsFolder = (log: string): string => `${log}.artifacts`
 export const cursorsFolder = (log: string): string => `${log}.cursors`
 export const indexFolder = (log: string): string => `${log}.index`
 export const lockFile = (log: string): string => `${log}.lock`
+export const originFile = (log: string): string => `${log}.origin`
+export const receiptsFile = (log: string): string => `${log}.receipts`
 
 /** Endings of what belongs to a log's writer and readers of the moment, and is nobody's history. */
 export const PASSING = ['.lock', '.cursors', '.index'] as const

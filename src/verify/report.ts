@@ -45,6 +45,8 @@ export type VerifyKind =
   | 'artifact-missing'
   /** An artifact's content is not the one that its name and the line say. */
   | 'artifact-changed'
+  /** The log is not, or no longer, what a server acknowledged of it. */
+  | 'receipt'
 
 /** One damaged place. */
 export interface VerifyFinding {
@@ -167,6 +169,8 @@ export interface VerifyReport {
   }
   /** Seals that carry a signature. Whether the signatures are good is checked only with `publicKey`. */
   signed: number
+  /** Receipts of this log that it was compared with; left out without any given. */
+  receipts?: number
   /** The damaged places, in the log's order. */
   findings: VerifyFinding[]
   /** Remarks for people that are no damage. */

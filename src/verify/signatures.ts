@@ -1,7 +1,8 @@
 /** Checks the signatures of seals. */
 import { createPublicKey, KeyObject, verify } from 'node:crypto'
-import { basename } from 'node:path'
-import { archiveName, seqInName } from '../format/beside.js'
+import { readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { archiveName, originFile, parseArchiveName, seqInName } from '../format/beside.js'
 import { OptionsError } from '../format/options.js'
 import { signedText } from '../format/seal.js'
 import type { Source } from '../read/sources.js'
@@ -22,6 +23,21 @@ export function readPublicKey(key: KeyObject | string | Buffer): KeyObject {
   return object
 }
 
+/**
+ * What the log is called where it was written, if this is a copy (`<log>.origin`). It need not be trusted: a signature is
+ * over the log's id too.
+ */
+export function originOf(file: string): string | undefined {
+  const archive = parseArchiveName(file)
+  const log = archive === undefined ? file : join(dirname(file), `${archive.stem}.jsonl`)
+  try {
+    const { name } = JSON.parse(readFileSync(originFile(log), 'utf8')) as { name?: unknown }
+    return typeof name === 'string' ? basename(name) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** What the signatures of a segment's good seals say. */
 export interface SignatureCheck {
   /** One finding for all of a kind. */
@@ -30,18 +46,27 @@ export interface SignatureCheck {
   signed: SealLine[]
 }
 
-/** @param logId of the log that the segment belongs to, where it is known */
+/**
+ * @param logId of the log that the segment belongs to, where it is known
+ * @param origin name of the log that this is a copy of: over that its seals are signed
+ */
 export function checkSignatures(
   source: Source,
   scan: SegmentScan,
   firstSeq: number,
   key: KeyObject | undefined,
   logId: string | undefined,
+  origin: string | undefined,
 ): SignatureCheck {
   if (key === undefined) return { findings: [], signed: [] }
   // The live file's seals are signed for the name that it gets when it is archived.
   const isArchived = seqInName(source.file) !== undefined
-  const name = isArchived ? basename(source.file).replace(/\.gz$/, '') : archiveName(source.file, firstSeq)
+  const name =
+    origin !== undefined
+      ? archiveName(origin, firstSeq)
+      : isArchived
+        ? basename(source.file).replace(/\.gz$/, '')
+        : archiveName(source.file, firstSeq)
   const findings: SegmentFinding[] = []
   const add = (kind: 'unsigned' | 'bad-signature', seals: SealLine[], message: string): void => {
     const [first] = seals

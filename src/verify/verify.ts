@@ -14,9 +14,10 @@ import { checkEnd, checkLink, type Previous } from './chain.js'
 import { damageOf } from './damage.js'
 import { VERIFY_RULES } from './options.js'
 import { isRun } from './order.js'
+import { checkReceipts } from './receipts.js'
 import type { Explainable, SegmentFinding, VerifiedFile, VerifyFinding, VerifyReport } from './report.js'
 import { type Adopted, type OpenLine, SegmentScan } from './segment.js'
-import { checkSignatures, readPublicKey } from './signatures.js'
+import { checkSignatures, originOf, readPublicKey } from './signatures.js'
 import { DEFAULT_POLICY, readStretch, type SealPolicy, type Stretch, tooLong } from './stretch.js'
 import { checkTwin } from './twin.js'
 
@@ -28,6 +29,13 @@ export interface VerifyOptions {
   logId?: string
   /** Whether the artifacts that lines name are read and compared with their names. Default true. */
   artifacts?: boolean
+  /**
+   * Lines of receipts: what a server acknowledged of this log (`<copy>.receipts` in its store). With them a cut end
+   * shows. Default: not compared.
+   */
+  receipts?: string
+  /** Ed25519 public key of that server; every receipt must then carry a good signature. Default: not checked. */
+  receiptsKey?: KeyObject | string | Buffer
   /** Called every mebibyte or so, with the bytes read so far in all segments. Default: none. */
   onProgress?: (progress: { file: string; bytes: number }) => void
 }
@@ -81,6 +89,9 @@ class Verification {
   readonly #findings: (VerifyFinding & Explainable)[] = []
   readonly #gaps: SeqRange[] = []
   readonly #lostArtifacts = new Set<string>()
+  readonly #receipts: string | undefined
+  readonly #receiptsKey: KeyObject | undefined
+  readonly #origin: string | undefined
   #previous: Previous | undefined
   #previousScan: SegmentScan | undefined
   #isNumbered = false
@@ -96,6 +107,9 @@ class Verification {
     if (options.artifacts !== false) this.#artifacts = new ArtifactCheck(file)
     this.#key = options.publicKey === undefined ? undefined : readPublicKey(options.publicKey)
     this.#onProgress = options.onProgress
+    this.#receipts = options.receipts
+    this.#receiptsKey = options.receiptsKey === undefined ? undefined : readPublicKey(options.receiptsKey)
+    this.#origin = originOf(file)
   }
 
   async run(): Promise<VerifyReport> {
@@ -119,6 +133,7 @@ class Verification {
     this.#findings.push(...this.#endOfPrevious())
     this.#wholeLog()
     await this.#settleArtifacts()
+    await this.#compareReceipts()
     report.findings = this.#explained()
     report.ok = report.findings.length === 0
     return report
@@ -144,6 +159,18 @@ class Verification {
     for (const { file, reason } of strayFiles(this.#file)) {
       this.#findings.push({ kind: 'no-segment', file, message: `it is called like a segment, but ${reason}` })
     }
+  }
+
+  async #compareReceipts(): Promise<void> {
+    if (this.#receipts === undefined) return
+    const { findings, checked } = await checkReceipts(
+      this.#file,
+      this.#receipts,
+      this.#report.log,
+      this.#receiptsKey,
+    )
+    this.#findings.push(...findings)
+    this.#report.receipts = checked
   }
 
   async #settleArtifacts(): Promise<void> {
@@ -198,7 +225,14 @@ class Verification {
     this.#report.notes.push(...(link.notes ?? []))
     const others = this.#identify(scan, firstSeq)
     const { log } = this.#report
-    const { findings: signatures, signed } = checkSignatures(source, scan, link.expected, this.#key, log)
+    const { findings: signatures, signed } = checkSignatures(
+      source,
+      scan,
+      link.expected,
+      this.#key,
+      log,
+      this.#origin,
+    )
     this.#signed += signed.length
     const { findings, lastSeq } = await damageOf(source, scan, link.expected, signatures)
     const isTold = ({ line }: SegmentFinding): boolean =>

@@ -114,6 +114,11 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   talk: { ...SPAN, lines: [[[...NUMBERS, '0'], /a whole number from 1 on/]] },
   why: { depth: [[[...NUMBERS, '0'], /a whole number from 1 to/]] },
   top: { sort: [[WORDS.slice(1), /one of action, inbox, pending, cost/]] },
+  serve: { port: [[[...NUMBERS, '65536'], /a whole number from 0 to 65535/]] },
+  ship: {
+    to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
+  },
+  token: {},
   commit: {
     segments: [[['x', 'All'], /one of all, archived/]],
     wait: [[[...NUMBERS, '86400001'], /a whole number from 0 to 86400000/]],
@@ -153,7 +158,9 @@ function folderWithLog(t: TestContext): string {
 
 /** What each command needs beside the option. */
 const NEEDED: Record<string, string[]> = { diff: ['hive.jsonl'], show: ['1'], why: ['1'], talk: ['a'] }
-const filesOf = (command: string): string[] => [...(NEEDED[command] ?? []), 'hive.jsonl']
+/** What takes no log. */
+const APART: Record<string, string[]> = { serve: [], token: ['list'] }
+const filesOf = (command: string): string[] => APART[command] ?? [...(NEEDED[command] ?? []), 'hive.jsonl']
 
 test('the table has every command', () => {
   assert.deepEqual(Object.keys(REFUSED).sort(), [...COMMANDS].sort())

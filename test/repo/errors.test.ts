@@ -11,6 +11,10 @@ import { packageRoot, tempFolder, tempHive } from '../kit/hive-support.js'
 
 /** Classes that nobody outside meets, and why. */
 const INSIDE: Record<string, string> = {
+  CopyError: 'the server turns it into an answer',
+  HttpError: 'the server turns it into an answer',
+  ServeError: 'the command line prints it and exits with 2',
+  ShipError: 'the command line prints it and exits with 1',
   UsageError: 'the command line prints it and exits with 2',
   WriteError: 'the journal takes the cause out of it',
   DamagedIndex: 'the walk that throws it catches it, and reads the log instead',

@@ -24,6 +24,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // The hive loads the adapters only when it is asked to, and they call it.
   hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
+  ship: ['read', 'format', 'disk'],
+  serve: ['read', 'format', 'disk'],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']

@@ -1,0 +1,127 @@
+/** What all requests have in common: errors with their status, bodies within bounds, answers in JSON. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Transform } from 'node:stream'
+import * as zlib from 'node:zlib'
+
+/** A request that is refused: the status, and one line that says why and what to do. */
+export class HttpError extends Error {
+  readonly status: number
+  /** More for programs, in the answer's JSON. */
+  readonly more: Record<string, unknown>
+  readonly headers: Record<string, string>
+
+  constructor(
+    status: number,
+    message: string,
+    more: Record<string, unknown> = {},
+    headers: Record<string, string> = {},
+  ) {
+    super(message)
+    this.name = 'HttpError'
+    this.status = status
+    this.more = more
+    this.headers = headers
+  }
+}
+
+export interface BodyLimits {
+  /** Bytes as they are sent. */
+  sent: number
+  /** Bytes when they are unpacked. */
+  unpacked: number
+  /** Milliseconds that the whole body may take. */
+  ms: number
+}
+
+/** Bytes may become so many times more when unpacked, beyond the first mebibyte. */
+const MAX_RATIO = 200
+const RATIO_FROM = 1024 * 1024
+
+type Unpacker = () => Transform
+
+/** Node 20 has no zstd. */
+const { createZstdDecompress } = zlib as { createZstdDecompress?: Unpacker }
+
+const UNPACKERS: Record<string, Unpacker | undefined> = {
+  gzip: () => zlib.createGunzip(),
+  ...(createZstdDecompress !== undefined && { zstd: createZstdDecompress }),
+}
+
+/** Content encodings that can be unpacked. */
+export const ENCODINGS = Object.keys(UNPACKERS)
+
+/** @throws {HttpError} when it is too big, too slow, cut off, or not what its encoding says */
+export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'])
+  if (announced > limits.sent) throw tooLarge(limits.sent)
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  const unpacker = encoding === 'identity' ? undefined : UNPACKERS[encoding]
+  if (encoding !== 'identity' && unpacker === undefined) {
+    const message = `content-encoding ${JSON.stringify(encoding).slice(0, 40)} is not known; use ${ENCODINGS.join(', ')} or none`
+    throw new HttpError(415, message, {}, { 'accept-encoding': ENCODINGS.join(', ') })
+  }
+  const timer = setTimeout(() => request.destroy(new HttpError(408, 'the body took too long')), limits.ms)
+  try {
+    const sent = await bytesOf(request, limits.sent)
+    return unpacker === undefined ? sent : await unpacked(sent, unpacker(), limits.unpacked)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function bytesOf(request: IncomingMessage, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > limit) throw tooLarge(limit)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof HttpError) throw error
+    throw new HttpError(400, 'the body was cut off')
+  }
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
+}
+
+async function unpacked(sent: Buffer, unpacker: Transform, limit: number): Promise<Buffer> {
+  const most = Math.min(limit, Math.max(RATIO_FROM, sent.length * MAX_RATIO))
+  const chunks: Buffer[] = []
+  let size = 0
+  unpacker.end(sent)
+  try {
+    for await (const chunk of unpacker as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > most) throw new HttpError(413, `the body unpacks to more than ${most} bytes`)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof HttpError) throw error
+    throw new HttpError(400, 'the body is not what its content-encoding says')
+  } finally {
+    unpacker.destroy()
+  }
+  return Buffer.concat(chunks)
+}
+
+const tooLarge = (limit: number): HttpError =>
+  new HttpError(413, `the body is larger than ${limit} bytes; send less at once`, { maxBytes: limit })
+
+/** Sends a value as JSON. */
+export function answer(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Record<string, string> = {},
+): void {
+  const text = `${JSON.stringify(value)}\n`
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  })
+  response.end(text)
+}

@@ -1,0 +1,138 @@
+/**
+ * `/v1/ingest`: exact copies of logs. Headers say of which log the body is a piece, and where in it:
+ *
+ *     POST /v1/ingest
+ *     Hivelog-Session: sess_…        Hivelog-Log: <16 hex digits>     Hivelog-Name: hive.jsonl
+ *     Hivelog-Segment: <first seq>   Hivelog-Offset: <bytes>          Content-Encoding: gzip
+ *
+ * The body is whole lines as they are in the file. The answer comes when they are on the disk. `GET` with the same
+ * session and log tells where to go on.
+ */
+import type { IncomingMessage } from 'node:http'
+import { MAX_SEQ } from '../format/decode.js'
+import { CopyError, type CopyStore, isLogId, isStorable } from './copies.js'
+import { HttpError, readBody } from './http.js'
+
+/** Bytes of one request: sent, and unpacked. */
+const LIMITS = { sent: 16 * 1024 * 1024, unpacked: 64 * 1024 * 1024, ms: 60_000 }
+const ARTIFACT_LIMITS = { sent: 64 * 1024 * 1024, unpacked: 64 * 1024 * 1024, ms: 120_000 }
+const MAX_REFS = 10_000
+const MAX_NAME = 255
+const NEWLINE = 10
+
+export interface LogName {
+  session: string
+  log: string
+}
+
+/** @throws {HttpError} unless both can be names of files */
+export function logName(session: unknown, log: unknown): LogName {
+  if (typeof session !== 'string' || !isStorable(session)) {
+    throw new HttpError(
+      400,
+      'hivelog-session must be 1 to 128 letters, digits, ".", "_" or "-", and no device',
+    )
+  }
+  if (typeof log !== 'string' || !isLogId(log)) {
+    throw new HttpError(400, "hivelog-log must be the log's id: 16 hex digits, lower case")
+  }
+  return { session, log }
+}
+
+function wholeNumber(request: IncomingMessage, name: string, min: number): number {
+  const given = request.headers[name]
+  const number = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN
+  if (number >= min && number <= MAX_SEQ) return number
+  throw new HttpError(400, `${name} must be a whole number from ${min} on`)
+}
+
+/** A name without anything that a path, a terminal or a person could take for something else. */
+function fileName(request: IncomingMessage): string {
+  const given = request.headers['hivelog-name']
+  const name = typeof given === 'string' ? decoded(given) : undefined
+  if (name === undefined || name.length > MAX_NAME || !/^[^/\\\p{Cc}]+\.jsonl$/u.test(name)) {
+    throw new HttpError(
+      400,
+      'hivelog-name must be the file name of the log, percent-encoded, ending in .jsonl',
+    )
+  }
+  return name
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What was received, for the metrics. */
+export interface Received {
+  bytes: number
+  lines: number
+}
+
+/** Stores a piece of a copy. */
+export async function ingestCopy(
+  request: IncomingMessage,
+  store: CopyStore,
+  onReceived: (received: Received & LogName) => void,
+): Promise<object> {
+  const { headers } = request
+  const at = logName(headers['hivelog-session'], headers['hivelog-log'])
+  const segment = wholeNumber(request, 'hivelog-segment', 1)
+  const offset = wholeNumber(request, 'hivelog-offset', 0)
+  const name = fileName(request)
+  const bytes = await readBody(request, LIMITS)
+  if (bytes.length === 0) throw new HttpError(400, 'the body is empty')
+  if (bytes.at(-1) !== NEWLINE) throw new HttpError(400, 'the body must end with a whole line')
+  try {
+    const { skipped, ...stored } = await store.append({ ...at, segment, offset, name, bytes })
+    onReceived({ ...at, bytes: bytes.length - skipped, lines: linesIn(bytes) })
+    return { ...stored, skipped }
+  } catch (error) {
+    if (!(error instanceof CopyError)) throw error
+    const { refusal, wanted, message } = error
+    throw new HttpError(refusal === 'other-log' ? 400 : 409, message, { refusal, wanted })
+  }
+}
+
+function linesIn(bytes: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) count++
+  return count
+}
+
+const REF = /^[0-9a-f]{64}$/
+
+/** Which artifacts of a log are not stored: the body is `{"session", "log", "refs"}`. */
+export async function missingArtifacts(request: IncomingMessage, store: CopyStore): Promise<object> {
+  const body = await readBody(request, LIMITS)
+  let given: { session?: unknown; log?: unknown; refs?: unknown }
+  try {
+    given = JSON.parse(body.toString('utf8')) ?? {}
+  } catch {
+    throw new HttpError(400, 'the body is not JSON')
+  }
+  const { session, log } = logName(given.session, given.log)
+  const { refs } = given
+  if (!Array.isArray(refs) || refs.length > MAX_REFS || !refs.every((ref) => REF.test(String(ref)))) {
+    throw new HttpError(400, `refs must be at most ${MAX_REFS} SHA-256 hashes of 64 hex digits`)
+  }
+  return { missing: await store.missing(session, log, refs as string[]) }
+}
+
+/** Stores an artifact, whose name is the hash of its bytes. */
+export async function ingestArtifact(
+  request: IncomingMessage,
+  store: CopyStore,
+  ref: string,
+): Promise<object> {
+  const { headers } = request
+  const { session, log } = logName(headers['hivelog-session'], headers['hivelog-log'])
+  if (!REF.test(ref)) throw new HttpError(400, 'an artifact is named by its SHA-256, 64 hex digits')
+  const bytes = await readBody(request, ARTIFACT_LIMITS)
+  if (await store.putArtifact(session, log, ref, bytes)) return { ref, bytes: bytes.length }
+  throw new HttpError(400, `the bytes do not have the hash ${ref}; send them again`)
+}

@@ -1,0 +1,121 @@
+/**
+ * Who may do what: tokens, of which only the hashes are stored. Each is 32 random bytes, so a plain hash of it gives
+ * nothing away. The file is looked at anew when it has changed, so that a token can be revoked while a server runs.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { writeDurablySync } from '../disk/durable.js'
+
+export const SCOPES = ['ingest', 'read', 'decide'] as const
+/** `ingest`: send logs; `read`: see them; `decide`: answer escalations. */
+export type Scope = (typeof SCOPES)[number]
+
+export interface Token {
+  /** For people: who has it. */
+  name: string
+  scopes: Scope[]
+  /** SHA-256 of the token, 64 hex digits. */
+  sha256: string
+  /** When it was made, epoch milliseconds. */
+  created: number
+}
+
+/** The server cannot do what it is told to; one line says why, and what to do. */
+export class ServeError extends Error {}
+
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
+
+/** A token that nobody can guess. */
+export const newToken = (): string => `hl_${randomBytes(32).toString('base64url')}`
+
+export class Tokens {
+  readonly #file: string | undefined
+  readonly #own: Token[] = []
+  #stored: Token[] = []
+  /** Of the file as it was read last. */
+  #stamp = ''
+
+  /** @param file where the hashes are stored. Default: nowhere */
+  constructor(file?: string) {
+    this.#file = file
+    this.#reload()
+  }
+
+  /** The tokens that are stored. @throws {ServeError} when the file cannot be understood: then nobody may */
+  get stored(): readonly Token[] {
+    this.#reload()
+    return this.#stored
+  }
+
+  /** Makes a token and stores its hash. @returns the token, which cannot be had again */
+  add(name: string, scopes: Scope[]): string {
+    const file = this.#file as string
+    const token = newToken()
+    const entry: Token = { name, scopes, sha256: hashOf(token), created: Date.now() }
+    this.#write(file, [...this.stored, entry])
+    return token
+  }
+
+  /** Revokes all tokens of this name. @returns how many there were */
+  revoke(name: string): number {
+    const kept = this.stored.filter((token) => token.name !== name)
+    const revoked = this.#stored.length - kept.length
+    if (revoked > 0) this.#write(this.#file as string, kept)
+    return revoked
+  }
+
+  /** Makes a token that is known to this process only. */
+  addOwn(name: string, scopes: Scope[]): string {
+    const token = newToken()
+    this.#own.push({ name, scopes, sha256: hashOf(token), created: Date.now() })
+    return token
+  }
+
+  /** Whose token it is; all are compared, each in the same time. */
+  find(token: string): Token | undefined {
+    this.#reload()
+    const given = Buffer.from(hashOf(token), 'hex')
+    let found: Token | undefined
+    for (const each of [...this.#own, ...this.#stored]) {
+      if (timingSafeEqual(given, Buffer.from(each.sha256, 'hex'))) found = each
+    }
+    return found
+  }
+
+  #write(file: string, tokens: readonly Token[]): void {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    writeDurablySync(file, `${JSON.stringify({ tokens }, undefined, 2)}\n`)
+    this.#stamp = ''
+    this.#reload()
+  }
+
+  #reload(): void {
+    if (this.#file === undefined) return
+    const stats = statSync(this.#file, { throwIfNoEntry: false, bigint: true })
+    const stamp = stats === undefined ? 'none' : `${stats.ino} ${stats.size} ${stats.mtimeNs}`
+    if (stamp === this.#stamp) return
+    // What cannot be read lets nobody in.
+    this.#stored = []
+    this.#stored = stats === undefined ? [] : tokensIn(this.#file, readFileSync(this.#file, 'utf8'))
+    this.#stamp = stamp
+  }
+}
+
+function tokensIn(file: string, text: string): Token[] {
+  try {
+    const { tokens } = JSON.parse(text) as { tokens: Token[] }
+    if (tokens.every(isToken)) return tokens
+  } catch {
+    // Told below.
+  }
+  throw new ServeError(
+    `${file} is no file of tokens: make it anew with hivelog token add, or put the copy back`,
+  )
+}
+
+const isToken = ({ name, scopes, sha256 }: Token): boolean =>
+  typeof name === 'string' &&
+  Array.isArray(scopes) &&
+  scopes.every((scope) => SCOPES.includes(scope)) &&
+  /^[0-9a-f]{64}$/.test(sha256)
