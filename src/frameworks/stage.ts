@@ -95,12 +95,15 @@ export class Stage {
    * so on; the id of one that has ended is given again.
    */
   begin(input: BeginInput): Agent {
-    const given = readFields({}, input, ['name', 'id', 'model', 'role'])
-    const name = textOf(given.name)
-    const { parent = this.current() } = input ?? {}
-    const { id: _, ...others } = given
-    const agentId = this.hive.freeId(textOf(given.id) ?? name ?? 'agent')
-    return parent.spawn({ ...others, agentId, ...(name !== undefined && { name }) })
+    const { parent = this.current() } = input
+    const [id, name, model, role] = [input.id, input.name, input.model, input.role].map(textOf)
+    const called = name ?? id ?? 'agent'
+    return parent.spawn({
+      agentId: this.hive.freeId(id ?? called),
+      name: called,
+      ...(model !== undefined && { model }),
+      ...(role !== undefined && { role }),
+    })
   }
 
   /**
