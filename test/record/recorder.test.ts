@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { inspect } from 'node:util'
 import { INVALID_SPAN_CONTEXT, ROOT_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
 import fc from 'fast-check'
 import { LogRecorder } from '../../src/record/log-recorder.js'
@@ -160,7 +161,7 @@ test('without a log an event is told to whoever listens, at once', () => {
   assert.deepEqual(heard, [[7, 'note', { key: 'xxx' }]])
 })
 
-test('a span is owned in each log by who writes it there, and a copy of its context tells while it is open', () => {
+test('a span is owned in each log by who writes it there, and a copy of its context tells whose it was', () => {
   const [one, two] = [new Owners(), new Owners()]
   const context = contextOf(0)
   const life = one.beginLife('a', 's-1')
@@ -174,9 +175,28 @@ test('a span is owned in each log by who writes it there, and a copy of its cont
   assert.equal(one.of(copy)?.life, life)
   assert.equal(one.end(copy)?.life, life)
   assert.equal(one.end(copy), undefined, 'it ends once')
-  assert.equal(one.of(copy), undefined)
   assert.equal(one.of(context)?.life, life, 'work goes on in the context of a span that has ended')
+  assert.equal(one.of(copy)?.life, life, 'a resumed run names a parent that has ended')
+  assert.equal(one.of({ ...context, traceId: '0b'.repeat(16) }), undefined, 'in its trace only')
   assert.equal(two.of(copy)?.session, 's-2', 'in the other log it has not ended')
+})
+
+test('whose a span is lies on its context where nobody sees it, also on a frozen one', () => {
+  for (const context of [contextOf(7), Object.freeze(contextOf(8))]) {
+    const [one, two] = [new Owners(), new Owners()]
+    const [before, names] = [{ ...context }, Reflect.ownKeys(context)]
+    const shown = inspect(context, { showHidden: true })
+    const owner = { session: 's', life: undefined, isLife: false, writer: 'processor' } as const
+    one.claim(context, owner)
+    two.claim(context, { ...owner, session: 's-2' })
+    assert.deepEqual([one.of(context)?.session, two.of(context)?.session], ['s', 's-2'])
+    assert.deepEqual(context, before)
+    assert.deepEqual(Reflect.ownKeys(context), names)
+    assert.equal(inspect(context, { showHidden: true }), shown)
+    assert.equal(recordOf({ ...context }), undefined, 'not on a copy')
+  }
+  assert.equal(recordOf(undefined as never), undefined)
+  assert.equal(recordOf('x' as never), undefined)
 })
 
 test('the context that all spans of a tracer have that does not trace is nobody’s', () => {
