@@ -9,7 +9,8 @@ import { endOf } from './until-signal.js'
 
 const help = `Usage: hivelog serve --store DIR [OPTION]...
 
-Receives exact copies of logs from hivelog ship, over HTTP. What it acknowledges
+Receives exact copies of logs from hivelog ship, over HTTP, and events of any
+program, which it writes to DIR/SESSION/events.jsonl. What it acknowledges
 is on its disk; it knows how far each copy has come. A copy is
 DIR/SESSION/LOGID.jsonl, and every command reads it as the original.
 

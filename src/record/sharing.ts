@@ -14,7 +14,7 @@ import { MAX_FIELD_BYTES } from '../redact/scrub.js'
 import type { RecorderOptions } from './log-recorder.js'
 
 /** Who opens a log, in words. */
-export type Opener = 'startHive' | 'JsonlSpanExporter' | 'hivelog/register'
+export type Opener = 'startHive' | 'JsonlSpanExporter' | 'hivelog/register' | 'hivelog serve'
 
 interface Setting {
   name: string

@@ -1,5 +1,5 @@
 /**
- * `/v1/ingest`: exact copies of logs. Headers say of which log the body is a piece, and where in it:
+ * `/v1/ingest`: exact copies of logs, and events of anybody (a request without `Hivelog-Log`). Of a copy headers say of which log the body is a piece, and where in it:
  *
  *     POST /v1/ingest
  *     Hivelog-Session: sess_…        Hivelog-Log: <16 hex digits>     Hivelog-Name: hive.jsonl
@@ -11,8 +11,11 @@
 import type { IncomingMessage } from 'node:http'
 import { MAX_SEQ } from '../format/decode.js'
 import { CopyError, type CopyStore, isLogId, isStorable } from './copies.js'
+import type { EventStore } from './events.js'
 import { HttpError, readBody } from './http.js'
 
+/** Records of one request. */
+const MAX_RECORDS = 100_000
 /** Bytes of one request: sent, and unpacked. */
 const LIMITS = { sent: 16 * 1024 * 1024, unpacked: 64 * 1024 * 1024, ms: 60_000 }
 const ARTIFACT_LIMITS = { sent: 64 * 1024 * 1024, unpacked: 64 * 1024 * 1024, ms: 120_000 }
@@ -77,7 +80,7 @@ export interface Received {
 export async function ingestCopy(
   request: IncomingMessage,
   store: CopyStore,
-  onReceived: (received: Received & LogName) => void,
+  onReceived: (received: Received) => void,
 ): Promise<object> {
   const { headers } = request
   const at = logName(headers['hivelog-session'], headers['hivelog-log'])
@@ -89,7 +92,7 @@ export async function ingestCopy(
   if (bytes.at(-1) !== NEWLINE) throw new HttpError(400, 'the body must end with a whole line')
   try {
     const { skipped, ...stored } = await store.append({ ...at, segment, offset, name, bytes })
-    onReceived({ ...at, bytes: bytes.length - skipped, lines: linesIn(bytes) })
+    onReceived({ bytes: bytes.length - skipped, lines: linesIn(bytes) })
     return { ...stored, skipped }
   } catch (error) {
     if (!(error instanceof CopyError)) throw error
@@ -102,6 +105,75 @@ function linesIn(bytes: Buffer): number {
   let count = 0
   for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) count++
   return count
+}
+
+/**
+ * Stores events: the body is one JSON object, an array of them, or one a line (NDJSON). What is good is stored, also where
+ * something is bad.
+ */
+export async function ingestEvents(
+  request: IncomingMessage,
+  store: EventStore,
+  onReceived: (received: Received) => void,
+): Promise<object> {
+  const { 'hivelog-session': session, 'idempotency-key': key } = request.headers
+  if (typeof key === 'string' && key.length > 256)
+    throw new HttpError(400, 'idempotency-key is too long; 256 characters at most')
+  const bytes = await readBody(request, LIMITS)
+  const { records, broken } = recordsIn(bytes.toString('utf8'))
+  if (records.length + broken.length > MAX_RECORDS) {
+    throw new HttpError(413, `more than ${MAX_RECORDS} records; send fewer at once`)
+  }
+  const given = records.map(({ value }) => value)
+  const { accepted, duplicates, rejected } = await store.add(
+    given,
+    typeof session === 'string' ? session : undefined,
+    typeof key === 'string' ? key : undefined,
+  )
+  onReceived({ bytes: bytes.length, lines: accepted })
+  const all = [
+    ...rejected.map((each) => ({ ...each, index: records[each.index]?.index ?? each.index })),
+    ...broken,
+  ]
+  return { accepted, duplicates, rejected: all.sort((a, b) => a.index - b.index) }
+}
+
+interface Records {
+  records: { index: number; value: unknown }[]
+  broken: { index: number; reason: string }[]
+}
+
+/** @throws {HttpError} when there is no JSON in it at all */
+function recordsIn(text: string): Records {
+  const trimmed = text.trim()
+  if (trimmed === '')
+    throw new HttpError(400, 'the body is empty; send JSON objects, one a line or in an array')
+  const whole = parsed(trimmed)
+  if (whole !== undefined) {
+    const values = Array.isArray(whole.value) ? whole.value : [whole.value]
+    return { records: values.map((value, index) => ({ index, value })), broken: [] }
+  }
+  const records: Records['records'] = []
+  const broken: Records['broken'] = []
+  let index = 0
+  for (const line of trimmed.split('\n')) {
+    if (line.trim() === '') continue
+    const one = parsed(line)
+    if (one === undefined) broken.push({ index, reason: 'it is not JSON' })
+    else records.push({ index, value: one.value })
+    index++
+  }
+  if (records.length === 0)
+    throw new HttpError(400, 'the body is not JSON; send objects, one a line or in an array')
+  return { records, broken }
+}
+
+function parsed(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return undefined
+  }
 }
 
 const REF = /^[0-9a-f]{64}$/

@@ -1,5 +1,5 @@
 /** What a server did, in the text format of Prometheus. */
-import type { LogName, Received } from './ingest.js'
+import type { Received } from './ingest.js'
 
 /** Refusals are counted by status, of which there are few. */
 export class Metrics {
@@ -10,7 +10,7 @@ export class Metrics {
   #lastAt = 0
   readonly #refused = new Map<number, number>()
 
-  received({ bytes, lines }: Received & LogName): void {
+  received({ bytes, lines }: Received): void {
     this.#bytes += bytes
     this.#lines += lines
     this.#batches++

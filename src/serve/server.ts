@@ -9,8 +9,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { CopyStore } from './copies.js'
+import { EventStore } from './events.js'
 import { answer, HttpError } from './http.js'
-import { ingestArtifact, ingestCopy, logName, missingArtifacts } from './ingest.js'
+import { ingestArtifact, ingestCopy, ingestEvents, logName, missingArtifacts } from './ingest.js'
 import { Metrics } from './metrics.js'
 import { type Scope, ServeError, type Token, Tokens } from './tokens.js'
 
@@ -62,7 +63,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     )
   }
   const token = isOpen ? tokens.addOwn('local', ['ingest', 'read']) : undefined
-  const desk = new Desk(new CopyStore(store, { key: options.key }), tokens, options)
+  const desk = new Desk(new CopyStore(store, { key: options.key }), new EventStore(store), tokens, options)
   const server = createServer({ requestTimeout: 120_000, headersTimeout: 10_000, keepAliveTimeout: 30_000 })
   server.maxConnections = options.maxConnections ?? 4096
   server.on('request', (request, response) => desk.handle(request, response))
@@ -96,19 +97,26 @@ async function close(server: Server, desk: Desk): Promise<void> {
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
   await closed
   clearTimeout(timer)
-  await desk.store.close()
+  await Promise.all([desk.store.close(), desk.events.close()])
 }
 
 class Desk {
   readonly store: CopyStore
+  readonly events: EventStore
   port = 0
   readonly #tokens: Tokens
   readonly #metrics = new Metrics()
   readonly #hosts: ReadonlySet<string>
   readonly #onError: (message: string) => void
 
-  constructor(store: CopyStore, tokens: Tokens, { host = '127.0.0.1', hosts = [], onError }: ServeOptions) {
+  constructor(
+    store: CopyStore,
+    events: EventStore,
+    tokens: Tokens,
+    { host = '127.0.0.1', hosts = [], onError }: ServeOptions,
+  ) {
     this.store = store
+    this.events = events
     this.#tokens = tokens
     this.#hosts = new Set([...LOOPBACK, host, ...hosts].map((each) => each.toLowerCase()))
     this.#onError = onError ?? (() => {})
@@ -142,7 +150,11 @@ class Desk {
 
   #act(act: Act, request: IncomingMessage, query: URLSearchParams, ref: string): Promise<object> {
     const { store } = this
-    if (act === 'copy') return ingestCopy(request, store, (received) => this.#metrics.received(received))
+    if (act === 'copy') {
+      return request.headers['hivelog-log'] === undefined
+        ? ingestEvents(request, this.events, (received) => this.#metrics.received(received))
+        : ingestCopy(request, store, (received) => this.#metrics.received(received))
+    }
     if (act === 'missing') return missingArtifacts(request, store)
     if (act === 'artifact') return ingestArtifact(request, store, ref)
     const { session, log } = logName(query.get('session'), query.get('log'))
@@ -192,6 +204,10 @@ class Desk {
         {},
         { 'retry-after': '30' },
       )
+    }
+    if (error.code === 'ERR_HIVELOG_NOT_DURABLE') {
+      const message = 'the disk does not take it now; what is not acknowledged may be sent again'
+      return new HttpError(503, message, {}, { 'retry-after': '5' })
     }
     return new HttpError(500, 'something went wrong here; nothing of this request is stored')
   }

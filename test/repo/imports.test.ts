@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
   ship: ['read', 'format', 'disk'],
-  serve: ['read', 'format', 'disk'],
+  serve: ['record', 'read', 'format', 'disk'],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
