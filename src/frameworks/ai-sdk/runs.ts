@@ -4,7 +4,7 @@ import { readField } from '../../format/fields.js'
 import type { Agent } from '../../hive/agent.js'
 import type { ToolInput, UsageInput } from '../../hive/inputs.js'
 import { bytesOf, isAbort, itemsIn, messageOf, numberIn, textIn } from '../reading.js'
-import type { Stage } from '../stage.js'
+import type { CallSeen, Stage } from '../stage.js'
 import { observeStream } from './observed-stream.js'
 import { providerName } from './provider-name.js'
 
@@ -244,7 +244,8 @@ export class Runs {
       ...given,
       ms: rounded(given.ms ?? (call === undefined ? undefined : Date.now() - call.began)),
       ttftMs: rounded(given.ttftMs),
-    } as UsageInput)
+      source: 'ai-sdk',
+    } as CallSeen)
   }
 
   #callFailed(run: Run, error: unknown): void {
