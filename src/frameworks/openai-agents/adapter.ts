@@ -6,7 +6,7 @@ import { openDoor, wrapMethod } from '../module-door.js'
 import { quietly } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { Approvals } from './approvals.js'
-import { joinProvider } from './provider.js'
+import { listen } from './provider.js'
 import { Runs } from './runs.js'
 
 const NAME = 'OpenAI Agents SDK'
@@ -16,14 +16,7 @@ export const adapter: Adapter = {
   install(stage) {
     const approvals = new Approvals(stage)
     const runs = new Runs(stage, approvals)
-    joinProvider({
-      onTraceStart: async (trace) => quietly(NAME, () => runs.traceStarted(trace)),
-      onTraceEnd: async (trace) => quietly(NAME, () => runs.traceEnded(trace)),
-      onSpanStart: async (span) => quietly(NAME, () => runs.spanStarted(span)),
-      onSpanEnd: async (span) => quietly(NAME, () => runs.spanEnded(span)),
-      shutdown: async () => {},
-      forceFlush: async () => {},
-    })
+    listen(runs)
     stage.locate((running) => quietly(NAME, () => runs.located(running)) ?? running)
     const from = { package: '@openai/agents' }
     openDoor({

@@ -8,6 +8,7 @@ import type { ToolInput } from '../../hive/inputs.js'
 import { bytesOf, itemsIn, messageOf, numberIn, textIn } from '../reading.js'
 import type { CallSeen, Stage } from '../stage.js'
 import type { Approvals } from './approvals.js'
+import { currentSpan, type Listener } from './provider.js'
 
 /** A span that is under way. */
 interface Node {
@@ -43,9 +44,7 @@ interface Transfer {
 /** Spans whose end nobody tells. */
 const MAX_OPEN = 20_000
 
-const ALS = Symbol.for('openai.agents.core.asyncLocalStorage')
-
-export class Runs {
+export class Runs implements Listener {
   /** Whether the SDK's runner tells when a tool's own code begins, and with which id; else its span's start has to do. */
   hasToolEvents = false
   #stage: Stage
@@ -62,9 +61,7 @@ export class Runs {
   /** In whose run code is by the SDK's own context, unless another framework's run lies within. */
   located(running: Agent | undefined): Agent | undefined {
     if (this.#nodes.size === 0) return running
-    const storage = (globalThis as Record<symbol, unknown>)[ALS] as { getStore?(): unknown } | undefined
-    const span = readField(storage?.getStore?.(), 'span')
-    const node = this.#nodes.get(textIn(span, 'spanId') ?? '')
+    const node = this.#nodes.get(textIn(currentSpan(), 'spanId') ?? '')
     if (node === undefined || node.trace.running !== running) return running
     return agentOf(node) ?? running
   }
@@ -110,9 +107,7 @@ export class Runs {
 
   /** A tool's own code begins; the arguments are those of the runner's event. */
   toolStarted([, , , tool, more]: unknown[]): void {
-    const storage = (globalThis as Record<symbol, unknown>)[ALS] as { getStore?(): unknown } | undefined
-    const span = readField(storage?.getStore?.(), 'span')
-    const node = this.#nodes.get(textIn(span, 'spanId') ?? '')
+    const node = this.#nodes.get(textIn(currentSpan(), 'spanId') ?? '')
     if (node?.type !== 'function') return
     const toolCall = readField(more, 'toolCall')
     const name = textIn(toolCall, 'name') ?? textIn(tool, 'name')

@@ -84,6 +84,19 @@ await suite(import.meta.url, {
     desk('responses', 'stream'),
     desk('chat'),
     desk('chat', 'stream'),
+    {
+      ...desk('responses'),
+      name: 'help desk, tracing switched off',
+      env: () => ({ OPENAI_AGENTS_DISABLE_TRACING: '1' }),
+      // The application's own processors get what they would without hivelog.
+      output: 'No money today.\n0 agent spans',
+    },
+    {
+      ...desk('responses', 'stream'),
+      name: 'help desk, tracing switched off, streamed',
+      env: () => ({ OPENAI_AGENTS_DISABLE_TRACING: '1' }),
+      output: 'No money today.\n0 agent spans',
+    },
     approvals(['approvals.mjs both'], 'tools that a person allows', 1),
     approvals(['approvals.mjs both stream'], 'tools that a person allows, streamed', 1),
     approvals(['approvals.mjs ask', 'approvals.mjs answer'], 'allowed in another process', 2),
