@@ -1,4 +1,5 @@
-import { suite } from '../kit/suite.mjs'
+import { turns } from '../../../examples/frameworks/openai-agents/turns.mjs'
+import { exampleTruth, suite } from '../kit/suite.mjs'
 
 const call = (name, args, id) => ({ name, args, id })
 
@@ -128,6 +129,32 @@ await suite(import.meta.url, {
             : each,
         ),
       }),
+    },
+    {
+      name: 'the example',
+      program: '../../../examples/frameworks/openai-agents/main.mjs',
+      env: () => ({ OPENAI_BASE_URL: undefined, OPENAI_API_KEY: undefined }),
+      truth: {
+        ...exampleTruth(turns),
+        agents: [
+          { name: 'reception' },
+          { name: 'refunds' },
+          { name: 'lawyer', parent: 'refunds' },
+          // It goes on after the person's answer.
+          { name: 'refunds' },
+        ],
+        tools: [
+          { agent: 'reception', name: 'find_order', toolCallId: 'call_order' },
+          { agent: 'refunds', name: 'ask_lawyer', toolCallId: 'call_lawyer' },
+          { agent: 'refunds', name: 'refund', toolCallId: 'call_refund' },
+        ],
+        messages: [
+          { from: 'reception', to: 'refunds', act: 'transfer' },
+          { from: 'refunds', to: 'lawyer', act: 'delegate' },
+          { from: 'lawyer', to: 'refunds', act: 'return' },
+        ],
+        escalations: [{ from: 'refunds', subject: 'refund', approve: true }],
+      },
     },
   ],
 })
