@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 import { idOf } from '../format/bounded.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { readFields } from '../format/fields.js'
-import { FIELD_ORDER } from '../format/kinds.js'
+import { FIELD_ORDER, type KindFields } from '../format/kinds.js'
 import type { Agent } from '../hive/agent.js'
 import type { Hive } from '../hive/hive.js'
 import type { MessageInput, ToolInput, UsageInput } from '../hive/inputs.js'
@@ -48,8 +48,8 @@ export interface ToolStart {
   argsBytes?: number
 }
 
-/** A model call, and where it was seen. */
-export interface CallSeen extends UsageInput {
+/** A model call: what is known of it, and who tells. */
+export interface CallSeen extends Omit<KindFields['usage'], 'agentId'> {
   /** Who tells of it: the adapter, by its name. Another's telling of the same call is not recorded. Default `adapter`. */
   source?: string
   /** When it ended, epoch milliseconds. Default: now. */
@@ -112,12 +112,15 @@ export class Stage {
    * so on; the id of one that has ended is given again.
    */
   begin(input: BeginInput): Agent {
-    const given = readFields({}, input, ['name', 'id', 'model', 'role'])
-    const name = textOf(given.name)
-    const { parent = this.current() } = input ?? {}
-    const { id: _, ...others } = given
-    const agentId = this.hive.freeId(textOf(given.id) ?? name ?? 'agent')
-    return parent.spawn({ ...others, agentId, ...(name !== undefined && { name }) })
+    const { parent = this.current() } = input
+    const [id, name, model, role] = [input.id, input.name, input.model, input.role].map(textOf)
+    const called = name ?? id ?? 'agent'
+    return parent.spawn({
+      agentId: this.hive.freeId(id ?? called),
+      name: called,
+      ...(model !== undefined && { model }),
+      ...(role !== undefined && { role }),
+    })
   }
 
   /**
@@ -164,7 +167,7 @@ export class Stage {
       outputTokens: numberOf(given.outputTokens),
       isFailed: given.error !== undefined,
     }
-    recorder.usageOnce.tell(told, () => agent.usage(given))
+    recorder.usageOnce.tell(told, () => agent.usage(given as UsageInput))
   }
 
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */
