@@ -82,6 +82,11 @@ export class Stage {
     }
   }
 
+  /** Whether the hive was shut down: what frameworks do from now on is not recorded. */
+  get isOver(): boolean {
+    return this.hive.isOver
+  }
+
   /** The agent in whose run the present code is, else the process's. */
   current(): Agent {
     const agent = this.#located()

@@ -34,49 +34,55 @@ const cyclic: Record<string, unknown> = {}
 cyclic.self = cyclic
 
 const HOSTILE = [throwing, revoked, cyclic, Symbol('s'), 10n, Number.NaN, '', 'a', 'x'.repeat(100_000)]
-const HOSTILE_COUNT = HOSTILE.length
-const hostile = (i: number): unknown => HOSTILE[i]
+
+/** The values with the hostile ones in their places. */
+function revive(given: unknown): unknown {
+  if (Array.isArray(given)) return given.map(revive)
+  if (typeof given !== 'object' || given === null) return given
+  if ('hostile' in given) return HOSTILE[given.hostile as number]
+  const proto = Object.getPrototypeOf(given)
+  if (proto !== null && proto !== Object.prototype) return given
+  return Object.fromEntries(Object.entries(given).map(([name, each]) => [name, revive(each)]))
+}
 
 /** Anything, and some of what is expected, so that the code gets further in. */
 const value = fc.oneof(
   fc.anything(),
-  // By number: what makes the values looks into them.
-  fc.nat(HOSTILE_COUNT - 1).map((i) => hostile(i)),
+  // What makes the values looks into them.
+  fc.nat(HOSTILE.length - 1).map((hostile) => ({ hostile })),
 )
+const likely = (expected: fc.Arbitrary<unknown>, ...others: fc.Arbitrary<unknown>[]) =>
+  fc.oneof({ weight: 8, arbitrary: expected }, ...others)
+const MANY = { minLength: 20, maxLength: 60 }
 const CALLS = ['a', 'b']
-const event = fc
-  .record(
-    {
-      callId: fc.oneof(fc.constantFrom(...CALLS), value),
-      operationId: fc.oneof(fc.constantFrom('ai.generateText', 'ai.embed'), value),
-      functionId: fc.oneof(fc.constant('agent'), value),
-      headers: value,
-      tools: value,
-      messages: fc.oneof(
-        fc.array(value),
-        fc.constant(0).map(() => [{ role: 'tool', content: [throwing, revoked] }]),
-        value,
-      ),
-      toolCall: fc.oneof(
-        fc.record({ toolCallId: fc.constantFrom('t', 'u'), toolName: value, input: value }),
-        value,
-      ),
-      toolOutput: fc.oneof(fc.record({ type: fc.constant('tool-error'), error: value }), value),
-      usage: fc.oneof(
-        fc.record({ inputTokens: value, outputTokens: value, inputTokenDetails: value }),
-        value,
-      ),
-      content: fc.oneof(
-        fc.array(fc.record({ type: fc.constant('tool-approval-request'), approvalId: value })),
-        value,
-      ),
-      error: value,
-      responseId: value,
-      performance: value,
-    },
-    { requiredKeys: [] },
-  )
-  .map((fields): unknown => fields)
+const event = fc.record(
+  {
+    callId: likely(fc.constantFrom(...CALLS), value),
+    operationId: likely(fc.constantFrom('ai.generateText', 'ai.embed'), value),
+    functionId: likely(fc.constant('agent'), value),
+    headers: value,
+    tools: value,
+    messages: fc.oneof(
+      fc.array(value),
+      fc.constant([{ role: 'tool', content: [{ hostile: 0 }, { hostile: 1 }] }]),
+      value,
+    ),
+    toolCall: fc.oneof(
+      fc.record({ toolCallId: fc.constantFrom('t', 'u'), toolName: value, input: value }),
+      value,
+    ),
+    toolOutput: likely(fc.record({ type: fc.constant('tool-error'), error: value }), value),
+    usage: likely(fc.record({ inputTokens: value, outputTokens: value, inputTokenDetails: value }), value),
+    content: fc.oneof(
+      fc.array(fc.record({ type: fc.constant('tool-approval-request'), approvalId: value })),
+      value,
+    ),
+    error: value,
+    responseId: value,
+    performance: value,
+  },
+  { requiredKeys: [] },
+)
 
 test('the AI SDK may tell anything', async (t) => {
   const said = captureDiag(t)
@@ -87,16 +93,20 @@ test('the AI SDK may tell anything', async (t) => {
   const channel = tracingChannel('ai:telemetry')
   const names = Object.keys(integration)
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.constantFrom(...names, 'channel'), fc.oneof(event, value))), (told) => {
-      for (const [name, given] of told) {
-        if (name !== 'channel') integration[name]?.(given)
-        else {
-          const message = { type: 'executeTool', event: given, result: given }
-          channel.start.runStores(message, () => {})
-          channel.asyncEnd.publish(message)
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom(...names, 'channel'), likely(event, value)), MANY),
+      (told) => {
+        for (const [name, each] of told) {
+          const given = revive(each)
+          if (name !== 'channel') integration[name]?.(given)
+          else {
+            const message = { type: 'executeTool', event: given, result: given }
+            channel.start.runStores(message, () => {})
+            channel.asyncEnd.publish(message)
+          }
         }
-      }
-    }),
+      },
+    ),
     { numRuns: 300 },
   )
   await hive.shutdown()
@@ -138,7 +148,7 @@ test("OpenAI's Agents SDK may tell anything", async (t) => {
   const id = fc.constantFrom('1', '2', '3')
   const span = fc.record(
     {
-      traceId: fc.oneof(fc.constantFrom('t', 'u'), value),
+      traceId: likely(fc.constantFrom('t', 'u'), value),
       spanId: fc.oneof(id, value),
       parentId: fc.oneof(id, value),
       spanData: fc.oneof(
@@ -173,11 +183,12 @@ test("OpenAI's Agents SDK may tell anything", async (t) => {
       fc.array(
         fc.tuple(
           fc.constantFrom('onTraceStart', 'onTraceEnd', 'onSpanStart', 'onSpanEnd'),
-          fc.oneof({ weight: 5, arbitrary: span }, value),
+          likely(span, value),
         ),
+        MANY,
       ),
       async (told) => {
-        for (const [name, given] of told) await processor[name]?.(given)
+        for (const [name, given] of told) await processor[name]?.(revive(given))
       },
     ),
     { numRuns: 300 },

@@ -6,6 +6,8 @@ import { quietly, textIn } from '../reading.js'
 
 /** What is told of traces and spans, at once. */
 export interface Listener {
+  /** Whether it hears no more. */
+  readonly isOver: boolean
   traceStarted(trace: unknown): void
   traceEnded(trace: unknown): void
   spanStarted(span: unknown): void
@@ -32,9 +34,9 @@ const MAX_TRACES = 10_000
 const listeners: Listener[] = []
 const joined = new WeakSet<object>()
 const tell =
-  (name: keyof Listener) =>
+  (name: Exclude<keyof Listener, 'isOver'>) =>
   async (what: unknown): Promise<void> => {
-    for (const listener of listeners) quietly(NAME, () => listener[name](what))
+    for (const listener of listeners) if (!listener.isOver) quietly(NAME, () => listener[name](what))
   }
 const processor = {
   onTraceStart: tell('traceStarted'),
