@@ -122,6 +122,11 @@ export class Hive {
     return this.#parts.core.recorder.owners.freeId(name, this.sessionId)
   }
 
+  /** @internal Whether it was shut down, or its process ends: what happens from now on is not recorded. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** @internal */
   get recorder(): Recorder {
     return this.#parts.core.recorder
