@@ -374,8 +374,8 @@ const ownCopy = (): string => createRequire(import.meta.url).resolve('@opentelem
 
 /** The version of the API's package that a file lies in. */
 function versionAt(file: string | undefined): string | undefined {
-  for (let at = file, folder = ''; at !== undefined && folder !== at; at = folder) {
-    folder = dirname(at)
+  if (file === undefined) return undefined
+  for (let at = file, folder = dirname(at); folder !== at; at = folder, folder = dirname(at)) {
     try {
       const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
       if (name === '@opentelemetry/api') return version
