@@ -65,9 +65,9 @@ let parts: { context: ContextManager; propagation: TextMapPropagator } | undefin
 
 /** Offers a hive's parts to the process. */
 export function offer(given: Offer): void {
-  offers.push(given)
   if (api === undefined) watch()
   else arm(api)
+  offers.push(given)
   if (offers.length > 1) return
   rejoin()
   rootTheirs()
