@@ -6,8 +6,12 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { diag } from '@opentelemetry/api'
+import { nothingSeen } from './frameworks/nothing-seen.js'
 import { startRegistered } from './hive/start-hive.js'
 import { ensureDiagLogger } from './otel/provider.js'
+
+/** Nobody who only added a flag waits longer for a backend that does not answer. */
+const END_MS = 1_000
 
 // `--import` runs in worker threads too, and the file has one writer.
 if (isMainThread) main()
@@ -20,6 +24,13 @@ function main(): void {
   const { hive, setRoot } = start()
   const self = hive.self
   if (self !== undefined) setRoot(() => self.context)
+  hive.instrument()
+  // Only the lines of a log tell, and a process that is an agent has some.
+  if (self === undefined && hive.file !== undefined) {
+    process.once('exit', () => {
+      if (hive.recorder.count === 0) diag.warn(nothingSeen(hive.file as string))
+    })
+  }
   // While there is time to send the last spans. What ends the process otherwise ends the agent too, in the file.
   process.once('beforeExit', () => void hive.shutdown())
 }
@@ -27,9 +38,9 @@ function main(): void {
 /** The application must run even where its log cannot. */
 function start(): ReturnType<typeof startRegistered> {
   try {
-    return startRegistered({}, 'hivelog/register')
+    return startRegistered({ shutdownTimeoutMs: END_MS }, 'hivelog/register')
   } catch (error) {
     diag.error(`hivelog: nothing is recorded in a file: ${(error as Error).message}`)
-    return startRegistered({ file: false }, 'hivelog/register')
+    return startRegistered({ file: false, shutdownTimeoutMs: END_MS }, 'hivelog/register')
   }
 }

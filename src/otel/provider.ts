@@ -1,37 +1,18 @@
 /** The tracer provider that `startHive` sets up: standard parts, configured by the standard `OTEL_*` variables. */
 import { inspect } from 'node:util'
-import {
-  type Context,
-  type ContextManager,
-  context,
-  DiagConsoleLogger,
-  type DiagLogger,
-  DiagLogLevel,
-  diag,
-  propagation,
-  ROOT_CONTEXT,
-  trace,
-} from '@opentelemetry/api'
+import { type Context, DiagConsoleLogger, type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api'
 import type { BasicTracerProvider, IdGenerator, Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { shown } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
 import { visible } from '../text/clean.js'
-import { BoundedProcessor } from './bounded-processor.js'
-import { ChunkedExporter } from './chunked-exporter.js'
-import { SpanRedactor } from './redacted-spans.js'
+import { hasDiagLogger, type Offer, offer, rootChanged, withdraw } from './globals.js'
+import type { HiveSpanProcessor } from './hive-span-processor.js'
+import { joinProvider } from './join-provider.js'
+import { type OtlpOptions, otlpProcessor } from './otlp.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
-import { countFromEnv, samplerFromEnv } from './sampler.js'
+import { samplerFromEnv } from './sampler.js'
 import { fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
-
-/** Where spans are sent over OTLP/HTTP. */
-export interface OtlpOptions {
-  /** Full URL of the traces endpoint. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
-  url?: string
-  /** Extra headers, for authentication say. Default: `OTEL_EXPORTER_OTLP_HEADERS`, or its traces form. */
-  headers?: Record<string, string>
-}
 
 /** How the tracer provider is set up that `startHive` registers. */
 export interface ProviderOptions extends ResourceOptions {
@@ -42,9 +23,6 @@ export interface ProviderOptions extends ResourceOptions {
   /** Further processors, for other exporters. Default: none. */
   spanProcessors?: SpanProcessor[]
 }
-
-/** Requests that may be under way: the end of the process sends all batches at once. */
-const MAX_OPEN_REQUESTS = 1_000
 
 /** Lets a span without a parent join a trace that is there: all agents of a hive without a parent share one. */
 export class HiveIdGenerator implements IdGenerator {
@@ -86,18 +64,8 @@ export function createProvider(
   const processors = (options.spanProcessors ?? []).map((each, i) => {
     return new WatchedProcessor(each, `the span processor ${classOf(each)} (spanProcessors[${i}])`, false)
   })
-  const otlp = otlpOptions(options.otlp)
-  if (otlp !== undefined) {
-    const { OTLPTraceExporter } = sdk('@opentelemetry/exporter-trace-otlp-http')
-    const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
-    const maxSpans = countFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
-    const bounds = maxSpans === undefined ? {} : { maxSpans }
-    const chunked = new ChunkedExporter(exporter, new SpanRedactor(redactor).redact)
-    const where = otlp.url === undefined ? '' : ` at ${redactor.string(otlp.url)}`
-    processors.push(
-      new WatchedProcessor(new BoundedProcessor(chunked, bounds), `the trace backend${where}`, true),
-    )
-  }
+  const backend = otlpProcessor(options.otlp, redactor)
+  if (backend !== undefined) processors.push(backend)
   const { BasicTracerProvider } = sdk('@opentelemetry/sdk-trace-base')
   const { createAlwaysRecordSampler } = sdk('@opentelemetry/sdk-trace')
   const provider = new BasicTracerProvider({
@@ -111,46 +79,6 @@ export function createProvider(
 
 const classOf = (value: object): string => brief(value?.constructor?.name || 'without a name')
 
-function otlpOptions(otlp: ProviderOptions['otlp']): OtlpOptions | undefined {
-  if (otlp === false || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
-  if (typeof otlp === 'object') return otlp
-  if (otlp === true) return {}
-  const exporters = fromEnv('OTEL_TRACES_EXPORTER')
-  if (exporters !== undefined && !exportersIn(exporters).includes('otlp')) return undefined
-  const endpoint = fromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? fromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
-  return endpoint === undefined ? undefined : {}
-}
-
-/** The names in `OTEL_TRACES_EXPORTER`; says which of them are not served. */
-function exportersIn(given: string): string[] {
-  const names = given.split(',').map((name) => name.trim())
-  const others = names.filter((name) => name !== '' && name !== 'otlp' && name !== 'none')
-  if (others.length > 0) {
-    diag.warn(
-      `hivelog: OTEL_TRACES_EXPORTER: ${others.map(shown).join(', ')} is not known; use 'otlp' or 'none'`,
-    )
-  }
-  return names
-}
-
-/** A context manager with a context of its own where none is active, for a process that is an agent as a whole. */
-interface RootedContextManager extends ContextManager {
-  root: (() => Context) | undefined
-}
-
-function rootedContextManager(): RootedContextManager {
-  const { AsyncLocalStorageContextManager } = sdk('@opentelemetry/context-async-hooks')
-  class Rooted extends AsyncLocalStorageContextManager implements RootedContextManager {
-    root: (() => Context) | undefined
-
-    override active(): Context {
-      const active = super.active()
-      return active === ROOT_CONTEXT && this.root !== undefined ? this.root() : active
-    }
-  }
-  return new Rooted()
-}
-
 export interface Registration {
   /** Gives all code that runs in no context the one that `root` returns. */
   setRoot(root: () => Context): void
@@ -158,45 +86,58 @@ export interface Registration {
 }
 
 /**
- * Registers provider, context manager and W3C propagation globally. Whatever the process has registered before
- * stays: then spans of the hive are children of that provider's spans through the shared context.
+ * Makes provider, context manager and W3C propagation the global ones while the application has none, and gives way to
+ * the application's, whenever they come. Its provider gets `recording`, so that its spans are recorded too.
  */
-export function register(provider: BasicTracerProvider): Registration {
-  const manager = rootedContextManager()
-  manager.enable()
-  const undo: (() => void)[] = []
-  const hadProvider = hasGlobal('trace')
-  if (hadProvider) {
-    diag.warn(
-      'hivelog: a tracer provider is registered already and stays; pass it as `tracerProvider` to share it',
-    )
-  } else if (trace.setGlobalTracerProvider(provider)) undo.push(() => trace.disable())
-  if (!hasGlobal('context') && context.setGlobalContextManager(manager)) undo.push(() => context.disable())
-  if (!hasGlobal('propagation')) {
-    const { CompositePropagator, W3CTraceContextPropagator, W3CBaggagePropagator } =
-      sdk('@opentelemetry/core')
-    const propagator = new CompositePropagator({
-      propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
-    })
-    if (propagation.setGlobalPropagator(propagator)) undo.push(() => propagation.disable())
+export function register(
+  provider: BasicTracerProvider,
+  recording: HiveSpanProcessor | undefined,
+): Registration {
+  const given: Offer = {
+    provider,
+    root: undefined,
+    join: (theirs) => (recording === undefined ? () => {} : joinProvider(theirs, recording)),
   }
+  offer(given)
   return {
-    setRoot: (root) => {
-      manager.root = root
+    setRoot(root) {
+      given.root = root
+      rootChanged()
     },
-    unregister: () => {
-      for (const each of undo) each()
-    },
+    unregister: () => withdraw(given),
   }
 }
 
-/** Loss must be loud: without a diag logger of the application's own, warnings and errors go to the console. */
+let hasVoice = false
+
+/**
+ * Loss must be loud: without a diag logger of the application's own, what hivelog says goes to the console, from the
+ * level on that `OTEL_LOG_LEVEL` names, else warnings and errors. No logger is registered for that: what other code
+ * tells its diag logger is heard only where the application asked for it, and it may register one at any time.
+ */
 export function ensureDiagLogger(): void {
-  if (hasGlobal('diag')) return
+  if (hasVoice) return
+  hasVoice = true
   const asked = fromEnv('OTEL_LOG_LEVEL')
-  const level = asked === undefined ? undefined : sdk('@opentelemetry/core').diagLogLevelFromString(asked)
-  diag.setLogger(safeConsole(), level ?? DiagLogLevel.WARN)
+  const named = asked === undefined ? undefined : sdk('@opentelemetry/core').diagLogLevelFromString(asked)
+  const level = named ?? DiagLogLevel.WARN
+  const own = safeConsole()
+  for (const [name, from] of LEVELS) {
+    const tell = diag[name].bind(diag)
+    diag[name] = (message, ...rest) => {
+      if (hasDiagLogger()) tell(message, ...rest)
+      else if (level >= from && String(message).startsWith('hivelog')) own[name](message, ...rest)
+    }
+  }
 }
+
+const LEVELS = [
+  ['error', DiagLogLevel.ERROR],
+  ['warn', DiagLogLevel.WARN],
+  ['info', DiagLogLevel.INFO],
+  ['debug', DiagLogLevel.DEBUG],
+  ['verbose', DiagLogLevel.VERBOSE],
+] as const
 
 /** The console, where a terminal obeys nothing of what a log, a file name or a backend says. */
 function safeConsole(): DiagLogger {
@@ -217,12 +158,4 @@ function safeConsole(): DiagLogger {
     debug: say('debug'),
     verbose: say('verbose'),
   }
-}
-
-/** Whether some copy of the OpenTelemetry API (1.x) in this process has registered a global of this type. */
-function hasGlobal(type: 'trace' | 'context' | 'propagation' | 'diag'): boolean {
-  const api = (globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')] as
-    | Record<string, unknown>
-    | undefined
-  return api?.[type] !== undefined
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
@@ -165,8 +166,9 @@ test('without AGENT_ID the process is no agent, and what it does is recorded and
   const file = join(tempFolder(t), 'hive.jsonl')
   const env = { AGENT_ID: undefined, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint }
   const run = await runApp('spans', file, env)
-  assert.deepEqual([run.code, run.stderr], [0, ''])
-  assert.deepEqual(eventsOf(file), [])
+  assert.equal(run.code, 0)
+  assert.match(run.stderr, /^(hivelog: nothing was recorded in [^\n]*\n)?$/)
+  assert.ok(eventsOf(file).length > 0 || run.stderr !== '', 'a log without events is told of')
   assert.deepEqual(receiver.spans.map(({ name }) => name).sort(), ['execute_tool grep', 'inner', 'outer'])
 })
 
@@ -206,3 +208,32 @@ test('a child process goes on as the agent that its parent made: one trace, one 
   assert.equal(spawned?.span, there?.spanId)
   assert.notEqual(there?.resource['process.pid'], here?.resource['process.pid'])
 })
+
+/** Runs an application that does nothing, in a folder with packages that do nothing. */
+async function runIdle(folder: string, packages: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  for (const name of packages) {
+    const at = join(folder, 'node_modules', name)
+    mkdirSync(at, { recursive: true })
+    writeFileSync(join(at, 'package.json'), JSON.stringify({ name, main: 'index.js' }))
+    writeFileSync(join(at, 'index.js'), '')
+  }
+  writeFileSync(join(folder, 'app.cjs'), packages.map((name) => `require('${name}')\n`).join(''))
+  return runNode(['--import', REGISTER, join(folder, 'app.cjs')], env, folder)
+}
+
+for (const [packages, env, expected] of [
+  [[], {}, 'found no agent framework that is known; record with startHive, set AGENT_ID'],
+  [['openai'], {}, 'found openai, no agent: it made no call that was seen; make one within an agent'],
+  [['@langchain/core', 'openai'], {}, 'found LangChain, openai, and saw no run; was it loaded before'],
+  [['openai'], { HIVELOG_INSTRUMENT: 'none' }, 'HIVELOG_INSTRUMENT is none, so that no framework is'],
+] as const) {
+  const what = [...packages, ...Object.values(env)].join(', ') || 'nothing'
+  test(`a run with ${what} in which nothing is recorded says so, and what is missing`, async (t) => {
+    const folder = tempFolder(t)
+    const run = await runIdle(folder, packages, env)
+    assert.deepEqual([run.code, run.stdout], [0, ''])
+    assert.deepEqual(eventsOf(join(folder, 'hive.jsonl')), [])
+    assert.match(run.stderr, /^hivelog: nothing was recorded in '.*hive\.jsonl': [^\n]+\n$/)
+    assert.ok(run.stderr.includes(`: ${expected}`), run.stderr)
+  })
+}

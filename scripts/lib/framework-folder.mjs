@@ -1,0 +1,119 @@
+/** A framework's folder of test/frameworks/ made ready: its packages installed, and hivelog among them. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+
+/**
+ * Installs what a folder's lock file says, if that is not there already.
+ * @param latest without the lock file, each package in its newest version
+ * @throws {Error} with what npm said
+ */
+export async function install(folder, { latest = false } = {}) {
+  const lock = join(folder, 'package-lock.json')
+  const manifest = join(folder, 'package.json')
+  const stamp = join(folder, 'node_modules/.hivelog-installed')
+  const wanted = createHash('sha256')
+    .update(readFileSync(latest ? manifest : lock))
+    .digest('hex')
+  if (!latest && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  rmSync(join(folder, 'node_modules'), { recursive: true, force: true })
+  // A framework may ask for a newer Node than the one that installs it.
+  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', '--engine-strict=false']
+  await npm(folder, latest ? ['install', ...quiet] : ['ci', ...quiet])
+  writeFileSync(stamp, wanted)
+}
+
+function npm(cwd, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn('npm', args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    let said = ''
+    const hear = (text) => {
+      said += text
+    }
+    child.stdout.setEncoding('utf8').on('data', hear)
+    child.stderr.setEncoding('utf8').on('data', hear)
+    child.on('error', reject)
+    child.on('close', (code) => {
+      if (code === 0) resolve()
+      else reject(new Error(`npm ${args[0]} in ${cwd} ended with ${code}:\n${said}`))
+    })
+  })
+}
+
+/** The packages asked for in their newest versions; an alias (`npm:ai@5`) says which major it is there for, and stays. */
+export function newest(manifest) {
+  const of = (dependencies = {}) =>
+    Object.fromEntries(
+      Object.entries(dependencies).map(([name, version]) => [
+        name,
+        version.startsWith('npm:') ? version : 'latest',
+      ]),
+    )
+  return {
+    ...manifest,
+    dependencies: of(manifest.dependencies),
+    devDependencies: of(manifest.devDependencies),
+  }
+}
+
+/**
+ * Puts the built package where `npm install hivelog` would: its own dependencies under it, as npm does where versions
+ * differ, and OpenTelemetry's API, a peer, as the application has it.
+ */
+export function putHivelog(root, folder) {
+  const modules = join(folder, 'node_modules')
+  const target = join(modules, 'hivelog')
+  rmSync(target, { recursive: true, force: true })
+  mkdirSync(target, { recursive: true })
+  copyFileSync(join(root, 'package.json'), join(target, 'package.json'))
+  cpSync(join(root, 'dist'), join(target, 'dist'), { recursive: true })
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const { peerDependencies = {} } = packages['']
+  const api = Object.keys(peerDependencies).map((name) => `node_modules/${name}`)
+  for (const [path, { dev, optional }] of Object.entries(packages)) {
+    if (path === '' || dev || (optional && !existsSync(join(root, path)))) continue
+    // npm installs a peer that nobody has.
+    const isPeer = api.includes(path)
+    const to = join(isPeer ? folder : target, path)
+    if (!isPeer || !existsSync(to)) linkTree(join(root, path), to)
+  }
+}
+
+/** Lets a folder use the packages of another. */
+export function shareModules(folder, from) {
+  const link = join(folder, 'node_modules')
+  if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(link)
+  if (!existsSync(link)) symlinkSync(relative(folder, join(from, 'node_modules')), link)
+}
+
+/** A copy that takes no room; a real one where the file system has no hard links, or it is another one. */
+function linkTree(from, to) {
+  mkdirSync(to, { recursive: true })
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    // Nested packages have entries of their own in the lock file.
+    if (entry.name === 'node_modules') continue
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) linkTree(source, target)
+    else {
+      mkdirSync(dirname(target), { recursive: true })
+      try {
+        linkSync(source, target)
+      } catch {
+        copyFileSync(source, target)
+      }
+    }
+  }
+}
