@@ -22,7 +22,8 @@ export interface OtlpOptions {
 
 const PROTOCOLS = ['http/protobuf', 'http/json'] as const
 type Protocol = (typeof PROTOCOLS)[number]
-const DEFAULT_PROTOCOL: Protocol = 'http/json'
+/** The specification's, and a third less work than JSON, in half the bytes. */
+const DEFAULT_PROTOCOL: Protocol = 'http/protobuf'
 const CONTENT_TYPES: Record<Protocol, string> = {
   'http/protobuf': 'application/x-protobuf',
   'http/json': 'application/json',
