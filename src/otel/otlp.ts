@@ -37,7 +37,7 @@ export function otlpProcessor(
   const otlp = otlpOptions(asked)
   const protocol = otlp && protocolFromEnv()
   if (otlp === undefined || protocol === undefined) return undefined
-  const sender = new OtlpSender(settingsOf(otlp, protocol), new SpanRedactor(redactor).redact)
+  const sender = new OtlpSender(otlpSettings(otlp, protocol), new SpanRedactor(redactor).redact)
   const where = otlp.url === undefined ? '' : ` at ${redactor.string(otlp.url)}`
   return new WatchedProcessor(new BoundedProcessor(sender), `the trace backend${where}`, true)
 }
@@ -84,7 +84,8 @@ function protocolFromEnv(): Protocol | undefined {
   return DEFAULT_PROTOCOL
 }
 
-function settingsOf(otlp: OtlpOptions, protocol: Protocol): OtlpSettings {
+/** How options and variables say that the backend is spoken to. */
+export function otlpSettings(otlp: OtlpOptions, protocol: Protocol): OtlpSettings {
   const { convertLegacyHttpOptions } = sdk('@opentelemetry/otlp-exporter-base/node-http')
   const { JsonTraceSerializer, ProtobufTraceSerializer } = sdk('@opentelemetry/otlp-transformer')
   // As the exporters of OpenTelemetry read options and variables: URL, headers, timeout, compression, certificates.

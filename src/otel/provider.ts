@@ -17,6 +17,7 @@ import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
 import { visible } from '../text/clean.js'
 import { type OtlpOptions, otlpProcessor } from './otlp.js'
+import { propagatorFromEnv } from './propagator.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
 import { samplerFromEnv } from './sampler.js'
 import { fromEnv, sdk } from './sdk.js'
@@ -112,7 +113,7 @@ export interface Registration {
 }
 
 /**
- * Registers provider, context manager and W3C propagation globally. Whatever the process has registered before
+ * Registers provider, context manager and propagation globally. Whatever the process has registered before
  * stays: then spans of the hive are children of that provider's spans through the shared context.
  */
 export function register(provider: BasicTracerProvider): Registration {
@@ -127,12 +128,10 @@ export function register(provider: BasicTracerProvider): Registration {
   } else if (trace.setGlobalTracerProvider(provider)) undo.push(() => trace.disable())
   if (!hasGlobal('context') && context.setGlobalContextManager(manager)) undo.push(() => context.disable())
   if (!hasGlobal('propagation')) {
-    const { CompositePropagator, W3CTraceContextPropagator, W3CBaggagePropagator } =
-      sdk('@opentelemetry/core')
-    const propagator = new CompositePropagator({
-      propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
-    })
-    if (propagation.setGlobalPropagator(propagator)) undo.push(() => propagation.disable())
+    const propagator = propagatorFromEnv()
+    if (propagator !== undefined && propagation.setGlobalPropagator(propagator)) {
+      undo.push(() => propagation.disable())
+    }
   }
   return {
     setRoot: (root) => {
