@@ -31,13 +31,22 @@ export class OtlpSender implements SpanSender<Uint8Array> {
   readonly timeoutMs: number
   #settings: OtlpSettings
   #prepare: (span: ReadableSpan) => ReadableSpan
+  #clean: (text: string) => string
   #url: URL
   #agent: Promise<Agent> | undefined
   #open = new Set<ClientRequest>()
   #isClosed = false
 
-  /** @param prepare what is sent in a span's place, asked for once for each */
-  constructor(settings: OtlpSettings, prepare: (span: ReadableSpan) => ReadableSpan) {
+  /**
+   * @param prepare what is sent in a span's place, asked for once for each
+   * @param clean what people may see of the backend's words, which can repeat what was sent
+   */
+  constructor(
+    settings: OtlpSettings,
+    prepare: (span: ReadableSpan) => ReadableSpan,
+    clean: (text: string) => string,
+  ) {
+    this.#clean = clean
     this.#settings = settings
     this.#prepare = prepare
     this.#url = new URL(settings.url)
@@ -119,10 +128,10 @@ export class OtlpSender implements SpanSender<Uint8Array> {
       return Buffer.alloc(0)
     })
     if (isTaken) return this.#taken(body, answer.headers['content-type'])
-    const why = brief(`${statusCode} ${statusMessage}`.trim())
+    const why = brief(this.#clean(`${statusCode} ${statusMessage}`.trim()))
     if (!RETRYABLE.includes(statusCode)) {
       const words = body.toString().trim()
-      return { status: 'refused', why: words === '' ? why : `${why}: ${brief(words)}` }
+      return { status: 'refused', why: words === '' ? why : `${why}: ${brief(this.#clean(words))}` }
     }
     const afterMs = afterMsOf(answer.headers['retry-after'])
     return { status: 'retry', why, ...(afterMs !== undefined && { afterMs }) }
@@ -139,7 +148,7 @@ export class OtlpSender implements SpanSender<Uint8Array> {
     }
     const rejected = Number(partial?.rejectedSpans ?? 0)
     const words = partial?.errorMessage
-    const why = typeof words === 'string' && words !== '' ? brief(words) : ''
+    const why = typeof words === 'string' && words !== '' ? brief(this.#clean(words)) : ''
     if (!(rejected > 0)) return { status: 'sent', ...(why !== '' && { why }) }
     return { status: 'sent', rejected, why: why || 'the backend rejected some' }
   }

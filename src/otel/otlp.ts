@@ -37,7 +37,9 @@ export function otlpProcessor(
   const otlp = otlpOptions(asked)
   const protocol = otlp && protocolFromEnv()
   if (otlp === undefined || protocol === undefined) return undefined
-  const sender = new OtlpSender(otlpSettings(otlp, protocol), new SpanRedactor(redactor).redact)
+  const sender = new OtlpSender(otlpSettings(otlp, protocol), new SpanRedactor(redactor).redact, (text) =>
+    redactor.string(text),
+  )
   const where = otlp.url === undefined ? '' : ` at ${redactor.string(otlp.url)}`
   return new WatchedProcessor(new BoundedProcessor(sender), `the trace backend${where}`, true)
 }

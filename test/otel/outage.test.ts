@@ -10,6 +10,7 @@ import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { BoundedProcessor } from '../../src/otel/bounded-processor.js'
 import { OtlpSender } from '../../src/otel/otlp-sender.js'
+import { Redactor } from '../../src/redact/redact.js'
 import { withEnvironment } from '../kit/git-repo.js'
 import { captureDiag, runNode, tempFolder, tempHive, until } from '../kit/hive-support.js'
 
@@ -63,6 +64,7 @@ function processorTo(t: TestContext, url: string, backoffMs = 40) {
       serializer: JsonTraceSerializer,
     },
     (span) => span,
+    (text) => new Redactor().string(text),
   )
   const processor = new BoundedProcessor(sender, { backoffMs })
   t.after(() => processor.giveUp())
@@ -159,7 +161,8 @@ test('what the backend will never take is said and counted, and does not hold up
   const said = captureDiag(t)
   withEnvironment(t, { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '10' })
   const { answer, take, names, requests, url } = await backend(t, (response, body, request) => {
-    if (requests.length <= 2) status(400, {}, 'no such field')(response, body, request)
+    if (requests.length <= 2)
+      status(400, {}, `no such field: ghp_${'aB3dE6gH9jK2mN5p'.repeat(2)}aB3d`)(response, body, request)
     else take(response, body, request)
   })
   const { processor, record } = processorTo(t, url)
@@ -168,7 +171,7 @@ test('what the backend will never take is said and counted, and does not hold up
   await processor.shutdown()
   assert.equal(requests.length, 5, 'nothing is tried again')
   assert.deepEqual(said, [
-    'hivelog: spans are not sent: 400 Bad Request: no such field; the file has them, and hivelog export sends them',
+    'hivelog: spans are not sent: 400 Bad Request: no such field: [redacted:github-token]; the file has them, and hivelog export sends them',
     'hivelog: 20 spans were not sent, as said above',
   ])
   answer.now = status(500)

@@ -173,7 +173,7 @@ test('a hive with a trace backend loads the exporter', async (t) => {
 const hive = startHive({ file: 'otlp.jsonl', otlp: { url: 'http://127.0.0.1:9/v1/traces' } })
 await hive.shutdown()`
   const loaded = await loadedBy(code, tempFolder(t))
-  assert.ok(loaded.includes('@opentelemetry/exporter-trace-otlp-http'))
+  assert.ok(loaded.includes('@opentelemetry/otlp-exporter-base'))
 })
 
 test('the SDK that a hive loads is the copy that the application imports', async (t) => {
