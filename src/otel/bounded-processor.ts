@@ -84,7 +84,7 @@ export class BoundedProcessor<Body> implements SpanProcessor, Backend {
   #maxWeight: number
   #maxSpans: number
   #backoffMs: number
-  #maxBatch = countFromEnv('OTEL_BSP_MAX_EXPORT_BATCH_SIZE') ?? 512
+  #maxBatch: number
   #delayMs = countFromEnv('OTEL_BSP_SCHEDULE_DELAY') ?? 5_000
 
   /** Spans that no request was made of; those before `#head` are gone. */
@@ -129,6 +129,8 @@ export class BoundedProcessor<Body> implements SpanProcessor, Backend {
     this.#sender = sender
     this.#maxWeight = options.maxWeight ?? MAX_WEIGHT
     this.#maxSpans = options.maxSpans ?? countFromEnv('OTEL_BSP_MAX_QUEUE_SIZE') ?? Number.POSITIVE_INFINITY
+    // A queue that is full has something to send.
+    this.#maxBatch = Math.min(countFromEnv('OTEL_BSP_MAX_EXPORT_BATCH_SIZE') ?? 512, this.#maxSpans)
     this.#backoffMs = options.backoffMs ?? FIRST_BACKOFF_MS
   }
 

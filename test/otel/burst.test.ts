@@ -126,6 +126,22 @@ test('a batch that the backend refuses leaves the queue all the same', async (t)
   )
 })
 
+test('a queue that is smaller than a batch does not wait for one', async (t) => {
+  const said = captureDiag(t)
+  const { tracer, batches, answer, processor } = slow({ maxSpans: 3 })
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 3; i++) tracer.startSpan('span').end()
+    await answer(SENT)
+    await new Promise(setImmediate)
+  }
+  assert.deepEqual(
+    batches.map(({ length }) => length),
+    [3, 3, 3],
+  )
+  assert.deepEqual(said, [])
+  await processor.shutdown()
+})
+
 test('spans that are not sampled take no room in the queue, however many they are', async (t) => {
   const said = captureDiag(t)
   const { processor, tracer, batches, answer } = slow({ maxSpans: 2, maxWeight: 20 })

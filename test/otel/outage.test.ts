@@ -1,7 +1,9 @@
 /** A trace backend that is away, slow, or has something against the spans: nothing is lost that need not be. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { context } from '@opentelemetry/api'
@@ -236,8 +238,24 @@ const DEAD: Record<string, (t: TestContext) => Promise<string>> = {
     t.after(() => server.close())
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`
   },
-  // TEST-NET-1, which leads nowhere; where a router says so, it is not there.
-  'is a black hole': async () => 'http://192.0.2.1:4318/v1/traces',
+  'is a black hole': async (t) => {
+    // Takes nothing from its backlog, which is full: the kernel drops what else knocks.
+    const code = `
+      const server = require('node:net').createServer()
+      server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+        require('node:fs').writeSync(1, String(server.address().port))
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+      })`
+    const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.after(() => child.kill('SIGKILL'))
+    const [port] = (await once(child.stdout, 'data')) as [Buffer]
+    for (let i = 0; i < 8; i++) {
+      const socket = connect(Number(port), '127.0.0.1').on('error', () => {})
+      t.after(() => socket.destroy())
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    return `http://127.0.0.1:${port}/v1/traces`
+  },
   'asks to be left alone for a minute': async (t) =>
     (await backend(t, status(503, { 'retry-after': '60' }))).url,
   'is over its limit each time': async (t) => (await backend(t, status(429))).url,
