@@ -1,6 +1,7 @@
-// O. A hive that writes its file and sends its spans over OTLP, against a bare SDK with a BatchSpanProcessor and the
-// same exporter and events, which writes no file: CPU of the process until all is sent, and the longest stall of its
-// event loop. The backend is a process of its own on the loopback.
+// O. A hive that writes its file and sends its spans over OTLP, as Protocol Buffers, against a bare SDK with a
+// BatchSpanProcessor, OpenTelemetry's exporter for OTLP in JSON and the same events, which writes no file: CPU of the
+// process until all is sent, and the longest stall of its event loop. The backend is a process of its own on the
+// loopback.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'

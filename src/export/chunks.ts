@@ -1,7 +1,7 @@
 /** Spans in requests of bounded size. */
 import type { RebuiltSpan } from './open-span.js'
 
-/** Spans, events and links of one request, as when they are sent live (`otel/chunked-exporter.ts`). */
+/** Spans, events and links of one request, as when they are sent live (`otel/bounded-processor.ts`). */
 const MAX_WEIGHT = 1_000
 /** Bytes of lines in one request. */
 const MAX_BYTES = 2 * 1024 * 1024

@@ -1,20 +1,38 @@
 /** The environment variables through which a process tells a child process which agent of which hive it is. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Context, diag, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import {
+  type Context,
+  context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  diag,
+  propagation,
+  ROOT_CONTEXT,
+  trace,
+} from '@opentelemetry/api'
 import { agentsFolder, isTaken } from '../format/beside.js'
 import { shown } from '../format/options.js'
 import { sdk } from '../otel/sdk.js'
 import type { HiveCore } from './core.js'
+
+/** What goes along with `TRACEPARENT`: its name in a carrier, and in the environment. */
+const CARRIED = [
+  ['tracestate', 'TRACESTATE'],
+  ['baggage', 'BAGGAGE'],
+] as const
 
 export interface InheritedAgent {
   agentId: string
   name: string
 }
 
-/** What a child process needs to go on as an agent. Its log is its own: a file has one writer. */
+/**
+ * What a child process needs to go on as an agent: who it is, and its context as the OpenTelemetry specification has it
+ * (environment carriers), baggage of the context that is active now included. Its log is its own: a file has one writer.
+ */
 export function childEnvironment(
-  agent: InheritedAgent,
+  agent: InheritedAgent & { readonly context: Context },
   traceparent: string,
   core: HiveCore,
 ): Record<string, string> {
@@ -23,6 +41,19 @@ export function childEnvironment(
     AGENT_ID: agent.agentId,
     AGENT_NAME: agent.name,
     AGENT_SESSION_ID: core.session,
+  }
+  const carried: Record<string, string> = {}
+  const baggage = propagation.getBaggage(context.active()) ?? propagation.getBaggage(agent.context)
+  if (baggage !== undefined) {
+    const { W3CBaggagePropagator } = sdk('@opentelemetry/core')
+    const within = propagation.setBaggage(ROOT_CONTEXT, baggage)
+    new W3CBaggagePropagator().inject(within, carried, defaultTextMapSetter)
+  }
+  const state = trace.getSpanContext(agent.context)?.traceState?.serialize()
+  if (state) carried.tracestate = state
+  for (const [key, name] of CARRIED) {
+    // What this process was given itself would otherwise reach a child that gets the whole environment.
+    if (carried[key] !== undefined || process.env[name]) env[name] = carried[key] ?? ''
   }
   const { journal } = core.recorder
   if (journal !== undefined) env.HIVELOG_FILE = childLog(journal.file, agent.agentId)
@@ -70,15 +101,26 @@ export function inheritedAgent(): InheritedAgent | undefined {
   return agentId ? { agentId, name: process.env.AGENT_NAME || agentId } : undefined
 }
 
-/** The context that `TRACEPARENT` names (OpenTelemetry specification, environment carriers), else the root. */
+/**
+ * The context that `TRACEPARENT`, `TRACESTATE` and `BAGGAGE` carry (OpenTelemetry specification, environment carriers),
+ * else the root.
+ */
 export function inheritedContext(): Context {
-  const given = process.env.TRACEPARENT
-  if (!given) return ROOT_CONTEXT
-  const parsed = sdk('@opentelemetry/core').parseTraceParent(given)
+  const { BAGGAGE: baggage, TRACEPARENT: traceparent, TRACESTATE: tracestate } = process.env
+  let incoming = ROOT_CONTEXT
+  if (baggage) {
+    const { W3CBaggagePropagator } = sdk('@opentelemetry/core')
+    incoming = new W3CBaggagePropagator().extract(incoming, { baggage }, defaultTextMapGetter)
+  }
+  if (!traceparent) return incoming
+  const { parseTraceParent, TraceState } = sdk('@opentelemetry/core')
+  const parsed = parseTraceParent(traceparent)
   if (parsed === null) {
     diag.warn(
-      `hivelog: TRACEPARENT: ${shown(given)} is no trace context of W3C; spans begin traces of their own`,
+      `hivelog: TRACEPARENT: ${shown(traceparent)} is no trace context of W3C; spans begin traces of their own`,
     )
+    return incoming
   }
-  return parsed === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { ...parsed, isRemote: true })
+  const traceState = tracestate ? { traceState: new TraceState(tracestate) } : {}
+  return trace.setSpanContext(incoming, { ...parsed, ...traceState, isRemote: true })
 }

@@ -22,6 +22,7 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
+import { propagatorFromEnv } from './propagator.js'
 import { sdk } from './sdk.js'
 
 /** What one hive has for the process. */
@@ -61,7 +62,7 @@ let step: 'none' | 'begun' | 'checked' = 'none'
 const aside: (() => void)[] = []
 let undoJoin: (() => void) | undefined
 let undoRoot: (() => void) | undefined
-let parts: { context: ContextManager; propagation: TextMapPropagator } | undefined
+let parts: { context: ContextManager; propagation: TextMapPropagator | undefined } | undefined
 
 /** Offers a hive's parts to the process. */
 export function offer(given: Offer): void {
@@ -298,13 +299,7 @@ function createParts(): NonNullable<typeof parts> {
       return rooted(super.active())
     }
   }
-  const { CompositePropagator, W3CTraceContextPropagator, W3CBaggagePropagator } = sdk('@opentelemetry/core')
-  return {
-    context: new Rooted().enable(),
-    propagation: new CompositePropagator({
-      propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
-    }),
-  }
+  return { context: new Rooted().enable(), propagation: propagatorFromEnv() }
 }
 
 type Scope = [name: string, version?: string, options?: TracerOptions]

@@ -1,13 +1,16 @@
-/** Where and how a hive's spans are sent over OTLP. */
+/** Where and how a hive's spans are sent over OTLP: by options, else by the standard `OTEL_*` variables. */
 import { diag } from '@opentelemetry/api'
 import { shown } from '../format/options.js'
 import type { Redactor } from '../redact/redact.js'
+import { VERSION } from '../version.js'
 import { BoundedProcessor } from './bounded-processor.js'
-import { ChunkedExporter } from './chunked-exporter.js'
+import { OtlpSender, type OtlpSettings } from './otlp-sender.js'
 import { SpanRedactor } from './redacted-spans.js'
-import { countFromEnv } from './sampler.js'
 import { fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
+
+/** Of the OTLP specification: who sends. */
+const USER_AGENT = `hivelog/${VERSION}`
 
 /** Where spans are sent over OTLP/HTTP. */
 export interface OtlpOptions {
@@ -17,8 +20,14 @@ export interface OtlpOptions {
   headers?: Record<string, string>
 }
 
-/** Requests that may be under way: the end of the process sends all batches at once. */
-const MAX_OPEN_REQUESTS = 1_000
+const PROTOCOLS = ['http/protobuf', 'http/json'] as const
+type Protocol = (typeof PROTOCOLS)[number]
+/** The specification's, and a third less work than JSON, in half the bytes. */
+const DEFAULT_PROTOCOL: Protocol = 'http/protobuf'
+const CONTENT_TYPES: Record<Protocol, string> = {
+  'http/protobuf': 'application/x-protobuf',
+  'http/json': 'application/json',
+}
 
 /** What sends a hive's spans to a trace backend, when options or environment ask for it. */
 export function otlpProcessor(
@@ -26,22 +35,22 @@ export function otlpProcessor(
   redactor: Redactor,
 ): WatchedProcessor | undefined {
   const otlp = otlpOptions(asked)
-  if (otlp === undefined) return undefined
-  const { OTLPTraceExporter } = sdk('@opentelemetry/exporter-trace-otlp-http')
-  const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
-  const maxSpans = countFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
-  const bounds = maxSpans === undefined ? {} : { maxSpans }
-  const chunked = new ChunkedExporter(exporter, new SpanRedactor(redactor).redact)
+  const protocol = otlp && protocolFromEnv()
+  if (otlp === undefined || protocol === undefined) return undefined
+  const sender = new OtlpSender(otlpSettings(otlp, protocol), new SpanRedactor(redactor).redact, (text) =>
+    redactor.string(text),
+  )
   const where = otlp.url === undefined ? '' : ` at ${redactor.string(otlp.url)}`
-  return new WatchedProcessor(new BoundedProcessor(chunked, bounds), `the trace backend${where}`, true)
+  return new WatchedProcessor(new BoundedProcessor(sender), `the trace backend${where}`, true)
 }
 
+/** Undefined: nothing is to be sent. */
 function otlpOptions(otlp: boolean | OtlpOptions | undefined): OtlpOptions | undefined {
   if (otlp === false || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
   if (typeof otlp === 'object') return otlp
   if (otlp === true) return {}
   const exporters = fromEnv('OTEL_TRACES_EXPORTER')
-  if (exporters !== undefined && !exportersIn(exporters).includes('otlp')) return undefined
+  if (exporters !== undefined) return exportersIn(exporters).includes('otlp') ? {} : undefined
   const endpoint = fromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? fromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
   return endpoint === undefined ? undefined : {}
 }
@@ -56,4 +65,47 @@ function exportersIn(given: string): string[] {
     )
   }
   return names
+}
+
+/** Undefined: one that is not there, which is said. */
+function protocolFromEnv(): Protocol | undefined {
+  const traces = 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'
+  const name = fromEnv(traces) === undefined ? 'OTEL_EXPORTER_OTLP_PROTOCOL' : traces
+  const given = fromEnv(name)?.trim()
+  const known = PROTOCOLS.find((protocol) => protocol === (given ?? DEFAULT_PROTOCOL))
+  if (known !== undefined) return known
+  if (given === 'grpc') {
+    diag.error(
+      `hivelog: ${name}: OTLP over gRPC is not there, and no spans are sent; use 'http/protobuf', and the backend's port for HTTP, 4318 as a rule`,
+    )
+    return undefined
+  }
+  diag.warn(
+    `hivelog: ${name}: ${shown(given)} is not known; use 'http/protobuf' or 'http/json'; spans are sent as '${DEFAULT_PROTOCOL}'`,
+  )
+  return DEFAULT_PROTOCOL
+}
+
+/** How options and variables say that the backend is spoken to. */
+export function otlpSettings(otlp: OtlpOptions, protocol: Protocol): OtlpSettings {
+  const { convertLegacyHttpOptions } = sdk('@opentelemetry/otlp-exporter-base/node-http')
+  const { JsonTraceSerializer, ProtobufTraceSerializer } = sdk('@opentelemetry/otlp-transformer')
+  // As the exporters of OpenTelemetry read options and variables: URL, headers, timeout, compression, certificates.
+  const found = convertLegacyHttpOptions({ ...otlp }, 'TRACES', 'v1/traces', {})
+  const isSaid = fromEnv('OTEL_EXPORTER_OTLP_TRACES_COMPRESSION') ?? fromEnv('OTEL_EXPORTER_OTLP_COMPRESSION')
+  return {
+    url: found.url,
+    timeoutMs: found.timeoutMillis,
+    contentType: CONTENT_TYPES[protocol],
+    isCompressed: isSaid === undefined ? !isLoopback(found.url) : found.compression === 'gzip',
+    headers: async () => ({ 'User-Agent': USER_AGENT, ...(await found.headers()) }),
+    agent: (url) => found.agentFactory(url),
+    serializer: protocol === 'http/json' ? JsonTraceSerializer : ProtobufTraceSerializer,
+  }
+}
+
+/** Whether the backend is on this machine, where sending costs less than compressing. */
+function isLoopback(url: string): boolean {
+  const { hostname } = new URL(url)
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 }

@@ -10,15 +10,20 @@ import { fromEnv, sdk } from './sdk.js'
  */
 export function samplerFromEnv(): Sampler {
   const { AlwaysOnSampler, ParentBasedSampler } = sdk('@opentelemetry/sdk-trace-base')
-  const name = fromEnv('OTEL_TRACES_SAMPLER') ?? 'parentbased_always_on'
+  const name = fromEnv('OTEL_TRACES_SAMPLER')?.trim() ?? 'parentbased_always_on'
   const isParentBased = name.startsWith('parentbased_')
-  const root = rootSampler(isParentBased ? name.slice('parentbased_'.length) : name)
+  const rootName = isParentBased ? name.slice('parentbased_'.length) : name
+  const root = rootSampler(rootName)
   if (root === undefined) {
-    diag.error(`hivelog: OTEL_TRACES_SAMPLER=${name} is no sampler of the specification; all traces are sent`)
+    const why = NOT_THERE.includes(rootName) ? 'is not available here' : 'is no sampler of the specification'
+    diag.error(`hivelog: OTEL_TRACES_SAMPLER=${name} ${why}; all traces are sent`)
     return new ParentBasedSampler({ root: new AlwaysOnSampler() })
   }
   return isParentBased ? new ParentBasedSampler({ root }) : root
 }
+
+/** Of the specification, and asked for over the network, which no package of OpenTelemetry JS at hand does. */
+const NOT_THERE: readonly string[] = ['jaeger_remote', 'xray']
 
 function rootSampler(name: string): Sampler | undefined {
   const { AlwaysOffSampler, AlwaysOnSampler, TraceIdRatioBasedSampler } = sdk('@opentelemetry/sdk-trace-base')

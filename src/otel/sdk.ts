@@ -12,6 +12,7 @@ interface Packages {
   '@opentelemetry/context-async-hooks': typeof import('@opentelemetry/context-async-hooks')
   '@opentelemetry/core': typeof import('@opentelemetry/core')
   '@opentelemetry/exporter-trace-otlp-http': typeof import('@opentelemetry/exporter-trace-otlp-http')
+  '@opentelemetry/otlp-exporter-base/node-http': typeof import('@opentelemetry/otlp-exporter-base/node-http')
   '@opentelemetry/otlp-transformer': typeof import('@opentelemetry/otlp-transformer')
   '@opentelemetry/resources': typeof import('@opentelemetry/resources')
   '@opentelemetry/sdk-trace': typeof import('@opentelemetry/sdk-trace')

@@ -4,19 +4,27 @@ import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace
 import { timerMs } from '../format/options.js'
 import { brief } from '../format/quote.js'
 
+/** What a processor can do that sends to a trace backend. */
+export interface Backend {
+  /** Says how many milliseconds the shutdown that follows has. */
+  endWithin(ms: number): void
+  /** Ends what is under way: nobody waits for it any longer. */
+  giveUp(): void
+}
+
 /** A span processor of a provider, as it is, of which is known whether it has ended. */
-export class WatchedProcessor implements SpanProcessor {
+export class WatchedProcessor implements SpanProcessor, Backend {
   /** For people. */
   readonly name: string
   /** Whether it is hivelog's own, which sends to a trace backend; else the application's. */
   readonly isBackend: boolean
   /** There only where the processor has it, as the SDK asks. */
   readonly onEnding?: (span: Span) => void
-  #processor: SpanProcessor
+  #processor: SpanProcessor & Partial<Backend>
   #isEnding = false
   #ended: Promise<unknown> = Promise.resolve()
 
-  constructor(processor: SpanProcessor, name: string, isBackend: boolean) {
+  constructor(processor: SpanProcessor & Partial<Backend>, name: string, isBackend: boolean) {
     this.#processor = processor
     this.name = name
     this.isBackend = isBackend
@@ -43,6 +51,14 @@ export class WatchedProcessor implements SpanProcessor {
 
   forceFlush(): Promise<void> {
     return this.#processor.forceFlush()
+  }
+
+  endWithin(ms: number): void {
+    this.#processor.endWithin?.(ms)
+  }
+
+  giveUp(): void {
+    this.#processor.giveUp?.()
   }
 
   shutdown(): Promise<void> {
@@ -72,10 +88,16 @@ export async function endWithin(
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(() => {
       isLate = true
-      for (const each of processors) if (each.isEnding) tellLate(each, ms)
+      for (const each of processors) {
+        if (!each.isEnding) continue
+        tellLate(each, ms)
+        // What is under way would hold the process.
+        if (each.isBackend) each.giveUp()
+      }
       resolve()
     }, timerMs(ms))
   })
+  for (const each of processors) if (each.isBackend) each.endWithin(ms)
   // Rejects with the first error, while others still end.
   provider.shutdown().catch(() => {})
   const ends = processors.map(async (each) => {

@@ -1,9 +1,11 @@
 /** What the environment says about traces, in the words of the OpenTelemetry specification, and what `startHive` registers. */
 import assert from 'node:assert/strict'
+import { syncBuiltinESMExports } from 'node:module'
 import { type TestContext, test } from 'node:test'
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import type { HiveOptions } from '../../src/index.js'
+import { otlpSettings } from '../../src/otel/otlp.js'
 import { withEnvironment } from '../kit/git-repo.js'
 import { captureDiag, eventsOf, runNode, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
 import type { OtlpReceiver } from '../kit/otlp-receiver.js'
@@ -254,5 +256,151 @@ for (const [level, expected] of [
     const { stderr } = await runNode(['--input-type=module', '-e', code], env, tempFolder(t))
     const warnings = stderr.split('\n').filter((line) => line.startsWith('hivelog: approval of'))
     assert.equal(warnings.length, expected, stderr)
+  })
+}
+
+for (const [given, fields, unknown] of [
+  ['tracecontext', ['traceparent', 'tracestate']],
+  [' baggage ', ['baggage']],
+  ['baggage,tracecontext,baggage', ['traceparent', 'tracestate', 'baggage']],
+  ['none', []],
+  ['', ['traceparent', 'tracestate', 'baggage']],
+  ['b3', [], "'b3'"],
+  ['tracecontext,b3multi,jaeger', ['traceparent', 'tracestate'], "'b3multi', 'jaeger'"],
+] as const) {
+  test(`OTEL_PROPAGATORS=${given}: ${fields.join(', ') || 'nothing'} is carried`, async (t) => {
+    const said = captureDiag(t)
+    withEnvironment(t, { OTEL_PROPAGATORS: given })
+    const { hive } = tempHive(t)
+    assert.deepEqual(propagation.fields(), fields)
+    const line = `hivelog: OTEL_PROPAGATORS: ${unknown} is not there; use 'tracecontext', 'baggage' or 'none', or register a propagator of your own before the hive`
+    assert.deepEqual(said, unknown === undefined ? [] : [line])
+    await hive.shutdown()
+  })
+}
+
+test('trace state and baggage come in through the environment, and go out to a child process', async (t) => {
+  const receiver = await tempReceiver(t)
+  const traceId = '0a'.repeat(16)
+  withEnvironment(t, {
+    TRACEPARENT: `00-${traceId}-${'0b'.repeat(8)}-01`,
+    TRACESTATE: 'vendor=abc,other=1',
+    BAGGAGE: 'tenant=acme%20corp;prop=1',
+  })
+  const { hive } = tempHive(t, { otlp: { url: receiver.url } })
+  const agent = hive.spawn({ agentId: 'coder' })
+  assert.equal(agent.spanContext.traceId, traceId)
+  assert.equal(propagation.getBaggage(agent.context)?.getEntry('tenant')?.value, 'acme corp')
+  const { TRACESTATE, BAGGAGE, TRACEPARENT } = agent.env()
+  assert.deepEqual(
+    [TRACESTATE, BAGGAGE, TRACEPARENT],
+    ['vendor=abc,other=1', 'tenant=acme%20corp;prop=1', `00-${traceId}-${agent.spanContext.spanId}-01`],
+  )
+  const own = propagation.createBaggage({ tenant: { value: 'other' } })
+  const within = propagation.setBaggage(context.active(), own)
+  assert.equal(context.with(within, () => agent.env()).BAGGAGE, 'tenant=other', 'what is active now')
+  await hive.shutdown()
+  assert.match(receiver.bodies.join(), /"traceState":"vendor=abc,other=1"/)
+})
+
+test('what a child must not take over from this process is empty, and without any there is nothing', (t) => {
+  const { hive } = tempHive(t)
+  const agent = hive.spawn({ agentId: 'coder' })
+  assert.equal('TRACESTATE' in agent.env() || 'BAGGAGE' in agent.env(), false)
+  withEnvironment(t, { TRACESTATE: 'vendor=abc', BAGGAGE: 'tenant=acme' })
+  const { TRACESTATE, BAGGAGE } = agent.env()
+  assert.deepEqual([TRACESTATE, BAGGAGE], ['', ''])
+})
+
+for (const [variables, type, said] of [
+  [{}, 'application/x-protobuf'],
+  [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }, 'application/json'],
+  [{ OTEL_EXPORTER_OTLP_PROTOCOL: ' http/protobuf ' }, 'application/x-protobuf'],
+  [
+    { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json' },
+    'application/json',
+  ],
+  [
+    { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/xml' },
+    'application/x-protobuf',
+    "hivelog: OTEL_EXPORTER_OTLP_PROTOCOL: 'http/xml' is not known; use 'http/protobuf' or 'http/json'; spans are sent as 'http/protobuf'",
+  ],
+  [
+    { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'grpc' },
+    undefined,
+    "hivelog: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: OTLP over gRPC is not there, and no spans are sent; use 'http/protobuf', and the backend's port for HTTP, 4318 as a rule",
+  ],
+] as const) {
+  test(`${JSON.stringify(variables)}: ${type ?? 'nothing'} is sent`, async (t) => {
+    const lines = captureDiag(t)
+    const receiver = await tempReceiver(t)
+    withEnvironment(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, ...variables })
+    const { hive } = tempHive(t)
+    hive.spawn({ agentId: 'coder' })
+    await hive.shutdown()
+    assert.deepEqual(
+      receiver.headers.map((each) => each['content-type']),
+      type === undefined ? [] : [type],
+    )
+    assert.equal(receiver.spans.length, type === undefined ? 0 : 1)
+    assert.deepEqual(lines, said === undefined ? [] : [said])
+  })
+}
+
+test('OTEL_TRACES_EXPORTER=otlp needs no endpoint: the specification’s is port 4318 of this host', async (t) => {
+  const lines = captureDiag(t)
+  const none = { OTEL_EXPORTER_OTLP_ENDPOINT: undefined, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: undefined }
+  const urls: string[] = []
+  const http = (await import('node:http')).default
+  const { request } = http
+  http.request = ((...[url, ...rest]: Parameters<typeof request>) => {
+    urls.push(String(url))
+    return request(...([new URL('http://127.0.0.1:9/'), ...rest] as Parameters<typeof request>))
+  }) as typeof request
+  syncBuiltinESMExports()
+  t.after(() => {
+    http.request = request
+    syncBuiltinESMExports()
+  })
+  withEnvironment(t, { ...none, OTEL_TRACES_EXPORTER: ' otlp ' })
+  const { hive } = tempHive(t, { shutdownTimeoutMs: 100 })
+  hive.spawn({ agentId: 'coder' })
+  await hive.shutdown()
+  assert.deepEqual(urls, ['http://localhost:4318/v1/traces'])
+  assert.equal(lines.length, 1, lines.join('\n'))
+})
+
+test('headers and compression are those of the OTLP variables', async (t) => {
+  const receiver = await tempReceiver(t)
+  withEnvironment(t, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+    OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=acme,x-both=general',
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'x-both=traces',
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+  })
+  const { hive } = tempHive(t)
+  hive.spawn({ agentId: 'coder' })
+  await hive.shutdown()
+  const [headers] = receiver.headers
+  assert.deepEqual(
+    [headers?.['x-tenant'], headers?.['x-both'], headers?.['content-encoding']],
+    ['acme', 'traces', 'gzip'],
+  )
+  assert.match(String(headers?.['user-agent']), /^hivelog\/\d/)
+  assert.equal(receiver.spans.length, 1)
+})
+
+for (const [url, variable, isCompressed] of [
+  ['http://localhost:4318', undefined, false],
+  ['http://127.0.0.2:4318', undefined, false],
+  ['http://[::1]:4318', undefined, false],
+  ['https://otlp.example.com', undefined, true],
+  ['http://10.0.0.7:4318', undefined, true],
+  ['http://10.0.0.7:4318', 'none', false],
+  ['http://localhost:4318', 'gzip', true],
+] as const) {
+  test(`to ${url} with compression ${variable}: ${isCompressed ? 'gzip' : 'plain'}`, (t) => {
+    withEnvironment(t, { OTEL_EXPORTER_OTLP_COMPRESSION: variable })
+    assert.equal(otlpSettings({ url }, 'http/protobuf').isCompressed, isCompressed)
   })
 }

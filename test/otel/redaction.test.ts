@@ -46,6 +46,20 @@ const PLACES: Record<string, (tracer: Tracer, text: string) => void> = {
     const links: Link[] = [{ context: LINKED, attributes: { 'lib.note': text } }]
     tracer.startSpan('lib', { links }).end()
   },
+  'a prompt, as JSON in an attribute': (tracer, text) =>
+    within(tracer, (span) => {
+      const parts = [{ type: 'text', content: `my key: ${text}` }]
+      span.setAttribute('gen_ai.input.messages', JSON.stringify([{ role: 'user', parts }]))
+    }),
+  'the arguments of a tool, as JSON in JSON': (tracer, text) =>
+    within(tracer, (span) => {
+      const call = { name: 'fetch', arguments: JSON.stringify({ url: 'https://x/', note: text }) }
+      span.setAttribute('gen_ai.output.messages', JSON.stringify([{ role: 'assistant', call }]))
+    }),
+  'a result, as JSON in an event': (tracer, text) =>
+    within(tracer, (span) =>
+      span.addEvent('gen_ai.tool.message', { content: JSON.stringify({ out: [text] }, null, 2) }),
+    ),
   'the name of the instrumentation': () => {},
 }
 
@@ -55,10 +69,21 @@ function within(tracer: Tracer, work: (span: Span) => void): void {
   span.end()
 }
 
-/** All that was sent, with what JSON escapes as it was. */
+/** All that was sent, with what JSON escapes as it was, and so within texts that are JSON. */
 function sentBy({ bodies }: OtlpReceiver): string {
   const texts: string[] = []
-  for (const body of bodies) JSON.parse(body, (name, value) => texts.push(name, String(value)))
+  const read = (json: string): void => {
+    JSON.parse(json, (name, value) => {
+      texts.push(name, String(value))
+      if (typeof value !== 'string' || !/^[[{]/.test(value)) return
+      try {
+        read(value)
+      } catch {
+        // It only looked like JSON.
+      }
+    })
+  }
+  for (const body of bodies) read(body)
   return texts.join('\n')
 }
 

@@ -70,6 +70,18 @@ test('a sampler or a ratio that is none is said in one line, and all is sent', (
   assert.match(said[3] as string, /OTEL_TRACES_SAMPLER_ARG=-0.1 is not between 0 and 1/)
 })
 
+test('a sampler of the specification that is not there is said to be so', (t) => {
+  const said = captureDiag(t)
+  for (const name of ['jaeger_remote', 'parentbased_jaeger_remote', 'xray']) {
+    assert.equal(sent(t, name)[0], TRACES)
+  }
+  assert.deepEqual(said, [
+    'hivelog: OTEL_TRACES_SAMPLER=jaeger_remote is not available here; all traces are sent',
+    'hivelog: OTEL_TRACES_SAMPLER=parentbased_jaeger_remote is not available here; all traces are sent',
+    'hivelog: OTEL_TRACES_SAMPLER=xray is not available here; all traces are sent',
+  ])
+})
+
 test('a count in the environment is a whole number from 1; what is none is said in one line and not used', (t) => {
   const said = captureDiag(t)
   const countOf = (text: string | undefined): number | undefined => {
