@@ -145,7 +145,7 @@ const USAGE_FIELDS = FIELD_ORDER.usage.filter((name) => !TOLD_OTHERWISE.has(name
 
 /** The model that a line names is the one that answered; what was asked for has the same name, as far as is known. */
 function modelCallShape(fields: Fields, session: string | undefined, fit: Fit): WorkShape {
-  const { agentId, model, ttftMs, error } = fields
+  const { agentId, ttftMs, error } = fields
   const told: Fields = {}
   for (const name of USAGE_FIELDS) {
     const value = fields[name]
