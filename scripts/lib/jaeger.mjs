@@ -23,7 +23,7 @@ export async function tracesOfService(query, service, { ms, limit }) {
     'query.service_name': service,
     'query.start_time_min': new Date(now - ms).toISOString(),
     'query.start_time_max': new Date(now).toISOString(),
-    'query.search_depth': String(limit),
+    'query.num_traces': String(limit),
   })
   const response = await fetch(`${query}/api/v3/traces?${parameters}`)
   if (response.status === 404) return []
