@@ -12,6 +12,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { spansIn, storedTrace } from './lib/jaeger.mjs'
 import { freePorts, until } from './lib/programs.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -220,12 +221,8 @@ async function send(collector, spans) {
 
 /** Names and numbers of events of a trace's spans in Jaeger, sorted; [] for an unknown trace. */
 async function inJaeger(store, trace) {
-  const response = await fetch(`http://127.0.0.1:${store.query}/api/traces/${hex(trace, 32)}`)
-  if (response.status === 404) return []
-  const { data } = await response.json()
-  return data
-    .flatMap(({ spans }) => spans)
-    .map((span) => `${span.operationName.replace('invoke_agent ', '')}:${span.logs.length}`)
+  return spansIn(await storedTrace(`http://127.0.0.1:${store.query}`, hex(trace, 32)))
+    .map((span) => `${span.name.replace('invoke_agent ', '')}:${span.events?.length ?? 0}`)
     .sort()
 }
 

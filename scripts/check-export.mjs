@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { spansIn, storedTrace } from './lib/jaeger.mjs'
 import { freePorts, until } from './lib/programs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -95,26 +96,33 @@ async function startCollector(grpc) {
 /** A trace as Jaeger tells it, when it has `count` spans. */
 async function traceOf(query, id, count) {
   const trace = await until(`${count} spans of trace ${id}`, async () => {
-    const response = await fetch(`${query}/api/traces/${id}`)
-    if (!response.ok) return undefined
-    const [found] = (await response.json()).data
-    return found.spans.length >= count ? found : undefined
+    const found = spansIn(await storedTrace(query, id))
+    return found.length >= count ? found : undefined
   })
   const byKey = (a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
-  const spans = trace.spans.map((span) => ({
-    id: span.spanID,
-    name: span.operationName,
-    references: span.references,
-    start: span.startTime,
-    duration: span.duration,
-    tags: span.tags.sort(byKey),
-    logs: span.logs.map(({ timestamp, fields }) => ({ timestamp, fields: fields.sort(byKey) })).sort(byKey),
-    service: trace.processes[span.processID].serviceName,
+  const spans = trace.map((span) => ({
+    id: span.spanId,
+    name: span.name,
+    kind: span.kind,
+    parent: span.parentSpanId,
+    links: (span.links ?? []).map(({ spanId }) => spanId),
+    start: Number(BigInt(span.startTimeUnixNano) / 1000n),
+    duration: Number((BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)) / 1000n),
+    status: span.status,
+    tags: (span.attributes ?? []).sort(byKey),
+    logs: (span.events ?? [])
+      .map(({ name, timeUnixNano, attributes = [] }) => ({
+        name,
+        timestamp: timeUnixNano,
+        fields: attributes.sort(byKey),
+      }))
+      .sort(byKey),
+    service: span.resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue,
   }))
   return spans.sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
-const tag = (span, key) => span.tags.find((each) => each.key === key)?.value
+const tag = (span, key) => span.tags.find((each) => each.key === key)?.value.stringValue
 
 /** Agents that outgrow a span, tools, calls, an approval, an error, and the session's own events. */
 async function recordHive(name, otlp) {

@@ -78,7 +78,7 @@ function resolved(file, env) {
 }
 
 const versions = pins('scripts/backends.env')
-const jaeger = `jaegertracing/jaeger:${versions.JAEGER_VERSION}`
+const jaeger = `jaegertracing/jaeger:${versions.JAEGER_IMAGE_VERSION}`
 const otelcol = `otel/opentelemetry-collector-contrib:${versions.OTELCOL_VERSION}`
 const images = {
   jaeger,

@@ -8,6 +8,7 @@
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
+import { spansIn, tracesOfService } from './lib/jaeger.mjs'
 
 const [url, out, executablePath = '/usr/bin/chromium'] = process.argv.slice(2)
 if (out === undefined) {
@@ -50,12 +51,11 @@ const center = (node) => node.scrollIntoView({ block: 'center' })
 const row = (operation) => page.locator('.span-name', { hasText: operation }).first()
 
 try {
-  const found = await fetch(`${url}/api/traces?service=${SERVICE}&limit=1&lookback=7d`)
-  const { data } = await found.json()
-  if (data.length === 0) throw new Error(`no trace of ${SERVICE} at ${url}`)
-  const [{ traceID, spans }] = data
-  const holds = (kind) => (span) =>
-    span.logs.some(({ fields }) => fields.some(({ key, value }) => key === 'event' && value === kind))
+  const found = await tracesOfService(url, SERVICE, { ms: 7 * 86_400_000, limit: 1 })
+  const spans = spansIn(found)
+  const traceID = spans[0]?.traceId
+  if (traceID === undefined) throw new Error(`no trace of ${SERVICE} at ${url}`)
+  const holds = (kind) => (span) => (span.events ?? []).some(({ name }) => name === kind)
   const asker = spans.find(holds('hive.escalate'))
   if (asker === undefined) throw new Error('nobody escalated in that trace')
 
@@ -69,7 +69,7 @@ try {
   await shot('trace')
 
   // A search inside a trace folds away the rest; it opens the span that it finds, and the events of it.
-  await page.goto(`${url}/trace/${traceID}?uiFind=${asker.spanID}`)
+  await page.goto(`${url}/trace/${traceID}?uiFind=${asker.spanId}`)
   await page.setViewportSize({ width: 1200, height: 900 })
   const detail = page.locator('.detail-row').first()
   await detail.waitFor()

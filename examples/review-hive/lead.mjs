@@ -20,7 +20,8 @@ export async function leadReview(coordinator, lead, { areas, notebook, fast }) {
   const { inbox } = coordinator.join(lead)
   await writeFile(notebook, '# Review\n')
   for (const { id, folders } of areas) {
-    const name = `Reviewer of ${folders.map((folder) => basename(folder.name)).join(', ')}`
+    // What tells them apart comes first: a list of names is often cut at its end.
+    const name = `${folders.map((folder) => basename(folder.name)).join(', ')} (reviewer)`
     coordinator.start(lead, { agentId: id, name, role: 'reviewer' }, REVIEWER)
   }
   const owners = Object.fromEntries(areas.flatMap(({ id, files }) => files.map((path) => [path, id])))

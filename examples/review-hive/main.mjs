@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
+import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { startHive } from 'hivelog'
 import { verifyLog } from 'hivelog/read'
 import { approver } from './approvals.mjs'
@@ -21,6 +22,21 @@ const REVIEWERS = 4
 
 const { options, areas, folder } = prepare()
 const screen = new Screen()
+// What hivelog says of spans that nobody took goes to the terminal, and into the closing words.
+let unsent = false
+diag.setLogger(
+  {
+    error(text, ...more) {
+      unsent ||= /not sent|not been sent/.test(text)
+      console.error(text, ...more)
+    },
+    warn: console.error,
+    info() {},
+    debug() {},
+    verbose() {},
+  },
+  DiagLogLevel.WARN,
+)
 const hive = startHive({ file: join(folder, 'hive.jsonl'), serviceName: 'review-hive' })
 const feed = new Feed(hive.file, screen)
 const coordinator = new Coordinator(hive, approver(options.interactive, screen))
@@ -43,7 +59,7 @@ lead.end(interrupted === undefined ? {} : { status: 'killed', error: interrupted
 await hive.shutdown()
 const report = await verifyLog(hive.file)
 await feed.finish(report.lastSeq)
-closingWords(screen, { file: hive.file, notebook, report, summary, traceId })
+closingWords(screen, { file: hive.file, notebook, report, summary, traceId, unsent })
 if (interrupted !== undefined) process.exitCode = 128 + constants.signals[interrupted]
 else if (!report.ok || summary.lost.length > 0) process.exitCode = 1
 

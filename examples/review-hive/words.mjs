@@ -12,7 +12,7 @@ export function openingWords(screen, file, areas, { interactive }) {
   screen.line('')
 }
 
-export function closingWords(screen, { file, notebook, report, summary, traceId }) {
+export function closingWords(screen, { file, notebook, report, summary, traceId, unsent }) {
   const log = relative('', file)
   const { files, blocked, lost } = summary
   const verdict = report.ok ? 'no damage' : `DAMAGED, see npx hivelog verify ${log}`
@@ -30,12 +30,16 @@ Look into it:
   npx hivelog waits ${log}
   npx hivelog check ${log}
   grep redacted ${log}
-${traceWords(traceId)}`)
+${traceWords(traceId, log, unsent)}`)
 }
 
-function traceWords(traceId) {
+function traceWords(traceId, log, unsent) {
   const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT } = process.env
   const endpoint = OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || OTEL_EXPORTER_OTLP_ENDPOINT
+  if (endpoint && unsent)
+    return `
+Not all of the trace was sent: ${endpoint} did not take it. Once it is there:
+  npx hivelog export --service-name review-hive ${log}`
   if (endpoint)
     return `\nThe trace in Jaeger (sent to ${endpoint}):\n  http://localhost:16686/trace/${traceId}`
   return `

@@ -13,7 +13,7 @@ import type { Lives } from './lives.js'
 import { OpenSpan, RebuiltSpan } from './open-span.js'
 import type { Writer } from './rebuild.js'
 import type { Routes } from './routes.js'
-import { agentShape, endingOf, sessionShape, workShape } from './shapes.js'
+import { agentShape, endingOf, isWork, sessionShape, workShape } from './shapes.js'
 
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined
@@ -53,7 +53,7 @@ export class ForeignLines {
       life.touch(entry)
       life.current.touch(entry)
       this.#lives.end(life, endingOf(fields), event.ts)
-    } else if ((event.kind === 'tool' || event.kind === 'call') && life.agentId !== undefined) {
+    } else if (isWork(event.kind) && life.agentId !== undefined) {
       life.touch(entry)
       const open = new OpenSpan(run.traceId, derivedSpanId(run.traceId, entry.seq, event.kind), entry)
       const shape = workShape(event.kind, fields, run.session)
@@ -103,7 +103,7 @@ export class ForeignLines {
     const { event, seq } = entry
     const { fields } = fieldsOf(event)
     const above = event.kind === 'spawn' ? text(fields.parent) : undefined
-    const parent = above === undefined ? undefined : this.#lives.spanOf(this.#keyOf(run, above), event.ts)
+    const parent = above === undefined ? undefined : this.#lives.spanOf(this.#keyOf(run, above))
     const shape = agentShape(event.kind === 'spawn' ? fields : { agentId }, run.session)
     const key = this.#keyOf(run, agentId)
     const { session, traceId } = run

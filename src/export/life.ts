@@ -11,12 +11,9 @@ import type { SpanContext } from '@opentelemetry/api'
 import type { AgentStatus } from '../model/state.js'
 import { ATTR } from '../otel/span-mapping.js'
 import type { LogEntry } from '../read/items.js'
-import { fieldsOf } from './attributes.js'
 import { type OpenSpan, RebuiltSpan, type SpanShape, type SpanSource } from './open-span.js'
-import { type AgentShape, type Ending, modelCallShape, type WorkShape } from './shapes.js'
+import type { AgentShape, Ending, WorkShape } from './shapes.js'
 
-/** `maxSpanAgeMs` of a hive by default: a younger part has no reason to end after a single event. */
-const MAX_SPAN_AGE_MS = 300_000
 /** Spans of other code that are kept open within a life. */
 const MAX_INNER = 16
 
@@ -75,7 +72,7 @@ export class Life {
   #current: OpenSpan
   #inner: Inner[] = []
   #parts = 0
-  /** The first part, which is the parent of the others where there is no other one. */
+  /** The first part, which is the parent of the others. */
   #first: SpanContext | undefined
   #before: SpanContext | undefined
 
@@ -108,11 +105,6 @@ export class Life {
     return this.#parts + 1
   }
 
-  /** The part that was the present one at `ts`: what the agent began then has it for a parent. */
-  partAt(ts: number): SpanContext {
-    return (this.#isCall(ts) && this.#previous ? this.#previous : this.#current).context
-  }
-
   /** Notes a line of the agent's. */
   touch({ event, seq }: LogEntry): void {
     if (event.ts > this.lastTs) this.lastTs = event.ts
@@ -129,7 +121,7 @@ export class Life {
 
   /** A line of the agent's is on a span that was not seen before. */
   enter(span: OpenSpan): void {
-    this.#settle(span.startTs)
+    this.#settle()
     this.#previous = this.#current
     this.#current = span
     this.#host.opened(span, this)
@@ -138,7 +130,7 @@ export class Life {
   /** The next part begins, for sure. */
   continueIn(span: OpenSpan): void {
     this.enter(span)
-    this.#settle(span.startTs)
+    this.#settle()
   }
 
   /** Whether the span may be one of other code, within the agent's. */
@@ -151,7 +143,6 @@ export class Life {
 
   /** A line tells what a span within the life was, and when it ended. */
   endInner(span: OpenSpan, shape: WorkShape, endTs: number): void {
-    span.call = undefined
     if (span === this.#current) this.#goBack()
     const at = this.#inner.findIndex((each) => each.span === span)
     const [inner] = at === -1 ? [] : this.#inner.splice(at, 1)
@@ -159,22 +150,17 @@ export class Life {
     this.#emit(span, { ...shape, parent: inner.parent, startTs: endTs - shape.ms, endTs })
   }
 
-  /** Decides what the last span is, as far as the lines up to `ts` tell. */
-  #settle(ts: number): void {
-    const previous = this.#previous
-    if (previous === undefined) return
-    if (this.#isCall(ts)) {
-      this.#goBack()
-      return
-    }
-    this.#emitPart(previous, this.#current.startTs, { attributes: { [ATTR.continued]: true } })
+  /** Nothing went on in the part before the last one: that part is over. */
+  #settle(): void {
+    if (this.#previous === undefined) return
+    this.#emitPart(this.#previous, this.#current.startTs, { attributes: { [ATTR.continued]: true } })
     this.#previous = undefined
   }
 
   /** Ends the life. @param ending left out for a session's */
   end(ending: Ending | undefined, endTs: number): void {
     this.isEnded = true
-    this.#settle(this.#current.startTs)
+    this.#settle()
     for (const inner of this.#inner.splice(0)) this.#emitInner(inner)
     this.#emitPart(this.#current, endTs, ending ?? { attributes: {} })
   }
@@ -183,24 +169,18 @@ export class Life {
   #goBack(): void {
     const previous = this.#previous
     if (previous === undefined) return
-    const inner = { span: this.#current, parent: previous.context }
+    this.#inner.push({ span: this.#current, parent: previous.context })
     this.#current = previous
     this.#previous = undefined
-    if (inner.span.call === undefined) this.#inner.push(inner)
-    const over = inner.span.call !== undefined ? inner : this.#inner.length > MAX_INNER && this.#inner.shift()
-    if (over) this.#emitInner(over)
-  }
-
-  /** Whether the last span holds a model call that came too soon after the part before to be a part itself. */
-  #isCall(ts: number): boolean {
-    return this.#current.call !== undefined && ts - this.#current.startTs < MAX_SPAN_AGE_MS
+    const over = this.#inner.length > MAX_INNER ? this.#inner.shift() : undefined
+    if (over !== undefined) this.#emitInner(over)
   }
 
   #emitPart(span: OpenSpan, endTs: number, ending: Ending): void {
     const part = ++this.#parts
     if (this.#before !== undefined) span.links.unshift({ context: this.#before })
     this.#before = span.context
-    const parent = this.#parent ?? this.#first
+    const parent = this.#first ?? this.#parent
     this.#first ??= span.context
     const attributes = {
       ...this.#shape.attributes,
@@ -217,14 +197,8 @@ export class Life {
   }
 
   #emitInner({ span, parent }: Inner): void {
-    if (span.call === undefined) {
-      const attributes = this.agentId === undefined ? {} : { [ATTR.agentId]: this.agentId }
-      this.#emit(span, { name: 'hive.events', parent, attributes, endTs: span.lastTs })
-      return
-    }
-    const endTs = span.call.ts
-    const shape = modelCallShape(fieldsOf(span.call).fields, this.session)
-    this.#emit(span, { ...shape, parent, startTs: endTs - shape.ms, endTs, events: [] })
+    const attributes = this.agentId === undefined ? {} : { [ATTR.agentId]: this.agentId }
+    this.#emit(span, { name: 'hive.events', parent, attributes, endTs: span.lastTs })
   }
 
   #emit(span: OpenSpan, shape: SpanShape): void {

@@ -56,15 +56,15 @@ export class Lives {
     return this.#ended.has(traceId + spanId)
   }
 
-  /** The span that an agent is on at `ts`, or was on last. */
-  spanOf(key: string, ts: number): SpanContext | undefined {
-    return this.of(key).at(-1)?.partAt(ts) ?? this.#lastParts.get(key)
+  /** The span that an agent is on, or was on last. */
+  spanOf(key: string): SpanContext | undefined {
+    return this.of(key).at(-1)?.current.context ?? this.#lastParts.get(key)
   }
 
-  /** The span that an agent is on at `ts`, or was on last, in the log that had it first, if that is another one. */
-  originOf(log: string, session: string | undefined, agentId: string, ts: number): SpanContext | undefined {
+  /** The span that an agent is on, or was on last, in the log that had it first, if that is another one. */
+  originOf(log: string, session: string | undefined, agentId: string): SpanContext | undefined {
     const origin = this.#origins.get(originKey(session, agentId))
-    return origin === undefined || origin.log === log ? undefined : origin.partAt(ts)
+    return origin === undefined || origin.log === log ? undefined : origin.current.context
   }
 
   /** The last open life of an agent in a log. */

@@ -41,8 +41,6 @@ export class OpenSpan {
   /** Values of its events that were cut. */
   cut = 0
   droppedLinks = 0
-  /** If its only line is a model call that tells how long it took: that may be a span of the call's own. */
-  call: LogEntry['event'] | undefined
   #linked = new Set<string>()
 
   constructor(traceId: string, spanId: string, { event, seq, log = '' }: LogEntry & { log?: string }) {
@@ -73,7 +71,6 @@ export class OpenSpan {
       attributes,
       ...(dropped > 0 && { droppedAttributesCount: dropped }),
     })
-    this.call = this.events.length === 1 && isTimedCall(event) ? event : undefined
   }
 
   /** Links to another span, once. */
@@ -92,11 +89,6 @@ export class OpenSpan {
   }
 }
 
-/** The plug-in writes the time that a model call took on the line that stands for the call's span. */
-function isTimedCall(event: LogEntry['event']): boolean {
-  return event.kind === 'usage' && typeof (event as { ms?: unknown }).ms === 'number'
-}
-
 /** What a span is beside what its lines gave it. */
 export interface SpanShape {
   name: string
@@ -108,8 +100,6 @@ export interface SpanShape {
   startTs?: number
   /** Epoch milliseconds. */
   endTs: number
-  /** Default: those of its lines. */
-  events?: TimedEvent[]
 }
 
 /** A complete span, as exporters take it. */
@@ -154,7 +144,7 @@ export class RebuiltSpan implements ReadableSpan {
     this.status = shape.status ?? { code: SpanStatusCode.UNSET }
     this.attributes = shape.attributes
     this.links = open.links
-    this.events = shape.events ?? open.events
+    this.events = open.events
     this.resource = resource
     this.instrumentationScope = scope
     this.droppedLinksCount = open.droppedLinks

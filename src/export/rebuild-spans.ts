@@ -124,7 +124,8 @@ function wanted(
     (!isRange || span.log === firstLog) &&
     span.times[1] >= since &&
     span.times[0] <= until &&
-    (session === undefined || span.attributes[ATTR.conversation] === session) &&
+    (session === undefined ||
+      (span.attributes[ATTR.conversation] ?? span.attributes[ATTR.session]) === session) &&
     (trace === undefined || span.spanContext().traceId === trace) &&
     span.seqs[1] >= from &&
     span.seqs[0] <= to

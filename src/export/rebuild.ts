@@ -153,6 +153,7 @@ export class SpanRebuilder {
   finish(): void {
     for (const lines of this.#logs.values()) this.#endSession(lines)
     for (const life of this.open) this.#lives.close(life)
+    for (const { own } of this.#logs.values()) own.finish()
   }
 
   #linesOf(log: string): LogLines {

@@ -7,13 +7,20 @@ import {
   type Fit,
   agentShape as liveAgentShape,
   endingOf as liveEndingOf,
-  modelCallShape as liveModelCallShape,
   workShape as liveWorkShape,
+  type WorkKind,
   type WorkShape,
 } from '../otel/span-shapes.js'
 import { sayable, shortText } from './attributes.js'
 
-export { type AgentShape, type Ending, LOST, sessionShape, type WorkShape } from '../otel/span-shapes.js'
+export {
+  type AgentShape,
+  type Ending,
+  LOST,
+  sessionShape,
+  type WorkKind,
+  type WorkShape,
+} from '../otel/span-shapes.js'
 
 /** What a backend takes. */
 const FIT: Fit = { text: shortText, isSayable: sayable }
@@ -23,8 +30,9 @@ export const agentShape = (fields: Fields, session: string | undefined): AgentSh
 
 export const endingOf = (fields: Fields): Ending => liveEndingOf(exitStatus(fields), fields.error, FIT)
 
-export const workShape = (kind: 'tool' | 'call', fields: Fields, session: string | undefined): WorkShape =>
+export const workShape = (kind: WorkKind, fields: Fields, session: string | undefined): WorkShape =>
   liveWorkShape(kind, fields, session, FIT)
 
-export const modelCallShape = (fields: Fields, session: string | undefined): WorkShape =>
-  liveModelCallShape(fields, session, FIT)
+/** Whether lines of this kind have a span each. */
+export const isWork = (kind: string): kind is WorkKind =>
+  kind === 'tool' || kind === 'call' || kind === 'usage'

@@ -1,8 +1,8 @@
 /**
  * The span of an agent's life, or rather the spans: a long life is told in parts. A part ends, and a continuation
- * with the same name and parent begins, when it holds as many events or links as a span may, or when it is old
- * and holds any, so that a backend sees an agent while it lives. Where there is no parent, the first part is that of
- * the others.
+ * with the same name begins, when it holds as many events or links as a span may, or when it is old and holds any, so
+ * that a backend sees an agent while it lives. The first part is the parent of the others: there they stay together,
+ * where those beside them would be strewn among all that the parent of the agent has under it.
  */
 import {
   type Attributes,
@@ -28,7 +28,7 @@ export interface AgentSpanOptions {
   /** Of the agent whose life it is. */
   life: Life | undefined
   attributes: Attributes
-  /** Context in which the first part and all that follow begin. */
+  /** Context in which the first part begins. */
   parent: Context
   /** Epoch milliseconds. */
   now: number
@@ -53,8 +53,10 @@ export class AgentSpan {
   #core: HiveCore
   #options: AgentSpanOptions
   #current!: SpanPart
-  /** The first part, if it has no parent. */
-  #root: Span | undefined
+  /** Context in which the next part begins. */
+  #under: Context
+  /** Whether the first part has no parent. */
+  #isRoot: boolean
   #part = 0
   #events = 0
   #linked = new Set<string>()
@@ -63,6 +65,8 @@ export class AgentSpan {
   constructor(core: HiveCore, options: AgentSpanOptions) {
     this.#core = core
     this.#options = options
+    this.#under = options.parent
+    this.#isRoot = trace.getSpanContext(options.parent) === undefined
     core.beforeSpan()
     this.#begin(options.now, [])
   }
@@ -114,7 +118,7 @@ export class AgentSpan {
     this.roll(now)
     // Jaeger takes a span's first link for its parent if there is none, and so draws a root under those that it
     // spawned, which is nowhere.
-    if (this.#current.span === this.#root) this.#continue(now)
+    if (this.#isRoot && this.#part === 1) this.#continue(now)
     const fresh = new Set(contexts.map(({ spanId }) => spanId).filter((spanId) => !this.#linked.has(spanId)))
     if (this.#linked.size > 0 && this.#linked.size + fresh.size > MAX_LINKS) this.#continue(now)
     for (const context of contexts) {
@@ -150,10 +154,9 @@ export class AgentSpan {
     const { name, life, parent, onEvent } = this.#options
     const attributes = { ...this.#options.attributes, ...(this.#part > 1 && { [ATTR.part]: this.#part }) }
     const options = { kind: SpanKind.INTERNAL, attributes, links, startTime: now }
-    const isRoot = trace.getSpanContext(parent) === undefined
-    const under = this.#root === undefined ? parent : trace.setSpan(parent, this.#root)
-    const span = core.startPart(name, options, under, life, isRoot && this.#root === undefined)
-    if (isRoot) this.#root ??= span
+    const span = core.startPart(name, options, this.#under, life, this.#isRoot && this.#part === 1)
+    // The span itself would be held, with all its events, until the life is over.
+    if (this.#part === 1) this.#under = trace.setSpanContext(parent, span.spanContext())
     const addEvent = interceptEvents(span, onEvent)
     const line = core.placeOf(span)
     const events = core.isHeard(span) ? core.placeOf(span, eventAdder(span, addEvent)) : line

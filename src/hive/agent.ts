@@ -4,7 +4,7 @@ import { type Fields, isList, readField, readFields, readList } from '../format/
 import { type ArtifactRef, FIELD_ORDER, isCustomKind, type KnownKind } from '../format/kinds.js'
 import { brief, describe, MAX_NODES } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
-import { AS_IS, agentShape, endingOf } from '../otel/span-shapes.js'
+import { AS_IS, agentShape, endingOf, type WorkKind } from '../otel/span-shapes.js'
 import type { Life } from '../record/owners.js'
 import { counted } from '../record/recorder.js'
 import { AgentSpan } from './agent-span.js'
@@ -28,7 +28,7 @@ import type {
   WaitInput,
 } from './inputs.js'
 import { formatTraceparent, Sent, spanContextOf } from './sent-message.js'
-import { recordWork, type WorkKind } from './work.js'
+import { recordWork } from './work.js'
 
 /** What an agent needs of its hive. */
 export interface AgentHost {
@@ -152,12 +152,12 @@ export class Agent {
   usage(input: UsageInput): void {
     const fields = this.#own('usage', input, [])
     if (fields.error === undefined) this.#need('usage', fields, ['inputTokens', 'outputTokens'])
-    this.#event('usage', fields)
+    this.#work('usage', fields)
   }
 
   /** @internal As `usage`, as a framework tells it: a stream may end without its tokens, which nobody can mend. */
   usageAsTold(input: Partial<UsageInput>): void {
-    this.#event('usage', this.#own('usage', input, []))
+    this.#work('usage', this.#own('usage', input, []))
   }
 
   /** Records a tool that ran, `ms` milliseconds until now. */

@@ -1,13 +1,11 @@
-/** Work that takes time and is over when it is recorded, tools and external calls: a child span, and a line at its end. */
+/** Work that takes time and is over when it is recorded (tools, calls of APIs and of models): a child span, and a line at its end. */
 import type { Context, Span } from '@opentelemetry/api'
 import type { Fields } from '../format/fields.js'
 import { endTime } from '../otel/span-mapping.js'
-import { AS_IS, workShape } from '../otel/span-shapes.js'
+import { AS_IS, type WorkKind, workShape } from '../otel/span-shapes.js'
 import type { Life } from '../record/owners.js'
 import type { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
-
-export type WorkKind = 'tool' | 'call'
 
 /**
  * Records work in an agent's life, under its present span, that ended at `now` (epoch milliseconds).

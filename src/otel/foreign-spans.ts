@@ -43,7 +43,7 @@ export function agentOf(span: ReadableSpan, defaultSession: string): AgentRef | 
 
 /** The agent that a span which is no agent's life says it belongs to. */
 export function namedAgentOf(span: ReadableSpan, defaultSession: string): AgentRef | undefined {
-  const agentId = shortText(span.attributes[ATTR.agentId])
+  const agentId = shortText(span.attributes[ATTR.agentId]) ?? shortText(span.attributes[ATTR.callerId])
   return agentId === undefined ? undefined : { agentId, session: sessionOf(span) ?? defaultSession }
 }
 

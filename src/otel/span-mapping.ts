@@ -16,9 +16,15 @@ export const ATTR = {
   session: 'session.id',
   requestModel: 'gen_ai.request.model',
   responseModel: 'gen_ai.response.model',
+  responseId: 'gen_ai.response.id',
+  /** Seconds. */
+  timeToFirstChunk: 'gen_ai.response.time_to_first_chunk',
   provider: 'gen_ai.provider.name',
   toolName: 'gen_ai.tool.name',
+  toolCallId: 'gen_ai.tool.call.id',
   errorType: 'error.type',
+  /** Of the agent that made a call: what has a name in `gen_ai` is taken for something of a model's. */
+  callerId: 'hive.agent.id',
   isGod: 'hive.agent.is_god',
   parentId: 'hive.agent.parent_id',
   role: 'hive.agent.role',
@@ -44,6 +50,7 @@ const USAGE_ATTRIBUTES = new Map<string, string>([
   ['outputTokens', 'gen_ai.usage.output_tokens'],
   ['cacheReadTokens', 'gen_ai.usage.cache_read.input_tokens'],
   ['cacheWriteTokens', 'gen_ai.usage.cache_creation.input_tokens'],
+  ['responseId', ATTR.responseId],
 ])
 const USAGE_FIELDS = new Map([...USAGE_ATTRIBUTES].map(([field, attribute]) => [attribute, field]))
 

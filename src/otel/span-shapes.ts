@@ -5,6 +5,7 @@
  */
 import { type Attributes, SpanKind, type SpanStatus, SpanStatusCode } from '@opentelemetry/api'
 import { type Fields, readField } from '../format/fields.js'
+import { FIELD_ORDER } from '../format/kinds.js'
 import { describe } from '../format/quote.js'
 import { ATTR, toAttributes } from './span-mapping.js'
 
@@ -97,59 +98,76 @@ export interface WorkShape {
   ms: number
 }
 
-/** A tool that ran, or an external call. */
-export function workShape(
-  kind: 'tool' | 'call',
-  fields: Fields,
-  session: string | undefined,
-  fit: Fit,
-): WorkShape {
+/** Kinds of which each line has a span to itself. */
+export type WorkKind = 'tool' | 'call' | 'usage'
+
+/** A tool that ran, an external call, or a model call. */
+export function workShape(kind: WorkKind, fields: Fields, session: string | undefined, fit: Fit): WorkShape {
+  if (kind === 'tool') return toolShape(fields, session, fit)
+  return kind === 'call' ? callShape(fields, session, fit) : modelCallShape(fields, session, fit)
+}
+
+function toolShape(fields: Fields, session: string | undefined, fit: Fit): WorkShape {
+  const { name, ok, error, status, toolCallId } = fields
+  const own = textOf(name, fit)
   const attributes: Attributes = { [ATTR.agentId]: textOf(fields.agentId, fit) }
   if (session !== undefined) attributes[ATTR.conversation] = session
-  const isTool = kind === 'tool'
-  const own = textOf(isTool ? fields.name : (fields.method ?? fields.host), fit)
-  if (isTool) {
-    attributes[ATTR.operation] = 'execute_tool'
-    attributes[ATTR.toolName] = own
-  } else addCall(attributes, fields, fit)
+  attributes[ATTR.operation] = 'execute_tool'
+  attributes[ATTR.toolName] = own
+  if (typeof toolCallId === 'string') attributes[ATTR.toolCallId] = fit.text(toolCallId)
   const shape: WorkShape = {
-    name: isTool ? `execute_tool ${own}` : own,
-    kind: isTool ? SpanKind.INTERNAL : SpanKind.CLIENT,
+    name: `execute_tool ${own}`,
+    kind: SpanKind.INTERNAL,
     attributes,
     ms: took(fields),
   }
-  const { status, error } = fields
-  const hasFailed = isTool
-    ? fields.ok !== true
-    : error !== undefined || (typeof status === 'number' && status >= 400)
-  if (!hasFailed) return shape
-  attributes[ATTR.errorType] = typeof status === 'number' ? String(status) : 'error'
-  shape.status = errorStatus(error, fit)
-  return shape
+  return ok === true ? shape : failed(shape, error, status, fit)
 }
 
-function addCall(attributes: Attributes, { host, method, path, status }: Fields, fit: Fit): void {
+/** Without any name in `gen_ai`: Jaeger would take it for a call of a model. */
+function callShape(fields: Fields, session: string | undefined, fit: Fit): WorkShape {
+  const { host, method, path, status, error } = fields
+  const attributes: Attributes = { [ATTR.callerId]: textOf(fields.agentId, fit) }
+  if (session !== undefined) attributes[ATTR.session] = session
   if (typeof method === 'string') attributes[ATTR.method] = fit.text(method)
   if (typeof host === 'string') attributes[ATTR.host] = fit.text(host)
   if (typeof path === 'string') attributes[ATTR.path] = fit.text(path)
   if (typeof status === 'number' && fit.isSayable(status)) attributes[ATTR.statusCode] = status
+  const name = textOf(method ?? host, fit)
+  const shape: WorkShape = { name, kind: SpanKind.CLIENT, attributes, ms: took(fields) }
+  const hasFailed = error !== undefined || (typeof status === 'number' && status >= 400)
+  return hasFailed ? failed(shape, error, status, fit) : shape
 }
 
-/** A model call that an instrumented library told in a span of its own. */
-export function modelCallShape(fields: Fields, session: string | undefined, fit: Fit): WorkShape {
-  const { agentId, model, provider, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens } = fields
-  const usage = { model, provider, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens }
-  const told = Object.entries(usage)
-    .map(([name, value]) => [name, typeof value === 'string' ? fit.text(value) : value])
-    .filter(([, value]) => typeof value === 'string' || (typeof value === 'number' && fit.isSayable(value)))
-  const attributes: Attributes = {
-    [ATTR.operation]: 'chat',
-    [ATTR.agentId]: textOf(agentId, fit),
-    ...(session !== undefined && { [ATTR.conversation]: session }),
-    ...toAttributes('usage', Object.fromEntries(told)),
+/** The fields of a model call that its span tells in other ways than as attributes of their own. */
+const TOLD_OTHERWISE = new Set(['agentId', 'ms', 'ttftMs', 'error'])
+const USAGE_FIELDS = FIELD_ORDER.usage.filter((name) => !TOLD_OTHERWISE.has(name))
+
+/** The model that a line names is the one that answered; what was asked for has the same name, as far as is known. */
+function modelCallShape(fields: Fields, session: string | undefined, fit: Fit): WorkShape {
+  const { agentId, ttftMs, error } = fields
+  const told: Fields = {}
+  for (const name of USAGE_FIELDS) {
+    const value = fields[name]
+    if (typeof value === 'string') told[name] = fit.text(value)
+    else if (typeof value === 'number' && fit.isSayable(value)) told[name] = value
   }
-  const name = typeof model === 'string' ? `chat ${fit.text(model)}` : 'chat'
-  return { name, kind: SpanKind.CLIENT, attributes, ms: took(fields) }
+  const attributes: Attributes = { [ATTR.operation]: 'chat', [ATTR.agentId]: textOf(agentId, fit) }
+  if (session !== undefined) attributes[ATTR.conversation] = session
+  Object.assign(attributes, toAttributes('usage', told))
+  if (typeof told.model === 'string') attributes[ATTR.responseModel] = told.model
+  if (typeof ttftMs === 'number' && Number.isFinite(ttftMs)) {
+    attributes[ATTR.timeToFirstChunk] = ttftMs / 1000
+  }
+  const name = typeof told.model === 'string' && told.model !== '' ? `chat ${told.model}` : 'chat'
+  const shape: WorkShape = { name, kind: SpanKind.CLIENT, attributes, ms: took(fields) }
+  return error === undefined ? shape : failed(shape, error, undefined, fit)
+}
+
+function failed(shape: WorkShape, error: unknown, status: unknown, fit: Fit): WorkShape {
+  shape.attributes[ATTR.errorType] = typeof status === 'number' ? String(status) : 'error'
+  shape.status = errorStatus(error, fit)
+  return shape
 }
 
 const textOf = (value: unknown, fit: Fit): string => fit.text(describe(value))

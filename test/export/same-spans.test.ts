@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { exportLog } from '../../src/analyse.js'
-import type { Agent, Hive, HiveOptions, SentMessage } from '../../src/index.js'
+import type { Agent, Hive, HiveOptions, SentMessage, UsageInput } from '../../src/index.js'
 import { eventsOf, linesOf, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
 import type { OtlpReceiver, ReceivedSpan } from '../kit/otlp-receiver.js'
 
@@ -73,6 +73,9 @@ test('a hive with everything that agents do', async (t) => {
     coder.call({ host: 'api.github.com', method: 'GET', path: '/repos', status: 200, ms: 4 })
     coder.call({ host: 'db.local', status: 503, error: 'busy' })
     coder.usage({ model: 'm-1', provider: 'p', inputTokens: 12, outputTokens: 3, costUsd: 0.5, ms: 7 })
+    coder.usage({ model: 'm-2', inputTokens: 9, outputTokens: 1, ttftMs: 40, responseId: 'r-1', task: 't' })
+    coder.usage({ inputTokens: 1, outputTokens: 1, cacheReadTokens: 1 })
+    coder.usage({ model: 'm-1', error: 'overloaded', ms: 3 })
     coder.wait({ resource: 'db', ms: 3, holder: 'lead' })
     coder.snapshot({ label: 'before', content: 'state' })
     coder.drop({ to: 'nobody', id: 'm-9', reason: 'no-inbox' })
@@ -101,6 +104,7 @@ test('parts of long lives, full and old, of agents and of the session', async (t
       coder.drain([lead.message({ to: 'coder', act: 'inform', subject: `part ${i}` })])
       if (i % 3 === 0) hive.log('tick', { i })
       if (i % 5 === 0) coder.tool({ name: 't', ok: true })
+      if (i % 2 === 0) coder.usage({ model: 'm', inputTokens: i, outputTokens: 1 })
       if (i % 7 === 0) lead.spawn({ agentId: `helper-${i}` }).end()
       wait(i % 10 === 0 ? 61_000 : 10)
     }
@@ -269,6 +273,13 @@ const step = fc.record({
   ),
 })
 
+const calls: UsageInput[] = [
+  { inputTokens: 1, outputTokens: 2 },
+  { model: 'm', inputTokens: 1, outputTokens: 2, ms: 70_000 },
+  { model: 'm', provider: 'p', error: 'overloaded', ms: 5, ttftMs: 3 },
+  { model: '', inputTokens: 0, outputTokens: 0, cacheWriteTokens: 3, costUsd: 0.25, responseId: 'r', ms: 0 },
+]
+
 test('any hive that is recorded is exported as it was', async (t) => {
   const [live, again] = [await tempReceiver(t), await tempReceiver(t)]
   const wait = stoppedClock(t)
@@ -294,7 +305,7 @@ test('any hive that is recorded is exported as it was', async (t) => {
           else if (agent.ended) continue
           else if (what === 'message') sent.push(agent.message({ to, act: 'inform', subject: 's' }))
           else if (what === 'drain') agent.drain(sent.splice(0, other))
-          else if (what === 'usage') agent.usage({ inputTokens: 1, outputTokens: 2 })
+          else if (what === 'usage') agent.usage(calls[other % calls.length] as UsageInput)
           else if (what === 'tool') agent.tool({ name: 'grep', ok: other > 1, ms: other })
           else if (what === 'call') agent.call({ host: 'h', status: 100 * other })
           else if (what === 'escalate') asked.push(agent.escalate({ subject: 's' }).id)

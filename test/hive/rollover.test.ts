@@ -134,6 +134,43 @@ test('what runs in an agent nests under the part that it began in', async (t) =>
   assert.equal(receiver.one('inside').parentSpanId, second?.spanId)
 })
 
+test('later parts lie under the first, and what an agent begins under the part that it is on', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive } = tempHive(t, { otlp: { url: receiver.url }, maxEventsPerSpan: 1 })
+  const lead = hive.spawn({ agentId: 'lead' })
+  const worker = lead.spawn({ agentId: 'worker' })
+  for (let i = 1; i <= 3; i++) {
+    worker.wait(wait)
+    worker.tool({ name: `tool ${i}`, ok: true })
+    worker.call({ host: `host ${i}` })
+    worker.usage({ model: `m ${i}`, inputTokens: 1, outputTokens: 1 })
+    worker.spawn({ agentId: `helper ${i}` }).end()
+  }
+  hive.log('tick')
+  hive.log('tick')
+  await hive.shutdown()
+
+  const parts = receiver
+    .named('invoke_agent worker')
+    .sort((x, y) => Number(partOf(x) ?? 1) - Number(partOf(y) ?? 1))
+  assert.deepEqual(parts.map(partOf), [undefined, 2, 3])
+  const [first] = parts
+  assert.equal(first?.parentSpanId, receiver.one('invoke_agent lead').spanId)
+  for (const [i, part] of parts.entries()) {
+    if (i > 0) {
+      assert.equal(part.parentSpanId, first?.spanId)
+      assert.deepEqual(
+        part.links.map(({ spanId }) => spanId),
+        [parts[i - 1]?.spanId],
+      )
+    }
+    const under = ['execute_tool tool', 'host', 'chat m', 'invoke_agent helper']
+    for (const name of under) assert.equal(receiver.one(`${name} ${i + 1}`).parentSpanId, part.spanId, name)
+  }
+  const [one, two] = receiver.named('hive.session')
+  assert.equal(two?.parentSpanId, one?.spanId)
+})
+
 test('in a provider of the application’s own the parts stay in one trace', async (t) => {
   const exporter = new InMemorySpanExporter()
   const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })

@@ -165,8 +165,8 @@ test('a call is a client span with HTTP attributes, and a line at its end', asyn
   assert.equal(span.parentSpanId, receiver.one('invoke_agent coder').spanId)
   assert.deepEqual([span.startMs, span.endMs], [good.ts - 80, good.ts])
   assert.deepEqual(span.attributes, {
-    'gen_ai.agent.id': 'coder',
-    'gen_ai.conversation.id': SESSION,
+    'hive.agent.id': 'coder',
+    'session.id': SESSION,
     'http.request.method': 'GET',
     'server.address': 'api.github.com',
     'url.path': '/repos',
@@ -175,6 +175,74 @@ test('a call is a client span with HTTP attributes, and a line at its end', asyn
   const failed = receiver.one('db.local')
   assert.deepEqual(failed.status, { code: 2, message: 'busy' })
   assert.equal(failed.attributes['error.type'], '503')
+})
+
+test('a model call is a client span by the GenAI conventions, and a line at its end', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive, file } = tempHive(t, { otlp: { url: receiver.url }, sessionId: SESSION })
+  const coder = hive.spawn({ agentId: 'coder' })
+  const fields = {
+    model: 'claude-sonnet-4-5',
+    provider: 'anthropic',
+    inputTokens: 1200,
+    outputTokens: 300,
+    cacheReadTokens: 10,
+    cacheWriteTokens: 20,
+    costUsd: 0.0125,
+    task: 'review',
+    decision: 'approve',
+    ms: 900,
+    ttftMs: 250,
+    responseId: 'msg_01',
+  }
+  coder.usage(fields)
+  coder.usage({ model: 'm', error: 'overloaded' })
+  coder.usage({ inputTokens: 1, outputTokens: 2 })
+  await hive.shutdown()
+
+  const [good, bad, bare] = eventsOf(file).filter(({ kind }) => kind === 'usage') as [Line, Line, Line]
+  assertLine(good, { agentId: 'coder', ...fields }, ENVELOPE)
+  assertLine(bad, { agentId: 'coder', model: 'm', error: 'overloaded' }, ENVELOPE)
+  assert.deepEqual([good.checkpoint, bad.checkpoint, bare.checkpoint], [1, 2, 3])
+
+  const agent = receiver.one('invoke_agent coder')
+  assert.deepEqual(agent.events, [])
+  const span = receiver.one('chat claude-sonnet-4-5')
+  assert.equal(span.kind, 3)
+  assert.equal(span.parentSpanId, agent.spanId)
+  assert.deepEqual([good.trace, good.span], [span.traceId, span.spanId])
+  assert.deepEqual([span.startMs, span.endMs], [good.ts - 900, good.ts])
+  assert.deepEqual(span.attributes, {
+    'gen_ai.operation.name': 'chat',
+    'gen_ai.agent.id': 'coder',
+    'gen_ai.conversation.id': SESSION,
+    'gen_ai.request.model': 'claude-sonnet-4-5',
+    'gen_ai.response.model': 'claude-sonnet-4-5',
+    'gen_ai.provider.name': 'anthropic',
+    'gen_ai.usage.input_tokens': 1200,
+    'gen_ai.usage.output_tokens': 300,
+    'gen_ai.usage.cache_read.input_tokens': 10,
+    'gen_ai.usage.cache_creation.input_tokens': 20,
+    'gen_ai.response.id': 'msg_01',
+    'gen_ai.response.time_to_first_chunk': 0.25,
+    'hive.costUsd': 0.0125,
+    'hive.task': 'review',
+    'hive.decision': 'approve',
+  })
+  assert.equal(span.status.code ?? 0, 0)
+  const failed = receiver.one('chat m')
+  assert.deepEqual(failed.status, { code: 2, message: 'overloaded' })
+  assert.equal(failed.attributes['error.type'], 'error')
+  assert.ok(!('gen_ai.usage.input_tokens' in failed.attributes), 'nobody knows the tokens')
+  assert.equal(receiver.one('chat').spanId, bare.span)
+})
+
+test('a tool’s span names the call that a model made of it', async (t) => {
+  const receiver = await tempReceiver(t)
+  const { hive } = tempHive(t, { otlp: { url: receiver.url } })
+  hive.spawn({ agentId: 'coder' }).tool({ name: 'grep', ok: true, toolCallId: 'call_7' })
+  await hive.shutdown()
+  assert.equal(receiver.one('execute_tool grep').attributes['gen_ai.tool.call.id'], 'call_7')
 })
 
 test('agents without a parent are one trace; an active span of the application is a parent', async (t) => {
@@ -246,6 +314,7 @@ test('a secret reaches neither the file nor the trace backend', async (t) => {
   agent.log('plan', { nickname: 'Bo', deep: [{ note: `PROJECT-77 ${key}` }] })
   agent.tool({ name: 'curl', ok: false, error: `401 for ${key}` })
   agent.call({ host: 'h', path: `/PROJECT-77` })
+  agent.usage({ model: `m ${key}`, responseId: 'PROJECT-77', error: `401 for ${key}` })
   agent.end({ error: `PROJECT-77 failed with ${key}` })
   await hive.shutdown()
 
@@ -253,7 +322,7 @@ test('a secret reaches neither the file nor the trace backend', async (t) => {
   assert.ok(!everything.includes(key))
   assert.ok(!everything.includes('PROJECT-77'))
   assert.ok(!everything.includes('"Bo"'))
-  assert.equal(receiver.spans.length, 3)
+  assert.equal(receiver.spans.length, 4)
 })
 
 /** Resolves when all spans that have ended are with the backend. */
@@ -379,10 +448,10 @@ test('of work that was told oddly the span has what the conventions allow, and n
   coder.call({ host: 8, method: 'GET' } as never)
   coder.tool({ name: 'odd', ok: false, error: 42 } as never)
   await hive.shutdown()
-  const ids = ['gen_ai.agent.id', 'gen_ai.conversation.id']
+  const ids = ['hive.agent.id', 'session.id']
   const [first, second] = [receiver.one('7'), receiver.one('GET')]
-  assert.deepEqual(Object.keys(first.attributes).sort(), [...ids, 'server.address'])
-  assert.deepEqual(Object.keys(second.attributes).sort(), [...ids, 'http.request.method'])
+  assert.deepEqual(Object.keys(first.attributes).sort(), [...ids, 'server.address'].sort())
+  assert.deepEqual(Object.keys(second.attributes).sort(), [...ids, 'http.request.method'].sort())
   assert.equal(first.status.code ?? 0, 0)
   const { status } = receiver.one('execute_tool odd')
   assert.deepEqual([status.code, status.message ?? ''], [2, ''])
@@ -410,11 +479,14 @@ test('whoever listens to spans hears of events and of work in the order of the c
   coder.spawn({ agentId: 'child' })
   coder.wait({ resource: 'r', ms: 1 })
   coder.call({ host: 'h', method: 'GET' })
+  coder.wait({ resource: 'r', ms: 1 })
+  coder.usage({ model: 'm', inputTokens: 1, outputTokens: 1 })
   await hive.shutdown()
   assert.deepEqual(heard, [
     'invoke_agent coder after 0 events',
     'execute_tool first after 1 events',
     'invoke_agent child after 2 events',
     'GET after 3 events',
+    'chat m after 4 events',
   ])
 })

@@ -1,5 +1,6 @@
 /** What nobody but the file hears of is not put on spans; where somebody hears of it, it is. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Span, trace } from '@opentelemetry/api'
 import {
@@ -8,11 +9,13 @@ import {
   type ReadableSpan,
   type Sampler,
   SamplingDecision,
+  SimpleSpanProcessor,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { rebuildSpans } from '../../src/analyse.js'
-import type { Agent, HiveOptions } from '../../src/index.js'
-import { eventsOf, type Line, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { type Agent, type HiveOptions, HiveSpanProcessor, JsonlSpanExporter } from '../../src/index.js'
+import { assertLine, ENVELOPE } from '../kit/hive-lines.js'
+import { eventsOf, type Line, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
 
 const ignoring: SpanProcessor = {
   onStart() {},
@@ -87,13 +90,14 @@ test('without a backend the lines tell the spans that there would have been', as
   const agent = hive.spawn({ agentId: 'a' })
   for (let i = 0; i < 3; i++) agent.tool({ name: 'grep', ok: true, ms: 5 })
   agent.call({ host: 'h', method: 'GET', status: 200 })
+  agent.usage({ model: 'm', inputTokens: 1, outputTokens: 2, ms: 3 })
   for (let i = 0; i < 5; i++) agent.wait({ resource: 'r', ms: i })
   agent.end()
   await hive.shutdown()
   assert.deepEqual(started, ['invoke_agent a', 'invoke_agent a', 'invoke_agent a'], 'three parts, no work')
 
-  const work = eventsOf(file).filter(({ kind }) => kind === 'tool' || kind === 'call')
-  assert.equal(new Set(work.map(({ span }) => span)).size, 4)
+  const work = eventsOf(file).filter(({ kind }) => ['tool', 'call', 'usage'].includes(kind))
+  assert.equal(new Set(work.map(({ span }) => span)).size, 5)
   const { trace: traceId, span } = eventsOf(file)[0] as Line
   const spans: ReadableSpan[] = []
   for await (const each of rebuildSpans(file)) spans.push(each)
@@ -125,4 +129,30 @@ test('a tool that runs in an agent without a backend is told by its own span, no
       ['exit', undefined, 3],
     ],
   )
+})
+
+test('a hive’s own model call is a line once, whoever else hears of its span', async (t) => {
+  const folder = tempFolder(t)
+  const others = ['live.jsonl', 'ended.jsonl'].map((name) => join(folder, name)) as [string, string]
+  const [live, ended] = others.map((file) => new JsonlSpanExporter({ file }))
+  const tracerProvider = new BasicTracerProvider({
+    spanProcessors: [
+      new HiveSpanProcessor({ exporter: live as JsonlSpanExporter }),
+      new SimpleSpanProcessor(ended as JsonlSpanExporter),
+    ],
+  })
+  const { hive, file } = tempHive(t, { tracerProvider })
+  const given = { model: 'm', inputTokens: 1, outputTokens: 2, costUsd: 0.5, responseId: 'r' }
+  const agent = hive.spawn({ agentId: 'a' })
+  agent.usage(given)
+  agent.usage({ error: 'no' })
+  agent.end()
+  await hive.shutdown()
+  await tracerProvider.shutdown()
+  for (const each of [file, ...others]) {
+    const lines = eventsOf(each).filter(({ kind }) => kind === 'usage')
+    assert.equal(lines.length, 2, each)
+    assertLine(lines[0] as Line, { agentId: 'a', ...given }, ENVELOPE)
+    assertLine(lines[1] as Line, { agentId: 'a', error: 'no' }, ENVELOPE)
+  }
 })

@@ -209,6 +209,17 @@ test('secrets reach neither the log, the notebook, the terminal nor OTLP, and ea
   assert.ok(run.stdout.includes(`http://localhost:16686/trace/${lead?.traceId}`))
 })
 
+test('a backend that takes nothing is told so, and not that it has the trace', async () => {
+  const closed = await receiver()
+  await new Promise((done) => closed.server.close(done))
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: closed.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }
+  const run = await start(['--yes', '--fast', join(folder, 'code')], env).ended
+  assert.equal(run.code, 0)
+  assert.match(run.stderr, /spans are not sent/)
+  assert.match(run.stdout, /Not all of the trace was sent: .*did not take it/)
+  assert.ok(!run.stdout.includes('(sent to'))
+})
+
 test('Ctrl-C ends the reviewers, and leaves a sealed log that says so', async () => {
   const { child, ended } = start([join(folder, 'code')])
   child.stdout?.on('data', (text: string) => {

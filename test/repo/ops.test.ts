@@ -134,7 +134,7 @@ const faults: { name: string; file: string; from: string | RegExp; to: string; s
   {
     name: 'a version that is not one',
     file: 'scripts/backends.env',
-    from: /JAEGER_VERSION=\S+/,
+    from: /^JAEGER_VERSION=\S+/m,
     to: 'JAEGER_VERSION=latest',
     says: /backends\.env:\d+: 'JAEGER_VERSION=latest' is not NAME=x\.y\.z/,
   },

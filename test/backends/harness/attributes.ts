@@ -10,6 +10,7 @@ const USAGE: Record<string, string> = {
   outputTokens: 'gen_ai.usage.output_tokens',
   cacheReadTokens: 'gen_ai.usage.cache_read.input_tokens',
   cacheWriteTokens: 'gen_ai.usage.cache_creation.input_tokens',
+  responseId: 'gen_ai.response.id',
 }
 type Attributes = Map<string, unknown>
 
@@ -19,8 +20,7 @@ export function eventAttributes(line: Line): Attributes {
   const json: string[] = []
   for (const [field, value] of Object.entries(line)) {
     if (ENVELOPE.has(field)) continue
-    const name = line.kind === 'usage' ? USAGE[field] : undefined
-    attributes.set(name ?? `hive.${field}`, value)
+    attributes.set(`hive.${field}`, value)
     if (typeof value === 'object' && !isList(value)) json.push(field)
   }
   if (json.length > 0) attributes.set('hivelog.json_fields', json)
@@ -53,31 +53,47 @@ export function lifeAttributes(spawn: Line | undefined, session: string): Attrib
   ])
 }
 
-/** Whether a tool or a call failed. */
+/** Whether a tool or a call, of an API or of a model, failed. */
 export function hasFailed({ kind, ok, status, error }: Line): boolean {
+  if (kind === 'usage') return error !== undefined
   return kind === 'tool' ? ok !== true : error !== undefined || (typeof status === 'number' && status >= 400)
 }
 
-/** Those of the span of a tool or a call. */
+/** Those of the span of a tool or a call, of an API or of a model. */
 export function workAttributes(line: Line): Attributes {
   const { kind, status, agentId, session } = line
+  const failure: [string, unknown] = [
+    'error.type',
+    hasFailed(line) ? (kind === 'call' && status !== undefined ? String(status) : 'error') : undefined,
+  ]
+  if (kind === 'call') {
+    return given([
+      failure,
+      ['hive.agent.id', agentId],
+      ['session.id', session],
+      ['http.request.method', line.method],
+      ['server.address', line.host],
+      ['url.path', line.path],
+      ['http.response.status_code', status],
+    ])
+  }
   const common: [string, unknown][] = [
+    failure,
     ['gen_ai.agent.id', agentId],
     ['gen_ai.conversation.id', session],
-    [
-      'error.type',
-      hasFailed(line) ? (kind === 'call' && status !== undefined ? String(status) : 'error') : undefined,
-    ],
   ]
   if (kind === 'tool') {
     return given([...common, ['gen_ai.operation.name', 'execute_tool'], ['gen_ai.tool.name', line.name]])
   }
+  const told = Object.entries(USAGE).map(([field, name]): [string, unknown] => [name, line[field]])
   return given([
     ...common,
-    ['http.request.method', line.method],
-    ['server.address', line.host],
-    ['url.path', line.path],
-    ['http.response.status_code', status],
+    ...told,
+    ['gen_ai.operation.name', 'chat'],
+    ['gen_ai.response.model', line.model],
+    ['hive.costUsd', line.costUsd],
+    ['hive.task', line.task],
+    ['hive.decision', line.decision],
   ])
 }
 

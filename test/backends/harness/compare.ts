@@ -47,6 +47,7 @@ class Comparer {
     this.#spansOnce()
     this.#lives()
     this.#work('tool')
+    this.#work('usage')
     this.#work('call')
     this.#links()
     this.#events()
@@ -144,8 +145,8 @@ class Comparer {
     if (span === undefined) return 'not in Jaeger'
     const name = spawn === undefined ? 'hive.session' : `invoke_agent ${spawn.name}`
     if (span.name !== name) return `named ${span.name}, not ${name}`
-    // The parts of a root are under its first one.
-    const above = parents.length === 0 && i > 0 ? [parts[0]] : parents
+    // Later parts are under the first one.
+    const above = i > 0 ? [parts[0]] : parents
     const isUnder = above.length === 0 ? span.parent === undefined : above.includes(span.parent ?? '')
     if (!isUnder) return `under ${span.parent}, not ${above}`
     const before = parts[i - 1]
@@ -170,10 +171,12 @@ class Comparer {
     return statusDifference(isFailure(life), exit.error, span)
   }
 
-  #work(kind: 'tool' | 'call'): void {
+  #work(kind: 'tool' | 'call' | 'usage'): void {
     const all = this.#wanted.work.filter(({ line }) => line.kind === kind)
-    const spans = this.#spans.filter((span) =>
-      kind === 'tool' ? span.attributes.get('gen_ai.operation.name') === 'execute_tool' : span.kind === 3,
+    const operation = { tool: 'execute_tool', usage: 'chat', call: undefined }[kind]
+    const spans = this.#spans.filter(
+      (span) =>
+        span.attributes.get('gen_ai.operation.name') === operation && (kind !== 'call' || span.kind === 3),
     )
     const equal = this.#count(
       all,
@@ -187,7 +190,9 @@ class Comparer {
     const span = this.#byId.get(String(line.span))
     if (span === undefined) return 'not in Jaeger'
     const { ts, ms, kind } = line
-    const name = kind === 'tool' ? `execute_tool ${line.name}` : String(line.method)
+    const model = line.model === undefined ? 'chat' : `chat ${line.model}`
+    const name =
+      kind === 'tool' ? `execute_tool ${line.name}` : kind === 'usage' ? model : String(line.method)
     if (span.name !== name) return `named ${span.name}, not ${name}`
     if (span.parent !== parent) return `under ${span.parent}, not ${parent}`
     const startNanos = nanosOf(ts - (typeof ms === 'number' ? ms : 0))

@@ -75,7 +75,7 @@ function addFile(hive: WantedHive, lines: Line[]): void {
       continue
     }
     const agent = living.get(line.from ?? line.agentId)
-    if (line.kind === 'tool' || line.kind === 'call') {
+    if (line.kind === 'tool' || line.kind === 'call' || line.kind === 'usage') {
       hive.work.push({ line, parent: last(agent?.parts ?? []) })
       continue
     }
