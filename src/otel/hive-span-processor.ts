@@ -12,7 +12,11 @@ import { EVENT_PREFIX, toFields } from './span-mapping.js'
 import { SpanNode } from './span-node.js'
 import { SpanTeller } from './span-teller.js'
 import { isPlain, readRole } from './vocabularies/read.js'
+import type { Role } from './vocabularies/vocabulary.js'
 import { watchAttributes } from './watched-attributes.js'
+
+/** What has a name in its lines from the start. */
+const NAMED: ReadonlySet<Role> = new Set(['agent', 'tool', 'handOff'])
 
 /** What `HiveSpanProcessor` takes. */
 export interface HiveSpanProcessorOptions {
@@ -30,7 +34,7 @@ export class HiveSpanProcessor implements SpanProcessor {
   #recorder: LogRecorder
   #teller: SpanTeller
   #held = new HeldActs((node) => this.#teller.decide(node, node.span as ReadableSpan))
-  /** Agents and tools without a name so far: it may come until the end of the turn. */
+  /** Agents and tools that may say more of themselves until the end of the turn. */
   #unnamed: (() => void)[] = []
 
   /** @throws {OptionsError} when there is no exporter in the options, or an option that is none */
@@ -99,8 +103,9 @@ export class HiveSpanProcessor implements SpanProcessor {
       if (node.isDecided) return
       node.reading = readRole(span)
       if (node.reading === undefined) return
-      if (isNamed(span, node.reading)) decide()
-      else awaitName()
+      // More of an agent and of a tool is said by attributes that come after this one.
+      if (NAMED.has(node.reading.role)) awaitName()
+      else decide()
     })
     let isAwaiting = false
     const decide = (): void => {

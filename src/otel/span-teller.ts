@@ -76,6 +76,7 @@ export class SpanTeller {
       return
     }
     node.saidSession ??= saidSession(span, reading)
+    if (reading.vocabulary === openinference) this.#findGraphAgents(node, span)
     if (reading.role === 'agent') this.#beginAgent(node, span, reading)
     else if (reading.role === 'tool') this.#beginTool(node, span, reading)
   }
@@ -256,7 +257,7 @@ export class SpanTeller {
     this.#write(node, endMs(span), 'approval', { id, approve, via: 'cli' }, life)
   }
 
-  /** A span of LangGraph's says at its end in which nodes of the graph it lay that are agents. */
+  /** A span of LangGraph's says, most at its end, in which nodes of the graph it lay that are agents. */
   #findGraphAgents(node: SpanNode, span: ReadableSpan): void {
     let names: readonly string[] | undefined
     let found: SpanNode[] | undefined

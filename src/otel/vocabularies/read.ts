@@ -47,6 +47,8 @@ const PLAIN_SCOPE =
 
 /** What a span is, as far as it shows; `undefined` if it does not, or not yet. */
 export function readRole(span: SpanView): Reading | undefined {
+  const claude = claudeCodeRole(span)
+  if (claude !== undefined) return { role: claude, vocabulary: claudeCode }
   const { attributes } = span
   for (const vocabulary of VOCABULARIES) {
     const value = attributes[vocabulary.kind]
@@ -65,8 +67,6 @@ function roleIn(vocabulary: Vocabulary, span: SpanView, value: unknown): Role | 
 
 function byName(span: SpanView): Reading | undefined {
   const { name } = span
-  const claude = claudeCodeRole(span)
-  if (claude !== undefined) return { role: claude, vocabulary: claudeCode }
   const started = mastraStart(span)
   if (started !== undefined) return { role: started.role, vocabulary: mastra, name: started.name }
   const [word, rest] = firstWord(name)
