@@ -211,6 +211,5 @@ function pathOf(url: string | undefined): string | undefined {
   return new URL(url).pathname
 }
 
-/** When a span began and ended, epoch milliseconds. */
-export const startMs = (span: Pick<ReadableSpan, 'startTime'>): number => hrToMillis(span.startTime)
+/** When a span ended, epoch milliseconds. */
 export const endMs = (span: ReadableSpan): number => hrToMillis(span.endTime)

@@ -46,6 +46,11 @@ export class HeldActs {
     this.settle()
   }
 
+  /** Whether what happens at a node need not wait. */
+  isClear(node: SpanNode): boolean {
+    return this.#held.length === 0 && this.#openFrom(node) === undefined
+  }
+
   /** Does something as soon as it is known whose it is, and after all that happened before it. */
   do(node: SpanNode, act: () => void): void {
     const open = this.#openFrom(node)

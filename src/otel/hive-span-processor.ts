@@ -3,7 +3,7 @@ import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace
 import { checkOptions, OptionsError } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import type { LogRecorder } from '../record/log-recorder.js'
-import { isNamed } from './foreign-spans.js'
+import { isNamed, toldOf } from './foreign-spans.js'
 import { HeldActs } from './held-acts.js'
 import type { JsonlSpanExporter } from './jsonl-span-exporter.js'
 import { PROCESSOR_RULES } from './options.js'
@@ -13,7 +13,7 @@ import { SpanNode } from './span-node.js'
 import { SpanTeller } from './span-teller.js'
 import { isPlain, readRole } from './vocabularies/read.js'
 import type { Role } from './vocabularies/vocabulary.js'
-import { watchAttributes } from './watched-attributes.js'
+import { unwatch, type Watcher, watch } from './watched-attributes.js'
 
 /** What has a name in its lines from the start. */
 const NAMED: ReadonlySet<Role> = new Set(['agent', 'tool', 'handOff'])
@@ -35,7 +35,7 @@ export class HiveSpanProcessor implements SpanProcessor {
   #teller: SpanTeller
   #held = new HeldActs((node) => this.#teller.decide(node, node.span as ReadableSpan))
   /** Agents and tools that may say more of themselves until the end of the turn. */
-  #unnamed: (() => void)[] = []
+  #unnamed: Undecided[] = []
 
   /** @throws {OptionsError} when there is no exporter in the options, or an option that is none */
   constructor(options: HiveSpanProcessorOptions) {
@@ -99,38 +99,9 @@ export class HiveSpanProcessor implements SpanProcessor {
   /** It does not show yet what the span is, or what it is called. */
   #watch(node: SpanNode, span: Span): void {
     this.#held.waitFor(node)
-    const stop = watchAttributes(span, () => {
-      if (node.isDecided) return
-      node.reading = readRole(span)
-      if (node.reading === undefined) return
-      // More of an agent and of a tool is said by attributes that come after this one.
-      if (NAMED.has(node.reading.role)) awaitName()
-      else decide()
-    })
-    let isAwaiting = false
-    const decide = (): void => {
-      stop()
-      if (!node.isDecided) this.#held.decided(node)
-    }
-    const awaitName = (): void => {
-      if (isAwaiting) return
-      isAwaiting = true
-      this.#unnamed.push(decide)
-      if (this.#unnamed.length === 1) setImmediate(this.#endTurn)
-    }
-    if (node.reading !== undefined) awaitName()
-  }
-
-  readonly #endTurn = (): void => {
-    const unnamed = this.#unnamed
-    this.#unnamed = []
-    for (const decide of unnamed) {
-      try {
-        decide()
-      } catch (error) {
-        diag.error(`hivelog: an agent or a tool could not be recorded: ${brief(error)}`)
-      }
-    }
+    const undecided = new Undecided(node, span, this.#unnamed, this.#held)
+    if (node.reading !== undefined) undecided.awaitTurn()
+    watch(span, undecided)
   }
 
   #listen(span: Span, node: SpanNode): void {
@@ -146,11 +117,65 @@ export class HiveSpanProcessor implements SpanProcessor {
   }
 
   #end(span: ReadableSpan, node: SpanNode): void {
-    if (!node.isDecided) {
-      node.reading = readRole(span)
-      this.#held.decided(node)
+    // A span that nothing can be added to is not watched.
+    if (!node.isDecided && !Object.isExtensible(span)) node.reading = readRole(span)
+    if (node.reading === undefined && toldOf(span) === undefined && this.#held.isClear(node)) {
+      // Of no interest, as most spans are.
+      node.isDecided = true
+      node.span = undefined
+      return
     }
+    if (!node.isDecided) this.#held.decided(node)
     this.#held.do(node, () => this.#teller.end(node, span))
     this.#held.settle()
+  }
+}
+
+/** A span of which it does not show yet what it is, or that may say more of itself until the end of the turn. */
+class Undecided implements Watcher {
+  next: Watcher | undefined
+  #node: SpanNode
+  #span: Span
+  #turn: Undecided[]
+  #held: HeldActs
+  #isAwaiting = false
+
+  /** @param turn those that the end of this turn decides */
+  constructor(node: SpanNode, span: Span, turn: Undecided[], held: HeldActs) {
+    this.#node = node
+    this.#span = span
+    this.#turn = turn
+    this.#held = held
+  }
+
+  changed(): void {
+    const node = this.#node
+    if (node.isDecided) return
+    node.reading = readRole(this.#span)
+    if (node.reading === undefined) return
+    // More of an agent and of a tool is said by attributes that come after this one.
+    if (NAMED.has(node.reading.role)) this.awaitTurn()
+    else this.decide()
+  }
+
+  awaitTurn(): void {
+    if (this.#isAwaiting) return
+    this.#isAwaiting = true
+    const turn = this.#turn
+    turn.push(this)
+    if (turn.length > 1) return
+    setImmediate(() => {
+      for (const each of turn.splice(0)) each.decide()
+    })
+  }
+
+  decide(): void {
+    if (this.#node.isDecided) return
+    unwatch(this.#span, this)
+    try {
+      this.#held.decided(this.#node)
+    } catch (error) {
+      diag.error(`hivelog: an agent or a tool could not be recorded: ${brief(error)}`)
+    }
   }
 }

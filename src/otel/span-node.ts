@@ -1,6 +1,7 @@
-import type { SpanContext } from '@opentelemetry/api'
+import type { HrTime, SpanContext } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { Life, Owner } from '../record/owners.js'
+import { hrToMillis } from './span-mapping.js'
 import { openinference } from './vocabularies/openinference.js'
 import type { Reading } from './vocabularies/read.js'
 
@@ -9,8 +10,8 @@ export class SpanNode implements Owner {
   readonly writer = 'processor'
   readonly context: SpanContext
   readonly parentId: string | undefined
-  /** When it began, epoch milliseconds. */
-  readonly startTs: number
+  /** When it began. */
+  readonly #startTime: HrTime
   /** The agent of an adapter in whose run it began. */
   readonly running: Life | undefined
   /** Until it ends. */
@@ -39,7 +40,6 @@ export class SpanNode implements Owner {
    */
   constructor(
     span: ReadableSpan,
-    startTs: number,
     above: Owner | undefined,
     parentId: string | undefined,
     running: Life | undefined,
@@ -47,7 +47,7 @@ export class SpanNode implements Owner {
   ) {
     this.span = span
     this.context = span.spanContext()
-    this.startTs = startTs
+    this.#startTime = span.startTime
     this.parentId = parentId
     this.running = running
     this.#givenSession = above?.session ?? session
@@ -56,6 +56,11 @@ export class SpanNode implements Owner {
       if (running !== undefined && running !== above.running) this.#given = running
       else this.#above = above
     } else this.#given = running ?? above?.life
+  }
+
+  /** When it began, epoch milliseconds. */
+  get startTs(): number {
+    return hrToMillis(this.#startTime)
   }
 
   get isLife(): boolean {

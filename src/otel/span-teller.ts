@@ -20,7 +20,6 @@ import {
   saidSession,
   sessionOf,
   spawnFields,
-  startMs,
   toldOf,
   toolCallIdOf,
   toolFields,
@@ -59,7 +58,7 @@ export class SpanTeller {
     parentId: string | undefined,
     running?: Life,
   ): SpanNode {
-    const node = new SpanNode(span, startMs(span), above, parentId, running, this.#session)
+    const node = new SpanNode(span, above, parentId, running, this.#session)
     if (this.#recorder.covered.has(span.instrumentationScope?.name ?? '')) {
       node.isTold = true
       node.isDecided = true

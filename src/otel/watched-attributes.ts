@@ -2,11 +2,15 @@
 import { diag } from '@opentelemetry/api'
 import type { Span } from '@opentelemetry/sdk-trace-base'
 import { brief } from '../format/quote.js'
+import { saysRole } from './vocabularies/read.js'
 
-/** Is told that a span has other attributes, or another name, than before. */
-export type OnChange = () => void
-
-const METHODS = ['setAttribute', 'setAttributes', 'updateName'] as const
+/** Somebody who waits for what a span will say of itself. */
+export interface Watcher {
+  /** The span has another attribute that may say what it is, or another name. */
+  changed(): void
+  /** Of the same span. */
+  next?: Watcher | undefined
+}
 
 /** A constructor that makes nothing: a class that extends it adds its private fields to the object that it is given. */
 function Given(object: object): object {
@@ -14,22 +18,40 @@ function Given(object: object): object {
 }
 const AnyObject = Given as unknown as new (object: object) => object
 
-/** Holds who is told on the span itself, where nobody sees it. */
-class Watchers extends AnyObject {
-  #told: OnChange[] = []
+/** Holds who watches on the span itself, where nobody sees it. */
+class Watched extends AnyObject {
+  #first: Watcher | undefined
 
-  static of(span: Span): OnChange[] {
-    return #told in span ? (span as unknown as Watchers).#told : new Watchers(span).#told
+  static add(span: Span, watcher: Watcher): void {
+    const watched = #first in span ? (span as unknown as Watched) : new Watched(span)
+    watcher.next = watched.#first
+    watched.#first = watcher
+  }
+
+  /** @returns whether nobody watches any more */
+  static remove(span: Span, watcher: Watcher): boolean {
+    if (!(#first in span)) return true
+    const watched = span as unknown as Watched
+    if (watched.#first === watcher) watched.#first = watcher.next
+    else {
+      for (let each = watched.#first; each !== undefined; each = each.next) {
+        if (each.next === watcher) each.next = watcher.next
+      }
+    }
+    return watched.#first === undefined
   }
 
   static tell(span: Span): void {
-    if (!(#told in span)) return
-    for (const onChange of [...(span as unknown as Watchers).#told]) {
+    if (!(#first in span)) return
+    let watcher = (span as unknown as Watched).#first
+    while (watcher !== undefined) {
+      const { next } = watcher
       try {
-        onChange()
+        watcher.changed()
       } catch (error) {
         diag.error(`hivelog: a change of a span could not be looked at: ${brief(error)}`)
       }
+      watcher = next
     }
   }
 }
@@ -42,36 +64,49 @@ function watchingOf(prototype: object): object {
   let watched = watching.get(prototype)
   if (watched === undefined) {
     watched = Object.create(prototype) as object
-    for (const name of METHODS) {
-      const own = (prototype as Span)[name] as (...given: unknown[]) => unknown
-      const value = function (this: Span, ...given: unknown[]): unknown {
-        const answer = own.apply(this, given)
-        Watchers.tell(this)
-        return answer
+    const proto = prototype as Span
+    const { setAttribute, setAttributes, updateName } = proto
+    define(watched, 'setAttribute', function (this: Span, name, value) {
+      const answer = setAttribute.call(this, name, value)
+      if (saysRole(name)) Watched.tell(this)
+      return answer
+    } satisfies Span['setAttribute'])
+    define(watched, 'setAttributes', function (this: Span, attributes) {
+      const answer = setAttributes.call(this, attributes)
+      for (const name in attributes) {
+        if (!saysRole(name)) continue
+        Watched.tell(this)
+        break
       }
-      Object.defineProperty(watched, name, { value, writable: true, configurable: true })
-    }
+      return answer
+    } satisfies Span['setAttributes'])
+    define(watched, 'updateName', function (this: Span, name) {
+      const answer = updateName.call(this, name)
+      Watched.tell(this)
+      return answer
+    } satisfies Span['updateName'])
     watching.set(prototype, watched)
     isWatching.add(watched)
   }
   return watched
 }
 
-/**
- * Has changes of a span told from now on.
- * @returns how to end that
- */
-export function watchAttributes(span: Span, onChange: OnChange): () => void {
-  if (!Object.isExtensible(span)) return () => {}
-  const told = Watchers.of(span)
-  told.push(onChange)
+function define(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, writable: true, configurable: true })
+}
+
+/** Has a watcher told of changes of a span from now on. */
+export function watch(span: Span, watcher: Watcher): void {
+  if (!Object.isExtensible(span)) return
+  Watched.add(span, watcher)
   const prototype = Object.getPrototypeOf(span) as object
   if (!isWatching.has(prototype)) Object.setPrototypeOf(span, watchingOf(prototype))
-  return () => {
-    const at = told.indexOf(onChange)
-    if (at >= 0) told.splice(at, 1)
-    const present = Object.getPrototypeOf(span) as object
-    if (told.length === 0 && isWatching.has(present))
-      Object.setPrototypeOf(span, Object.getPrototypeOf(present))
+}
+
+/** The opposite: a span that nobody watches is as it was. */
+export function unwatch(span: Span, watcher: Watcher): void {
+  const present = Object.getPrototypeOf(span) as object
+  if (Watched.remove(span, watcher) && isWatching.has(present)) {
+    Object.setPrototypeOf(span, Object.getPrototypeOf(present))
   }
 }

@@ -32,6 +32,21 @@ const VOCABULARIES: readonly Vocabulary[] = [
   a2a,
 ]
 
+/** Attributes, beside those of kinds, without which it may not show what a span is. */
+const TELLING = new Set([
+  ...VOCABULARIES.map(({ kind }) => kind),
+  'graph.node.id',
+  'ai.telemetry.functionId',
+  'server.address',
+  'net.peer.name',
+  'http.request.method',
+  'http.method',
+])
+
+/** Whether an attribute of this name may say what a span is. */
+export const saysRole = (name: unknown): boolean =>
+  typeof name === 'string' && (name.startsWith('gen_ai.') || TELLING.has(name))
+
 /** What a span was found to be. */
 export interface Reading {
   readonly role: Role
@@ -69,6 +84,7 @@ function byName(span: SpanView): Reading | undefined {
   const { name } = span
   const started = mastraStart(span)
   if (started !== undefined) return { role: started.role, vocabulary: mastra, name: started.name }
+  if (!INITIALS.includes(name[0] ?? '-')) return undefined
   const [word, rest] = firstWord(name)
   const role = Object.hasOwn(OPERATIONS, word) ? OPERATIONS[word] : undefined
   if (role === undefined) return undefined
@@ -76,6 +92,9 @@ function byName(span: SpanView): Reading | undefined {
   if (role === 'model' && !isGenAi(span)) return undefined
   return { role, vocabulary: genAi, name: rest }
 }
+
+/** First letters of the operations. */
+const INITIALS = [...new Set(Object.keys(OPERATIONS).map((each) => each[0]))].join('')
 
 function firstWord(name: string): [word: string, rest: string | undefined] {
   const cut = name.search(/\s/)
