@@ -191,7 +191,9 @@ export const transferTarget = (span: SpanView, toolName: string): string | undef
   threw(span, PARENT_COMMAND) ? TRANSFER.exec(toolName)?.[1] : undefined
 
 function errorOf(span: SpanView, reading: Reading): string | undefined {
-  return span.status.message || readText(span, reading, 'error') || textOf(span.attributes[ATTR.errorType])
+  return (
+    textOf(span.status.message) ?? readText(span, reading, 'error') ?? textOf(span.attributes[ATTR.errorType])
+  )
 }
 
 function durationMs({ duration: [seconds, nanos] }: ReadableSpan): number {

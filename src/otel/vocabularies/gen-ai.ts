@@ -46,8 +46,9 @@ export const genAi: Vocabulary = {
     if (role !== undefined) return role
     const operation = textOf(attributes['gen_ai.operation.name'])
     if (operation === undefined) return undefined
+    if (isOptedIn() && Object.hasOwn(PROPOSED, operation)) return PROPOSED[operation]
     // Another operation of somebody's own: known not to be one of these.
-    return (Object.hasOwn(PROPOSED, operation) && isOptedIn() && PROPOSED[operation]) || 'group'
+    return 'group'
   },
   texts: {
     agentId: ['gen_ai.agent.id'],
