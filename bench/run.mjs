@@ -23,6 +23,7 @@ const SECTIONS = [
   { letter: 'H', name: 'select', limit: 240 },
   { letter: 'I', name: 'import', limit: 300 },
   { letter: 'O', name: 'backend', limit: 180 },
+  { letter: 'P', name: 'spans', limit: 120 },
   { letter: 'R', name: 'redact', limit: 120 },
 ]
 const LETTERS = SECTIONS.map(({ letter }) => letter)

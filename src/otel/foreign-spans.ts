@@ -1,148 +1,210 @@
-/**
- * Spans of code that never heard of hivelog, read as events: `invoke_agent` is an agent's life, `execute_tool` a
- * tool, a span with token usage a model call, a client span with HTTP attributes an external call.
- */
-import { type Attributes, type AttributeValue, SpanKind, SpanStatusCode } from '@opentelemetry/api'
+/** What a span says of an event, in the fields of its line. */
+import { type AttributeValue, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
 import type { ExitStatus } from '../format/kinds.js'
-import { type AgentRef, recordOf, type SpanEvent } from '../record/owners.js'
-import { ATTR, hrToMillis, toFields } from './span-mapping.js'
+import { recordOf, type SpanEvent } from '../record/owners.js'
+import { ATTR, hrToMillis } from './span-mapping.js'
+import { mastra } from './vocabularies/mastra.js'
+import { type Reading, readContent, readText, readUsage } from './vocabularies/read.js'
+import { numberOf, type SpanView, textOf } from './vocabularies/vocabulary.js'
 
-const OPERATIONS_WITH_USAGE = new Set(['chat', 'generate_content', 'text_completion', 'embeddings'])
-
-const text = (value: AttributeValue | undefined): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined
 /** Ids and names are repeated in every line, so they are cut rather than stored aside. */
-const shortText = (value: AttributeValue | undefined): string | undefined =>
-  text(value)?.slice(0, MAX_ID_LENGTH)
-const number = (value: AttributeValue | undefined): number | undefined =>
-  typeof value === 'number' ? value : undefined
+const short = (value: string | undefined): string | undefined => value?.slice(0, MAX_ID_LENGTH)
 
 /** What a span's end stands for, if a hive told it. */
-const toldOf = (span: ReadableSpan): SpanEvent | undefined => recordOf(span.spanContext())?.event
+export const toldOf = (span: SpanView): SpanEvent | undefined => recordOf(span.spanContext())?.event
 
-/** The operation of a span in the words of the GenAI conventions, from its attribute or its name's first word. */
-function operationOf(span: Pick<ReadableSpan, 'attributes' | 'name'>): string {
-  return text(span.attributes[ATTR.operation]) ?? (span.name.split(' ', 1)[0] as string)
-}
+/** Whether a hive made the span, whose ids are those of its agents. */
+export const isOfHive = ({ instrumentationScope }: SpanView): boolean =>
+  instrumentationScope?.name === 'hivelog'
 
 /** The session that a span names. */
-export function sessionOf({ attributes }: ReadableSpan): string | undefined {
-  return shortText(attributes[ATTR.conversation]) ?? shortText(attributes[ATTR.session])
+export const sessionOf = ({ attributes }: SpanView): string | undefined =>
+  short(textOf(attributes[ATTR.conversation]) ?? textOf(attributes[ATTR.session]))
+
+/** The session in the words of its vocabulary. */
+export const saidSession = (span: SpanView, reading: Reading): string | undefined =>
+  short(readText(span, reading, 'session'))
+
+/** The id of the agent that a span names. */
+export const namedAgent = ({ attributes }: SpanView): string | undefined =>
+  short(textOf(attributes[ATTR.agentId]) ?? textOf(attributes[ATTR.callerId]))
+
+/** Who an agent is. */
+export interface Identity {
+  /** Its id, where there is one that stays the same from run to run. */
+  id: string | undefined
+  /** How it is called. */
+  name: string
 }
 
-/** The agent whose life a span is; `undefined` for other spans. */
-export function agentOf(span: ReadableSpan, defaultSession: string): AgentRef | undefined {
-  if (operationOf(span) !== 'invoke_agent') return undefined
+export function identityOf(span: SpanView, reading: Reading): Identity {
+  const name = short(readText(span, reading, 'agentName'))
+  // Mastra's id is that of what the agent is made from: those that run at once share it.
+  const id = short(readText(span, reading, 'agentId'))
+  const isShared = reading.vocabulary === mastra
+  const called = isModel(span, name) ? undefined : name
   return {
-    agentId: shortText(span.attributes[ATTR.agentId]) ?? nameOf(span),
-    session: sessionOf(span) ?? defaultSession,
+    id: isShared ? undefined : id,
+    name: (isShared ? (reading.name ?? id) : called) ?? called ?? id ?? 'agent',
   }
 }
 
-/** The agent that a span which is no agent's life says it belongs to. */
-export function namedAgentOf(span: ReadableSpan, defaultSession: string): AgentRef | undefined {
-  const agentId = shortText(span.attributes[ATTR.agentId]) ?? shortText(span.attributes[ATTR.callerId])
-  return agentId === undefined ? undefined : { agentId, session: sessionOf(span) ?? defaultSession }
-}
+/** `invoke_agent gpt-5` is the span of an agent without a name. */
+const isModel = ({ attributes }: SpanView, name: string | undefined): boolean =>
+  name !== undefined && attributes[ATTR.agentName] !== name && attributes[ATTR.requestModel] === name
 
-function nameOf(span: ReadableSpan): string {
-  const rest = span.name.slice('invoke_agent'.length, MAX_ID_LENGTH).trim()
-  return shortText(span.attributes[ATTR.agentName]) ?? (rest || span.spanContext().spanId)
+/** Whether what is known of an agent or a tool says who it is: more may be said right after the start of its span. */
+export function isNamed(span: SpanView, reading: Reading): boolean {
+  const { role, name, vocabulary } = reading
+  const { attributes } = span
+  if (role === 'agent') {
+    return (
+      attributes[ATTR.agentId] !== undefined ||
+      attributes[ATTR.agentName] !== undefined ||
+      (vocabulary === mastra && name !== undefined) ||
+      vocabulary.texts?.agentName?.some((each) => attributes[each] !== undefined) === true
+    )
+  }
+  if (role !== 'tool' && role !== 'handOff') return true
+  return (
+    (vocabulary === mastra && name !== undefined) ||
+    [ATTR.toolName, ...(vocabulary.texts?.toolName ?? [])].some((each) => attributes[each] !== undefined)
+  )
 }
 
 /** Whether a span is the second or a later part of an agent's life. */
-export const isContinuation = (span: ReadableSpan): boolean => (number(span.attributes[ATTR.part]) ?? 1) > 1
+export const isContinuation = ({ attributes }: SpanView): boolean =>
+  (numberOf(attributes[ATTR.part]) ?? 1) > 1
 
-export function spawnFields(span: ReadableSpan, agent: AgentRef, parent: string | undefined): Fields {
+export function spawnFields(
+  span: SpanView,
+  agentId: string,
+  name: string,
+  parent: string | undefined,
+): Fields {
   const { attributes } = span
   return {
-    agentId: agent.agentId,
-    name: nameOf(span),
+    agentId,
+    name,
     isGod: attributes[ATTR.isGod] === true,
-    parent: shortText(attributes[ATTR.parentId]) ?? parent,
+    parent: short(textOf(attributes[ATTR.parentId])) ?? parent,
     role: attributes[ATTR.role],
     model: attributes[ATTR.requestModel],
-    pid: number(attributes[ATTR.pid]),
+    pid: numberOf(attributes[ATTR.pid]),
   }
 }
 
 /** `undefined` when the agent goes on in another span. */
-export function exitFields(span: ReadableSpan, agent: AgentRef): Fields | undefined {
-  const { attributes, status } = span
+export function exitFields(span: SpanView, reading: Reading, agentId: string): Fields | undefined {
+  const { attributes } = span
   if (attributes[ATTR.continued] === true) return undefined
   const told = toldOf(span)
   if (told !== undefined) return told.fields
-  const failed = status.code === SpanStatusCode.ERROR
-  const said = text(attributes[ATTR.exitStatus]) as ExitStatus | undefined
-  return {
-    agentId: agent.agentId,
-    status: said ?? (failed ? 'error' : 'ok'),
-    error: failed ? errorOf(span) : undefined,
-  }
+  const error = errorOf(span, reading)
+  const said = textOf(attributes[ATTR.exitStatus]) as ExitStatus | undefined
+  const status = said ?? (hasFailed(span) ? 'error' : 'ok')
+  return { agentId, status, error: hasFailed(span) ? error : undefined }
 }
 
-/** The event that an ended span of an agent stands for, with its kind; `undefined` when it stands for none. */
-export function workOf(span: ReadableSpan, agentId: string): SpanEvent | undefined {
-  const told = toldOf(span)
-  if (told !== undefined) return told
-  const { attributes } = span
-  const failed = span.status.code === SpanStatusCode.ERROR
-  const ms = durationMs(span)
-  const operation = operationOf(span)
-  if (operation === 'execute_tool') {
-    const name =
-      text(attributes[ATTR.toolName]) ?? (span.name.slice('execute_tool'.length).trim() || 'unknown')
-    return {
-      kind: 'tool',
-      fields: { agentId, name, ok: !failed, ms, error: failed ? errorOf(span) : undefined },
-    }
-  }
-  if (OPERATIONS_WITH_USAGE.has(operation))
-    return { kind: 'usage', fields: usageFields(attributes, agentId, ms) }
-  const host = text(attributes[ATTR.host]) ?? text(attributes['net.peer.name'])
-  const method = text(attributes[ATTR.method]) ?? text(attributes['http.method'])
-  if (span.kind !== SpanKind.CLIENT || host === undefined || method === undefined) return undefined
-  return {
-    kind: 'call',
-    fields: {
-      agentId,
-      host,
-      method,
-      path:
-        text(attributes[ATTR.path]) ?? pathOf(text(attributes['url.full']) ?? text(attributes['http.url'])),
-      status: number(attributes[ATTR.statusCode]) ?? number(attributes['http.status_code']),
-      ms,
-      error: failed ? errorOf(span) : undefined,
-    },
-  }
-}
-
-function usageFields(attributes: Attributes, agentId: string, ms: number): Fields {
-  const said = toFields('usage', attributes)
+export function toolFields(span: ReadableSpan, reading: Reading, agentId: string): Fields {
+  const failed = hasFailed(span)
   return {
     agentId,
-    model: text(attributes[ATTR.responseModel]) ?? said.model,
-    provider: said.provider ?? text(attributes['gen_ai.system']),
-    inputTokens: said.inputTokens ?? 0,
-    outputTokens: said.outputTokens ?? 0,
-    cacheReadTokens: said.cacheReadTokens,
-    cacheWriteTokens: said.cacheWriteTokens,
-    costUsd: said.costUsd,
-    task: said.task,
-    decision: said.decision,
-    ms,
+    name: toolNameOf(span, reading),
+    ok: !failed,
+    ms: durationMs(span),
+    error: failed ? errorOf(span, reading) : undefined,
+    toolCallId: toolCallIdOf(span, reading),
+    argsBytes: bytesOf(readContent(span, reading, 'arguments')),
+    resultBytes: bytesOf(readContent(span, reading, 'result')),
   }
 }
 
-function durationMs(span: ReadableSpan): number {
-  const [seconds, nanos] = span.duration
+export const toolNameOf = (span: SpanView, reading: Reading): string =>
+  short(readText(span, reading, 'toolName')) ?? 'unknown'
+export const toolCallIdOf = (span: SpanView, reading: Reading): string | undefined =>
+  short(readText(span, reading, 'toolCallId'))
+
+export function usageFields(span: ReadableSpan, reading: Reading, agentId: string): Fields {
+  const { attributes } = span
+  const failed = hasFailed(span)
+  const usage = readUsage(span, reading)
+  // The answer of an embedding has no tokens.
+  const isEmbedding = /embed/i.test(`${attributes[reading.vocabulary.kind] ?? span.name}`)
+  return {
+    agentId,
+    model: readText(span, reading, 'model'),
+    provider: readText(span, reading, 'provider'),
+    inputTokens: usage.inputTokens,
+    outputTokens: usage.outputTokens ?? (isEmbedding && !failed ? 0 : undefined),
+    cacheReadTokens: usage.cacheReadTokens,
+    cacheWriteTokens: usage.cacheWriteTokens,
+    costUsd: usage.costUsd,
+    task: attributes['hive.task'],
+    decision: attributes['hive.decision'],
+    ms: durationMs(span),
+    ttftMs: usage.ttftMs,
+    responseId: readText(span, reading, 'responseId'),
+    error: failed ? (errorOf(span, reading) ?? 'failed') : undefined,
+  }
+}
+
+export function callFields(span: ReadableSpan, reading: Reading, agentId: string): Fields {
+  const { attributes } = span
+  const url = textOf(attributes['url.full']) ?? textOf(attributes['http.url'])
+  const a2a = textOf(attributes['a2a.method.name'])
+  return {
+    agentId,
+    host: textOf(attributes[ATTR.host]) ?? textOf(attributes['net.peer.name']),
+    method: textOf(attributes[ATTR.method]) ?? textOf(attributes['http.method']) ?? a2a,
+    path: textOf(attributes[ATTR.path]) ?? pathOf(url),
+    status: numberOf(attributes[ATTR.statusCode]) ?? numberOf(attributes['http.status_code']),
+    ms: durationMs(span),
+    error: hasFailed(span) ? errorOf(span, reading) : undefined,
+  }
+}
+
+/** LangGraph stops a run to ask a person, and hands over, by throwing. */
+const INTERRUPT = /\b(?:Graph|Node)Interrupt\b/
+const PARENT_COMMAND = /\bParentCommand\b/
+
+export const isInterrupted = (span: SpanView): boolean => threw(span, INTERRUPT)
+
+const hasFailed = (span: SpanView): boolean =>
+  span.status.code === SpanStatusCode.ERROR && !threw(span, INTERRUPT) && !threw(span, PARENT_COMMAND)
+
+function threw({ status, events }: SpanView, what: RegExp): boolean {
+  if (status.code !== SpanStatusCode.ERROR) return false
+  if (status.message !== undefined && what.test(status.message.slice(0, 1_000))) return true
+  return events.some(({ name, attributes }) => {
+    const type = name === 'exception' ? attributes?.['exception.type'] : undefined
+    return typeof type === 'string' && what.test(type)
+  })
+}
+
+const TRANSFER = /^(?:transfer|hand_?off)_to_(.+)$/
+
+/** To whom a tool that ended by handing over did so. */
+export const transferTarget = (span: SpanView, toolName: string): string | undefined =>
+  threw(span, PARENT_COMMAND) ? TRANSFER.exec(toolName)?.[1] : undefined
+
+function errorOf(span: SpanView, reading: Reading): string | undefined {
+  return (
+    textOf(span.status.message) ?? readText(span, reading, 'error') ?? textOf(span.attributes[ATTR.errorType])
+  )
+}
+
+function durationMs({ duration: [seconds, nanos] }: ReadableSpan): number {
   return Math.max(0, Math.round(seconds * 1000 + nanos / 1e6))
 }
 
-function errorOf(span: ReadableSpan): string | undefined {
-  return span.status.message ?? text(span.attributes[ATTR.errorType])
+function bytesOf(value: unknown): number | undefined {
+  if (value === undefined) return undefined
+  return Buffer.byteLength(
+    typeof value === 'string' ? value : (JSON.stringify(value as AttributeValue) ?? ''),
+  )
 }
 
 /** A URL's path without the query, which often holds keys. */
@@ -151,6 +213,5 @@ function pathOf(url: string | undefined): string | undefined {
   return new URL(url).pathname
 }
 
-/** When a span began and ended, epoch milliseconds. */
-export const startMs = (span: ReadableSpan): number => hrToMillis(span.startTime)
+/** When a span ended, epoch milliseconds. */
 export const endMs = (span: ReadableSpan): number => hrToMillis(span.endTime)

@@ -1,23 +1,22 @@
 import { type Context, diag, trace } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
-import type { Fields } from '../format/fields.js'
 import { checkOptions, OptionsError } from '../format/options.js'
+import { brief } from '../format/quote.js'
 import type { LogRecorder } from '../record/log-recorder.js'
-import type { Owner } from '../record/owners.js'
-import {
-  agentOf,
-  endMs,
-  exitFields,
-  isContinuation,
-  sessionOf,
-  spawnFields,
-  startMs,
-  workOf,
-} from './foreign-spans.js'
+import { isNamed, toldOf } from './foreign-spans.js'
+import { HeldActs } from './held-acts.js'
 import type { JsonlSpanExporter } from './jsonl-span-exporter.js'
 import { PROCESSOR_RULES } from './options.js'
 import { interceptEvents, type PlainEvent } from './plain-events.js'
 import { EVENT_PREFIX, toFields } from './span-mapping.js'
+import { SpanNode } from './span-node.js'
+import { SpanTeller } from './span-teller.js'
+import { isPlain, readRole } from './vocabularies/read.js'
+import type { Role } from './vocabularies/vocabulary.js'
+import { unwatch, type Watcher, watch } from './watched-attributes.js'
+
+/** What has a name in its lines from the start. */
+const NAMED: ReadonlySet<Role> = new Set(['agent', 'tool', 'handOff'])
 
 /** What `HiveSpanProcessor` takes. */
 export interface HiveSpanProcessorOptions {
@@ -33,6 +32,10 @@ export interface HiveSpanProcessorOptions {
 export class HiveSpanProcessor implements SpanProcessor {
   #exporter: JsonlSpanExporter
   #recorder: LogRecorder
+  #teller: SpanTeller
+  #held = new HeldActs((node) => this.#teller.decide(node, node.span as ReadableSpan))
+  /** Agents and tools that may say more of themselves until the end of the turn. */
+  #unnamed: Undecided[] = []
 
   /** @throws {OptionsError} when there is no exporter in the options, or an option that is none */
   constructor(options: HiveSpanProcessorOptions) {
@@ -42,6 +45,7 @@ export class HiveSpanProcessor implements SpanProcessor {
     }
     this.#exporter = options.exporter
     this.#recorder = options.exporter.recorder
+    this.#teller = new SpanTeller(this.#recorder, this.#exporter.session)
   }
 
   /** Records the spawn of an agent, and listens to the events that are added to the span. Throws nothing. */
@@ -49,28 +53,30 @@ export class HiveSpanProcessor implements SpanProcessor {
     try {
       this.#start(span, parentContext)
     } catch (error) {
-      diag.error(`hivelog: the start of span ${span.name} could not be recorded`, error)
+      diag.error(`hivelog: the start of span ${span.name} could not be recorded: ${brief(error)}`)
     }
   }
 
   /** Records what the end of the span stands for: a tool, a call, a model call, an exit. Throws nothing. */
   onEnd(span: ReadableSpan): void {
     const owner = this.#recorder.owners.end(span.spanContext())
-    if (owner?.writer !== 'processor') return
+    if (!(owner instanceof SpanNode)) return
     try {
       this.#end(span, owner)
     } catch (error) {
-      diag.error(`hivelog: the end of span ${span.name} could not be recorded`, error)
+      diag.error(`hivelog: the end of span ${span.name} could not be recorded: ${brief(error)}`)
     }
   }
 
   /** Resolves when everything recorded so far is in the file. */
   forceFlush(): Promise<void> {
+    this.#held.flush()
     return this.#exporter.forceFlush()
   }
 
   /** Writes the rest, seals and closes the file, unless another in this process still writes to it. */
   shutdown(): Promise<void> {
+    this.#held.flush()
     return this.#exporter.shutdown()
   }
 
@@ -79,23 +85,30 @@ export class HiveSpanProcessor implements SpanProcessor {
     const spanContext = span.spanContext()
     // Another processor on the same file records it already, or a hive does.
     if (owners.isMarked(parentContext) || owners.isLive(spanContext)) return
-    const parent = owners.of(trace.getSpanContext(parentContext))
-    const own = agentOf(span, parent?.session ?? this.#exporter.session)
-    const isNew = own !== undefined && !isContinuation(span)
-    let life = parent?.life
-    if (isNew) life = owners.beginLife(own.agentId, own.session)
-    else if (own !== undefined) life = owners.lifeOf(own.agentId, own.session)
-    const session = life?.session ?? sessionOf(span) ?? parent?.session ?? this.#exporter.session
-    const owner: Owner = { session, life, isLife: own !== undefined, writer: 'processor' }
-    owners.claim(spanContext, owner)
-    this.#listen(span, owner)
-    if (isNew) this.#write(startMs(span), 'spawn', spawnFields(span, own, parent?.life?.agentId), owner, span)
+    const parent = trace.getSpanContext(parentContext)
+    const parentId = parent === undefined || parent.isRemote === true ? undefined : parent.spanId
+    const node = this.#teller.begin(span, owners.of(parent), parentId, this.#recorder.running())
+    owners.claim(spanContext, node)
+    this.#listen(span, node)
+    const { reading } = node
+    if (node.isDecided || (reading === undefined ? isPlain(span) : isNamed(span, reading))) {
+      this.#held.decided(node)
+    } else this.#watch(node, span)
   }
 
-  #listen(span: Span, owner: Owner): void {
+  /** It does not show yet what the span is, or what it is called. */
+  #watch(node: SpanNode, span: Span): void {
+    this.#held.waitFor(node)
+    const undecided = new Undecided(node, span, this.#unnamed, this.#held)
+    if (node.reading !== undefined) undecided.awaitTurn()
+    watch(span, undecided)
+  }
+
+  #listen(span: Span, node: SpanNode): void {
     const addEvent = interceptEvents(span, ({ kind, attributes, at, isTimed, isReadable }: PlainEvent) => {
       if (!span.isRecording()) return false
-      this.#write(at, kind, toFields(kind, attributes), owner, span)
+      const fields = toFields(kind, attributes)
+      this.#held.do(node, () => this.#teller.event(node, at, kind, fields))
       // It goes on the span as it was given. The SDK's own clock drifts, so one without a time gets that of its line.
       if (isTimed || !isReadable || attributes === undefined) return false
       addEvent(EVENT_PREFIX + kind, attributes, at)
@@ -103,27 +116,66 @@ export class HiveSpanProcessor implements SpanProcessor {
     })
   }
 
-  #end(span: ReadableSpan, owner: Owner): void {
-    const { life } = owner
-    if (life === undefined) return
-    if (!owner.isLife) {
-      const work = workOf(span, life.agentId)
-      if (work !== undefined) this.#write(endMs(span), work.kind, work.fields, owner, span)
+  #end(span: ReadableSpan, node: SpanNode): void {
+    // A span that nothing can be added to is not watched.
+    if (!node.isDecided && !Object.isExtensible(span)) node.reading = readRole(span)
+    if (node.reading === undefined && toldOf(span) === undefined && this.#held.isClear(node)) {
+      // Of no interest, as most spans are.
+      node.isDecided = true
+      node.span = undefined
       return
     }
-    const fields = exitFields(span, life)
-    if (fields === undefined) return
-    this.#write(endMs(span), 'exit', fields, owner, span)
-    this.#recorder.owners.endLife(life)
+    if (!node.isDecided) this.#held.decided(node)
+    this.#held.do(node, () => this.#teller.end(node, span))
+    this.#held.settle()
+  }
+}
+
+/** A span of which it does not show yet what it is, or that may say more of itself until the end of the turn. */
+class Undecided implements Watcher {
+  next: Watcher | undefined
+  #node: SpanNode
+  #span: Span
+  #turn: Undecided[]
+  #held: HeldActs
+  #isAwaiting = false
+
+  /** @param turn those that the end of this turn decides */
+  constructor(node: SpanNode, span: Span, turn: Undecided[], held: HeldActs) {
+    this.#node = node
+    this.#span = span
+    this.#turn = turn
+    this.#held = held
   }
 
-  #write(
-    ts: number,
-    kind: string,
-    fields: Fields,
-    { session, life }: Owner,
-    span: Pick<ReadableSpan, 'spanContext'>,
-  ): void {
-    this.#recorder.write(ts, kind, fields, { context: span.spanContext(), session, life })
+  changed(): void {
+    const node = this.#node
+    if (node.isDecided) return
+    node.reading = readRole(this.#span)
+    if (node.reading === undefined) return
+    // More of an agent and of a tool is said by attributes that come after this one.
+    if (NAMED.has(node.reading.role)) this.awaitTurn()
+    else this.decide()
+  }
+
+  awaitTurn(): void {
+    if (this.#isAwaiting) return
+    this.#isAwaiting = true
+    const turn = this.#turn
+    turn.push(this)
+    if (turn.length > 1) return
+    setImmediate(() => {
+      for (const each of turn.splice(0)) each.decide()
+    })
+  }
+
+  decide(): void {
+    if (this.#node.isDecided) return
+    unwatch(this.#span, this)
+    try {
+      this.#held.decided(this.#node)
+    } catch (error) {
+      diag.error(`hivelog: an agent or a tool could not be recorded: ${brief(error)}`)
+    }
   }
 }

@@ -1,25 +1,17 @@
 import { diag } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { onExit } from 'signal-exit'
 import { HivelogError } from '../format/errors.js'
-import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
 import { LogRecorder, type RecorderOptions } from '../record/log-recorder.js'
-import { type AgentRef, EndedSpans } from '../record/owners.js'
 import type { Opener } from '../record/sharing.js'
-import {
-  agentOf,
-  endMs,
-  exitFields,
-  isContinuation,
-  namedAgentOf,
-  sessionOf,
-  spawnFields,
-  startMs,
-  workOf,
-} from './foreign-spans.js'
+import { EndedSpans, timelineOf } from './ended-spans.js'
+import { isOfHive } from './foreign-spans.js'
 import { RECORDER_RULES } from './options.js'
 import { hrToMillis, kindOfEvent, toFields } from './span-mapping.js'
+import type { SpanNode } from './span-node.js'
+import { SpanTeller } from './span-teller.js'
 
 /** The OpenTelemetry specification's export results; the numbers are part of the SDK's interface. */
 const SUCCESS = 0
@@ -39,7 +31,8 @@ export class ShutDownError extends HivelogError {
  * Writes the events of a hive's spans to an append-only JSONL file, one line an event.
  *
  * Under a `HiveSpanProcessor` lines are written the moment they happen. Alone, under a `SimpleSpanProcessor` or a
- * `BatchSpanProcessor`, it writes all of a span when the span ends. Registered both ways, each event is written once.
+ * `BatchSpanProcessor`, it writes all of a span once those above it have ended in this process too, which say whose it
+ * is, or at the shutdown. Registered both ways, each event is written once.
  * Nothing but the constructor throws.
  */
 export class JsonlSpanExporter implements SpanExporter {
@@ -47,7 +40,9 @@ export class JsonlSpanExporter implements SpanExporter {
   readonly recorder: LogRecorder
   /** @internal Of events that name none. */
   readonly session: string
+  #teller: SpanTeller
   #ended = new EndedSpans()
+  #removeExit: (() => void) | undefined
   #shutdown: Promise<void> | undefined
 
   /**
@@ -65,6 +60,7 @@ export class JsonlSpanExporter implements SpanExporter {
     checkOptions(opener, options, RECORDER_RULES)
     this.recorder = LogRecorder.open(options, opener)
     this.session = options.sessionId ?? this.recorder.session
+    this.#teller = new SpanTeller(this.recorder, this.session)
   }
 
   /** Absolute path of the log. */
@@ -82,12 +78,10 @@ export class JsonlSpanExporter implements SpanExporter {
       return
     }
     try {
-      const inBatch = new Map<string, AgentRef>()
-      for (const span of unwritten) {
-        const agent = agentOf(span, this.session)
-        if (agent !== undefined) inBatch.set(span.spanContext().spanId, agent)
-      }
-      for (const span of unwritten) this.#write(span, inBatch)
+      for (const span of unwritten) this.#ended.add(span)
+      for (const span of unwritten) if (this.#canTell(span)) this.#tell(this.#ended.take(span))
+      this.#ended.trim()
+      this.#watchExit()
     } catch (error) {
       diag.error(`hivelog: spans could not be written to ${this.file}`, error)
       resultCallback({ code: FAILED, error: error as Error })
@@ -106,66 +100,69 @@ export class JsonlSpanExporter implements SpanExporter {
 
   /** Writes the rest, seals and closes the file. */
   shutdown(): Promise<void> {
-    this.#shutdown ??= this.recorder.release()
+    if (this.#shutdown === undefined) {
+      this.#tellRest()
+      this.#shutdown = this.recorder.release()
+    }
     return this.#shutdown
   }
 
-  /** @param inBatch agents whose spans are in the same batch, by span id */
-  #write(span: ReadableSpan, inBatch: Map<string, AgentRef>): void {
-    const { spanId } = span.spanContext()
-    const parentId = localParentOf(span)
-    const above = parentId === undefined ? undefined : this.#ended.agentOf(parentId)
-    const parent = above ?? inBatch.get(parentId ?? '')
-    const own = inBatch.get(spanId)
-    const agent = own ?? namedAgentOf(span, this.session) ?? parent
-    if (own !== undefined && !isContinuation(span)) {
-      this.#line(span, startMs(span), 'spawn', spawnFields(span, own, parent?.agentId), own)
-    }
-    for (const event of span.events) {
-      const kind = kindOfEvent(event.name)
-      if (kind !== undefined) {
-        this.#line(span, hrToMillis(event.time), kind, toFields(kind, event.attributes), agent)
-      }
-    }
-    if (span.droppedEventsCount > 0) {
-      diag.warn(
-        `hivelog: the SDK dropped ${span.droppedEventsCount} events of span ${span.name} before it ended; ` +
-          'register a HiveSpanProcessor, which records them as they happen',
-      )
-    }
-    // Work comes after the spawn of its agent, which is often told last.
-    const isEarly = above === undefined && parent !== undefined
-    if (own !== undefined || (agent !== undefined && !isEarly)) this.#end(span, own, agent as AgentRef)
-    else if (parentId === undefined) this.#ended.forget(spanId)
-    else this.#ended.wait(spanId, parentId, workOf(span, '') && span)
+  /** Whether it is known what the span lies under: nothing, or what was written before. */
+  #canTell(span: ReadableSpan): boolean {
+    if (!this.#ended.has(span)) return false
+    // A hive's span says whose it is.
+    return (
+      localParentOf(span) === undefined ||
+      isOfHive(span) ||
+      this.recorder.owners.of(span.parentSpanContext) !== undefined
+    )
   }
 
-  /** Writes what the span's end stands for, after what waited to know whose it is. */
-  #end(span: ReadableSpan, own: AgentRef | undefined, agent: AgentRef): void {
-    const waited = this.#ended.settle(span.spanContext().spanId, agent)
-    for (const each of waited) this.#work(each, namedAgentOf(each, this.session) ?? agent)
-    if (own === undefined) {
-      this.#work(span, agent)
-      return
-    }
-    const fields = exitFields(span, own)
-    if (fields === undefined) return
-    this.#line(span, endMs(span), 'exit', fields, own)
+  /** Writes what spans stand for that lie under one another, in the order in which it happened. */
+  #tell(spans: readonly ReadableSpan[]): void {
+    const nodes = new Map<ReadableSpan, SpanNode>()
     const { owners } = this.recorder
-    owners.endLife(owners.lifeOf(own.agentId, own.session))
+    for (const { span, event, isStart } of timelineOf(spans)) {
+      const node = nodes.get(span)
+      if (event !== undefined) {
+        const kind = kindOfEvent(event.name)
+        if (kind === undefined || node === undefined) continue
+        this.#teller.event(node, hrToMillis(event.time), kind, toFields(kind, event.attributes))
+      } else if (isStart) {
+        const begun = this.#teller.begin(span, owners.of(span.parentSpanContext), localParentOf(span))
+        nodes.set(span, begun)
+        owners.remember(span.spanContext(), begun)
+        this.#teller.decide(begun, span)
+      } else if (node !== undefined) this.#teller.end(node, span)
+    }
+    for (const span of spans) warnOfDropped(span)
   }
 
-  #work(span: ReadableSpan, agent: AgentRef): void {
-    const work = workOf(span, agent.agentId)
-    if (work !== undefined) this.#line(span, endMs(span), work.kind, work.fields, agent)
+  /** Nothing more will come: writes what waits, as far as it is known whose it is. */
+  readonly #tellRest = (): void => {
+    try {
+      for (const spans of this.#ended.takeAll()) this.#tell(spans)
+    } catch (error) {
+      diag.error(`hivelog: spans could not be written to ${this.file}`, error)
+    }
+    this.#watchExit()
   }
 
-  #line(span: ReadableSpan, ts: number, kind: string, fields: Fields, agent: AgentRef | undefined): void {
-    const { recorder } = this
-    const life = agent && recorder.owners.lifeOf(agent.agentId, agent.session)
-    const session = agent?.session ?? sessionOf(span) ?? this.session
-    recorder.write(ts, kind, fields, { context: span.spanContext(), session, life })
+  #watchExit(): void {
+    if (this.#ended.size > 0) this.#removeExit ??= onExit(this.#tellRest)
+    else {
+      this.#removeExit?.()
+      this.#removeExit = undefined
+    }
   }
+}
+
+function warnOfDropped({ droppedEventsCount, name }: ReadableSpan): void {
+  if (droppedEventsCount === 0) return
+  diag.warn(
+    `hivelog: the SDK dropped ${droppedEventsCount} events of span ${name} before it ended; ` +
+      'register a HiveSpanProcessor, which records them as they happen',
+  )
 }
 
 /** Id of the span's parent, if that is a span of this process. */

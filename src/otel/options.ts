@@ -7,6 +7,7 @@ import {
   httpUrl,
   listOf,
   number,
+  oneOf,
   type Rule,
   type RulesOf,
   recordOf,
@@ -27,6 +28,7 @@ export const RECORDER_RULES: RulesOf<RecorderOptions> = {
   sessionId: text,
   redact: redactRule,
   maxFieldBytes: number('bytes', { from: 0 }),
+  capture: oneOf('none', 'artifacts'),
 }
 
 export const PROCESSOR_RULES: RulesOf<HiveSpanProcessorOptions> = {

@@ -23,6 +23,11 @@ export interface RecorderOptions extends Omit<JournalOptions, 'session' | 'calls
   redact?: RedactOptions
   /** Bytes above which a field is stored as an artifact. Default 8 KiB. */
   maxFieldBytes?: number
+  /**
+   * `artifacts`: what foreign spans hold of prompts, answers, and arguments and results of tools is kept, redacted, as
+   * artifacts, each with a `snapshot` line. Default `none`.
+   */
+  capture?: 'none' | 'artifacts'
 }
 
 const shared = new Map<string, { recorder: LogRecorder; users: number }>()
@@ -33,6 +38,8 @@ export function newSessionId(): string {
 
 export class LogRecorder extends Recorder {
   readonly session: string
+  /** Whether contents of foreign spans are kept as artifacts. */
+  readonly captures: boolean
   declare readonly journal: Journal
   declare readonly redactor: GrowingRedactor
   #options: SharedOptions
@@ -46,6 +53,7 @@ export class LogRecorder extends Recorder {
     super(redactor, options.maxFieldBytes, journal)
     this.#options = sharedOptions
     this.session = session
+    this.captures = options.capture === 'artifacts'
   }
 
   /**

@@ -46,6 +46,7 @@ const SETTINGS: readonly Setting[] = [
     usual: MAX_FIELD_BYTES,
     isStricter: less,
   },
+  { name: 'capture', given: ({ capture }) => capture, usual: 'none' },
   { name: 'maxBufferBytes', given: ({ maxBufferBytes }) => maxBufferBytes, usual: DEFAULT_MAX_BUFFER },
   { name: 'rotate.maxBytes', given: ({ rotate }) => rotate?.maxBytes, usual: ROTATE_MAX_BYTES },
   { name: 'rotate.maxAgeMs', given: ({ rotate }) => rotate?.maxAgeMs, usual: Number.POSITIVE_INFINITY },

@@ -102,6 +102,7 @@ for (const registration of Object.keys(REGISTRATIONS)) {
       'spawn coder coder',
       'spawn lead lead',
       'tool coder grep',
+      'tool.start coder grep',
       'usage coder 12',
     ])
     assert.ok(lines.every(({ session }) => session === 'sess_any'))

@@ -230,6 +230,7 @@ test('what is in an agent is in the agent’s session, whatever else the span sa
     eventsOf(file).map(({ kind, session }) => [kind, session]),
     [
       ['spawn', 'conv-7'],
+      ['tool.start', 'conv-7'],
       ['plan', 'conv-7'],
       ['tool', 'conv-7'],
       ['exit', 'conv-7'],

@@ -58,7 +58,7 @@ const EXPECTED: Record<string, { logs: Record<string, string[]>; says: RegExp[] 
     says: [/lead → coder {2}request {2}"Need the schema"/, /^ok: log\.jsonl: 1[0-9] lines, no damage$/m],
   },
   'A tracer provider that you have already': {
-    logs: { 'hive.jsonl': ['spawn', 'message', 'tool', 'exit'] },
+    logs: { 'hive.jsonl': ['spawn', 'message', 'tool.start', 'tool', 'exit'] },
     says: [/^2 spans for my own exporter$/m, /coder → lead {2}inform {2}"The schema is ready"/],
   },
   'Agents in child processes': {

@@ -1,0 +1,52 @@
+/**
+ * Claude Code's own spans. Source: the command line of `@anthropic-ai/claude-agent-sdk`, with
+ * `CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1`. Its plain `input_tokens` are without what came from the cache; the
+ * conventions' counts, where it has them, are with.
+ */
+import { numberOf, type Role, type SpanView, textOf, type Usage, type Vocabulary } from './vocabulary.js'
+
+/** Names of its spans. */
+const ROLES: Readonly<Record<string, Role>> = {
+  'claude_code.interaction': 'agent',
+  'claude_code.llm_request': 'model',
+  'claude_code.tool': 'tool',
+  'claude_code.tool.blocked_on_user': 'pause',
+  'claude_code.tool.execution': 'group',
+}
+
+export const claudeCodeRole = ({ name }: SpanView): Role | undefined =>
+  name.startsWith('claude_code.') ? (ROLES[name] ?? 'group') : undefined
+
+export const claudeCode: Vocabulary = {
+  name: 'Claude Code',
+  kind: 'span.type',
+  roles: {},
+  roleOf: claudeCodeRole,
+  texts: {
+    agentId: ['agent_id'],
+    session: ['session.id'],
+    model: ['model'],
+    toolName: ['tool_name'],
+    toolCallId: ['tool_use_id'],
+    error: ['error'],
+    responseId: ['request_id'],
+  },
+  numbers: { outputTokens: ['output_tokens'], ttftMs: ['ttft_ms'] },
+  text: (_span, field) => (field === 'agentName' ? 'claude' : field === 'provider' ? 'anthropic' : undefined),
+  usage({ attributes }): Usage {
+    const input = numberOf(attributes.input_tokens)
+    const read = numberOf(attributes.cache_read_tokens)
+    const written = numberOf(attributes.cache_creation_tokens)
+    return {
+      ...(input !== undefined && { inputTokens: input + (read ?? 0) + (written ?? 0) }),
+      ...(read !== undefined && { cacheReadTokens: read }),
+      ...(written !== undefined && { cacheWriteTokens: written }),
+    }
+  },
+}
+
+/** What a person answered whom a tool waited for; `undefined` where no person was asked: a rule or a hook decided. */
+export function decisionOf({ attributes }: SpanView): boolean | undefined {
+  if (textOf(attributes.source)?.startsWith('user') !== true) return undefined
+  return attributes.decision === 'accept' || attributes.decision === 'allow'
+}

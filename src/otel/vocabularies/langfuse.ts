@@ -1,0 +1,56 @@
+/**
+ * Langfuse. Source: `@langfuse/core` and `@langfuse/tracing` 5.11.1. Counts are JSON, and its `input` is without what
+ * came from the cache.
+ */
+import { countIn, objectOf, type Vocabulary } from './vocabulary.js'
+
+export const langfuse: Vocabulary = {
+  name: 'Langfuse',
+  kind: 'langfuse.observation.type',
+  roles: {
+    agent: 'agent',
+    generation: 'model',
+    embedding: 'model',
+    tool: 'tool',
+    span: 'group',
+    event: 'group',
+    chain: 'group',
+    retriever: 'group',
+    evaluator: 'group',
+    guardrail: 'group',
+  },
+  // A plain span of Langfuse's may be something to another vocabulary.
+  roleOf: ({ attributes }, role) => (attributes['langfuse.observation.type'] === 'span' ? undefined : role),
+  texts: {
+    session: ['session.id', 'langfuse.session.id'],
+    model: ['langfuse.observation.model.name'],
+    error: ['langfuse.observation.status_message'],
+  },
+  contents: {
+    prompt: ['langfuse.observation.input'],
+    answer: ['langfuse.observation.output'],
+    arguments: ['langfuse.observation.input'],
+    result: ['langfuse.observation.output'],
+  },
+  text: ({ name }, field) => (field === 'agentName' || field === 'toolName' ? name : undefined),
+  usage({ attributes }) {
+    const counts = objectOf(attributes['langfuse.observation.usage_details'])
+    const cost = countIn(objectOf(attributes['langfuse.observation.cost_details']), 'total')
+    const read = countIn(counts, 'input_cached_tokens') ?? countIn(counts, 'cache_read_input_tokens')
+    const written = countIn(counts, 'input_cache_creation') ?? countIn(counts, 'cache_creation_input_tokens')
+    const input = countIn(counts, 'input')
+    const output = countIn(counts, 'output')
+    const all = input === undefined ? undefined : input + (read ?? 0) + (written ?? 0)
+    return {
+      ...((all ?? countIn(counts, 'promptTokens')) !== undefined && {
+        inputTokens: (all ?? countIn(counts, 'promptTokens')) as number,
+      }),
+      ...((output ?? countIn(counts, 'completionTokens')) !== undefined && {
+        outputTokens: (output ?? countIn(counts, 'completionTokens')) as number,
+      }),
+      ...(read !== undefined && { cacheReadTokens: read }),
+      ...(written !== undefined && { cacheWriteTokens: written }),
+      ...(cost !== undefined && { costUsd: cost }),
+    }
+  },
+}
