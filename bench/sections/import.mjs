@@ -44,9 +44,18 @@ export default async function imports({ dir, quick }) {
     for (const [name, code] of others.slice(0, 3))
       contestants.push({ name: `${name}, the other build`, code })
   }
-  const costs = await inRounds(contestants, rounds, async ({ code }) => {
+  const register = contestants.length
+  contestants.push({
+    name: '--import hivelog/register',
+    code: '',
+    args: ['--import', new URL('register.js', pathToFileURL(DIST)).href],
+  })
+  const costs = await inRounds(contestants, rounds, async ({ code, args = [] }) => {
     const began = performance.now()
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', TELL + code], { cwd: DIST })
+    const { stdout } = await run(process.execPath, [...args, '--input-type=module', '-e', TELL + code], {
+      cwd: DIST,
+      env: { ...process.env, HIVELOG_FILE: join(dir, 'register.jsonl') },
+    })
     return { cpu: Number(stdout), wall: performance.now() - began }
   })
   const [alone, , sdk] = contestants
@@ -61,6 +70,11 @@ export default async function imports({ dir, quick }) {
       measured: above(door, 'cpu') / above(sdk, 'cpu'),
     },
   ]
+  targets.push({
+    what: '--import hivelog/register, above node alone, ms',
+    atMost: 60,
+    measured: above(contestants[register], 'wall'),
+  })
   if (against !== undefined) {
     const before = contestants[3 + Object.keys(ours).length]
     targets.push({

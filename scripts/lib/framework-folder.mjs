@@ -69,9 +69,11 @@ export function newest(manifest) {
   }
 }
 
+const API = 'node_modules/@opentelemetry/api'
+
 /**
  * Puts the built package where `npm install hivelog` would: its own dependencies under it, as npm does where versions
- * differ, and OpenTelemetry's API, a peer, as the application has it.
+ * differ, and OpenTelemetry's API as the application has it, if that is of the same minor version.
  */
 export function putHivelog(root, folder) {
   const modules = join(folder, 'node_modules')
@@ -81,15 +83,21 @@ export function putHivelog(root, folder) {
   copyFileSync(join(root, 'package.json'), join(target, 'package.json'))
   cpSync(join(root, 'dist'), join(target, 'dist'), { recursive: true })
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
-  const { peerDependencies = {} } = packages['']
-  const api = Object.keys(peerDependencies).map((name) => `node_modules/${name}`)
   for (const [path, { dev, optional }] of Object.entries(packages)) {
     if (path === '' || dev || (optional && !existsSync(join(root, path)))) continue
-    // npm installs a peer that nobody has.
-    const isPeer = api.includes(path)
-    const to = join(isPeer ? folder : target, path)
-    if (!isPeer || !existsSync(to)) linkTree(join(root, path), to)
+    const isShared = path === API && isSameMinor(join(root, path), join(folder, path))
+    if (!isShared) linkTree(join(root, path), join(target, path))
   }
+}
+
+/** Whether the package is in the other folder too, with the same minor version. */
+function isSameMinor(...folders) {
+  const [one, two] = folders.map((folder) => {
+    const manifest = join(folder, 'package.json')
+    if (!existsSync(manifest)) return undefined
+    return JSON.parse(readFileSync(manifest, 'utf8')).version.split('.', 2).join('.')
+  })
+  return one === two
 }
 
 /** Lets a folder use the packages of another. */

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import {
   type Context,
   type ContextManager,
+  diag,
   ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
@@ -22,6 +23,7 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
+import { brief } from '../format/quote.js'
 import { propagatorFromEnv } from './propagator.js'
 import { sdk } from './sdk.js'
 
@@ -62,7 +64,8 @@ let step: 'none' | 'begun' | 'checked' = 'none'
 const aside: (() => void)[] = []
 let undoJoin: (() => void) | undefined
 let undoRoot: (() => void) | undefined
-let parts: { context: ContextManager; propagation: TextMapPropagator | undefined } | undefined
+/** Loaded at the first use; empty where that failed. */
+let parts: { context?: ContextManager; propagation?: TextMapPropagator | undefined } | undefined
 
 /** Offers a hive's parts to the process. */
 export function offer(given: Offer): void {
@@ -287,7 +290,13 @@ function rootTheirs(): void {
 function ours(kind: Kind): unknown {
   if (kind === 'trace') return standIn
   if (kind !== 'context' && kind !== 'propagation') return undefined
-  parts ??= createParts()
+  try {
+    parts ??= createParts()
+  } catch (error) {
+    // Whoever asks is the application, whose business it is not.
+    parts = {}
+    diag.error(`hivelog: there is no context of spans, and none goes to other processes: ${brief(error)}`)
+  }
   return parts[kind]
 }
 
