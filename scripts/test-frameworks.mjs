@@ -35,10 +35,13 @@ if (!existsSync(join(root, 'dist/index.js'))) {
 }
 
 const base = isLatest ? copyOfTests() : root
-const frameworks = (wanted.length > 0 ? wanted : all).map((name) => {
-  const folder = join(base, 'test/frameworks', name)
-  return { name, folder, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
-})
+const frameworks = (wanted.length > 0 ? wanted : all)
+  .map((name) => {
+    const folder = join(base, 'test/frameworks', name)
+    return { name, folder, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
+  })
+  // A folder of an older version has no newest one.
+  .filter(({ manifest }) => !isLatest || manifest.hivelog?.latest !== false)
 const rows = []
 let skipped = 0
 

@@ -17,6 +17,8 @@ interface Node {
   parent: Node | undefined
   /** Of an agent's span: the agent. */
   agent: Agent | undefined
+  /** The span, while it is needed to ask for the state of its run. */
+  span: object | undefined
   began: number
   /** Of a tool's span, once the tool runs: what tells its end. */
   endTool: ((end: Omit<ToolInput, 'name' | 'ms'>) => void) | undefined
@@ -79,6 +81,7 @@ export class Runs implements Listener {
     const trace = this.#traces.get(id)
     if (trace === undefined) return
     trace.hasEnded = true
+    this.#pause(trace)
     this.#tidy(id, trace)
   }
 
@@ -94,8 +97,9 @@ export class Runs implements Listener {
     const node: Node = {
       type: textIn(data, 'type') ?? '',
       trace,
-      parent: this.#nodes.get(textIn(span, 'parentId') ?? ''),
+      parent: this.#parentOf(span),
       agent: undefined,
+      span: span as object,
       began: Date.now(),
       endTool: undefined,
       untold: [],
@@ -144,6 +148,28 @@ export class Runs implements Listener {
     this.#tidy(textIn(span, 'traceId') ?? '', trace)
   }
 
+  #parentOf(span: unknown): Node | undefined {
+    const id = textIn(span, 'parentId')
+    if (id === undefined) return undefined
+    const known = this.#nodes.get(id)
+    if (known !== undefined) return known
+    // Of an agent that goes on: its span began in another process.
+    const above = [readField(span, 'previousSpan'), currentSpan()].find(
+      (each) => textIn(each, 'spanId') === id,
+    )
+    if (textIn(readField(above, 'spanData'), 'type') !== 'agent') return undefined
+    this.spanStarted(above)
+    return this.#nodes.get(id)
+  }
+
+  /** Before 0.9 or so the span of an agent that waits for a person stays open, and goes on with the next run. */
+  #pause(trace: Trace): void {
+    for (const { agent, span, trace: its } of this.#nodes.values()) {
+      if (its !== trace || agent === undefined || span === undefined || agent.ended) continue
+      if (this.#approvals.asked(span, agent)) agent.end()
+    }
+  }
+
   #traceOf(id: string): Trace {
     const known = this.#traces.get(id)
     if (known !== undefined) return known
@@ -161,7 +187,14 @@ export class Runs implements Listener {
   }
 
   #agentAt(node: Node): Agent {
-    return agentOf(node) ?? node.trace.outer
+    const at = upTo(node, (each) => each.agent !== undefined)
+    if (at?.agent === undefined) return node.trace.outer
+    // It waited, and goes on.
+    if (at.agent.ended && this.#nodes.get(textIn(at.span, 'spanId') ?? '') === at) {
+      const parent = at.parent === undefined ? at.trace.outer : this.#agentAt(at.parent)
+      at.agent = this.#stage.begin({ parent, name: at.agent.name })
+    }
+    return at.agent
   }
 
   #agentStarted(node: Node, name: string | undefined): Agent {
@@ -264,7 +297,7 @@ export class Runs implements Listener {
       ms: Date.now() - node.began,
       ...(error === undefined ? tokensIn(usage) : { error }),
     } as CallSeen
-    const turn = upTo(node, 'turn')
+    const turn = upTo(node, ({ type }) => type === 'turn')
     if (error === undefined && call.inputTokens === undefined && turn !== undefined)
       turn.untold.push({ agent, call })
     else this.#stage.usage(agent, call)
@@ -290,15 +323,12 @@ export class Runs implements Listener {
 
 /** The agent in whose span a span lies. */
 function agentOf(node: Node): Agent | undefined {
-  for (let each: Node | undefined = node; each !== undefined; each = each.parent) {
-    if (each.agent !== undefined) return each.agent
-  }
-  return undefined
+  return upTo(node, ({ agent }) => agent !== undefined)?.agent
 }
 
-function upTo(node: Node, type: string): Node | undefined {
+function upTo(node: Node, is: (node: Node) => boolean): Node | undefined {
   let each: Node | undefined = node
-  while (each !== undefined && each.type !== type) each = each.parent
+  while (each !== undefined && !is(each)) each = each.parent
   return each
 }
 
