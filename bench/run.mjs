@@ -24,6 +24,7 @@ const SECTIONS = [
   { letter: 'I', name: 'import', limit: 300 },
   { letter: 'O', name: 'backend', limit: 180 },
   { letter: 'R', name: 'redact', limit: 120 },
+  { letter: 'W', name: 'frameworks', limit: 120 },
 ]
 const LETTERS = SECTIONS.map(({ letter }) => letter)
 
