@@ -17,6 +17,10 @@ interface Node {
   parent: Node | undefined
   /** Of an agent's span: the agent. */
   agent: Agent | undefined
+  /** What the stage said was running as it began: another agent than now if another framework's run lies within. */
+  running: Agent | undefined
+  /** Of an agent's span: the agent that called it as a tool. */
+  caller: Agent | undefined
   /** The span, while it is needed to ask for the state of its run. */
   span: object | undefined
   began: number
@@ -29,8 +33,6 @@ interface Node {
 interface Trace {
   /** Who ran the workflow. */
   outer: Agent
-  /** What the stage said was running then. */
-  running: Agent | undefined
   open: number
   hasEnded: boolean
   /** By the agent's name that work goes to: who gives it, and lives until the other does. */
@@ -68,8 +70,8 @@ export class Runs implements Listener {
   located(running: Agent | undefined): Agent | undefined {
     if (this.#nodes.size === 0) return running
     const node = this.#nodes.get(textIn(currentSpan(), 'spanId') ?? '')
-    if (node === undefined || node.trace.running !== running) return running
-    return agentOf(node) ?? running
+    const at = node === undefined ? undefined : upTo(node, hasAgent)
+    return at !== undefined && at.running === running ? at.agent : running
   }
 
   traceStarted(trace: unknown): void {
@@ -99,6 +101,8 @@ export class Runs implements Listener {
       trace,
       parent: this.#parentOf(span),
       agent: undefined,
+      running: this.#stage.running.getStore(),
+      caller: undefined,
       span: span as object,
       began: Date.now(),
       endTool: undefined,
@@ -173,10 +177,8 @@ export class Runs implements Listener {
   #traceOf(id: string): Trace {
     const known = this.#traces.get(id)
     if (known !== undefined) return known
-    const running = this.#stage.running.getStore()
     const trace: Trace = {
       outer: this.#stage.current(),
-      running,
       open: 0,
       hasEnded: false,
       transfers: new Map(),
@@ -187,7 +189,7 @@ export class Runs implements Listener {
   }
 
   #agentAt(node: Node): Agent {
-    const at = upTo(node, (each) => each.agent !== undefined)
+    const at = upTo(node, hasAgent)
     if (at?.agent === undefined) return node.trace.outer
     // It waited, and goes on.
     if (at.agent.ended && this.#nodes.get(textIn(at.span, 'spanId') ?? '') === at) {
@@ -198,14 +200,17 @@ export class Runs implements Listener {
   }
 
   #agentStarted(node: Node, name: string | undefined): Agent {
-    const { trace } = node
-    const parent = node.parent === undefined ? trace.outer : this.#agentAt(node.parent)
+    const { trace, running } = node
+    const above = node.parent === undefined ? undefined : upTo(node.parent, hasAgent)
+    const isWithin = above !== undefined && running !== undefined && above.running !== running
+    const parent = isWithin ? running : node.parent === undefined ? trace.outer : this.#agentAt(node.parent)
     const agent = this.#stage.begin({ parent, ...(name !== undefined && { name }) })
     const transfer = trace.transfers.get(name ?? '')
     if (transfer !== undefined) {
       trace.transfers.delete(name ?? '')
       this.#transfer(transfer, agent.agentId)
-    } else if (isInTool(node)) {
+    } else if (!isWithin && isInTool(node)) {
+      node.caller = parent
       this.#stage.handOff(parent, agent.agentId, 'delegate', `task for ${agent.name}`)
     }
     return agent
@@ -233,9 +238,9 @@ export class Runs implements Listener {
       waiting.end = end
       return
     }
-    if (isInTool(node) && node.parent !== undefined) {
-      const to = this.#agentAt(node.parent)
-      if (!to.ended) this.#stage.handOff(agent, to.agentId, 'return', `result of ${agent.name}`)
+    const { caller } = node
+    if (caller !== undefined && !caller.ended) {
+      this.#stage.handOff(agent, caller.agentId, 'return', `result of ${agent.name}`)
     }
     agent.end(end)
   }
@@ -321,10 +326,7 @@ export class Runs implements Listener {
   }
 }
 
-/** The agent in whose span a span lies. */
-function agentOf(node: Node): Agent | undefined {
-  return upTo(node, ({ agent }) => agent !== undefined)?.agent
-}
+const hasAgent = ({ agent }: Node): boolean => agent !== undefined
 
 function upTo(node: Node, is: (node: Node) => boolean): Node | undefined {
   let each: Node | undefined = node

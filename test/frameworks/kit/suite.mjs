@@ -22,6 +22,7 @@
  *   })
  *
  * Each scenario is run once a mode, in a process of its own with the Node that runs the suite, and is a row of the table.
+ * HIVELOG_TEST_BRIEF=1 runs each in its first mode only.
  * HIVELOG_TEST_ONLY=part of a scenario's name runs only that; HIVELOG_TEST_KEEP=1 leaves its folder and says where.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -43,7 +44,8 @@ export async function suite(url, { framework, package: name, scenarios }) {
   const version = versionOf(cwd, name)
   let failed = 0
   for (const scenario of scenarios.filter((each) => each.name.includes(only))) {
-    for (const [mode, how] of modesOf(scenario)) {
+    const modes = process.env.HIVELOG_TEST_BRIEF ? modesOf(scenario).slice(0, 1) : modesOf(scenario)
+    for (const [mode, how] of modes) {
       const row = {
         framework,
         version,

@@ -130,6 +130,31 @@ export const scenarios = ({ tellsHidden = false } = {}) => [
     }),
   },
   {
+    name: 'another framework within',
+    program: 'nested.mjs',
+    turns: () => [
+      { agent: 'editor', when: 'gpt-editor', tools: [call('write_poem', { topic: 'sea' }, 'c-poem')] },
+      { agent: 'poet', when: '"sea"', tools: [call('type', { text: 'waves' }, 'c-type')] },
+      { agent: 'typist', when: 'waves', text: 'WAVES' },
+      { agent: 'poet', when: 'c-type', text: 'a poem' },
+      { agent: 'editor', when: 'c-poem', text: 'Here it is.' },
+      { agent: 'poet', when: 'alone', text: 'alone' },
+    ],
+    output: 'Here it is.\nalone',
+    truth: {
+      agents: [
+        { name: 'editor' },
+        { name: 'poet', parent: 'editor' },
+        { name: 'typist', parent: 'poet' },
+        { name: 'poet' },
+      ],
+      tools: [
+        { agent: 'editor', name: 'write_poem', toolCallId: 'c-poem' },
+        { agent: 'poet', name: 'type', toolCallId: 'c-type' },
+      ],
+    },
+  },
+  {
     name: 'the example',
     program: '../../../examples/frameworks/openai-agents/main.mjs',
     env: () => ({ OPENAI_BASE_URL: undefined, OPENAI_API_KEY: undefined }),
