@@ -118,7 +118,13 @@ async function once(scenario, mode, how, cwd) {
     problems.push(...server.problems)
     if (server.left.length > 0) problems.push(`${server.left.length} turns of the model were never asked for`)
     const truth = typeof scenario.truth === 'function' ? scenario.truth(run) : scenario.truth
-    const compared = compare({ lines: tail.lines, truth, calls: server.calls, marks: run.marks })
+    const compared = compare({
+      lines: tail.lines,
+      truth,
+      calls: server.calls,
+      marks: run.marks,
+      stalledBetween: (from, to) => tail.stalledBetween(from, to),
+    })
     problems.push(
       ...compared.problems,
       ...leaks(folder, truth.absent ?? []),
