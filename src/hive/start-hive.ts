@@ -53,8 +53,9 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
 }
 
 /**
- * Starts recording a hive: opens the log and, unless `tracerProvider` is given, registers a tracer provider with
- * W3C propagation and AsyncLocalStorage context.
+ * Starts recording a hive: opens the log and, unless `tracerProvider` is given, sets up a tracer provider with
+ * W3C propagation and AsyncLocalStorage context, which are the global ones while the application registers none. The
+ * application's own win, whenever they come, and what its provider's spans tell is recorded too.
  *
  * @throws {OptionsError} when an option is none, or has a value that it cannot have
  * @throws {OptionsConflictError} when the file is open in this process already, with options that say otherwise
@@ -145,8 +146,8 @@ function audienceOf(processors: readonly WatchedProcessor[] | undefined): Audien
 
 function ownProvider(options: HiveOptions, exporter: JsonlSpanExporter | undefined) {
   const idGenerator = new RecoveryIdGenerator()
-  const processors = exporter === undefined ? [] : [new HiveSpanProcessor({ exporter })]
+  const recording = exporter === undefined ? undefined : new HiveSpanProcessor({ exporter })
   const redactor = exporter?.recorder.redactor ?? new Redactor(options.redact)
-  const created = createProvider(options, redactor, idGenerator, processors)
-  return { ...created, idGenerator, registration: register(created.provider) }
+  const created = createProvider(options, redactor, idGenerator, recording === undefined ? [] : [recording])
+  return { ...created, idGenerator, registration: register(created.provider, recording) }
 }

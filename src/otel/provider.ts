@@ -1,21 +1,13 @@
 /** The tracer provider that `startHive` sets up: standard parts, configured by the standard `OTEL_*` variables. */
 import { inspect } from 'node:util'
-import {
-  type Context,
-  type ContextManager,
-  context,
-  DiagConsoleLogger,
-  type DiagLogger,
-  DiagLogLevel,
-  diag,
-  propagation,
-  ROOT_CONTEXT,
-  trace,
-} from '@opentelemetry/api'
+import { type Context, DiagConsoleLogger, type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api'
 import type { BasicTracerProvider, IdGenerator, Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
 import { visible } from '../text/clean.js'
+import { hasDiagLogger, type Offer, offer, rootChanged, withdraw } from './globals.js'
+import type { HiveSpanProcessor } from './hive-span-processor.js'
+import { joinProvider } from './join-provider.js'
 import { type OtlpOptions, otlpProcessor } from './otlp.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
 import { samplerFromEnv } from './sampler.js'
@@ -87,24 +79,6 @@ export function createProvider(
 
 const classOf = (value: object): string => brief(value?.constructor?.name || 'without a name')
 
-/** A context manager with a context of its own where none is active, for a process that is an agent as a whole. */
-interface RootedContextManager extends ContextManager {
-  root: (() => Context) | undefined
-}
-
-function rootedContextManager(): RootedContextManager {
-  const { AsyncLocalStorageContextManager } = sdk('@opentelemetry/context-async-hooks')
-  class Rooted extends AsyncLocalStorageContextManager implements RootedContextManager {
-    root: (() => Context) | undefined
-
-    override active(): Context {
-      const active = super.active()
-      return active === ROOT_CONTEXT && this.root !== undefined ? this.root() : active
-    }
-  }
-  return new Rooted()
-}
-
 export interface Registration {
   /** Gives all code that runs in no context the one that `root` returns. */
   setRoot(root: () => Context): void
@@ -112,45 +86,58 @@ export interface Registration {
 }
 
 /**
- * Registers provider, context manager and W3C propagation globally. Whatever the process has registered before
- * stays: then spans of the hive are children of that provider's spans through the shared context.
+ * Makes provider, context manager and W3C propagation the global ones while the application has none, and gives way to
+ * the application's, whenever they come. Its provider gets `recording`, so that its spans are recorded too.
  */
-export function register(provider: BasicTracerProvider): Registration {
-  const manager = rootedContextManager()
-  manager.enable()
-  const undo: (() => void)[] = []
-  const hadProvider = hasGlobal('trace')
-  if (hadProvider) {
-    diag.warn(
-      'hivelog: a tracer provider is registered already and stays; pass it as `tracerProvider` to share it',
-    )
-  } else if (trace.setGlobalTracerProvider(provider)) undo.push(() => trace.disable())
-  if (!hasGlobal('context') && context.setGlobalContextManager(manager)) undo.push(() => context.disable())
-  if (!hasGlobal('propagation')) {
-    const { CompositePropagator, W3CTraceContextPropagator, W3CBaggagePropagator } =
-      sdk('@opentelemetry/core')
-    const propagator = new CompositePropagator({
-      propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
-    })
-    if (propagation.setGlobalPropagator(propagator)) undo.push(() => propagation.disable())
+export function register(
+  provider: BasicTracerProvider,
+  recording: HiveSpanProcessor | undefined,
+): Registration {
+  const given: Offer = {
+    provider,
+    root: undefined,
+    join: (theirs) => (recording === undefined ? () => {} : joinProvider(theirs, recording)),
   }
+  offer(given)
   return {
-    setRoot: (root) => {
-      manager.root = root
+    setRoot(root) {
+      given.root = root
+      rootChanged()
     },
-    unregister: () => {
-      for (const each of undo) each()
-    },
+    unregister: () => withdraw(given),
   }
 }
 
-/** Loss must be loud: without a diag logger of the application's own, warnings and errors go to the console. */
+let hasVoice = false
+
+/**
+ * Loss must be loud: without a diag logger of the application's own, what hivelog says goes to the console, from the
+ * level on that `OTEL_LOG_LEVEL` names, else warnings and errors. No logger is registered for that: what other code
+ * tells its diag logger is heard only where the application asked for it, and it may register one at any time.
+ */
 export function ensureDiagLogger(): void {
-  if (hasGlobal('diag')) return
+  if (hasVoice) return
+  hasVoice = true
   const asked = fromEnv('OTEL_LOG_LEVEL')
-  const level = asked === undefined ? undefined : sdk('@opentelemetry/core').diagLogLevelFromString(asked)
-  diag.setLogger(safeConsole(), level ?? DiagLogLevel.WARN)
+  const named = asked === undefined ? undefined : sdk('@opentelemetry/core').diagLogLevelFromString(asked)
+  const level = named ?? DiagLogLevel.WARN
+  const own = safeConsole()
+  for (const [name, from] of LEVELS) {
+    const tell = diag[name].bind(diag)
+    diag[name] = (message, ...rest) => {
+      if (hasDiagLogger()) tell(message, ...rest)
+      else if (level >= from && String(message).startsWith('hivelog')) own[name](message, ...rest)
+    }
+  }
 }
+
+const LEVELS = [
+  ['error', DiagLogLevel.ERROR],
+  ['warn', DiagLogLevel.WARN],
+  ['info', DiagLogLevel.INFO],
+  ['debug', DiagLogLevel.DEBUG],
+  ['verbose', DiagLogLevel.VERBOSE],
+] as const
 
 /** The console, where a terminal obeys nothing of what a log, a file name or a backend says. */
 function safeConsole(): DiagLogger {
@@ -171,12 +158,4 @@ function safeConsole(): DiagLogger {
     debug: say('debug'),
     verbose: say('verbose'),
   }
-}
-
-/** Whether some copy of the OpenTelemetry API (1.x) in this process has registered a global of this type. */
-function hasGlobal(type: 'trace' | 'context' | 'propagation' | 'diag'): boolean {
-  const api = (globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')] as
-    | Record<string, unknown>
-    | undefined
-  return api?.[type] !== undefined
 }

@@ -196,7 +196,7 @@ test('secrets on the command line are in no resource, as a value of their own or
   assert.match(String(url), /^--url=/)
 })
 
-test('a provider that is registered already stays, and one line says how to share it', async (t) => {
+test('a provider that is registered already stays, and its spans are recorded', async (t) => {
   const said = captureDiag(t)
   const own = new BasicTracerProvider()
   trace.setGlobalTracerProvider(own)
@@ -204,13 +204,20 @@ test('a provider that is registered already stays, and one line says how to shar
   const { hive, file } = tempHive(t)
   hive.spawn({ agentId: 'a' })
   assert.notEqual(hive.tracerProvider, own)
-  assert.deepEqual(said, [
-    'hivelog: a tracer provider is registered already and stays; pass it as `tracerProvider` to share it',
-  ])
-  const span = trace.getTracer('app').startSpan('mine') as unknown as { resource: unknown }
+  const span = trace.getTracer('app').startSpan('invoke_agent theirs')
+  assert.ok((span as unknown as { resource: unknown }).resource !== undefined, 'it is still the global one')
+  span.end()
   await hive.shutdown()
-  assert.ok(span.resource !== undefined, 'it is still the global one')
-  assert.equal(eventsOf(file).length, 2)
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, agentId }) => [kind, agentId]),
+    [
+      ['spawn', 'a'],
+      ['spawn', 'theirs'],
+      ['exit', 'theirs'],
+      ['exit', 'a'],
+    ],
+  )
+  assert.deepEqual(said, [])
 })
 
 test('without a provider before it the hive’s is the global one, until its end', async (t) => {
