@@ -1,6 +1,7 @@
 // Runs hivelog against real agent frameworks: each folder of test/frameworks/ with a package.json is a framework, pinned
 // by its package-lock.json; its *.run.mjs are run on each Node that its package.json asks for ("hivelog": {"node": [22,
-// 24]}). Prints a table, a row for each scenario and mode. `npm run build` must have run before.
+// 24]}): on the last of them in all modes. Prints a table, a row for each scenario and mode. `npm run build` must have run
+// before.
 //   node scripts/test-frameworks.mjs [--latest] [NAME]...
 // --latest takes the newest versions of everything instead, in a copy (.build-frameworks/): for a nightly run.
 // HIVELOG_TEST_ONLY=PART runs only scenarios whose name contains it.
@@ -35,10 +36,13 @@ if (!existsSync(join(root, 'dist/index.js'))) {
 }
 
 const base = isLatest ? copyOfTests() : root
-const frameworks = (wanted.length > 0 ? wanted : all).map((name) => {
-  const folder = join(base, 'test/frameworks', name)
-  return { name, folder, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
-})
+const frameworks = (wanted.length > 0 ? wanted : all)
+  .map((name) => {
+    const folder = join(base, 'test/frameworks', name)
+    return { name, folder, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
+  })
+  // A folder of an older version has no newest one.
+  .filter(({ manifest }) => !isLatest || manifest.hivelog?.latest !== false)
 const rows = []
 let skipped = 0
 
@@ -101,10 +105,13 @@ async function runFramework({ name, folder, manifest, broken }) {
   }
   const files = readdirSync(folder).filter((file) => file.endsWith('.run.mjs'))
   if (files.length === 0) addFailure(name, 'no *.run.mjs', '-', `${folder} has nothing to run`)
-  for (const major of manifest.hivelog?.node ?? [24]) {
+  const majors = manifest.hivelog?.node ?? [24]
+  for (const major of majors) {
     const node = nodeOf(major)
+    // The older Nodes show that it works there; all modes are tried on the newest.
+    const isBrief = major !== majors.at(-1)
     if (node === undefined) skipped++
-    else for (const file of files) await runSuite(name, join(folder, file), node)
+    else for (const file of files) await runSuite(name, join(folder, file), node, isBrief)
   }
 }
 
@@ -119,11 +126,12 @@ function nodeOf(major) {
   return undefined
 }
 
-function runSuite(framework, file, node) {
+function runSuite(framework, file, node, isBrief) {
   return new Promise((resolve) => {
     const before = rows.length
     let said = ''
-    const child = fork(file, { execPath: node, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    const env = { ...process.env, ...(isBrief && { HIVELOG_TEST_BRIEF: '1' }) }
+    const child = fork(file, { env, execPath: node, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     const timer = setTimeout(() => child.kill('SIGKILL'), MAX_SUITE_MS)
     const hear = (text) => {
       said += text

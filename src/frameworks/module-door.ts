@@ -91,12 +91,14 @@ export function wrapMethod(
 ): void {
   const original = prototype[name]
   if (typeof original !== 'function') return
+  const wrapped = function (this: unknown, ...args: unknown[]): unknown {
+    return around(this, args, () => original.apply(this, args))
+  }
+  Object.defineProperty(wrapped, 'name', { value: original.name, configurable: true })
   Object.defineProperty(prototype, name, {
     configurable: true,
     writable: true,
     enumerable: Object.getOwnPropertyDescriptor(prototype, name)?.enumerable ?? false,
-    value(this: unknown, ...args: unknown[]) {
-      return around(this, args, () => original.apply(this, args))
-    },
+    value: wrapped,
   })
 }

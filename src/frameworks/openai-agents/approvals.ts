@@ -18,16 +18,19 @@ export class Approvals {
     if (isObject(span) && isObject(state)) this.#states.set(span, state)
   }
 
-  /** What the run of an agent whose span ends is stopped by. */
-  asked(span: object, agent: Agent): void {
+  /** @returns whether the run of an agent is stopped to ask, as its span ends */
+  asked(span: object, agent: Agent): boolean {
     const state = this.#states.get(span)
     const getInterruptions = readField(state, 'getInterruptions')
-    if (typeof getInterruptions !== 'function') return
+    if (typeof getInterruptions !== 'function') return false
+    let hasAsked = false
     for (const item of itemsIn({ asked: getInterruptions.call(state) }, 'asked')) {
       const id = idOf(item)
       if (id === undefined) continue
       this.#stage.escalate(agent, id, `may ${toolOf(item)} run?`)
+      hasAsked = true
     }
+    return hasAsked
   }
 
   /** `RunState.approve` or `reject` was called with these arguments. */

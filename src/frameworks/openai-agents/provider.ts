@@ -26,8 +26,6 @@ interface TraceProvider {
 const NAME = 'OpenAI Agents SDK'
 const PROVIDER = Symbol.for('openai.agents.core.traceProvider')
 const CONTEXT = Symbol.for('openai.agents.core.asyncLocalStorage')
-/** Id of traces and spans that are none. */
-const NO_ID = 'no-op'
 /** Traces that are told here alone, whose spans may still come. */
 const MAX_TRACES = 10_000
 
@@ -95,7 +93,7 @@ function tellWhenDisabled(provider: TraceProvider): void {
   const ours = new BoundedMap<true>(MAX_TRACES)
   override(provider, 'createTrace', (original, options) => {
     const made = original.call(provider, options) as object
-    if (textIn(made, 'traceId') !== NO_ID) return made
+    if (!isNothing(made)) return made
     const real = quietly(NAME, () => {
       const Trace = parentOf(made)
       return new Trace({ ...(options as object), ...withId(provider, options) }, processor)
@@ -105,7 +103,7 @@ function tellWhenDisabled(provider: TraceProvider): void {
   })
   override(provider, 'createSpan', (original, options, parent) => {
     const made = original.call(provider, options, parent) as object
-    if (textIn(made, 'spanId') !== NO_ID || readField(options, 'disabled') === true) return made
+    if (!isNothing(made) || readField(options, 'disabled') === true) return made
     const context = currentContext()
     const above = parent ?? readField(context, 'span') ?? readField(context, 'trace')
     const traceId = textIn(above, 'traceId') ?? ''
@@ -120,6 +118,12 @@ function tellWhenDisabled(provider: TraceProvider): void {
     })
     return real ?? made
   })
+}
+
+/** Whether it is a trace or span that does nothing: such a one is not exported. */
+function isNothing(made: object): boolean {
+  const toJSON = readField(made, 'toJSON')
+  return typeof toJSON === 'function' && toJSON.call(made) === null
 }
 
 /** The class of which one that does nothing is made. */

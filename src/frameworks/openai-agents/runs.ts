@@ -17,6 +17,12 @@ interface Node {
   parent: Node | undefined
   /** Of an agent's span: the agent. */
   agent: Agent | undefined
+  /** What the stage said was running as it began: another agent than now if another framework's run lies within. */
+  running: Agent | undefined
+  /** Of an agent's span: the agent that called it as a tool. */
+  caller: Agent | undefined
+  /** The span, while it is needed to ask for the state of its run. */
+  span: object | undefined
   began: number
   /** Of a tool's span, once the tool runs: what tells its end. */
   endTool: ((end: Omit<ToolInput, 'name' | 'ms'>) => void) | undefined
@@ -27,8 +33,6 @@ interface Node {
 interface Trace {
   /** Who ran the workflow. */
   outer: Agent
-  /** What the stage said was running then. */
-  running: Agent | undefined
   open: number
   hasEnded: boolean
   /** By the agent's name that work goes to: who gives it, and lives until the other does. */
@@ -66,8 +70,8 @@ export class Runs implements Listener {
   located(running: Agent | undefined): Agent | undefined {
     if (this.#nodes.size === 0) return running
     const node = this.#nodes.get(textIn(currentSpan(), 'spanId') ?? '')
-    if (node === undefined || node.trace.running !== running) return running
-    return agentOf(node) ?? running
+    const at = node === undefined ? undefined : upTo(node, hasAgent)
+    return at !== undefined && at.running === running ? at.agent : running
   }
 
   traceStarted(trace: unknown): void {
@@ -79,6 +83,7 @@ export class Runs implements Listener {
     const trace = this.#traces.get(id)
     if (trace === undefined) return
     trace.hasEnded = true
+    this.#pause(trace)
     this.#tidy(id, trace)
   }
 
@@ -94,8 +99,11 @@ export class Runs implements Listener {
     const node: Node = {
       type: textIn(data, 'type') ?? '',
       trace,
-      parent: this.#nodes.get(textIn(span, 'parentId') ?? ''),
+      parent: this.#parentOf(span),
       agent: undefined,
+      running: this.#stage.running.getStore(),
+      caller: undefined,
+      span: span as object,
       began: Date.now(),
       endTool: undefined,
       untold: [],
@@ -144,13 +152,33 @@ export class Runs implements Listener {
     this.#tidy(textIn(span, 'traceId') ?? '', trace)
   }
 
+  #parentOf(span: unknown): Node | undefined {
+    const id = textIn(span, 'parentId')
+    if (id === undefined) return undefined
+    const known = this.#nodes.get(id)
+    if (known !== undefined) return known
+    // Of an agent that goes on: its span began in another process.
+    const above = [readField(span, 'previousSpan'), currentSpan()].find(
+      (each) => textIn(each, 'spanId') === id,
+    )
+    if (textIn(readField(above, 'spanData'), 'type') !== 'agent') return undefined
+    this.spanStarted(above)
+    return this.#nodes.get(id)
+  }
+
+  /** Before 0.9 or so the span of an agent that waits for a person stays open, and goes on with the next run. */
+  #pause(trace: Trace): void {
+    for (const { agent, span, trace: its } of this.#nodes.values()) {
+      if (its !== trace || agent === undefined || span === undefined || agent.ended) continue
+      if (this.#approvals.asked(span, agent)) agent.end()
+    }
+  }
+
   #traceOf(id: string): Trace {
     const known = this.#traces.get(id)
     if (known !== undefined) return known
-    const running = this.#stage.running.getStore()
     const trace: Trace = {
       outer: this.#stage.current(),
-      running,
       open: 0,
       hasEnded: false,
       transfers: new Map(),
@@ -161,18 +189,28 @@ export class Runs implements Listener {
   }
 
   #agentAt(node: Node): Agent {
-    return agentOf(node) ?? node.trace.outer
+    const at = upTo(node, hasAgent)
+    if (at?.agent === undefined) return node.trace.outer
+    // It waited, and goes on.
+    if (at.agent.ended && this.#nodes.get(textIn(at.span, 'spanId') ?? '') === at) {
+      const parent = at.parent === undefined ? at.trace.outer : this.#agentAt(at.parent)
+      at.agent = this.#stage.begin({ parent, name: at.agent.name })
+    }
+    return at.agent
   }
 
   #agentStarted(node: Node, name: string | undefined): Agent {
-    const { trace } = node
-    const parent = node.parent === undefined ? trace.outer : this.#agentAt(node.parent)
+    const { trace, running } = node
+    const above = node.parent === undefined ? undefined : upTo(node.parent, hasAgent)
+    const isWithin = above !== undefined && running !== undefined && above.running !== running
+    const parent = isWithin ? running : node.parent === undefined ? trace.outer : this.#agentAt(node.parent)
     const agent = this.#stage.begin({ parent, ...(name !== undefined && { name }) })
     const transfer = trace.transfers.get(name ?? '')
     if (transfer !== undefined) {
       trace.transfers.delete(name ?? '')
       this.#transfer(transfer, agent.agentId)
-    } else if (isInTool(node)) {
+    } else if (!isWithin && isInTool(node)) {
+      node.caller = parent
       this.#stage.handOff(parent, agent.agentId, 'delegate', `task for ${agent.name}`)
     }
     return agent
@@ -200,9 +238,9 @@ export class Runs implements Listener {
       waiting.end = end
       return
     }
-    if (isInTool(node) && node.parent !== undefined) {
-      const to = this.#agentAt(node.parent)
-      if (!to.ended) this.#stage.handOff(agent, to.agentId, 'return', `result of ${agent.name}`)
+    const { caller } = node
+    if (caller !== undefined && !caller.ended) {
+      this.#stage.handOff(agent, caller.agentId, 'return', `result of ${agent.name}`)
     }
     agent.end(end)
   }
@@ -264,7 +302,7 @@ export class Runs implements Listener {
       ms: Date.now() - node.began,
       ...(error === undefined ? tokensIn(usage) : { error }),
     } as CallSeen
-    const turn = upTo(node, 'turn')
+    const turn = upTo(node, ({ type }) => type === 'turn')
     if (error === undefined && call.inputTokens === undefined && turn !== undefined)
       turn.untold.push({ agent, call })
     else this.#stage.usage(agent, call)
@@ -288,17 +326,11 @@ export class Runs implements Listener {
   }
 }
 
-/** The agent in whose span a span lies. */
-function agentOf(node: Node): Agent | undefined {
-  for (let each: Node | undefined = node; each !== undefined; each = each.parent) {
-    if (each.agent !== undefined) return each.agent
-  }
-  return undefined
-}
+const hasAgent = ({ agent }: Node): boolean => agent !== undefined
 
-function upTo(node: Node, type: string): Node | undefined {
+function upTo(node: Node, is: (node: Node) => boolean): Node | undefined {
   let each: Node | undefined = node
-  while (each !== undefined && each.type !== type) each = each.parent
+  while (each !== undefined && !is(each)) each = each.parent
   return each
 }
 

@@ -84,7 +84,7 @@ await suite(import.meta.url, {
     {
       ...subAgents,
       name: 'with telemetry of its own',
-      output: `${subAgents.output}\n25 spans, 4 of agents`,
+      output: `${subAgents.output}\n22 spans, 4 of agents`,
       modes: {
         register: { imports: ['./own-telemetry.mjs'] },
         startHive: { imports: ['./own-telemetry.mjs'] },

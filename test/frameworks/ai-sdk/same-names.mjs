@@ -2,14 +2,18 @@
 import { createOpenAI } from '@ai-sdk/openai'
 import { generateText, isStepCount, ToolLoopAgent, tool } from 'ai'
 import { z } from 'zod'
+import { mark } from '../kit/mark.mjs'
 
 const model = createOpenAI()('gpt-fake')
-const ask = (prompt) => generateText({ model, telemetry: { functionId: 'worker' }, prompt })
+const onLanguageModelCallEnd = ({ responseId }) => mark('call', { responseId })
+const ask = (prompt) =>
+  generateText({ model, telemetry: { functionId: 'worker' }, prompt, onLanguageModelCallEnd })
 await Promise.all([ask('first task'), ask('second task'), ask('third task')])
 
 const solver = new ToolLoopAgent({
   id: 'solver',
   model,
+  onLanguageModelCallEnd,
   stopWhen: isStepCount(4),
   tools: {
     divide: tool({

@@ -7,11 +7,12 @@ import { now } from './clock.mjs'
 const EVERY_MS = 2
 
 export class LogTail {
-  /** The complete lines, decoded, in the order in which they were seen: `{ event, at, file }`; `at` is when at the latest. */
+  /** The complete lines, decoded, in the order in which they were seen: `{ event, at, file }`. */
   lines = []
   #folder
   #lookedAt = now()
-  #at = 0
+  /** When it could not look: `[from, to]`. */
+  #stalls = []
   #files = new Map()
   #timer
   #buffer = Buffer.alloc(256 * 1024)
@@ -22,10 +23,9 @@ export class LogTail {
   }
 
   look() {
-    const before = this.#lookedAt
+    const before = this.#lookedAt + 2 * EVERY_MS
     this.#lookedAt = now()
-    // On a busy machine it looks too late itself; that is not the line's fault.
-    this.#at = Math.min(this.#lookedAt, before + 2 * EVERY_MS)
+    if (this.#lookedAt > before) this.#stalls.push([before, this.#lookedAt])
     for (const name of readdirSync(this.#folder)) {
       if (!name.endsWith('.jsonl')) continue
       let file = this.#files.get(name)
@@ -41,6 +41,16 @@ export class LogTail {
     }
   }
 
+  /**
+   * Milliseconds between two times for which this process, which has next to nothing to do, was not let run: on a machine
+   * that is so busy, others wait too.
+   */
+  stalledBetween(from, to) {
+    let sum = 0
+    for (const [start, end] of this.#stalls) sum += Math.max(0, Math.min(end, to) - Math.max(start, from))
+    return sum
+  }
+
   close() {
     clearInterval(this.#timer)
     this.look()
@@ -49,7 +59,7 @@ export class LogTail {
   }
 
   #take(name, file, bytes) {
-    const at = this.#at
+    const at = this.#lookedAt
     const end = bytes.lastIndexOf(0x0a) + 1
     for (const text of bytes.subarray(0, end).toString('utf8').split('\n')) {
       if (text !== '') this.lines.push({ event: JSON.parse(text), at, file: name })

@@ -186,13 +186,15 @@ export class ModelServer {
 
 async function stream(response, pieces, turn, call) {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': `req_${call.n}` })
+  // At once, for the program may end before the next piece would be sent.
+  response.on('close', () => {
+    if (response.writableEnded) return
+    call.error ??= 'the client went away'
+    call.endedAt = now()
+  })
   const upTo = turn.abort ? Math.ceil(pieces.length / 2) : pieces.length
   for (let i = 0; i < upTo; i++) {
-    if (response.destroyed) {
-      call.error = 'the client went away'
-      call.endedAt = now()
-      return
-    }
+    if (response.destroyed) return
     const { event, data } = pieces[i]
     // The first piece that says something: those before only announce it.
     if (pieces[i].isContent) call.firstChunkAt ??= now()
@@ -204,7 +206,6 @@ async function stream(response, pieces, turn, call) {
   }
   if (turn.abort) {
     call.error = 'connection cut'
-    call.endedAt = now()
     response.destroy()
   } else response.end()
 }

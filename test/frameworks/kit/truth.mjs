@@ -22,10 +22,11 @@ export const LIVE_MS = 50
 
 /**
  * @param lines `LogTail.lines`
+ * @param stalledBetween that of the `LogTail`
  * @returns what was found of each kind and expected (`counts`), what is wrong (`problems`), and what came late (`late`):
  * on a machine with much else to do that may be nobody's fault
  */
-export function compare({ lines, truth, calls: asked, marks, liveMs = LIVE_MS }) {
+export function compare({ lines, truth, calls: asked, marks, liveMs = LIVE_MS, stalledBetween = () => 0 }) {
   const calls = truth.calls ?? asked
   const log = new Log(lines)
   const problems = [...log.problems]
@@ -102,7 +103,13 @@ export function compare({ lines, truth, calls: asked, marks, liveMs = LIVE_MS })
     if (!escalated.some((each) => each.id === id)) problems.push(`approvals: nobody has asked for ${id}`)
   }
 
-  const slowest = lateness({ log, tools, calls, marks, say: (text, ms) => ms > liveMs && late.push(text) })
+  const slowest = lateness({
+    log,
+    calls,
+    marks,
+    stalledBetween,
+    say: (text, ms) => ms > liveMs && late.push(text),
+  })
   return { counts, problems, late, slowestMs: slowest }
 }
 
@@ -230,12 +237,12 @@ function differences(kind, found, expected) {
 }
 
 /** @returns the longest time between something and its line, of what is held to be live */
-function lateness({ log, calls, marks, say }) {
+function lateness({ log, calls, marks, stalledBetween, say }) {
   let slowest = 0
   const hold = (what, at, arrival) => {
     // What never arrived is missing, and said to be.
     if (at === undefined || arrival === undefined) return
-    const ms = arrival - at
+    const ms = arrival - at - stalledBetween(at, arrival)
     if (ms > slowest) slowest = ms
     say(`${what} is in the file ${ms.toFixed(1)} ms later`, ms)
   }

@@ -1,11 +1,13 @@
 /** Two tools that a person has to allow: the program ends as it asks, and another one goes on with the answers. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Agent, RunState, run, tool } from '@openai/agents'
+import { Agent, RunState, run, setTraceProcessors, tool } from '@openai/agents'
 import { z } from 'zod'
 import { mark } from '../kit/mark.mjs'
 
 const [, , what, how] = process.argv
+// Nothing is sent to OpenAI.
+setTraceProcessors([])
 const kept = join(dirname(process.env.HIVELOG_FILE ?? '.'), 'state.json')
 
 const removes = (name) =>

@@ -5,11 +5,13 @@ import { pathToFileURL } from 'node:url'
 
 const application = createRequire(join(process.cwd(), 'package.json'))
 const load = (name) => import(pathToFileURL(application.resolve(name)).href)
-const { HiveSpanProcessor } = await load('hivelog')
+const { HiveSpanProcessor, JsonlSpanExporter } = await load('hivelog')
 const { NodeTracerProvider } = await load('@opentelemetry/sdk-trace-node')
 
 const provider = new NodeTracerProvider({
-  spanProcessors: [new HiveSpanProcessor({ file: process.env.HIVELOG_FILE })],
+  spanProcessors: [
+    new HiveSpanProcessor({ exporter: new JsonlSpanExporter({ file: process.env.HIVELOG_FILE }) }),
+  ],
 })
 provider.register()
 process.once('beforeExit', () => provider.shutdown())

@@ -1,0 +1,105 @@
+/** Classes met as their module is loaded: by ESM and CommonJS, before the application has them, and it notices nothing. */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import * as nodeModule from 'node:module'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { runNode, tempFolder } from '../kit/hive-support.js'
+
+const DOOR = fileURLToPath(new URL('../../src/frameworks/module-door.js', import.meta.url))
+/** Node 20 has no hooks that see both; then nothing is met, and nothing breaks. */
+const HAS_HOOKS = 'registerHooks' in nodeModule
+
+const CLASS = `class Greeter { constructor(name) { this.name = name } greet(word) { return word + ', ' + this.name } }`
+
+/** A folder with a package that comes as ESM and CommonJS, and a program that opens a door before it imports it. */
+function application(t: TestContext, files: Record<string, string>): string {
+  const folder = tempFolder(t)
+  const all = {
+    'node_modules/greeting/package.json': JSON.stringify({
+      name: 'greeting',
+      exports: { import: './dist/index.mjs', require: './dist/index.js' },
+    }),
+    'node_modules/greeting/dist/index.mjs': `export ${CLASS}\nexport const other = 1`,
+    'node_modules/greeting/dist/index.js': `${CLASS}\nexports.Greeter = Greeter // no line feed at the end`,
+    'door.mjs': `
+      import { openDoor, wrapMethod } from ${JSON.stringify(DOOR)}
+      globalThis.met = []
+      const open = (className, module = /\\/greeting\\/dist\\/index\\.m?js$/) => openDoor({
+        package: 'greeting', module, className,
+        met(given) {
+          globalThis.met.push(given.name)
+          if (given.name === 'Greeter') wrapMethod(given, 'greet', (self, args, call) => {
+            globalThis.met.push(self.name + ':' + args.join())
+            return call()
+          })
+        },
+      })
+      open('Greeter')
+      open('Missing')
+      open('Elsewhere', /\\/nowhere\\.js$/)
+    `,
+    ...files,
+  }
+  for (const [name, text] of Object.entries(all)) {
+    const file = join(folder, name)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+  return folder
+}
+
+const USE = `
+  console.log(new Greeter('Ann').greet('Hello'))
+  console.log(JSON.stringify(globalThis.met))
+  console.log(Object.keys(Greeter.prototype).length, Greeter.prototype.greet.name === 'greet')
+`
+const EXPECTED = HAS_HOOKS ? '["Greeter","Ann:Hello"]' : '[]'
+
+for (const [how, program, text] of [
+  ['an ES module', 'app.mjs', `import { Greeter } from 'greeting'\n${USE}`],
+  ['a CommonJS module', 'app.cjs', `const { Greeter } = require('greeting')\n${USE}`],
+] as const) {
+  test(`a class is met that ${how} loads`, async (t) => {
+    const folder = application(t, { [program]: text })
+    const { stdout, stderr, code } = await runNode(['--import', './door.mjs', program], {}, folder)
+    assert.deepEqual({ stderr, code }, { stderr: '', code: 0 })
+    const [greeting, met, shape] = stdout.trim().split('\n')
+    assert.equal(greeting, 'Hello, Ann')
+    assert.equal(met, EXPECTED)
+    assert.equal(shape, '0 true')
+  })
+}
+
+test('nobody’s loading is looked at where the package is not installed', async (t) => {
+  const folder = application(t, {
+    'app.mjs': `
+      console.log(globalThis[Symbol.for('hivelog.module-door')] === undefined)
+    `,
+  })
+  const inside = await runNode(['--import', './door.mjs', 'app.mjs'], {}, folder)
+  assert.equal(inside.stdout.trim(), String(!HAS_HOOKS))
+  const elsewhere = tempFolder(t)
+  writeFileSync(
+    join(elsewhere, 'app.mjs'),
+    "console.log(globalThis[Symbol.for('hivelog.module-door')] === undefined)",
+  )
+  const { stdout } = await runNode(['--import', join(folder, 'door.mjs'), 'app.mjs'], {}, elsewhere)
+  assert.equal(stdout.trim(), 'true')
+})
+
+test('what fails as a class is met is said once, and the application goes on', async (t) => {
+  const folder = application(t, {
+    'door.mjs': `
+      import { openDoor } from ${JSON.stringify(DOOR)}
+      openDoor({
+        package: 'greeting', module: /greeting/, className: 'Greeter',
+        met() { throw new Error('broken') },
+      })
+    `,
+    'app.mjs': `import { Greeter } from 'greeting'\nconsole.log(new Greeter('Ann').greet('Hello'))`,
+  })
+  const { stdout, code } = await runNode(['--import', './door.mjs', 'app.mjs'], {}, folder)
+  assert.deepEqual({ stdout: stdout.trim(), code }, { stdout: 'Hello, Ann', code: 0 })
+})
