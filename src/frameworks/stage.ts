@@ -7,10 +7,10 @@ import { performance } from 'node:perf_hooks'
 import { idOf } from '../format/bounded.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { readFields } from '../format/fields.js'
-import { FIELD_ORDER } from '../format/kinds.js'
+import { FIELD_ORDER, type KindFields } from '../format/kinds.js'
 import type { Agent } from '../hive/agent.js'
 import type { Hive } from '../hive/hive.js'
-import type { MessageInput, ToolInput, UsageInput } from '../hive/inputs.js'
+import type { MessageInput, ToolInput } from '../hive/inputs.js'
 import type { ModelCall } from '../record/usage-once.js'
 
 /** How one framework is recorded. */
@@ -48,8 +48,8 @@ export interface ToolStart {
   argsBytes?: number
 }
 
-/** A model call, and where it was seen. */
-export interface CallSeen extends UsageInput {
+/** A model call: what is known of it, and who tells. */
+export interface CallSeen extends Omit<KindFields['usage'], 'agentId'> {
   /** Who tells of it: the adapter, by its name. Another's telling of the same call is not recorded. Default `adapter`. */
   source?: string
   /** When it ended, epoch milliseconds. Default: now. */
@@ -69,20 +69,42 @@ export class Stage {
   /** By id, of what was asked or answered here: whether the answer was recorded here. */
   #answered = new BoundedMap<boolean>(MAX_ASKED)
 
+  /** What frameworks with a context of their own say. */
+  #locators: ((running: Agent | undefined) => Agent | undefined)[] = []
+
   constructor(hive: Hive) {
     this.hive = hive
     const { recorder } = hive
     const before = recorder.running
     recorder.running = () => {
-      const agent = this.running.getStore()
+      const agent = this.#located()
       return agent === undefined || agent.ended ? before() : agent.life
     }
   }
 
+  /** Whether the hive was shut down: what frameworks do from now on is not recorded. */
+  get isOver(): boolean {
+    return this.hive.isOver
+  }
+
   /** The agent in whose run the present code is, else the process's. */
   current(): Agent {
-    const agent = this.running.getStore()
+    const agent = this.#located()
     return agent === undefined || agent.ended ? this.implicit() : agent
+  }
+
+  /**
+   * Whose run the present code is in, where a framework keeps that in a context of its own, which nobody can wrap.
+   * @param find gets what `running` and the frameworks before say; answers the same if its own run does not lie within
+   */
+  locate(find: (running: Agent | undefined) => Agent | undefined): void {
+    this.#locators.push(find)
+  }
+
+  #located(): Agent | undefined {
+    let agent = this.running.getStore()
+    for (const find of this.#locators) agent = find(agent)
+    return agent
   }
 
   /** The agent that the process is, for work in no agent's life. */
@@ -95,12 +117,15 @@ export class Stage {
    * so on; the id of one that has ended is given again.
    */
   begin(input: BeginInput): Agent {
-    const given = readFields({}, input, ['name', 'id', 'model', 'role'])
-    const name = textOf(given.name)
-    const { parent = this.current() } = input ?? {}
-    const { id: _, ...others } = given
-    const agentId = this.hive.freeId(textOf(given.id) ?? name ?? 'agent')
-    return parent.spawn({ ...others, agentId, ...(name !== undefined && { name }) })
+    const { parent = this.current() } = input
+    const [id, name, model, role] = [input.id, input.name, input.model, input.role].map(textOf)
+    const called = name ?? id ?? 'agent'
+    return parent.spawn({
+      agentId: this.hive.freeId(id ?? called),
+      name: called,
+      ...(model !== undefined && { model }),
+      ...(role !== undefined && { role }),
+    })
   }
 
   /**
@@ -147,7 +172,7 @@ export class Stage {
       outputTokens: numberOf(given.outputTokens),
       isFailed: given.error !== undefined,
     }
-    recorder.usageOnce.tell(told, () => agent.usage(given))
+    recorder.usageOnce.tell(told, () => agent.usageAsTold(given))
   }
 
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */

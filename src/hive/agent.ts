@@ -155,6 +155,11 @@ export class Agent {
     this.#event('usage', fields)
   }
 
+  /** @internal As `usage`, as a framework tells it: a stream may end without its tokens, which nobody can mend. */
+  usageAsTold(input: Partial<UsageInput>): void {
+    this.#event('usage', this.#own('usage', input, []))
+  }
+
   /** Records a tool that ran, `ms` milliseconds until now. */
   tool(input: ToolInput): void {
     this.#work('tool', this.#own('tool', input, ['name', 'ok']))

@@ -1,4 +1,5 @@
 import { type Context, context, diag, type TracerProvider, trace } from '@opentelemetry/api'
+import { BoundedMap } from '../format/bounded-map.js'
 import { type Fields, readField, readFields } from '../format/fields.js'
 import { isCustomKind } from '../format/kinds.js'
 import { brief } from '../format/quote.js'
@@ -14,6 +15,9 @@ import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
 import { Sent } from './sent-message.js'
+
+/** Escalations that are remembered at least while they wait: the answer to one may come in another process. */
+const MAX_PENDING = 10_000
 
 /** How a hive ends what `startHive` set up for it. */
 export interface HiveParts {
@@ -35,7 +39,7 @@ export class Hive {
   #host: AgentHost
   #agents = new Map<string, Agent>()
   /** Who escalated what, until it is answered. */
-  #pending = new Map<string, Agent>()
+  #pending = new BoundedMap<Agent>(MAX_PENDING)
   #sessionSpan: AgentSpan | undefined
   #self: Agent | undefined
   #implicit: Agent | undefined
@@ -116,6 +120,11 @@ export class Hive {
   /** @internal An id for an agent of this name that no living one has: the name, else `name#2`, and so on. */
   freeId(name: string): string {
     return this.#parts.core.recorder.owners.freeId(name, this.sessionId)
+  }
+
+  /** @internal Whether it was shut down, or its process ends: what happens from now on is not recorded. */
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   /** @internal */

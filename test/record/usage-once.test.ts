@@ -38,6 +38,37 @@ test('the id of the response says that two tell of one call, whoever tells it an
   assert.deepEqual(newOnes([one, { ...one, source: 'two', startTs: 1_105, endTs: 1_110 }]), [true, false])
 })
 
+test('one source tells a response twice only of spans that lie within each other', () => {
+  const one = { responseId: 'r', spanId: 'inner' }
+  const outer = { responseId: 'r', spanId: 'outer', startTs: 990, endTs: 1_101, inputTokens: 30 }
+  assert.deepEqual(newOnes([one, outer]), [true, false])
+  assert.deepEqual(newOnes([one, { ...outer, startTs: 1_101, endTs: 1_200 }]), [true, true])
+  assert.deepEqual(newOnes([{ ...one, startTs: undefined }, outer]), [true, true], 'of which nobody knows')
+})
+
+test('a call is known by all that anybody told of it', () => {
+  const parents = { inner: 'two', two: 'above' }
+  const calls = [
+    { source: 'one', spanId: 'one' },
+    { source: 'two', spanId: 'two', parentSpanId: 'above', responseId: 'r' },
+  ]
+  const by: Partial<ModelCall>[] = [
+    { source: 'three', agentId: 'b', responseId: 'r', model: 'other' },
+    { source: 'three', agentId: 'b', spanId: 'two', model: 'other' },
+    { source: 'three', agentId: 'b', spanId: 'inner', parentSpanId: 'two', inputTokens: 7 },
+    { source: 'three', agentId: 'b', spanId: 'above', inputTokens: 7 },
+  ]
+  for (const third of by) assert.deepEqual(newOnes([...calls, third], parents), [true, false, false])
+})
+
+test('spans that name each other as parents end nothing', () => {
+  const inner = { spanId: 'x', parentSpanId: 'y' }
+  assert.deepEqual(newOnes([inner, { spanId: 'z', parentSpanId: 'x', endTs: 5 }], { x: 'y', y: 'x' }), [
+    true,
+    false,
+  ])
+})
+
 test('a server that gives one id to all its responses makes no one call of all', () => {
   const later = { responseId: 'r', startTs: 9_000, endTs: 9_100 }
   const calls = [{ responseId: 'r' }, { responseId: 'r', source: 'two' }, later, { ...later, source: 'two' }]
@@ -212,6 +243,29 @@ test('a call without tokens waits for who knows them, and is written when nobody
   once.flush()
   once.flush()
   assert.deepEqual(written, ['full', 'alone', 'at the end'])
+})
+
+test('what a call is known by is what the one who knew its tokens told', () => {
+  const once = new UsageOnce(noTree)
+  const written: string[] = []
+  const tell = (given: Partial<ModelCall>, as: string): void => once.tell(call(given), () => written.push(as))
+  tell({ inputTokens: undefined, outputTokens: undefined }, 'vague')
+  tell({ source: 'two' }, 'full')
+  tell({ source: 'three', inputTokens: 99 }, 'another')
+  tell({ source: 'four' }, 'again')
+  assert.deepEqual(written, ['full', 'another'])
+})
+
+test('of calls that wait the oldest is written when there are too many', () => {
+  const once = new UsageOnce(noTree)
+  const written: number[] = []
+  for (let n = 0; n < 1_003; n++) {
+    const vague = { inputTokens: undefined, outputTokens: undefined, responseId: `r-${n}` }
+    once.tell(call(vague), () => written.push(n))
+  }
+  assert.deepEqual(written, [0, 1, 2])
+  once.flush()
+  assert.equal(written.length, 1_003)
 })
 
 function tempRecorder(t: TestContext): { recorder: LogRecorder; file: string } {

@@ -1,4 +1,5 @@
-import { suite } from '../kit/suite.mjs'
+import { turns } from '../../../examples/frameworks/ai-sdk/turns.mjs'
+import { exampleTruth, suite } from '../kit/suite.mjs'
 
 const call = (name, args, id) => ({ name, args, id })
 
@@ -145,6 +146,29 @@ await suite(import.meta.url, {
             .map(({ event }) => event.agentId),
         )
         return ids.size === 5 ? [] : [`five agents have five ids, not ${[...ids]}`]
+      },
+    },
+    {
+      name: 'the example',
+      program: '../../../examples/frameworks/ai-sdk/main.mjs',
+      env: () => ({ OPENAI_BASE_URL: undefined, OPENAI_API_KEY: undefined }),
+      truth: {
+        ...exampleTruth(turns),
+        agents: [
+          { name: 'editor' },
+          { name: 'reporter', parent: 'editor' },
+          { name: 'reporter', parent: 'editor' },
+          // It goes on after the person's answer.
+          { name: 'editor' },
+        ],
+        tools: [
+          { agent: 'editor', name: 'askReporter', toolCallId: 'call_harbour' },
+          { agent: 'editor', name: 'askReporter', toolCallId: 'call_fish' },
+          { agent: 'reporter', name: 'readArchive', toolCallId: 'call_archive_harbour' },
+          { agent: 'reporter', name: 'readArchive', toolCallId: 'call_archive_fish' },
+          { agent: 'editor', name: 'publish', toolCallId: 'call_publish' },
+        ],
+        escalations: [{ from: 'editor', subject: 'publish', approve: true }],
       },
     },
   ],

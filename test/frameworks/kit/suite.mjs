@@ -131,6 +131,21 @@ async function once(scenario, mode, how, cwd) {
   }
 }
 
+/**
+ * The model calls of an example, which has a fake model of its own: those of its turns, each of which says its tokens.
+ * @param model the one that the example asks
+ */
+export const exampleTruth = (turns, model = 'gpt-5-mini') => ({
+  calls: turns.map(({ agent, usage: { input, output, cacheRead } }) => ({
+    agent,
+    asked: model,
+    inputTokens: input,
+    outputTokens: output,
+    cacheReadTokens: cacheRead,
+  })),
+  unknown: ['responseId'],
+})
+
 /** Which of these texts are in the log or beside it. */
 function leaks(folder, absent) {
   if (absent.length === 0) return []
