@@ -3,6 +3,7 @@ import { BoundedMap } from '../format/bounded-map.js'
 import { type Fields, readField, readFields } from '../format/fields.js'
 import { isCustomKind } from '../format/kinds.js'
 import { brief } from '../format/quote.js'
+import { instrument } from '../frameworks/instrument.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import { sessionShape } from '../otel/span-shapes.js'
 import { processName } from '../record/implicit.js'
@@ -181,6 +182,17 @@ export class Hive {
     const fields = readFields({ id, approve }, input, ['by', 'via', 'note'])
     const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
     return this.#parts.core.recorder.durable(seq)
+  }
+
+  /**
+   * Records what the agent frameworks do that are in this process (AI SDK, LangGraph, OpenAI Agents and others), and
+   * what is asked of model APIs over HTTP, without any code of theirs or of the application's: an adapter for each
+   * waits for its framework, and costs next to nothing until it shows up. To be called before the frameworks are
+   * loaded. Which of them is chosen by `HIVELOG_INSTRUMENT`: `none`, or names divided by commas; default all. Further
+   * calls do nothing. Throws nothing; what cannot be recorded is told to the diag logger.
+   */
+  instrument(): void {
+    instrument(this)
   }
 
   /** Resolves when everything recorded before is in the file, and synced unless `fsync` is `no`. */

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { LogRecorder } from '../../src/record/log-recorder.js'
 import { Owners } from '../../src/record/owners.js'
 import { type ModelCall, UsageOnce } from '../../src/record/usage-once.js'
-import { defer, eventsOf, packageRoot, runNode, tempFolder } from '../kit/hive-support.js'
+import { defer, eventsOf, packageRoot, runNode, tempFolder, until } from '../kit/hive-support.js'
 
 /** Parents of spans by id; of none that is an agent's or a tool's. */
 const treeOf = (parents: Record<string, string>) => (spanId: string) => parents[spanId]
@@ -43,7 +43,9 @@ test('one source tells a response twice only of spans that lie within each other
   const outer = { responseId: 'r', spanId: 'outer', startTs: 990, endTs: 1_101, inputTokens: 30 }
   assert.deepEqual(newOnes([one, outer]), [true, false])
   assert.deepEqual(newOnes([one, { ...outer, startTs: 1_101, endTs: 1_200 }]), [true, true])
-  assert.deepEqual(newOnes([{ ...one, startTs: undefined }, outer]), [true, true], 'of which nobody knows')
+  const unknown = 'whether they do, nobody knows'
+  assert.deepEqual(newOnes([{ ...one, startTs: undefined }, outer]), [true, true], unknown)
+  assert.deepEqual(newOnes([one, { ...outer, startTs: undefined }]), [true, true], unknown)
 })
 
 test('a call is known by all that anybody told of it', () => {
@@ -130,9 +132,15 @@ test('without ids it is agent, model, tokens and time that count', () => {
     [{ ...two, startTs: 1_100, endTs: 1_200 }, true, 'the next call'],
     [{ ...two, startTs: 1_080, endTs: 1_180 }, true, 'a call that lies within it for a fifth'],
     [{ ...two, startTs: undefined, endTs: 1_200 }, true, 'an end too late'],
+    [{ ...two, startTs: undefined, endTs: 990 }, true, 'an end too early'],
+    [{ ...two, isFailed: true }, false, 'the same tokens of one that failed in the end'],
+    [{ ...two, isFailed: true, inputTokens: undefined }, true, 'one that failed, of which less is known'],
     [{ ...two, isFailed: true, inputTokens: undefined, outputTokens: undefined }, true, 'one that failed'],
   ]
-  for (const [other, isNew, what] of rows) assert.deepEqual(newOnes([{}, other]), [true, isNew], what)
+  for (const [other, isNew, what] of rows) {
+    assert.deepEqual(newOnes([{}, other]), [true, isNew], what)
+    assert.deepEqual(newOnes([other, {}]), [true, isNew], `${what}, the other way round`)
+  }
 })
 
 test('a call that failed is told twice like any other', () => {
@@ -243,6 +251,8 @@ test('a call without tokens waits for who knows them, and is written when nobody
   once.flush()
   once.flush()
   assert.deepEqual(written, ['full', 'alone', 'at the end'])
+  once.tell(call({ ...vague, responseId: 'r-4' }), () => written.push('later'))
+  await until(() => written.length === 4, 'the call that waits is written')
 })
 
 test('what a call is known by is what the one who knew its tokens told', () => {
@@ -303,9 +313,11 @@ test('what waits is written when the process ends', async (t) => {
       `import { LogRecorder } from ${JSON.stringify(new URL('../../src/record/log-recorder.js', import.meta.url))}
        const recorder = LogRecorder.open({ sessionId: 's' }, 'JsonlSpanExporter')
        const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
-       const call = { source: 'x', agentId: 'a', session: 's', endTs: 5 }
-       recorder.usageOnce.tell(call, () =>
-         recorder.write(5, 'usage', { agentId: 'a' }, { context, session: 's', life: undefined }))
+       const tell = (endTs) => recorder.usageOnce.tell({ source: 'x', agentId: 'a', session: 's', endTs }, () =>
+         recorder.write(endTs, 'usage', { agentId: 'a' }, { context, session: 's', life: undefined }))
+       tell(5)
+       recorder.usageOnce.flush()
+       tell(6)
        process.exit(0)`,
     ],
     { HIVELOG_FILE: file },
@@ -313,8 +325,11 @@ test('what waits is written when the process ends', async (t) => {
   )
   assert.equal(ran.stderr, '')
   assert.deepEqual(
-    eventsOf(file).map(({ kind }) => kind),
-    ['usage'],
+    eventsOf(file).map(({ kind, ts }) => [kind, ts]),
+    [
+      ['usage', 5],
+      ['usage', 6],
+    ],
   )
 })
 
