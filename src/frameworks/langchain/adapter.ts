@@ -1,12 +1,15 @@
 /**
  * LangGraph and LangChain: a callback handler in every run, through the configure hooks of whichever copies of
- * `@langchain/core` the application loads.
+ * `@langchain/core` the application loads. Where nothing has set up the storage that those hooks live in (an application
+ * without LangGraph's main module), the handler is given to the callback managers as they are made; that needs Node
+ * 22.15.
  *
  * Each run of a compiled graph is an agent's life: what `createAgent`, `createReactAgent`, `createSupervisor` and
  * `StateGraph.compile` make, as the application calls it or as a node or a tool of another graph does. It is called by
  * the graph's name; without one by the node that it runs in; else `LangGraph`. What a plain node does, with a model or a
  * tool, is work of its graph's agent.
  */
+import { openDoor, wrapMethod } from '../module-door.js'
 import { quietly } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { type CallbackHandler, onStorage } from './context-storage.js'
@@ -14,7 +17,6 @@ import { Runs } from './runs.js'
 
 const NAME = 'LangGraph'
 
-/** What LangChain calls back, and whose first argument is of no interest or is. */
 const CALLBACKS = [
   'handleChainStart',
   'handleChainEnd',
@@ -48,6 +50,12 @@ export const adapter: Adapter = {
       const call = runs[name] as (...args: unknown[]) => void
       handler[name] = (...args: unknown[]) => quietly(NAME, () => call.apply(runs, args))
     }
+    openDoor({
+      package: '@langchain/core',
+      module: /\/node_modules\/@langchain\/core\/dist\/callbacks\/manager\.c?js$/,
+      className: 'CallbackManager',
+      met: (managerClass) => giveHandler(managerClass as unknown as ManagerClass, handler),
+    })
     onStorage({
       handler,
       enter: (config, work) => {
@@ -59,4 +67,26 @@ export const adapter: Adapter = {
       },
     })
   },
+}
+
+interface Manager {
+  handlers?: unknown
+  addHandler?(handler: CallbackHandler, inherit: boolean): void
+}
+interface ManagerClass extends Record<string, unknown> {
+  new (): Manager
+}
+
+/** Each run is configured by this one method, which also takes up the hooks. */
+function giveHandler(managerClass: ManagerClass, handler: CallbackHandler): void {
+  wrapMethod({ prototype: managerClass }, '_configureSync', (_self, _args, call) => {
+    const made = call() as Manager | undefined
+    return quietly(NAME, () => withHandler(made ?? new managerClass(), handler)) ?? made
+  })
+}
+
+function withHandler(manager: Manager, handler: CallbackHandler): Manager {
+  const { handlers } = manager
+  if (Array.isArray(handlers) && !handlers.includes(handler)) manager.addHandler?.(handler, true)
+  return manager
 }

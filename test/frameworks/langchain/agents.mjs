@@ -39,17 +39,27 @@ const handOver = tool(
   ),
   { name: 'transfer_to_coder', description: 'hands over', schema: z.object({}) },
 )
-const search = tool(marked(({ what }) => `found ${what}`), { name: 'search', description: 'searches', schema: about })
+const search = tool(
+  marked(({ what }) => `found ${what}`),
+  { name: 'search', description: 'searches', schema: about },
+)
 const compile = tool(
   marked(() => {
     throw new Error('no compiler')
   }),
   { name: 'compile', description: 'compiles', schema: about },
 )
-const reviewer = createReactAgent({ llm: model, tools: [search], name: 'reviewer' })
+const reviewer = createReactAgent({
+  llm: model,
+  tools: [search],
+  name: 'reviewer',
+  prompt: ({ messages }) => {
+    mark('agent', { name: 'reviewer' })
+    return messages
+  },
+})
 const review = tool(
   marked(async ({ what }) => {
-    mark('agent', { name: 'reviewer' })
     const { messages } = await reviewer.invoke({ messages: [{ role: 'user', content: what }] })
     return messages.at(-1).content
   }),
@@ -57,7 +67,9 @@ const review = tool(
 )
 
 const team = new StateGraph(MessagesAnnotation)
-  .addNode('planner', createReactAgent({ llm: model, tools: [handOver], name: 'planner' }), { ends: ['coder'] })
+  .addNode('planner', createReactAgent({ llm: model, tools: [handOver], name: 'planner' }), {
+    ends: ['coder'],
+  })
   .addNode('coder', createReactAgent({ llm: model, tools: [review, compile], name: 'coder' }))
   .addNode('summary', async () => {
     let text = ''
@@ -68,7 +80,6 @@ const team = new StateGraph(MessagesAnnotation)
   .addEdge('coder', 'summary')
   .compile({ name: 'team' })
 
-mark('agent', { name: 'team' })
 const { messages } = await team.invoke({
   messages: [{ role: 'user', content: 'Build a hive. The key is sk-proj-4Zq8fake4Zq8fake4Zq8fake4Zq8fake' }],
 })

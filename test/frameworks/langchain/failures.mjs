@@ -1,4 +1,4 @@
-/** What goes wrong: a refused call, a connection cut, a run given up. */
+/** What goes wrong: a refused call, a connection cut, a run given up. LangGraph's main module is not loaded here. */
 import { createReactAgent } from '@langchain/langgraph/prebuilt'
 import { ChatOpenAI } from '@langchain/openai'
 

@@ -27,6 +27,28 @@ const houses = [
   { name: 'publisher', parent: 'house' },
 ]
 
+const failures = {
+  name: 'failures',
+  program: 'failures.mjs',
+  turns: () => [
+    { agent: 'refused', when: 'refuse this', error: { status: 400, message: 'no' } },
+    { agent: 'cut', when: 'cut this', text: 'half of a long answer', abort: true, chunkMs: 5 },
+    { agent: 'given-up', when: 'take your time', text: 'too late', delayMs: 600, aborts: true },
+  ],
+  output: 'refused failed\ncut failed\ngiven-up failed',
+  truth: ({ server }) => ({
+    agents: [
+      { name: 'refused', status: 'error' },
+      { name: 'cut', status: 'error' },
+      { name: 'given-up', status: 'killed' },
+    ],
+    // The program gave the last one up; the server knows nothing of that.
+    calls: server.calls.map((each) =>
+      each.agent === 'given-up' ? { ...each, error: 'aborted', endedAt: undefined } : each,
+    ),
+  }),
+}
+
 await suite(import.meta.url, {
   framework: 'LangGraph',
   package: '@langchain/langgraph',
@@ -82,18 +104,23 @@ await suite(import.meta.url, {
       ...interrupts,
       name: 'waits for people',
       program: 'interrupts.mjs alone',
-      output: 'ask 2\nfirst 1\nsecond 0',
+      output: 'ask 2\nfirst 2\nsecond 0',
       // The publisher, which still waits, runs again when the cleaner is answered.
-      truth: { ...waits, agents: [...houses, ...houses, { name: 'house' }, { name: 'publisher', parent: 'house' }] },
+      truth: {
+        ...waits,
+        agents: [...houses, ...houses, { name: 'house' }, { name: 'publisher', parent: 'house' }],
+      },
     },
     {
       ...interrupts,
       name: 'waits for people, over processes',
       programs: ['interrupts.mjs ask', 'interrupts.mjs first', 'interrupts.mjs second'],
-      output: 'ask 2\nfirst 1\nsecond 0',
+      output: 'ask 2\nfirst 2\nsecond 0',
       truth: {
         ...waits,
         sessions: 3,
+        // The second process asks for the publisher again: what the first one asked it cannot know.
+        escalations: [...waits.escalations, waits.escalations[1]],
         agents: [...houses, ...houses, { name: 'house' }, { name: 'publisher', parent: 'house' }],
       },
     },
@@ -119,7 +146,11 @@ await suite(import.meta.url, {
       name: 'supervisor and swarm',
       program: 'teams.mjs',
       turns: () => [
-        { agent: 'supervisor', when: 'two and two', tools: [call('transfer_to_mathematician', {}, 'c-math')] },
+        {
+          agent: 'supervisor',
+          when: 'two and two',
+          tools: [call('transfer_to_mathematician', {}, 'c-math')],
+        },
         { agent: 'mathematician', when: 'You compute', text: 'four' },
         { agent: 'supervisor', when: 'four', text: 'It is four.' },
         { agent: 'alice', when: 'I want Bob', tools: [call('transfer_to_bob', {}, 'c-bob')] },
@@ -146,32 +177,17 @@ await suite(import.meta.url, {
         ],
       },
     },
-    {
-      name: 'failures',
-      program: 'failures.mjs',
-      turns: () => [
-        { agent: 'refused', when: 'refuse this', error: { status: 400, message: 'no' } },
-        { agent: 'cut', when: 'cut this', text: 'half of a long answer', abort: true, chunkMs: 5 },
-        { agent: 'given-up', when: 'take your time', text: 'too late', delayMs: 600, aborts: true },
-      ],
-      output: 'refused failed\ncut failed\ngiven-up failed',
-      truth: ({ server }) => ({
-        agents: [
-          { name: 'refused', status: 'error' },
-          { name: 'cut', status: 'error' },
-          { name: 'given-up', status: 'killed' },
-        ],
-        // The program gave the last one up; the server knows nothing of that.
-        calls: server.calls.map((each) =>
-          each.agent === 'given-up' ? { ...each, error: 'aborted', endedAt: undefined } : each,
-        ),
-      }),
-    },
+    // Node 20 has no hooks for modules that could meet LangChain's callback managers.
+    ...(process.versions.node.startsWith('20.') ? [] : [failures]),
     {
       name: 'one name at once',
       program: 'same-names.mjs',
       turns: () => [
-        ...['first', 'second', 'third'].map((which) => ({ agent: 'worker', when: `${which} task`, chunkMs: 30 })),
+        ...['first', 'second', 'third'].map((which) => ({
+          agent: 'worker',
+          when: `${which} task`,
+          chunkMs: 30,
+        })),
         { agent: 'solver', when: 'the whole', tools: [call('divide', { part: 'a half' }, 'c-1')] },
         { agent: 'solver', when: '"a half"', text: 'half' },
         { agent: 'solver', when: 'c-1', text: 'solved' },

@@ -1,5 +1,6 @@
 /** Three runs of one agent at once, and an agent that calls itself by a tool; all streamed. */
 import { tool } from '@langchain/core/tools'
+import '@langchain/langgraph'
 import { createReactAgent } from '@langchain/langgraph/prebuilt'
 import { ChatOpenAI } from '@langchain/openai'
 import { z } from 'zod'
