@@ -104,7 +104,7 @@ export class Runs {
     const run = this.#runs.get(runId as string)
     if (run === undefined) return
     if (!isBubbleUp(error)) {
-      this.#chainEnd(runId, isAbort(error) ? { status: 'killed' } : { error: messageOf(error) }, [])
+      this.#chainEnd(runId, isGivenUp(error) ? { status: 'killed' } : { error: messageOf(error) }, [])
       return
     }
     this.#asked(run, error)
@@ -142,7 +142,7 @@ export class Runs {
   }
 
   handleLLMError(error: unknown, runId: unknown): void {
-    this.#callEnd(runId, { error: isAbort(error) ? 'aborted' : messageOf(error) })
+    this.#callEnd(runId, { error: isGivenUp(error) ? 'aborted' : messageOf(error) })
   }
 
   handleToolStart(
@@ -187,7 +187,7 @@ export class Runs {
     if (isWait) this.#asked(run, error)
     this.#take(runId)
     // A tool that waits for a person has not ended; when the answer is there LangGraph runs it anew.
-    if (!isWait) toolEnd(run, { ok: false, error: isAbort(error) ? 'aborted' : messageOf(error) })
+    if (!isWait) toolEnd(run, { ok: false, error: isGivenUp(error) ? 'aborted' : messageOf(error) })
     else if (run.toolEnd !== undefined) run.owner?.tools.delete(run.toolEnd)
   }
 
@@ -381,6 +381,10 @@ function isGraph(chain: unknown): boolean {
 
 /** `GraphInterrupt`, `ParentCommand` and the like: ways of a graph's, and no failures. */
 const isBubbleUp = (error: unknown): boolean => readField(error, 'is_bubble_up') === true
+
+/** A run that its caller gave up, or gave no more time; LangGraph itself only says `Abort` then. */
+const isGivenUp = (error: unknown): boolean =>
+  isAbort(error) || readField(error, 'name') === 'TimeoutError' || readField(error, 'message') === 'Abort'
 
 function scratchpadOf(config: unknown): Scratchpad | undefined {
   const pad = readField(readField(config, 'configurable'), '__pregel_scratchpad')

@@ -15,4 +15,6 @@ const run = async (name, content, { more, ...config } = {}) => {
 
 await run('refused', 'refuse this')
 await run('cut', 'cut this', { more: { streaming: true } })
-await run('given-up', 'take your time', { signal: AbortSignal.timeout(200) })
+const controller = new AbortController()
+setTimeout(() => controller.abort(), 200)
+await run('given-up', 'take your time', { signal: controller.signal })

@@ -33,7 +33,7 @@ const failures = {
   turns: () => [
     { agent: 'refused', when: 'refuse this', error: { status: 400, message: 'no' } },
     { agent: 'cut', when: 'cut this', text: 'half of a long answer', abort: true, chunkMs: 5 },
-    { agent: 'given-up', when: 'take your time', text: 'too late', delayMs: 600, aborts: true },
+    { agent: 'given-up', when: 'take your time', text: 'too late', delayMs: 600 },
   ],
   output: 'refused failed\ncut failed\ngiven-up failed',
   truth: ({ server }) => ({
@@ -186,7 +186,7 @@ await suite(import.meta.url, {
         ...['first', 'second', 'third'].map((which) => ({
           agent: 'worker',
           when: `${which} task`,
-          chunkMs: 30,
+          chunkMs: 5,
         })),
         { agent: 'solver', when: 'the whole', tools: [call('divide', { part: 'a half' }, 'c-1')] },
         { agent: 'solver', when: '"a half"', text: 'half' },
