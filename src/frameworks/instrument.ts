@@ -5,6 +5,7 @@ import { brief } from '../format/quote.js'
 import type { Hive } from '../hive/hive.js'
 import { adapter as aiSdk } from './ai-sdk/adapter.js'
 import { adapter as langchain } from './langchain/adapter.js'
+import { adapter as mastra } from './mastra/adapter.js'
 import { adapter as openaiAgents } from './openai-agents/adapter.js'
 import { type Adapter, Stage } from './stage.js'
 
@@ -12,6 +13,7 @@ import { type Adapter, Stage } from './stage.js'
 export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   'ai-sdk': aiSdk,
   langchain,
+  mastra,
   'openai-agents': openaiAgents,
 }
 
