@@ -41,7 +41,9 @@ export const adapter: Adapter = {
           wrapMethod(agent, name, (_self, _args, call) => {
             if (!hasRun) {
               hasRun = true
-              setTimeout(() => sayNothingSeen(spans), SILENCE_MS).unref()
+              const say = once(() => sayNothingSeen(spans))
+              setTimeout(say, SILENCE_MS).unref()
+              process.once('exit', say)
             }
             return call()
           })
@@ -55,6 +57,14 @@ export const adapter: Adapter = {
       },
     })
   },
+}
+
+function once(work: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) work()
+    isDone = true
+  }
 }
 
 function sayNothingSeen(spans: Spans): void {

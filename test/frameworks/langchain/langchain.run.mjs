@@ -1,4 +1,5 @@
-import { suite } from '../kit/suite.mjs'
+import { turns } from '../../../examples/frameworks/langchain/turns.mjs'
+import { exampleTruth, suite } from '../kit/suite.mjs'
 
 const call = (name, args, id) => ({ name, args, id })
 
@@ -207,6 +208,30 @@ await suite(import.meta.url, {
         const spawns = lines.filter(({ event }) => event.kind === 'spawn' && event.pid === undefined)
         const ids = new Set(spawns.map(({ event }) => event.agentId))
         return ids.size === 5 ? [] : [`five agents have five ids, not ${[...ids]}`]
+      },
+    },
+    {
+      name: 'the example',
+      program: '../../../examples/frameworks/langchain/main.mjs',
+      env: () => ({ OPENAI_BASE_URL: undefined, OPENAI_API_KEY: undefined }),
+      truth: {
+        ...exampleTruth(turns),
+        agents: [
+          { name: 'apiary' },
+          { name: 'planner', parent: 'apiary' },
+          { name: 'keeper', parent: 'apiary' },
+          // They go on after the person's answer.
+          { name: 'apiary' },
+          { name: 'keeper', parent: 'apiary' },
+        ],
+        tools: [
+          { agent: 'planner', name: 'transfer_to_keeper', toolCallId: 'call_over' },
+          { agent: 'keeper', name: 'measure', toolCallId: 'call_measure' },
+          { agent: 'keeper', name: 'openVent', toolCallId: 'call_vent', isCut: true },
+          { agent: 'keeper', name: 'openVent', toolCallId: 'call_vent' },
+        ],
+        messages: [{ from: 'planner', to: 'keeper', act: 'transfer' }],
+        escalations: [{ from: 'keeper', subject: 'open the vent', approve: true }],
       },
     },
   ],
