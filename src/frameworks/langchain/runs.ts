@@ -34,6 +34,8 @@ interface Run {
   thread: string | undefined
   namespace: string | undefined
   toolEnd: ToolEnd | undefined
+  /** What a node was given: the model's tool calls are in it. */
+  inputs: unknown
   call: { model?: string; provider?: string; began: number; ttftMs: number | undefined } | undefined
 }
 
@@ -85,6 +87,7 @@ export class Runs {
     const run = this.#begin(runId, parentId, metadata)
     run.isNode = run.parent?.life !== undefined
     run.name = nodeOf(metadata) ?? textIn({ runName }, 'runName')
+    if (run.isNode) run.inputs = inputs
     if (!isGraph(chain)) return
     if (run.parent === undefined) run.root.isResumed = readField(inputs, 'resume') !== undefined
     const own = textIn({ runName }, 'runName')
@@ -156,12 +159,13 @@ export class Runs {
     callId?: unknown,
   ): void {
     const run = this.#begin(runId, parentId, metadata)
-    const toolCallId = textIn({ callId }, 'callId')
+    const name = textIn({ runName }, 'runName') ?? textIn(tool, 'name') ?? 'tool'
+    const toolCallId = textIn({ callId }, 'callId') ?? askedId(run.parent, name, input)
     const argsBytes = bytesOf(input)
     run.isTool = true
-    run.name = textIn({ runName }, 'runName') ?? textIn(tool, 'name') ?? 'tool'
+    run.name = name
     run.toolEnd = this.#stage.tool(this.#agentOf(run), {
-      name: run.name,
+      name,
       ...(toolCallId !== undefined && { toolCallId }),
       ...(argsBytes !== undefined && { argsBytes }),
     })
@@ -330,6 +334,7 @@ export class Runs {
       thread: textIn(metadata, 'thread_id') ?? parent?.thread,
       namespace: textIn(metadata, 'langgraph_checkpoint_ns') ?? parent?.namespace,
       toolEnd: undefined,
+      inputs: undefined,
       call: undefined,
     }
     if (this.#runs.size >= MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value as string)
@@ -346,6 +351,26 @@ export class Runs {
   #runOf(config: unknown): Run | undefined {
     const id = textIn(readField(config, 'callbacks'), '_parentRunId')
     return id === undefined ? undefined : this.#runs.get(id)
+  }
+}
+
+/** Before `@langchain/core` 1 a tool's start does not say which of the model's calls it is: its node was given them. */
+function askedId(node: Run | undefined, name: string, input: unknown): string | undefined {
+  if (node?.inputs === undefined) return undefined
+  const { inputs } = node
+  const messages = [...itemsIn(inputs, 'messages'), ...itemsIn({ inputs }, 'inputs')]
+  const calls = [readField(inputs, 'lg_tool_call'), ...itemsIn(messages.at(-1), 'tool_calls')].filter(
+    (call) => textIn(call, 'name') === name,
+  )
+  const exact = calls.find((call) => jsonOf(readField(call, 'args')) === input)
+  return textIn(exact ?? (calls.length === 1 ? calls[0] : undefined), 'id')
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
   }
 }
 
