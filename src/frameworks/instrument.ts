@@ -4,12 +4,16 @@ import { shown } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import type { Hive } from '../hive/hive.js'
 import { adapter as aiSdk } from './ai-sdk/adapter.js'
+import { adapter as langchain } from './langchain/adapter.js'
+import { adapter as mastra } from './mastra/adapter.js'
 import { adapter as openaiAgents } from './openai-agents/adapter.js'
 import { type Adapter, Stage } from './stage.js'
 
 /** The adapters, by the names that `HIVELOG_INSTRUMENT` takes: those of their folders. */
 export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   'ai-sdk': aiSdk,
+  langchain,
+  mastra,
   'openai-agents': openaiAgents,
 }
 

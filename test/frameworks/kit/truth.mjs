@@ -5,7 +5,8 @@
  * The truth of a scenario:
  *   agents       [{ name, parent, status }]: each life, with its parent's name (none: nobody, or the process), and how
  *                it ended (`ok` if not told). An agent that is run twice is there twice
- *   tools        [{ agent, name, toolCallId, ok }]: each that ran (`ok`: true if not told)
+ *   tools        [{ agent, name, toolCallId, ok, isCut }]: each that ran (`ok`: true if not told; `isCut`: it began,
+ *                and a wait for a person cut it off)
  *   messages     [{ from, to, act }], by agents' names
  *   escalations  [{ from, subject, approve }]: a part of its subject; what was decided, if anything was
  *   unknown      fields of calls that the framework does not tell, by name: `responseId`, `ttftMs`
@@ -64,7 +65,7 @@ export function compare({ lines, truth, calls: asked, marks, liveMs = LIVE_MS, s
     log
       .of('tool')
       .map(({ agentId, name, toolCallId, ok }) => ({ agent: log.nameOf(agentId), name, toolCallId, ok })),
-    tools.map((tool) => ({ ...toolOf(tool), ok: tool.ok ?? true })),
+    tools.filter(({ isCut }) => !isCut).map((tool) => ({ ...toolOf(tool), ok: tool.ok ?? true })),
   )
   say(
     'calls',

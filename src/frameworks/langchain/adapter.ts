@@ -1,0 +1,92 @@
+/**
+ * LangGraph and LangChain: a callback handler in every run, through the configure hooks of whichever copies of
+ * `@langchain/core` the application loads. Where nothing has set up the storage that those hooks live in (an application
+ * without LangGraph's main module), the handler is given to the callback managers as they are made; that needs Node
+ * 22.15.
+ *
+ * Each run of a compiled graph is an agent's life: what `createAgent`, `createReactAgent`, `createSupervisor` and
+ * `StateGraph.compile` make, as the application calls it or as a node or a tool of another graph does. It is called by
+ * the graph's name; without one by the node that it runs in; else `LangGraph`. What a plain node does, with a model or a
+ * tool, is work of its graph's agent.
+ */
+import { openDoor, wrapMethod } from '../module-door.js'
+import { quietly } from '../reading.js'
+import type { Adapter } from '../stage.js'
+import { type CallbackHandler, onStorage } from './context-storage.js'
+import { Runs } from './runs.js'
+
+const NAME = 'LangGraph'
+
+const CALLBACKS = [
+  'handleChainStart',
+  'handleChainEnd',
+  'handleChainError',
+  'handleChatModelStart',
+  'handleLLMStart',
+  'handleLLMNewToken',
+  'handleLLMEnd',
+  'handleLLMError',
+  'handleToolStart',
+  'handleToolEnd',
+  'handleToolError',
+] as const
+
+export const adapter: Adapter = {
+  name: NAME,
+  install(stage) {
+    const runs = new Runs(stage)
+    const handler: CallbackHandler = {
+      name: 'hivelog',
+      awaitHandlers: true,
+      raiseError: false,
+      ignoreLLM: false,
+      ignoreChain: false,
+      ignoreAgent: false,
+      ignoreRetriever: true,
+      ignoreCustomEvent: true,
+      copy: () => handler,
+    }
+    for (const name of CALLBACKS) {
+      const call = runs[name] as (...args: unknown[]) => void
+      handler[name] = (...args: unknown[]) => quietly(NAME, () => call.apply(runs, args))
+    }
+    openDoor({
+      package: '@langchain/core',
+      module: /\/node_modules\/@langchain\/core\/dist\/callbacks\/manager\.c?js$/,
+      className: 'CallbackManager',
+      met: (managerClass) => giveHandler(managerClass as unknown as ManagerClass, handler),
+    })
+    onStorage({
+      handler,
+      enter: (config, work) => {
+        const agent = quietly(NAME, () => runs.entered(config))
+        return agent === undefined ? work() : stage.running.run(agent, work)
+      },
+      read: (config) => {
+        quietly(NAME, () => runs.looked(config))
+      },
+    })
+  },
+}
+
+interface Manager {
+  handlers?: unknown
+  addHandler?(handler: CallbackHandler, inherit: boolean): void
+}
+interface ManagerClass extends Record<string, unknown> {
+  new (): Manager
+}
+
+/** Each run is configured by this one method, which also takes up the hooks. */
+function giveHandler(managerClass: ManagerClass, handler: CallbackHandler): void {
+  wrapMethod({ prototype: managerClass }, '_configureSync', (_self, _args, call) => {
+    const made = call() as Manager | undefined
+    return quietly(NAME, () => withHandler(made ?? new managerClass(), handler)) ?? made
+  })
+}
+
+function withHandler(manager: Manager, handler: CallbackHandler): Manager {
+  const { handlers } = manager
+  if (Array.isArray(handlers) && !handlers.includes(handler)) manager.addHandler?.(handler, true)
+  return manager
+}
