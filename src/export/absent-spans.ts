@@ -1,4 +1,4 @@
-import { BoundedMap } from './bounded-map.js'
+import { BoundedMap } from '../format/bounded-map.js'
 import type { RebuiltSpan } from './open-span.js'
 import { type QueryOptions, storedSpanIds } from './stored-spans.js'
 

@@ -1,7 +1,7 @@
 /** The lives that are open while a log is read, found by agent and by span, and bounded in what they hold. */
 import type { SpanContext } from '@opentelemetry/api'
+import { BoundedMap } from '../format/bounded-map.js'
 import { ATTR } from '../otel/span-mapping.js'
-import { BoundedMap } from './bounded-map.js'
 import { Life, type LifeInput } from './life.js'
 import type { OpenSpan, RebuiltSpan } from './open-span.js'
 import { type Ending, LOST } from './shapes.js'

@@ -1,8 +1,8 @@
 /** What leads from one span to another: messages, whose drains link to their senders, and escalations. */
 import type { SpanContext } from '@opentelemetry/api'
+import { BoundedMap } from '../format/bounded-map.js'
 import type { Message } from '../model/inbox.js'
 import type { LogEntry } from '../read/items.js'
-import { BoundedMap } from './bounded-map.js'
 import type { Life } from './life.js'
 import type { OpenSpan } from './open-span.js'
 

@@ -115,11 +115,11 @@ export interface KindFields {
     provider?: string
     /**
      * Tokens of all the input, what was read from and written to a cache included, as OpenTelemetry's conventions
-     * have `gen_ai.usage.input_tokens`.
+     * have `gen_ai.usage.input_tokens`. Left out where they are not known, as of most calls that failed.
      */
-    inputTokens: number
-    /** Tokens that the model made. */
-    outputTokens: number
+    inputTokens?: number
+    /** Tokens that the model made. Left out where they are not known. */
+    outputTokens?: number
     /** Tokens of the input that were read from the provider's cache. */
     cacheReadTokens?: number
     /** Tokens of the input that were written to the provider's cache. */
@@ -136,7 +136,7 @@ export interface KindFields {
     ttftMs?: number
     /** Id that the provider gave the answer (`gen_ai.response.id`): it tells one call from another. */
     responseId?: string
-    /** Why it failed. */
+    /** Why it failed, or that it was aborted. */
     error?: string
   }
   /** An external API was queried. */

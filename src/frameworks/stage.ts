@@ -4,10 +4,14 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { performance } from 'node:perf_hooks'
-import { MAX_ID_LENGTH } from '../format/fields.js'
+import { idOf } from '../format/bounded.js'
+import { BoundedMap } from '../format/bounded-map.js'
+import { readFields } from '../format/fields.js'
+import { FIELD_ORDER } from '../format/kinds.js'
 import type { Agent } from '../hive/agent.js'
 import type { Hive } from '../hive/hive.js'
 import type { MessageInput, ToolInput, UsageInput } from '../hive/inputs.js'
+import type { ModelCall } from '../record/usage-once.js'
 
 /** How one framework is recorded. */
 export interface Adapter {
@@ -44,6 +48,17 @@ export interface ToolStart {
   argsBytes?: number
 }
 
+/** A model call, and where it was seen. */
+export interface CallSeen extends UsageInput {
+  /** Who tells of it: the adapter, by its name. Another's telling of the same call is not recorded. Default `adapter`. */
+  source?: string
+  /** When it ended, epoch milliseconds. Default: now. */
+  endTs?: number
+}
+
+/** Escalations that are remembered at least. */
+const MAX_ASKED = 5_000
+
 export class Stage {
   readonly hive: Hive
   /**
@@ -51,35 +66,49 @@ export class Stage {
    * so with it.
    */
   readonly running = new AsyncLocalStorage<Agent>()
+  /** By id, of what was asked or answered here: whether the answer was recorded here. */
+  #answered = new BoundedMap<boolean>(MAX_ASKED)
 
   constructor(hive: Hive) {
     this.hive = hive
+    const { recorder } = hive
+    const before = recorder.running
+    recorder.running = () => {
+      const agent = this.running.getStore()
+      return agent === undefined || agent.ended ? before() : agent.life
+    }
   }
 
   /** The agent in whose run the present code is, else the process's. */
   current(): Agent {
-    return this.running.getStore() ?? this.implicit()
+    const agent = this.running.getStore()
+    return agent === undefined || agent.ended ? this.implicit() : agent
   }
 
   /** The agent that the process is, for work in no agent's life. */
   implicit(): Agent {
-    return this.hive.self ?? this.hive.agents.get('main') ?? this.hive.spawn({ agentId: 'main' })
+    return this.hive.implicit()
   }
 
-  /** An agent begins a run. Of those that run at once under one name each has an id of its own. */
-  begin({ name, id = name, parent = this.current(), model, role }: BeginInput): Agent {
-    const agentId = this.#freeId((id || 'agent').slice(0, MAX_ID_LENGTH))
+  /**
+   * An agent begins a run. Of those that run at once under one name each has an id of its own: the name, `name#2` and
+   * so on; the id of one that has ended is given again.
+   */
+  begin(input: BeginInput): Agent {
+    const { parent = this.current() } = input
+    const [id, name, model, role] = [input.id, input.name, input.model, input.role].map(textOf)
+    const called = name ?? id ?? 'agent'
     return parent.spawn({
-      agentId,
-      ...(name !== undefined && { name }),
+      agentId: this.hive.freeId(id ?? called),
+      name: called,
       ...(model !== undefined && { model }),
       ...(role !== undefined && { role }),
     })
   }
 
   /**
-   * A tool begins to run: a line says so at once.
-   * @returns what tells its end
+   * A tool begins to run: a line of the kind `tool.start` says so at once.
+   * @returns what tells its end, once
    */
   tool(
     agent: Agent,
@@ -87,21 +116,41 @@ export class Stage {
   ): (end: Omit<ToolInput, 'name' | 'ms'>) => void {
     const began = performance.now()
     agent.log('tool.start', { name, ...(toolCallId !== undefined && { toolCallId }) })
+    let hasEnded = false
     return (end) => {
+      if (hasEnded) return
+      hasEnded = true
       const ms = Math.round(performance.now() - began)
       agent.tool({
-        name,
         ms,
         ...(toolCallId !== undefined && { toolCallId }),
         ...(argsBytes !== undefined && { argsBytes }),
         ...end,
+        name,
       })
     }
   }
 
   /** A model answered, or failed to. A call that somebody else tells of too is recorded once. */
-  usage(agent: Agent, call: UsageInput): void {
-    agent.usage(call)
+  usage(agent: Agent, call: CallSeen): void {
+    const { recorder, sessionId: session } = this.hive
+    const { source, endTs: end, ...given } = readFields({}, call, CALL_FIELDS) as Partial<CallSeen>
+    const endTs = numberOf(end) ?? Date.now()
+    const ms = numberOf(given.ms)
+    const told: ModelCall = {
+      source: textOf(source) ?? 'adapter',
+      endTs,
+      ...(ms !== undefined && { startTs: endTs - ms }),
+      agentId: agent.agentId,
+      session,
+      isImplicit: agent.life.isImplicit,
+      responseId: textOf(given.responseId),
+      model: textOf(given.model),
+      inputTokens: numberOf(given.inputTokens),
+      outputTokens: numberOf(given.outputTokens),
+      isFailed: given.error !== undefined,
+    }
+    recorder.usageOnce.tell(told, () => agent.usage(given))
   }
 
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */
@@ -112,30 +161,50 @@ export class Stage {
     subject: string,
     more?: Partial<MessageInput>,
   ): void {
-    from.message({ to, act, subject, ...more })
+    from.message({ ...more, to, act, subject })
   }
 
   /**
-   * A run stopped to ask a person.
+   * A run stopped to ask a person. While it waits for the answer it is recorded once, however often it is told.
    * @param id the same in every run that waits for this answer, also in another process: a thread's id and a tool
    * call's, say
    */
   escalate(agent: Agent, id: string, subject: string): void {
+    if (this.hive.isPending(id)) return
+    this.#answered.set(idOf(id) ?? '', false)
     agent.escalate({ id, subject })
   }
 
-  /** The person's answer, as the resumed run has it. Given twice it is recorded once. */
-  decide(id: string, approve: boolean, more: { by?: string; note?: string } = {}): void {
-    void this.hive.approve(id, approve, { via: 'code', ...more })
+  /**
+   * The person's answer, as the resumed run has it: maybe in another process than the one that asked. Given twice it is
+   * recorded once.
+   */
+  decide(
+    id: string,
+    approve: boolean,
+    more: { by?: string | undefined; note?: string | undefined; via?: string | undefined } = {},
+  ): void {
+    const key = idOf(id) ?? ''
+    const answered = this.#answered.get(key)
+    // What was asked here and waits no more, `hive.approve` has answered.
+    const isAnswered = answered === true || (answered === false && !this.hive.isPending(id))
+    this.#answered.set(key, true)
+    if (isAnswered) return
+    void this.hive.resume(id, approve, { via: 'code', ...readFields({}, more, ['by', 'via', 'note']) })
   }
 
-  /** Spans of these instrumentation scopes tell what an adapter tells already; they are not recorded. */
-  covers(..._scopes: string[]): void {}
-
-  #freeId(id: string): string {
-    for (let n = 1; ; n++) {
-      const free = n === 1 ? id : `${id}#${n}`
-      if (!this.hive.agents.has(free)) return free
-    }
+  /**
+   * Spans of these instrumentation scopes tell what an adapter tells already; they are not recorded.
+   * @param scopes names of scopes, or how they begin and then `*`
+   */
+  covers(...scopes: string[]): void {
+    for (const scope of scopes) if (typeof scope === 'string') this.hive.recorder.covered.add(scope)
   }
 }
+
+const CALL_FIELDS = [...FIELD_ORDER.usage.filter((name) => name !== 'agentId'), 'source', 'endTs']
+
+const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined
+const numberOf = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isFinite(value) ? value : undefined

@@ -54,8 +54,17 @@ export class Agent {
   #life: Life
   #ended = false
 
-  /** @internal Agents are made by `spawn`. */
-  constructor(host: AgentHost, input: SpawnInput, parentId: string | undefined, parent: Context) {
+  /**
+   * @internal Agents are made by `spawn`.
+   * @param isProcess whether it is the agent that the process is
+   */
+  constructor(
+    host: AgentHost,
+    input: SpawnInput,
+    parentId: string | undefined,
+    parent: Context,
+    isProcess = false,
+  ) {
     const { core } = host
     const now = Date.now()
     if (typeof readField(input, 'agentId') !== 'string') {
@@ -66,7 +75,7 @@ export class Agent {
     this.#core = core
     this.agentId = String(fields.agentId)
     this.name = String(fields.name)
-    this.#life = core.recorder.owners.beginLife(this.agentId, core.session)
+    this.#life = core.recorder.owners.beginLife(this.agentId, core.session, isProcess)
     this.#span = new AgentSpan(core, {
       ...agentShape(fields, core.session, AS_IS),
       life: this.#life,
@@ -139,9 +148,11 @@ export class Agent {
     return { id: id as string, durable: this.#core.recorder.durable(seq) }
   }
 
-  /** Records the tokens and the cost of one model call. */
+  /** Records the tokens and the cost of one model call. One that failed has an `error`, and the tokens that are known. */
   usage(input: UsageInput): void {
-    this.#event('usage', this.#own('usage', input, ['inputTokens', 'outputTokens']))
+    const fields = this.#own('usage', input, [])
+    if (fields.error === undefined) this.#need('usage', fields, ['inputTokens', 'outputTokens'])
+    this.#event('usage', fields)
   }
 
   /** Records a tool that ran, `ms` milliseconds until now. */
@@ -221,6 +232,11 @@ export class Agent {
     this.#span.end(now, ending, { kind: 'exit', fields })
     this.#core.recorder.owners.endLife(this.#life)
     this.#host.ended(this)
+  }
+
+  /** @internal */
+  get life(): Life {
+    return this.#life
   }
 
   /** @internal An approval of what this agent escalated. */

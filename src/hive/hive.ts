@@ -4,13 +4,15 @@ import { isCustomKind } from '../format/kinds.js'
 import { brief } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import { sessionShape } from '../otel/span-shapes.js'
+import { processName } from '../record/implicit.js'
+import { ProcessEnd } from '../record/process-end.js'
+import type { Recorder } from '../record/recorder.js'
 import { Agent, type AgentHost } from './agent.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
-import { ProcessEnd } from './process-end.js'
 import { Sent } from './sent-message.js'
 
 /** How a hive ends what `startHive` set up for it. */
@@ -19,6 +21,8 @@ export interface HiveParts {
   /** The incoming context: parent of agents that have none. */
   incoming: Context
   provider: TracerProvider
+  /** Name of the service, if the application gave one. */
+  serviceName?: string | undefined
   /** Ends the provider, the file, and what was registered. */
   shutdown(): Promise<void>
 }
@@ -34,7 +38,13 @@ export class Hive {
   #pending = new Map<string, Agent>()
   #sessionSpan: AgentSpan | undefined
   #self: Agent | undefined
+  #implicit: Agent | undefined
+  /** Those that end with the process. */
+  #process = new Set<Agent>()
   #processEnd: ProcessEnd | undefined
+  /** Whether the process ends, or the hive: nothing is begun any more that nobody would end. */
+  #isOver = false
+  #giveNoMore: () => void
   #rollTimer: NodeJS.Timeout
   #shutdown: Promise<void> | undefined
 
@@ -48,9 +58,14 @@ export class Hive {
       escalated: (id, agent) => this.#pending.set(id, agent),
       ended: (agent) => {
         if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
-        if (agent === this.#self) this.#processEnd?.forget()
+        if (this.#process.delete(agent) && this.#process.size === 0) {
+          this.#processEnd?.forget()
+          this.#processEnd = undefined
+        }
       },
     }
+    const { recorder, session } = parts.core
+    this.#giveNoMore = recorder.implicit.giveBy(session, () => this.implicit().life)
     const period = Math.min(Math.max(parts.core.maxSpanAgeMs / 10, 20), 10_000)
     this.#rollTimer = setInterval(() => this.#rollOld(), period).unref()
   }
@@ -79,13 +94,33 @@ export class Hive {
   get self(): Agent | undefined {
     if (this.#self === undefined) {
       const inherited = inheritedAgent()
-      if (inherited !== undefined) {
-        const self = this.#spawn({ ...inherited, pid: process.pid }, undefined, this.#parts.incoming)
-        this.#self = self
-        this.#processEnd = new ProcessEnd((how) => self.end(how))
-      }
+      if (inherited !== undefined) this.#self = this.#spawnProcess(inherited)
     }
     return this.#self
+  }
+
+  /**
+   * @internal The agent for what happens in no agent's life: `self`, else one that is spawned at the first use, called
+   * as the service or the script is. It ends as `self` does.
+   */
+  implicit(): Agent {
+    const { self } = this
+    if (self !== undefined) return self
+    if (this.#implicit === undefined || (this.#implicit.ended && !this.#isOver)) {
+      const name = processName(this.#parts.serviceName)
+      this.#implicit = this.#spawnProcess({ agentId: this.freeId(name), name })
+    }
+    return this.#implicit
+  }
+
+  /** @internal An id for an agent of this name that no living one has: the name, else `name#2`, and so on. */
+  freeId(name: string): string {
+    return this.#parts.core.recorder.owners.freeId(name, this.sessionId)
+  }
+
+  /** @internal */
+  get recorder(): Recorder {
+    return this.#parts.core.recorder
   }
 
   /** Creates an agent without a parent: its span is a child of the active span, else of the incoming context. */
@@ -117,12 +152,22 @@ export class Hive {
    * rejects with `NotDurableError` when it cannot be put there. A rejection that nobody awaits does no harm.
    */
   approve(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
-    const agent = this.#pending.get(id)
-    if (agent === undefined && !this.#parts.core.hasProcesses) {
+    if (!this.#pending.has(id) && !this.#parts.core.hasProcesses) {
       diag.warn(
         `hivelog: approval of "${brief(id)}", which no agent of this hive has escalated; it is recorded`,
       )
     }
+    return this.resume(id, approve, input)
+  }
+
+  /** @internal Whether an agent of this hive escalated this and has no answer. */
+  isPending(id: string): boolean {
+    return this.#pending.has(id)
+  }
+
+  /** @internal As `approve`, of what may have been escalated by a process that has ended since. */
+  resume(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
+    const agent = this.#pending.get(id)
     this.#pending.delete(id)
     const fields = readFields({ id, approve }, input, ['by', 'via', 'note'])
     const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
@@ -145,9 +190,12 @@ export class Hive {
 
   async #end(): Promise<void> {
     clearInterval(this.#rollTimer)
+    this.#isOver = true
+    this.#giveNoMore()
+    this.#parts.core.recorder.usageOnce.flush()
     // Children before their parents.
     for (const agent of [...this.#agents.values()].reverse()) {
-      const how = agent === this.#self ? this.#processEnd?.soFar() : undefined
+      const how = this.#process.has(agent) ? this.#processEnd?.soFar() : undefined
       agent.end(how ?? { status: 'killed' })
     }
     this.#parts.core.recorder.settle()
@@ -155,8 +203,26 @@ export class Hive {
     await this.#parts.shutdown()
   }
 
-  #spawn(input: SpawnInput, parentId: string | undefined, parent: Context, by?: Agent): Agent {
-    const agent = new Agent(this.#host, input, parentId, parent)
+  /** An agent that is the process itself. */
+  #spawnProcess(named: { agentId: string; name: string }): Agent {
+    const { incoming } = this.#parts
+    const agent = this.#spawn({ ...named, pid: process.pid }, undefined, incoming, undefined, true)
+    this.#process.add(agent)
+    this.#processEnd ??= new ProcessEnd((how) => {
+      this.#isOver = true
+      for (const each of [...this.#process]) each.end(how)
+    })
+    return agent
+  }
+
+  #spawn(
+    input: SpawnInput,
+    parentId: string | undefined,
+    parent: Context,
+    by?: Agent,
+    isProcess = false,
+  ): Agent {
+    const agent = new Agent(this.#host, input, parentId, parent, isProcess)
     if (by?.ended) {
       diag.warn(`hivelog: agent ${by.agentId} has ended and spawns ${agent.agentId}; it is recorded`)
     }

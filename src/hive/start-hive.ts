@@ -74,14 +74,12 @@ export function startRegistered(
   ensureDiagLogger()
   checkOptions(opener, options, HIVE_RULES)
   const { file } = options
-  const session = options.sessionId ?? (process.env.AGENT_SESSION_ID || newSessionId())
   const exporter =
     file === false
       ? undefined
-      : new JsonlSpanExporter(
-          { ...pickOptions({ ...options, file }, RECORDER_RULES), sessionId: session },
-          opener,
-        )
+      : new JsonlSpanExporter(pickOptions({ ...options, file }, RECORDER_RULES), opener)
+  // A log that is open in this process has one already.
+  const session = exporter?.session ?? options.sessionId ?? (process.env.AGENT_SESSION_ID || newSessionId())
   let own: ReturnType<typeof ownProvider> | undefined
   try {
     own = options.tracerProvider === undefined ? ownProvider(options, exporter) : undefined
@@ -126,6 +124,7 @@ function startOn(
     core,
     incoming: inheritedContext(),
     provider,
+    serviceName: options.serviceName,
     async shutdown() {
       await recovery?.finish(shutdownTimeoutMs)
       await Promise.all([

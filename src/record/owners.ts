@@ -11,7 +11,8 @@ import {
   type SpanContext,
 } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import type { Fields } from '../format/fields.js'
+import { BoundedMap } from '../format/bounded-map.js'
+import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
 
 /** The agent that a span belongs to. */
 export interface AgentRef {
@@ -25,6 +26,8 @@ export interface Life {
   readonly session: string
   /** Events recorded so far. */
   checkpoint: number
+  /** Whether it stands in for agents that nobody names: the process's own, see `Implicit`. */
+  readonly isImplicit?: boolean
 }
 
 /** Whose a span is in one log. */
@@ -36,6 +39,10 @@ export interface Owner {
   readonly isLife: boolean
   /** Who writes its lines as they happen: the hive that made it, or the processor that saw it begin. */
   readonly writer: 'hive' | 'processor'
+  /** Id of the span above it in this process. Default: none, or not known. */
+  readonly parentId?: string | undefined
+  /** Whether it is a tool's: model calls under it are not parts of one above it. Default false. */
+  readonly isTool?: boolean
 }
 
 /** The event that a span's end stands for. */
@@ -74,7 +81,7 @@ export class SpanRecord {
 
   /** @internal */
   add(log: Owners, owner: Owner): void {
-    if (this.#log === undefined) {
+    if (this.#log === undefined || this.#log === log) {
       this.#log = log
       this.#owner = owner
     } else {
@@ -94,15 +101,28 @@ export class SpanRecord {
   }
 }
 
+/** Spans that have ended and are remembered at least. */
+const MAX_ENDED = 10_000
+
+/** A span that has ended. */
+interface EndedOwner {
+  readonly traceId: string
+  readonly owner: Owner
+}
+
 /** Who owns the spans of this process in one log, and the lives of its agents. */
 export class Owners {
   #lives = new Map<string, Life>()
+  /** Of names that a living agent has as its id: the least number that may be free for another of that name. */
+  #numbers = new Map<string, number>()
   /** Of spans that have begun and not ended, by id: a context may come back as a copy. */
   #open = new Map<string, Owner>()
+  /** A resumed run names a parent that has ended. */
+  #ended = new BoundedMap<EndedOwner>(MAX_ENDED)
 
   /** An agent is spawned: its events count from 0. */
-  beginLife(agentId: string, session: string): Life {
-    const life = { agentId, session, checkpoint: 0 }
+  beginLife(agentId: string, session: string, isImplicit = false): Life {
+    const life: Life = { agentId, session, checkpoint: 0, isImplicit }
     this.#lives.set(keyOf(life), life)
     return life
   }
@@ -112,10 +132,40 @@ export class Owners {
     return this.#lives.get(keyOf({ agentId, session })) ?? this.beginLife(agentId, session)
   }
 
+  /** Whether an agent of this id lives. */
+  isLiving(agentId: string, session: string): boolean {
+    return this.#lives.has(keyOf({ agentId, session }))
+  }
+
   /** The agent ended; an agent of the same id that is spawned later has a life of its own. */
   endLife(life: Life): void {
     const key = keyOf(life)
-    if (this.#lives.get(key) === life) this.#lives.delete(key)
+    if (this.#lives.get(key) !== life) return
+    this.#lives.delete(key)
+    this.#numbers.delete(key)
+    const cut = key.lastIndexOf('#')
+    const number = cut < 0 ? Number.NaN : Number(key.slice(cut + 1))
+    const name = key.slice(0, Math.max(cut, 0))
+    const least = this.#numbers.get(name)
+    if (least !== undefined && number < least) this.#numbers.set(name, number)
+  }
+
+  /**
+   * An id for an agent of this name that no living agent has: the name itself, else `name#2`, `name#3`, and so on.
+   * One of an agent that ended is free again.
+   */
+  freeId(name: string, session: string): string {
+    const whole = name.slice(0, MAX_ID_LENGTH)
+    const wholeKey = keyOf({ agentId: whole, session })
+    if (!this.#lives.has(wholeKey)) return whole
+    // Room for the number.
+    const base = whole.slice(0, MAX_ID_LENGTH - 10)
+    const key = keyOf({ agentId: base, session })
+    let number = this.#numbers.get(key) ?? 2
+    while (this.#lives.has(`${key}#${number}`)) number++
+    // Of a name that is no living agent's nobody says when it is over.
+    if (base === whole) this.#numbers.set(key, number)
+    return `${base}#${number}`
   }
 
   /** The context to start a span in whose lines its maker writes, so that no processor of this log does. */
@@ -139,7 +189,10 @@ export class Owners {
     if (life !== undefined) this.#open.set(context.spanId, owner)
   }
 
-  /** A processor writes what happens on this span. */
+  /**
+   * A processor writes what happens on this span. When more is known of a span, its processor claims it again: what is
+   * under it from then on sees the owner given last.
+   */
   claim(context: SpanContext, owner: Owner): void {
     this.#record(context, owner)
     this.#open.set(context.spanId, owner)
@@ -150,17 +203,35 @@ export class Owners {
     return records.get(context)?.in(this) !== undefined
   }
 
-  /** Whose a span is, of which there may be a copy of the context only. */
+  /** Whose a span is, or was when it ended, of which there may be a copy of the context only. */
   of(context: SpanContext | undefined): Owner | undefined {
     if (context === undefined) return undefined
-    return this.#open.get(context.spanId) ?? records.get(context)?.in(this)
+    const { spanId } = context
+    const owner = this.#open.get(spanId) ?? records.get(context)?.in(this)
+    if (owner !== undefined) return owner
+    const ended = this.#ended.get(spanId)
+    return ended?.traceId === context.traceId ? ended.owner : undefined
+  }
+
+  /** The span above one in this process, where model calls in both would be one: below an agent's span or a tool's. */
+  readonly parentOf = (spanId: string): string | undefined => {
+    const owner = this.#open.get(spanId) ?? this.#ended.get(spanId)?.owner
+    return owner === undefined || owner.isLife || owner.isTool === true ? undefined : owner.parentId
   }
 
   /** The span ends. Tells whose it was, if it was not told already. */
   end(context: SpanContext): Owner | undefined {
-    const owner = this.#open.get(context.spanId)
-    if (owner !== undefined) this.#open.delete(context.spanId)
+    const { spanId, traceId } = context
+    const owner = this.#open.get(spanId)
+    if (owner === undefined) return undefined
+    this.#open.delete(spanId)
+    this.#ended.set(spanId, { traceId, owner })
     return owner
+  }
+
+  /** A span has ended that nobody saw begin: spans under it, which come later, find whose it was. */
+  remember(context: SpanContext, owner: Owner): void {
+    this.#ended.set(context.spanId, { traceId: context.traceId, owner })
   }
 
   #record(context: SpanContext, owner: Owner): void {

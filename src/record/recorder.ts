@@ -14,7 +14,11 @@ import { brief } from '../format/quote.js'
 import type { Journal } from '../journal/journal.js'
 import type { Redactor } from '../redact/redact.js'
 import { KIND_RULE, Scrubber } from '../redact/scrub.js'
+import { CallOnce } from './call-once.js'
+import { Implicit } from './implicit.js'
 import { type Life, Owners } from './owners.js'
+import { Scopes } from './scopes.js'
+import { UsageOnce } from './usage-once.js'
 
 /** Where an event happened. */
 export interface Place {
@@ -63,8 +67,19 @@ export class Recorder {
   readonly redactor: Redactor
   readonly scrubber: Scrubber
   readonly owners = new Owners()
+  /** Which model calls were told already. */
+  readonly usageOnce = new UsageOnce(this.owners.parentOf)
+  /** Which queries of external APIs were told already. */
+  readonly callOnce = new CallOnce()
+  /** Whose work in no agent's life is. */
+  readonly implicit = new Implicit(this)
+  /** Scopes whose spans are not recorded, since an adapter tells what they would. */
+  readonly covered = new Scopes()
+  /** The life of the agent in whose run the present code is, where an adapter knows it. */
+  running: () => Life | undefined = () => undefined
   #inbox: (HeldEvent | HeldAct)[] = []
   #isClosed = false
+  #count = 0
   #last: { context: SpanContext; session: string; place: Place } | undefined
 
   /** @param journal without one the events go on the spans alone, and a field that is too big is cut */
@@ -79,6 +94,11 @@ export class Recorder {
     journal?.addSource(this.settle)
   }
 
+  /** Events recorded so far, but for the spawn and the exit of the agent that the process is. */
+  get count(): number {
+    return this.#count
+  }
+
   /**
    * Records an event at the end of the turn.
    * @param isScrubbed whether nothing is to be done to the fields any more
@@ -91,6 +111,7 @@ export class Recorder {
     life: Life | undefined,
     isScrubbed = false,
   ): void {
+    if (kind === 'exit') this.usageOnce.flush()
     this.#inbox.push({ place, ts, kind, fields, life, isScrubbed })
     this.#wake(ts)
   }
@@ -104,6 +125,7 @@ export class Recorder {
     life: Life | undefined,
     isScrubbed = false,
   ): number {
+    if (kind === 'exit') this.usageOnce.flush()
     this.settle()
     try {
       return this.#write(place, ts, kind, fields, life, isScrubbed)
@@ -158,6 +180,8 @@ export class Recorder {
 
   /** What comes from now on is recorded at once: the journal does not ask for it any more. */
   close(): void {
+    this.usageOnce.flush()
+    this.implicit.end()
     this.settle()
     this.#isClosed = true
     this.journal?.removeSource(this.settle)
@@ -196,6 +220,7 @@ export class Recorder {
     const checkpoint = life === undefined ? undefined : life.checkpoint++
     const scrubbed = isScrubbed ? fields : this.scrubber.known(fields)
     const ticket = this.journal?.append(ts, kind, scrubbed, tail, checkpoint) ?? 0
+    if (life?.isImplicit !== true || (kind !== 'spawn' && kind !== 'exit')) this.#count++
     if (listener !== undefined) listener(ts, kind, scrubbed)
     return ticket
   }
@@ -210,11 +235,7 @@ export class Recorder {
   #placeOf(context: SpanContext, session: string): Place {
     if (this.#last?.context !== context || this.#last.session !== session) {
       // A foreign span can name any.
-      const tail = encodeTail({
-        session: this.scrubber.text(session),
-        trace: context.traceId,
-        span: context.spanId,
-      })
+      const { tail } = this.placeOf(context, this.scrubber.text(session))
       this.#last = { context, session, place: { tail, listener: undefined } }
     }
     return this.#last.place

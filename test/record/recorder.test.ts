@@ -160,7 +160,7 @@ test('without a log an event is told to whoever listens, at once', () => {
   assert.deepEqual(heard, [[7, 'note', { key: 'xxx' }]])
 })
 
-test('a span is owned in each log by who writes it there, and a copy of its context tells while it is open', () => {
+test('a span is owned in each log by who writes it there, and a copy of its context tells whose it was', () => {
   const [one, two] = [new Owners(), new Owners()]
   const context = contextOf(0)
   const life = one.beginLife('a', 's-1')
@@ -174,8 +174,9 @@ test('a span is owned in each log by who writes it there, and a copy of its cont
   assert.equal(one.of(copy)?.life, life)
   assert.equal(one.end(copy)?.life, life)
   assert.equal(one.end(copy), undefined, 'it ends once')
-  assert.equal(one.of(copy), undefined)
   assert.equal(one.of(context)?.life, life, 'work goes on in the context of a span that has ended')
+  assert.equal(one.of(copy)?.life, life, 'a resumed run names a parent that has ended')
+  assert.equal(one.of({ ...context, traceId: '0b'.repeat(16) }), undefined, 'in its trace only')
   assert.equal(two.of(copy)?.session, 's-2', 'in the other log it has not ended')
 })
 

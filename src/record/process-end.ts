@@ -1,7 +1,13 @@
 /** How the agent that a process is ends with it: `ok`, `error` on an exception or an exit code, `killed` on a signal. */
 import { onExit } from 'signal-exit'
+import type { ExitStatus } from '../format/kinds.js'
 import { describe } from '../format/quote.js'
-import type { EndInput } from './inputs.js'
+
+/** How an agent ends; see `EndInput` of a hive. */
+interface EndInput {
+  status?: ExitStatus
+  error?: string | Error
+}
 
 /** Watches this process until it ends, or until `forget`. */
 export class ProcessEnd {

@@ -1,0 +1,71 @@
+/**
+ * What two sources may tell of: two instrumentations that see one call, an adapter and spans. Each source tells each
+ * thing once, so a thing that one source tells twice is two; what another tells at the same time in the same words is
+ * the same one.
+ */
+
+/** One thing that happened, as one source tells it. */
+export interface Told {
+  /** Who tells it: the name of an instrumentation scope, or of an adapter. */
+  source: string
+  /** When it began, epoch milliseconds. Default: not known. */
+  startTs?: number | undefined
+  /** When it ended, epoch milliseconds. */
+  endTs: number
+}
+
+/** What was told, once or more often. */
+export interface Happening<T extends Told> {
+  /** As it was told first. */
+  readonly told: T
+  /** Who told it. */
+  readonly sources: string[]
+}
+
+/** Milliseconds that a source may be late which tells only when it noticed the end. */
+const LATE_MS = 50
+
+/**
+ * How far apart in time two tellings are, in milliseconds, if they can be of one thing: of two times, the shorter lies
+ * for half of its length at least within the longer. `undefined` if they cannot.
+ */
+export function distance(one: Told, other: Told): number | undefined {
+  const apart = Math.abs(one.endTs - other.endTs)
+  if (one.startTs === undefined || other.startTs === undefined) {
+    const [point, span] = one.startTs === undefined ? [one, other] : [other, one]
+    const isWithin =
+      point.endTs <= span.endTs + LATE_MS && point.endTs >= (span.startTs ?? span.endTs - LATE_MS) - 1
+    return isWithin ? apart : undefined
+  }
+  const shared = Math.min(one.endTs, other.endTs) - Math.max(one.startTs, other.startTs)
+  const shorter = Math.min(one.endTs - one.startTs, other.endTs - other.startTs)
+  // Times are told in whole milliseconds, of clocks that differ by one.
+  const isShared = shared >= -1 && (shared + 1) * 2 >= shorter
+  return isShared ? apart + Math.abs(one.startTs - other.startTs) : undefined
+}
+
+/** The happening that is nearest in time to what is told, among those that its source has not told. */
+export function nearest<T extends Told>(
+  among: readonly Happening<T>[],
+  told: T,
+  isAlike: (other: T) => boolean,
+  far: (one: Told, other: Told) => number | undefined = distance,
+): Happening<T> | undefined {
+  let best: Happening<T> | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (let i = among.length - 1; i >= 0; i--) {
+    const each = among[i] as Happening<T>
+    const apart = far(each.told, told)
+    if (apart === undefined || apart >= least) continue
+    if (each.sources.includes(told.source) || !isAlike(each.told)) continue
+    best = each
+    least = apart
+  }
+  return best
+}
+
+/** Puts a happening at the end of a list that keeps the last `most` at least, and twice as many at most. */
+export function keep<T>(list: T[], item: T, most: number): void {
+  if (list.length >= most * 2) list.splice(0, most)
+  list.push(item)
+}

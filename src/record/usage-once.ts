@@ -1,0 +1,276 @@
+/**
+ * Each model call is one `usage` line, however many tell of it: instrumentations of two vocabularies, a framework's
+ * adapter beside spans, a client's span within that of the framework which called the client. Two tellings are of one
+ * call by the id of the response; else when one's span lies under the other's, with no agent's and no tool's between
+ * them; else by agent, model, tokens and time. The first one is recorded, which is the inner one, since it ends first.
+ *
+ * Sums (of an agent's run, a step, a turn) are no calls; whoever reads spans knows them and does not tell them here.
+ */
+import { onExit } from 'signal-exit'
+import { BoundedMap } from '../format/bounded-map.js'
+import { distance, type Happening, keep, nearest, type Told } from './told-once.js'
+
+/** One model call, as one source tells it. */
+export interface ModelCall extends Told {
+  /** Whose call it is. */
+  agentId: string
+  /** Session of that agent. */
+  session: string
+  /** Whether that agent only stands in, since the source does not know whose call it is. Default false. */
+  isImplicit?: boolean | undefined
+  /** Id that the provider gave the answer. */
+  responseId?: string | undefined
+  /** Name of the model. */
+  model?: string | undefined
+  /** Tokens of all the input; `undefined` when they are not known. */
+  inputTokens?: number | undefined
+  /** Tokens of the output; `undefined` when they are not known. */
+  outputTokens?: number | undefined
+  /** Whether it failed, or was aborted. Default false. */
+  isFailed?: boolean | undefined
+  /** Id of the span that is this call. */
+  spanId?: string | undefined
+  /** Id of the span above that one. */
+  parentSpanId?: string | undefined
+}
+
+type Call = Happening<ModelCall>
+
+/** Spans, and response ids, that are remembered at least. */
+const MAX_REMEMBERED = 5_000
+/** Calls of one session that are looked through for one at the same time. */
+const MAX_RECENT = 250
+const MAX_SESSIONS = 100
+/** Calls with one response id: more have it only where a server gives the same id to all. */
+const MAX_OF_ONE_ID = 16
+/** Spans between an outer call and an inner one. */
+const MAX_LEVELS = 16
+/** Milliseconds between two tellings of one response. */
+const SAME_RESPONSE_MS = 1_000
+/** Milliseconds for which a call without tokens waits for somebody who knows them. */
+const HOLD_MS = 30
+/** Calls that wait at once. */
+const MAX_HELD = 1_000
+
+interface HeldCall {
+  readonly call: ModelCall
+  readonly write: () => void
+  readonly until: number
+}
+
+export class UsageOnce {
+  /** Of spans that are calls. */
+  #bySpan = new BoundedMap<Call>(MAX_REMEMBERED)
+  /** Of spans that lie above calls: the call that ended last under them. */
+  #above = new BoundedMap<Call>(MAX_REMEMBERED)
+  #byResponse = new BoundedMap<Call[]>(MAX_REMEMBERED)
+  #recent = new BoundedMap<Call[]>(MAX_SESSIONS)
+  #held = new Map<Call, HeldCall>()
+  #timer: NodeJS.Timeout | undefined
+  #removeExit: (() => void) | undefined
+  readonly #parentOf: (spanId: string) => string | undefined
+
+  /**
+   * @param parentOf the span above one, if both are the same call's when both are calls; `undefined` at an agent's
+   * span and at a tool's
+   */
+  constructor(parentOf: (spanId: string) => string | undefined) {
+    this.#parentOf = parentOf
+  }
+
+  /** Whether some call waits for its tokens. */
+  get isHolding(): boolean {
+    return this.#held.size > 0
+  }
+
+  /**
+   * Has a call written that nobody told before. One without tokens, which has not failed, waits for up to 30 ms: if
+   * another source knows its tokens then, that one is written.
+   * @param write records the call's line; it must not throw
+   */
+  tell(call: ModelCall, write: () => void): void {
+    const known = this.#find(call)
+    if (known === undefined) {
+      const added = this.#add(call)
+      if (!isVague(call)) write()
+      else this.#hold(added, { call, write, until: performance.now() + HOLD_MS })
+      return
+    }
+    this.#merge(known, call)
+    if (isVague(call) || !this.#held.delete(known)) return
+    // What was told first says less: the call is what this one tells, from now on too.
+    this.#replace(known, call)
+    write()
+  }
+
+  /** Whether nobody told this call before; it counts as told from now on. */
+  isNew(call: ModelCall): boolean {
+    const known = this.#find(call)
+    if (known === undefined) this.#add(call)
+    else this.#merge(known, call)
+    return known === undefined
+  }
+
+  /** Has what waits written now: an agent ends, or the log does. */
+  readonly flush = (): void => {
+    if (this.#held.size === 0) return
+    const held = [...this.#held.values()]
+    this.#held.clear()
+    this.#stopWaiting()
+    for (const { write } of held) write()
+  }
+
+  #find(call: ModelCall): Call | undefined {
+    return this.#findBySpan(call) ?? this.#findByResponse(call) ?? this.#findByTime(call)
+  }
+
+  #findBySpan(call: ModelCall): Call | undefined {
+    const { spanId } = call
+    if (spanId === undefined) return undefined
+    const same = this.#bySpan.get(spanId)
+    if (same !== undefined) return same
+    const under = this.#above.get(spanId)
+    if (under !== undefined && !areOthers(under.told, call)) return under
+    let above = call.parentSpanId
+    for (let level = 0; above !== undefined && level < MAX_LEVELS; level++) {
+      const outer = this.#bySpan.get(above)
+      if (outer !== undefined) return areOthers(outer.told, call) ? undefined : outer
+      above = this.#parentOf(above)
+    }
+    return undefined
+  }
+
+  #findByResponse(call: ModelCall): Call | undefined {
+    const { responseId } = call
+    const same = responseId === undefined ? undefined : this.#byResponse.get(responseId)
+    if (same === undefined) return undefined
+    const ofOthers = nearest(same, call, () => true, responseDistance)
+    // A source tells one response twice only by two spans, one within the other.
+    return ofOthers ?? same.find(({ told }) => told.startTs !== undefined && isWithin(told, call))
+  }
+
+  #findByTime(call: ModelCall): Call | undefined {
+    const recent = this.#recent.get(call.session)
+    return recent && nearest(recent, call, (other) => isAlike(other, call))
+  }
+
+  #add(call: ModelCall): Call {
+    const added: Call = { told: call, sources: [call.source] }
+    this.#index(added, call)
+    const { session } = call
+    const recent = this.#recent.get(session) ?? []
+    keep(recent, added, MAX_RECENT)
+    this.#recent.set(session, recent)
+    return added
+  }
+
+  #merge(known: Call, call: ModelCall): void {
+    if (!known.sources.includes(call.source)) known.sources.push(call.source)
+    this.#index(known, call)
+  }
+
+  /** By what it can be found, as this telling says. */
+  #index(known: Call, { spanId, parentSpanId, responseId }: ModelCall): void {
+    if (responseId !== undefined) {
+      const same = this.#byResponse.get(responseId) ?? []
+      if (!same.includes(known)) keep(same, known, MAX_OF_ONE_ID)
+      this.#byResponse.set(responseId, same)
+    }
+    if (spanId === undefined) return
+    this.#bySpan.set(spanId, known)
+    let above = parentSpanId
+    for (let level = 0; above !== undefined && level < MAX_LEVELS; level++) {
+      this.#above.set(above, known)
+      above = this.#parentOf(above)
+    }
+  }
+
+  #replace(known: Call, call: ModelCall): void {
+    Object.assign(known, { told: { ...known.told, ...call } })
+  }
+
+  #hold(added: Call, held: HeldCall): void {
+    this.#held.set(added, held)
+    if (this.#held.size > MAX_HELD) {
+      const [oldest] = this.#held
+      if (oldest !== undefined) this.#letGo(...oldest)
+    }
+    this.#timer ??= setTimeout(this.#writeDue, HOLD_MS).unref()
+    this.#removeExit ??= onExit(this.flush)
+  }
+
+  readonly #writeDue = (): void => {
+    this.#timer = undefined
+    const now = performance.now()
+    for (const [call, held] of this.#held) {
+      // In the order of their times.
+      if (held.until > now) {
+        this.#timer = setTimeout(this.#writeDue, Math.ceil(held.until - now)).unref()
+        return
+      }
+      this.#letGo(call, held)
+    }
+    this.#stopWaiting()
+  }
+
+  #letGo(call: Call, { write }: HeldCall): void {
+    this.#held.delete(call)
+    write()
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#removeExit?.()
+    this.#removeExit = undefined
+  }
+}
+
+/** Nothing is known of what came of it. */
+const isVague = ({ inputTokens, outputTokens, isFailed }: ModelCall): boolean =>
+  inputTokens === undefined && outputTokens === undefined && isFailed !== true
+
+/** Both are known, and differ. */
+const differ = (one: unknown, other: unknown): boolean =>
+  one !== undefined && other !== undefined && one !== other
+
+const haveOtherTokens = (one: ModelCall, other: ModelCall): boolean =>
+  differ(one.inputTokens, other.inputTokens) || differ(one.outputTokens, other.outputTokens)
+
+/** Whether two calls, one within the other, are two: a call within a call's span that runs on, say. */
+const areOthers = (one: ModelCall, other: ModelCall): boolean =>
+  differ(one.responseId, other.responseId) && haveOtherTokens(one, other)
+
+function responseDistance(one: Told, other: Told): number | undefined {
+  const gap =
+    Math.max(one.startTs ?? one.endTs, other.startTs ?? other.endTs) - Math.min(one.endTs, other.endTs)
+  return gap <= SAME_RESPONSE_MS ? Math.abs(one.endTs - other.endTs) : undefined
+}
+
+const isWithin = (one: Told, other: Told): boolean =>
+  other.startTs !== undefined && distance(one, other) !== undefined
+
+/** Whether two tellings at the same time can be of one call. */
+function isAlike(one: ModelCall, other: ModelCall): boolean {
+  if (one.agentId !== other.agentId && one.isImplicit !== true && other.isImplicit !== true) return false
+  if (differ(one.responseId, other.responseId) || haveOtherTokens(one, other)) return false
+  // One that failed and one that did not are one call only where both know its tokens.
+  if ((one.isFailed === true) !== (other.isFailed === true) && (!hasTokens(one) || !hasTokens(other)))
+    return false
+  return one.model === undefined || other.model === undefined || isSameModel(one.model, other.model)
+}
+
+const hasTokens = ({ inputTokens, outputTokens }: ModelCall): boolean =>
+  inputTokens !== undefined && outputTokens !== undefined
+
+/** `openai/gpt-4o` and `gpt-4o-2024-08-06` are asked for and answer as the same. */
+function isSameModel(one: string, other: string): boolean {
+  return one === other || plainModel(one) === plainModel(other)
+}
+
+const VERSION = /[-@:](?:\d{4}-\d{2}-\d{2}|\d{6,8}|\d{3,4}|latest|v\d+(?::\d+)?)$/
+
+function plainModel(name: string): string {
+  const short = name.slice(-200).toLowerCase()
+  return short.slice(short.lastIndexOf('/') + 1).replace(VERSION, '')
+}

@@ -1,0 +1,284 @@
+/** A model call that two tell of is one call, and two calls that one tells of are two. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { LogRecorder } from '../../src/record/log-recorder.js'
+import { Owners } from '../../src/record/owners.js'
+import { type ModelCall, UsageOnce } from '../../src/record/usage-once.js'
+import { defer, eventsOf, packageRoot, runNode, tempFolder } from '../kit/hive-support.js'
+
+/** Parents of spans by id; of none that is an agent's or a tool's. */
+const treeOf = (parents: Record<string, string>) => (spanId: string) => parents[spanId]
+
+const noTree = (): undefined => undefined
+
+const call = (given: Partial<ModelCall>): ModelCall => ({
+  source: 'one',
+  agentId: 'a',
+  session: 's',
+  model: 'gpt-4o',
+  inputTokens: 10,
+  outputTokens: 5,
+  startTs: 1_000,
+  endTs: 1_100,
+  ...given,
+})
+
+/** Which of these are calls that were not told before. */
+function newOnes(calls: Partial<ModelCall>[], parents: Record<string, string> = {}): boolean[] {
+  const once = new UsageOnce(treeOf(parents))
+  return calls.map((each) => once.isNew(call(each)))
+}
+
+test('the id of the response says that two tell of one call, whoever tells it and of whichever agent', () => {
+  const one = { responseId: 'r-1' }
+  assert.deepEqual(newOnes([one, { ...one, source: 'two', agentId: 'b', model: 'other' }]), [true, false])
+  assert.deepEqual(newOnes([one, { source: 'two', responseId: 'r-2' }]), [true, true], 'two ids, two calls')
+  assert.deepEqual(newOnes([one, { ...one, source: 'two', startTs: 1_105, endTs: 1_110 }]), [true, false])
+})
+
+test('a server that gives one id to all its responses makes no one call of all', () => {
+  const later = { responseId: 'r', startTs: 9_000, endTs: 9_100 }
+  const calls = [{ responseId: 'r' }, { responseId: 'r', source: 'two' }, later, { ...later, source: 'two' }]
+  assert.deepEqual(newOnes(calls), [true, false, true, false])
+})
+
+test('of spans that lie under each other the one told first is the call, through spans between them', () => {
+  const parents = { inner: 'http', http: 'outer', outer: 'agent' }
+  const inner = { spanId: 'inner', parentSpanId: 'http', inputTokens: 3 }
+  const outer = { spanId: 'outer', parentSpanId: 'agent', startTs: 900, endTs: 1_200 }
+  assert.deepEqual(newOnes([inner, outer], parents), [true, false])
+  assert.deepEqual(newOnes([outer, inner], parents), [true, false], 'a stream ends its outer span early')
+  const second = { spanId: 'second', parentSpanId: 'outer' }
+  const sum = { ...outer, inputTokens: 13, outputTokens: 10, responseId: 'r-2' }
+  assert.deepEqual(
+    newOnes([{ ...inner, responseId: 'r-1' }, { ...second, responseId: 'r-2' }, sum], parents),
+    [true, true, false],
+    'a sum over two calls',
+  )
+})
+
+test('under a tool, or an agent, there are other calls', () => {
+  const owners = new Owners()
+  const owner = { session: 's', life: undefined, isLife: false, writer: 'processor' } as const
+  const context = (spanId: string) => ({ traceId: 't', spanId, traceFlags: 1 })
+  for (const isOver of [false, true]) {
+    owners.claim(context('tool'), { ...owner, parentId: 'outer', isTool: true })
+    owners.claim(context('between'), { ...owner, parentId: 'outer' })
+    if (isOver) for (const id of ['tool', 'between']) owners.end(context(id))
+    const once = new UsageOnce(owners.parentOf)
+    assert.ok(once.isNew(call({ spanId: `a-${isOver}`, parentSpanId: 'tool', startTs: 1_090 })))
+    assert.ok(once.isNew(call({ spanId: 'outer', inputTokens: 99 })))
+    assert.ok(!once.isNew(call({ spanId: `b-${isOver}`, parentSpanId: 'between', inputTokens: 98 })))
+  }
+})
+
+test('a call in the span of another that runs on is a call of its own where ids and tokens say so', () => {
+  const first = { spanId: 'x', responseId: 'r-1' }
+  const nested = { spanId: 'y', parentSpanId: 'x', responseId: 'r-2', inputTokens: 77 }
+  assert.deepEqual(newOnes([nested, first]), [true, true])
+  assert.deepEqual(newOnes([first, nested]), [true, true])
+})
+
+test('without ids it is agent, model, tokens and time that count', () => {
+  const two = { source: 'two' }
+  const rows: [Partial<ModelCall>, boolean, string][] = [
+    [two, false, 'the same'],
+    [{ ...two, startTs: 1_002, endTs: 1_099 }, false, 'within it'],
+    [{ ...two, model: 'openai/gpt-4o-2024-08-06' }, false, 'the model that answered'],
+    [{ ...two, startTs: undefined }, false, 'whoever knows the end only'],
+    [{ ...two, startTs: undefined, endTs: 1_130 }, false, 'and noticed it late'],
+    [{ ...two, isImplicit: true, agentId: 'main' }, false, 'whoever does not know whose it is'],
+    [{ ...two, model: undefined }, false, 'whoever does not know the model'],
+    [{}, true, 'the same source: a parallel call'],
+    [{ ...two, agentId: 'b' }, true, 'another agent'],
+    [{ ...two, session: 's-2' }, true, 'another session'],
+    [{ ...two, model: 'gpt-4o-mini' }, true, 'another model'],
+    [{ ...two, inputTokens: 11 }, true, 'other tokens'],
+    [{ ...two, startTs: 1_100, endTs: 1_200 }, true, 'the next call'],
+    [{ ...two, startTs: 1_080, endTs: 1_180 }, true, 'a call that lies within it for a fifth'],
+    [{ ...two, startTs: undefined, endTs: 1_200 }, true, 'an end too late'],
+    [{ ...two, isFailed: true, inputTokens: undefined, outputTokens: undefined }, true, 'one that failed'],
+  ]
+  for (const [other, isNew, what] of rows) assert.deepEqual(newOnes([{}, other]), [true, isNew], what)
+})
+
+test('a call that failed is told twice like any other', () => {
+  const failed = { isFailed: true, inputTokens: undefined, outputTokens: undefined }
+  assert.deepEqual(newOnes([failed, { ...failed, source: 'two' }, failed]), [true, false, true])
+})
+
+/** A call as it was, and which of its sources tell of it. */
+const trueCall = fc.record({
+  agentId: fc.constantFrom('a', 'b'),
+  model: fc.constantFrom('m', 'n'),
+  inputTokens: fc.constantFrom(1, 2),
+  startTs: fc.integer({ min: 0, max: 200 }),
+  ms: fc.integer({ min: 0, max: 100 }),
+  late: fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 3, maxLength: 3 }),
+  tellers: fc.subarray(['one', 'two', 'three'], { minLength: 1 }),
+})
+
+test('with ids of responses as many are recorded as there were, in whatever order they are told', () => {
+  fc.assert(
+    fc.property(fc.array(trueCall, { maxLength: 30 }), (calls) => {
+      const tellings = calls.flatMap(({ tellers, late, startTs, ms, ...rest }, n) =>
+        tellers.map((source, i) => ({
+          at: startTs + ms + (late[i] ?? 0),
+          told: call({ ...rest, source, startTs, endTs: startTs + ms, responseId: `r-${n}` }),
+        })),
+      )
+      tellings.sort((x, y) => x.at - y.at)
+      const once = new UsageOnce(noTree)
+      assert.equal(tellings.filter(({ told }) => once.isNew(told)).length, calls.length)
+    }),
+  )
+})
+
+test('without ids as many are recorded as there were, of sources that tell all calls as they end', () => {
+  fc.assert(
+    fc.property(
+      fc.array(trueCall, { maxLength: 30 }),
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
+      (calls, sources, knowsStart) => {
+        const tellings = calls.flatMap(({ startTs, ms, ...rest }, n) =>
+          ['one', 'two', 'three'].slice(0, sources).map((source, i) => ({
+            at: startTs + ms,
+            n,
+            told: call({
+              ...rest,
+              source,
+              startTs: knowsStart[i] ? startTs : undefined,
+              endTs: startTs + ms,
+            }),
+          })),
+        )
+        tellings.sort((x, y) => x.at - y.at || x.n - y.n)
+        const once = new UsageOnce(noTree)
+        assert.equal(tellings.filter(({ told }) => once.isNew(told)).length, calls.length)
+      },
+    ),
+  )
+})
+
+test('of nested spans as many are recorded as there are leaves, in whatever order they end', () => {
+  // Each node lies under one before it, or under none; all of them say that they are calls.
+  const forest = fc.array(fc.integer({ min: -1, max: 12 }), { minLength: 1, maxLength: 12 })
+  fc.assert(
+    fc.property(forest, fc.boolean(), (above, isInnerFirst) => {
+      const parentOf = above.map((parent, i) => (parent < i ? parent : -1))
+      // No more than one level of calls around a leaf, as instrumentations have it: a leaf, and all above it.
+      const isLeaf = parentOf.map((_, i) => !parentOf.includes(i))
+      const parents = Object.fromEntries(
+        parentOf.flatMap((parent, i) => (parent < 0 ? [] : [[`n${i}`, `n${parent}`]])),
+      )
+      const once = new UsageOnce(treeOf(parents))
+      const order = parentOf.map((_, i) => i)
+      if (isInnerFirst) order.reverse()
+      let count = 0
+      for (const i of order) {
+        const told = call({
+          spanId: `n${i}`,
+          parentSpanId: parents[`n${i}`],
+          inputTokens: i + 100,
+          source: `s${i % 3}`,
+        })
+        if (once.isNew(told)) count++
+      }
+      const leaves = isLeaf.filter(Boolean).length
+      const roots = parentOf.filter((parent) => parent < 0).length
+      assert.equal(count, isInnerFirst ? leaves : roots)
+    }),
+  )
+})
+
+test('a call without tokens waits for who knows them, and is written when nobody does', async () => {
+  const once = new UsageOnce(noTree)
+  const written: string[] = []
+  const vague = { inputTokens: undefined, outputTokens: undefined }
+  once.tell(call({ ...vague, responseId: 'r-1' }), () => written.push('vague'))
+  assert.deepEqual([written, once.isHolding], [[], true])
+  once.tell(call({ source: 'two', responseId: 'r-1' }), () => written.push('full'))
+  assert.deepEqual([written, once.isHolding], [['full'], false])
+  once.tell(call({ ...vague, source: 'three', responseId: 'r-1' }), () => written.push('late'))
+  once.tell(call({ ...vague, responseId: 'r-2' }), () => written.push('alone'))
+  const began = performance.now()
+  while (written.length < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+  assert.ok(performance.now() - began < 1_000)
+  assert.deepEqual(written, ['full', 'alone'])
+  once.tell(call({ ...vague, responseId: 'r-3' }), () => written.push('at the end'))
+  once.flush()
+  once.flush()
+  assert.deepEqual(written, ['full', 'alone', 'at the end'])
+})
+
+function tempRecorder(t: TestContext): { recorder: LogRecorder; file: string } {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const recorder = LogRecorder.open({ file, fsync: 'no', sessionId: 's' }, 'JsonlSpanExporter')
+  defer(t, () => recorder.release())
+  return { recorder, file }
+}
+
+test('what waits is written before the exit of its agent, and before the log is closed', async (t) => {
+  const { recorder, file } = tempRecorder(t)
+  const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
+  const life = recorder.owners.beginLife('a', 's')
+  const origin = { context, session: 's', life }
+  const tell = (responseId: string): void =>
+    recorder.usageOnce.tell(call({ responseId, inputTokens: undefined, outputTokens: undefined }), () =>
+      recorder.write(1_100, 'usage', { responseId }, origin),
+    )
+  tell('r-1')
+  recorder.write(1_200, 'exit', { status: 'ok' }, origin)
+  tell('r-2')
+  await recorder.release()
+  assert.deepEqual(
+    eventsOf(file).map(({ kind, responseId }) => responseId ?? kind),
+    ['r-1', 'exit', 'r-2'],
+  )
+})
+
+test('what waits is written when the process ends', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const ran = await runNode(
+    [
+      '--input-type=module',
+      '-e',
+      `import { LogRecorder } from ${JSON.stringify(new URL('../../src/record/log-recorder.js', import.meta.url))}
+       const recorder = LogRecorder.open({ sessionId: 's' }, 'JsonlSpanExporter')
+       const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
+       const call = { source: 'x', agentId: 'a', session: 's', endTs: 5 }
+       recorder.usageOnce.tell(call, () =>
+         recorder.write(5, 'usage', { agentId: 'a' }, { context, session: 's', life: undefined }))
+       process.exit(0)`,
+    ],
+    { HIVELOG_FILE: file },
+    packageRoot(),
+  )
+  assert.equal(ran.stderr, '')
+  assert.deepEqual(
+    eventsOf(file).map(({ kind }) => kind),
+    ['usage'],
+  )
+})
+
+test('what it holds is bounded', () => {
+  const once = new UsageOnce(noTree)
+  const before = process.memoryUsage().heapUsed
+  let least = Number.POSITIVE_INFINITY
+  for (let n = 0; n < 300_000; n++) {
+    const told = call({
+      spanId: `s${n}`,
+      parentSpanId: `p${n}`,
+      responseId: `r${n}`,
+      session: `s${n % 3_000}`,
+      startTs: n,
+      endTs: n + 1,
+    })
+    assert.ok(once.isNew(told))
+    if (n > 150_000 && n % 5_000 === 0) least = Math.min(least, process.memoryUsage().heapUsed)
+  }
+  assert.ok(least - before < 60e6, `${Math.round((least - before) / 1e6)} MB`)
+})
