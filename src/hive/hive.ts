@@ -118,6 +118,11 @@ export class Hive {
     return this.#parts.core.recorder.owners.freeId(name, this.sessionId)
   }
 
+  /** @internal Whether `shutdown` was called, or the process ends. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** @internal */
   get recorder(): Recorder {
     return this.#parts.core.recorder
