@@ -4,13 +4,14 @@
  * built on them). No global is replaced, and what the client sends, gets and throws is as without us.
  *
  * Node 24's undici has channels for the bodies. Before that a watched request of undici's is given `onData` and
- * `onBodySent` of its own, which call undici's first; `node:http` has no channel for bodies at all, so that a watched
- * answer is given a `push`, and what is sent is looked at while it waits for its socket.
+ * `onBodySent` of its own, which call undici's first. `node:http` has no channel for bodies at all: a watched request
+ * is given `write` and `end`, its answer `push`. Node 20 tells of a request when all of it was written; what of it has
+ * not left the process is looked at then.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { context, diag } from '@opentelemetry/api'
-import { readField } from '../../format/fields.js'
+import { isList, readField } from '../../format/fields.js'
 import { brief } from '../../format/quote.js'
 import { sdk } from '../../otel/sdk.js'
 import type { Stage } from '../stage.js'
@@ -221,10 +222,12 @@ const LISTENERS = {
 
   // Node 22 tells of a request when it is made; Node 20 only when all of it is handed over.
   'http.client.request.created': ({ request }: { request: ClientRequest }): void => {
-    followHttp(request)
+    const following = followHttp(request)
+    if (following?.wantsBody) tapRequest(request, following)
   },
   'http.client.request.start': ({ request }: { request: ClientRequest }): void => {
-    const following = followed.get(request) ?? followHttp(request)
+    if (followed.has(request)) return
+    const following = followHttp(request)
     if (following?.wantsBody) for (const bytes of waitingBytes(request)) following.sent(bytes)
   },
   'http.client.request.error': ({ request, error }: { request: ClientRequest; error: unknown }): void =>
@@ -272,6 +275,18 @@ function tapUndici(request: UndiciRequest, following: Following): void {
   }
 }
 
+function tapRequest(request: ClientRequest, following: Following): void {
+  const { write, end } = request
+  request.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    following.sent(bytesOf(chunk))
+    return Reflect.apply(write, request, [chunk, ...rest])
+  }
+  request.end = (...given: unknown[]): ClientRequest => {
+    following.sent(bytesOf(given[0]))
+    return Reflect.apply(end, request, given)
+  }
+}
+
 /** `push` is how Node's parser hands over each piece of a body, and `null` when it is whole. */
 function tapAnswer(response: IncomingMessage, following: Following): void {
   const { push } = response
@@ -293,10 +308,12 @@ function bytesOf(chunk: unknown): Uint8Array {
   return typeof chunk === 'string' ? Buffer.from(chunk) : NOTHING
 }
 
-/** What of a request of `node:http` waits for its socket: all of it, if it was handed over in one turn. */
+/** What was written of a request and waits for its socket to connect. */
 function waitingBytes(request: ClientRequest): Uint8Array[] {
-  const waiting = readField(request, 'outputData')
-  return Array.isArray(waiting) ? waiting.map((each) => bytesOf(readField(each, 'data'))) : []
+  const socket = readField(readField(request, 'socket'), 'writableBuffer')
+  return [readField(request, 'outputData'), socket].flatMap((list) =>
+    isList(list) ? list.map((each) => bytesOf(readField(each, 'data') ?? readField(each, 'chunk'))) : [],
+  )
 }
 
 const textOf = (value: unknown): string | undefined => {
