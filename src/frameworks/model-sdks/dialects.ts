@@ -217,8 +217,10 @@ const generateContent: Dialect = {
     const thought = countOf(readField(usage, 'thoughtsTokenCount'))
     // Where the model said nothing its tokens are not named, yet the sum is.
     const isTold = said !== undefined || thought !== undefined || (total !== undefined && total === prompt)
+    const isLast = usage !== undefined && textOf(at(json, 'candidates', 0, 'finishReason')) !== undefined
     put(found, {
       isAnswer: isAnswer || undefined,
+      isWhole: isLast || undefined,
       model: textOf(readField(json, 'modelVersion')),
       responseId: textOf(readField(json, 'responseId')),
       inputTokens:
