@@ -2,6 +2,7 @@
 
 import type { HiveEvent } from '../format/kinds.js'
 import { checkOptions, OptionsError } from '../format/options.js'
+import { hasFailed, usedNothing } from '../model/model.js'
 import { CallCosts, isAmount, isTokenCount, nameOf, tokensOf } from './cost/call-cost.js'
 import { ModelCosts, type PricedModel, type UnpricedModel } from './cost/models.js'
 import { isCacheApart, type ModelPrices, OwnPrices } from './cost/prices.js'
@@ -106,7 +107,8 @@ const MAX_KEY_CHARACTERS = 8_000_000
  * `options.prices` or by the list prices in the package `@pydantic/genai-prices`; a model that neither knows is
  * listed in `unpriced`, and its calls add no dollars. `inputTokens` is meant as OpenTelemetry means
  * `gen_ai.usage.input_tokens`: all input, with what was read from and written to the cache. Where an event has more
- * cache tokens than that, its `inputTokens` is taken as without them.
+ * cache tokens than that, its `inputTokens` is taken as without them. A call that failed (`error`) counts as a call with
+ * the tokens that are known of it; one of which none are known costs nothing.
  * @throws {OptionsError} when an option is none, or has a value that it cannot have, prices among them
  * @throws {LogReadError} when a file is missing, a directory, or must not be read; never because of a line
  */
@@ -197,18 +199,19 @@ export class Cost {
     const ms = isAmount(fields.ms) ? fields.ms : 0
     const costUsd = this.#prices.costOf(fields, event.ts)
     if (isAmount(fields.costUsd)) this.#recorded.add(tokens, costUsd, ms)
-    else {
-      if (isNonsense(fields.costUsd, isAmount)) this.#ignored.costs++
+    else if (isNonsense(fields.costUsd, isAmount)) this.#ignored.costs++
+    if (!isAmount(fields.costUsd) && !usedNothing(fields)) {
       this.#models.add(nameOf(fields.model), nameOf(fields.provider), tokens, costUsd, this.#priceName)
       if (costUsd !== undefined) {
         this.#computed.add(tokens, costUsd, ms)
         if (isCacheApart(tokens)) this.#cacheApart++
       }
     }
-    this.#total.add(tokens, costUsd, ms)
+    const failed = hasFailed(fields)
+    this.#total.add(tokens, costUsd, ms, failed)
     const span = this.#time?.of(event.ts)
     const row = this.#rows.of(this.#time === undefined ? this.#keyOf(fields) : (span?.key ?? null))
-    row.tally.add(tokens, costUsd, ms)
+    row.tally.add(tokens, costUsd, ms, failed)
     if (span !== undefined) row.ts = span.ts
   }
 

@@ -20,9 +20,9 @@ const MAX_EVENTS = 500_000
  * their child processes; one of the two may be `-`, standard input, which is kept in a temporary file meanwhile.
  * Housekeeping (`log.*`) and malformed lines are left out.
  *
- * Not compared: `ts`, `seq`, `session`, `checkpoint`, `trace`, `span`, `pid`, `ms`; of `usage` the token counts and
- * `costUsd`; of `snapshot` `ref` and `bytes`; of `condense` `oldBytes` and `newBytes`; of `app-start` `appPath` and
- * `exePath`. The order of the elements of `ids` and `delivered` does not count.
+ * Not compared: `ts`, `seq`, `session`, `checkpoint`, `trace`, `span`, `pid`, `ms`; of `usage` the token counts,
+ * `costUsd` and `ttftMs`; of `tool` `argsBytes` and `resultBytes`; of `snapshot` `ref` and `bytes`; of `condense`
+ * `oldBytes` and `newBytes`; of `app-start` `appPath` and `exePath`. The order of the elements of `ids` and `delivered` does not count.
  *
  * Generated ids are renamed. An agent id that both logs have is kept; the agents left over are paired by name,
  * parent and order of spawn. A message or escalation id is named for its kind, sender, receiver, act and subject,

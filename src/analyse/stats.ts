@@ -5,7 +5,7 @@ import type { Fields } from '../format/fields.js'
 import type { HiveEvent } from '../format/kinds.js'
 import { checkOptions } from '../format/options.js'
 import type { Agent } from '../model/agents.js'
-import { HiveModel } from '../model/model.js'
+import { HiveModel, hasFailed } from '../model/model.js'
 import type { AgentStatus } from '../model/state.js'
 import { agentsOf } from '../model/who.js'
 import type { HiveEntry } from '../read/hive.js'
@@ -222,8 +222,9 @@ export class Stats {
   }
 
   #used(agent: Agent | undefined, costUsd: number | undefined): void {
-    const tokens = tokensOf(this.#model.entry?.event as Fields)
-    this.#usage.add(tokens, costUsd, 0)
+    const fields = this.#model.entry?.event as Fields
+    const tokens = tokensOf(fields)
+    this.#usage.add(tokens, costUsd, 0, hasFailed(fields))
     if (agent !== undefined) this.#nameOf(agent.id).used(tokens, costUsd)
   }
 

@@ -35,8 +35,10 @@ out. Give an event its provider where the same model has several prices.
 
 inputTokens is all input, with what was read from and written to the cache (as
 OpenTelemetry means gen_ai.usage.input_tokens). If an event has more tokens of
-the cache than of input, its inputTokens is taken as without them. Lines of
-other kinds are counted ("skipped"), and not checked; hivelog verify checks all.
+the cache than of input, its inputTokens is taken as without them. A call that
+failed, or was aborted, counts with the tokens that are known of it; if none
+are, it costs nothing. Lines of other kinds are counted ("skipped"), and not
+checked; hivelog verify checks all.
 
 --json: {"by", "files", "rows": [{"key" (null: none told), "ts"? (begin of the
   hour or day), SUMS, "share" (0 to 1)}], "zone"?, "others"?: {SUMS, "share"}
@@ -46,7 +48,7 @@ other kinds are counted ("skipped"), and not checked; hivelog verify checks all.
   {"calls", "models": [{"model"?, "provider"?, "calls", "inputTokens",
   "outputTokens"}], "others"}, "cacheApart", "ignored": {"costs", "tokens"},
   "lines", "events", "malformed", "lost", "skipped"?}
-SUMS: "calls", "inputTokens", "outputTokens", "cacheReadTokens",
+SUMS: "calls", "failedCalls", "inputTokens", "outputTokens", "cacheReadTokens",
   "cacheWriteTokens", "ms", "costUsd", "unpricedCalls"; times are epoch
   milliseconds
 
@@ -118,6 +120,7 @@ function reportLines(report: CostReport, width: number): string[] {
 
 /** Columns of a table, and which of them are only shown where there is something in them. */
 const TOKENS: [head: string, field: keyof CostSums, always: boolean][] = [
+  ['failed', 'failedCalls', false],
   ['tokens in', 'inputTokens', true],
   ['out', 'outputTokens', true],
   ['cache read', 'cacheReadTokens', false],
@@ -125,7 +128,7 @@ const TOKENS: [head: string, field: keyof CostSums, always: boolean][] = [
 ]
 
 /** What goes first where there is no room: it is in --json. */
-const DISPENSABLE = ['cache write', 'cache read', 'of tokens', 'share', 'calls']
+const DISPENSABLE = ['cache write', 'cache read', 'of tokens', 'share', 'failed', 'calls']
 const KEY_WIDTH = 16
 
 function costTable(report: CostReport, width: number): string[] {
@@ -168,6 +171,7 @@ function added(rows: CostReport['rows']): [CostSums, number] {
     rows.reduce((all, row) => all + value(row), 0)
   const sums: CostSums = {
     calls: sum((row) => row.calls),
+    failedCalls: sum((row) => row.failedCalls),
     inputTokens: sum((row) => row.inputTokens),
     outputTokens: sum((row) => row.outputTokens),
     cacheReadTokens: sum((row) => row.cacheReadTokens),
@@ -210,8 +214,12 @@ function sources({ recorded, computed, unpriced }: CostReport): string[] {
   return lines
 }
 
-function notes({ by, rows, cacheApart, ignored, malformed, lost, others }: CostReport): string[] {
+function notes({ by, rows, total, cacheApart, ignored, malformed, lost, others }: CostReport): string[] {
   const lines: string[] = []
+  if (total.failedCalls > 0)
+    lines.push(
+      `note: ${counted(total.failedCalls, 'call')} failed or aborted; their known tokens are counted`,
+    )
   if (cacheApart > 0) {
     const calls = counted(cacheApart, 'call')
     lines.push(`note: ${calls} with more cache tokens than input: priced as recorded apart from each other`)

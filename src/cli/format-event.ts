@@ -128,10 +128,15 @@ function agentsOwn(event: HiveEvent): Body {
     return { parts: [name(event.agentId), [`took ${word(event.count)} ${messages}`, 'plain']] }
   }
   if (isKind(event, 'usage')) {
-    const tokens = `${amount(event.inputTokens)} in  ${amount(event.outputTokens)} out`
-    const parts: Part[] = [name(event.agentId), [word(event.model ?? ''), 'plain'], [tokens, 'plain']]
-    if (typeof event.costUsd === 'number') parts.push([dollars(event.costUsd), 'plain'])
-    return { parts: [...parts, ...took(event.ms)] }
+    const { agentId, model, inputTokens, outputTokens, costUsd, ms, error } = event
+    const parts: Part[] = [name(agentId), [word(model ?? ''), 'plain']]
+    // A call that failed mostly has none.
+    const hasTokens = error === undefined || inputTokens !== undefined || outputTokens !== undefined
+    if (hasTokens) parts.push([`${amount(inputTokens)} in  ${amount(outputTokens)} out`, 'plain'])
+    if (typeof costUsd === 'number') parts.push([dollars(costUsd), 'plain'])
+    parts.push(...took(ms))
+    if (error === undefined) return { parts }
+    return { sign: '!', style: 'red', parts: [...parts, quoted(error)] }
   }
   if (isKind(event, 'call')) {
     const { agentId, method, host, path, status, ms, error } = event

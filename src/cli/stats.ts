@@ -22,10 +22,10 @@ ${HIVE_HELP}
                    "unpricedCalls"}}, "others": {NAME: {"events", "sent",
                    "received"}} (names that are no agents), "unlisted": as
                    these (past 50,000 names), "pending" (escalations),
-                   "sessions": count, "usage": {"calls", "inputTokens",
-                   "outputTokens", "cacheReadTokens", "cacheWriteTokens",
-                   "costUsd", "unpricedCalls"}}; times are epoch
-                   milliseconds, bytes are uncompressed
+                   "sessions": count, "usage": {"calls", "failedCalls",
+                   "inputTokens", "outputTokens", "cacheReadTokens",
+                   "cacheWriteTokens", "costUsd", "unpricedCalls"}}; times are
+                   epoch milliseconds, bytes are uncompressed
       --help       this text
 
 A FILE is a log with its archived segments and the logs of its child processes;
@@ -70,7 +70,8 @@ function statsLines(stats: StatsReport): string[] {
   if (usage.calls > 0) {
     const tokens = `${amount(usage.inputTokens)} tokens in, ${amount(usage.outputTokens)} out`
     rows.push(`models    ${counted(usage.calls, 'call')}, ${tokens}, ${costCell(usage, usage.calls)}`)
-    const { unpricedCalls } = usage
+    const { failedCalls, unpricedCalls } = usage
+    if (failedCalls > 0) rows.push(`          ${counted(failedCalls, 'call')} failed or aborted`)
     if (unpricedCalls > 0)
       rows.push(`          ${counted(unpricedCalls, 'call')} of no known price; see hivelog cost`)
   }

@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 import { idOf } from '../format/bounded.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { readFields } from '../format/fields.js'
-import { FIELD_ORDER } from '../format/kinds.js'
+import { FIELD_ORDER, type KindFields } from '../format/kinds.js'
 import type { Agent } from '../hive/agent.js'
 import type { Hive } from '../hive/hive.js'
 import type { MessageInput, ToolInput, UsageInput } from '../hive/inputs.js'
@@ -48,8 +48,8 @@ export interface ToolStart {
   argsBytes?: number
 }
 
-/** A model call, and where it was seen. */
-export interface CallSeen extends UsageInput {
+/** A model call: what is known of it, and who tells. */
+export interface CallSeen extends Omit<KindFields['usage'], 'agentId'> {
   /** Who tells of it: the adapter, by its name. Another's telling of the same call is not recorded. Default `adapter`. */
   source?: string
   /** When it ended, epoch milliseconds. Default: now. */
@@ -150,7 +150,7 @@ export class Stage {
       outputTokens: numberOf(given.outputTokens),
       isFailed: given.error !== undefined,
     }
-    recorder.usageOnce.tell(told, () => agent.usage(given))
+    recorder.usageOnce.tell(told, () => agent.usage(given as UsageInput))
   }
 
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */

@@ -92,8 +92,9 @@ export interface ApproveInput {
 
 type Own<K extends KnownKind> = Omit<KindFields[K], 'agentId'>
 
-/** One model call; the fields are those of the event `usage`. */
-export type UsageInput = Own<'usage'>
+/** One model call; the fields are those of the event `usage`. One that failed has an `error`, and may have no tokens. */
+export type UsageInput = Own<'usage'> & (Needed<'inputTokens' | 'outputTokens'> | Needed<'error'>)
+type Needed<N extends keyof Own<'usage'>> = Required<Pick<Own<'usage'>, N>>
 /** A tool that ran; the fields are those of the event `tool`. */
 export type ToolInput = Own<'tool'>
 /** A query of an external API; the fields are those of the event `call`. */

@@ -713,12 +713,21 @@ function isSameLife(agent: Agent, { session }: Fields, name: string | undefined)
   return session === undefined || agent.session === undefined || textOf(session) === agent.session
 }
 
-/** What a call cost, as far as its event says it: US dollars. */
-export function recordedCost({ costUsd }: Fields): number | undefined {
-  return typeof costUsd === 'number' && costUsd >= 0 && costUsd < Number.POSITIVE_INFINITY
-    ? costUsd
-    : undefined
+/** What a call cost, as far as its event says it: US dollars. One that failed and used nothing cost nothing. */
+export function recordedCost(fields: Fields): number | undefined {
+  const { costUsd } = fields
+  if (typeof costUsd === 'number' && costUsd >= 0 && costUsd < Number.POSITIVE_INFINITY) return costUsd
+  return usedNothing(fields) ? 0 : undefined
 }
+
+/** Whether the call of a `usage` with these fields failed, or was aborted. */
+export const hasFailed = ({ error }: Fields): boolean => isSaid(error)
+
+/** Whether a call failed and no token of it is known. */
+export const usedNothing = (fields: Fields): boolean =>
+  hasFailed(fields) && !TOKENS.some((name) => tokensOf(fields[name]) > 0)
+
+const TOKENS = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens'] as const
 
 /** How an agent ended whose `exit` has these fields (docs/hive.md, Lives). */
 export function exitStatus({ status, error, exitCode, signal }: Fields): ExitStatus {

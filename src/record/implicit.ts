@@ -2,8 +2,9 @@
  * The agent that a process is, for work in no agent's life: a call of a model from plain code, say. One a session,
  * begun by the first such work; it ends with the process or with the log. A hive gives its own, as one of its agents.
  */
+import { randomBytes } from 'node:crypto'
 import { basename, extname } from 'node:path'
-import { INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
+import { type SpanContext, TraceFlags } from '@opentelemetry/api'
 import type { Life } from './owners.js'
 import { ProcessEnd } from './process-end.js'
 import type { Recorder } from './recorder.js'
@@ -13,9 +14,15 @@ const MAX_SESSIONS = 500
 
 type Ending = ReturnType<ProcessEnd['soFar']>
 
+interface Begun {
+  readonly life: Life
+  /** Nobody makes a span of it, but whoever rebuilds spans from the file tells its life from its work by these ids. */
+  readonly context: SpanContext
+}
+
 export class Implicit {
   #recorder: Recorder
-  #lives = new Map<string, Life>()
+  #begun = new Map<string, Begun>()
   #givers = new Map<string, () => Life>()
   #processEnd: ProcessEnd | undefined
 
@@ -43,49 +50,56 @@ export class Implicit {
   of(session: string, serviceName?: string, ts = Date.now()): Life {
     const given = this.#givers.get(session)?.()
     if (given !== undefined) return given
-    return this.#lives.get(session) ?? this.#begin(session, serviceName, ts)
+    return this.#begun.get(session)?.life ?? this.#begin(session, serviceName, ts)
   }
 
   /** Ends those that were begun here, as the process stands. */
   end(): void {
-    if (this.#lives.size > 0) this.#endAll(this.#processEnd?.soFar() ?? {})
+    if (this.#begun.size > 0) this.#endAll(this.#processEnd?.soFar() ?? {})
   }
 
   #begin(session: string, serviceName: string | undefined, ts: number): Life {
     const { owners, scrubber } = this.#recorder
     const name = scrubber.text(processName(serviceName))
     const life = owners.beginLife(owners.freeId(name, session), session, true)
-    this.#lives.set(session, life)
-    this.#record(life, Math.min(ts, Date.now()), 'spawn', { name, isGod: false, pid: process.pid })
+    const begun = { life, context: newContext() }
+    this.#begun.set(session, begun)
+    this.#record(begun, Math.min(ts, Date.now()), 'spawn', { name, isGod: false, pid: process.pid })
     this.#processEnd ??= new ProcessEnd((how) => this.#endAll(how))
-    if (this.#lives.size > MAX_SESSIONS) {
-      const [oldest] = this.#lives.values()
+    if (this.#begun.size > MAX_SESSIONS) {
+      const [oldest] = this.#begun.values()
       if (oldest !== undefined) this.#end(oldest, {})
     }
     return life
   }
 
   #endAll(how: Ending): void {
-    for (const life of [...this.#lives.values()]) this.#end(life, how)
+    for (const begun of [...this.#begun.values()]) this.#end(begun, how)
     this.#processEnd?.forget()
     this.#processEnd = undefined
   }
 
-  #end(life: Life, { status, error }: Ending): void {
-    this.#lives.delete(life.session)
+  #end(begun: Begun, { status, error }: Ending): void {
+    this.#begun.delete(begun.life.session)
     const said = error instanceof Error ? error.message : error
-    this.#record(life, Date.now(), 'exit', {
+    this.#record(begun, Date.now(), 'exit', {
       status: status ?? (error === undefined ? 'ok' : 'error'),
       error: said,
     })
-    this.#recorder.owners.endLife(life)
+    this.#recorder.owners.endLife(begun.life)
   }
 
-  #record(life: Life, ts: number, kind: 'spawn' | 'exit', fields: object): void {
+  #record({ life, context }: Begun, ts: number, kind: 'spawn' | 'exit', fields: object): void {
     const { agentId, session } = life
-    this.#recorder.write(ts, kind, { agentId, ...fields }, { context: INVALID_SPAN_CONTEXT, session, life })
+    this.#recorder.write(ts, kind, { agentId, ...fields }, { context, session, life })
   }
 }
+
+const newContext = (): SpanContext => ({
+  traceId: randomBytes(16).toString('hex'),
+  spanId: randomBytes(8).toString('hex'),
+  traceFlags: TraceFlags.NONE,
+})
 
 /**
  * What people call the process: its service's name, if the user set one, else the base name of its script, else

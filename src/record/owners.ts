@@ -53,10 +53,8 @@ export interface SpanEvent {
 
 const MARK = createContextKey('hivelog owner of the span')
 
-const records = new WeakMap<SpanContext, SpanRecord>()
-
 /** The record of a span that a hive or a processor has seen begin. */
-export const recordOf = (context: SpanContext): SpanRecord | undefined => records.get(context)
+export const recordOf = (context: SpanContext): SpanRecord | undefined => Holder.of(context)
 
 export class SpanRecord {
   /**
@@ -100,6 +98,37 @@ export class SpanRecord {
     this.events = undefined
   }
 }
+
+/** A constructor that makes nothing: a class that extends it adds its private fields to the object that it is given. */
+function Given(object: object): object {
+  return object
+}
+const AnyObject = Given as unknown as new (object: object) => object
+
+/**
+ * Holds the record of a span on its context, where nobody else sees it, as a `WeakMap` would. An entry of that costs
+ * twenty times as much, and every span of the process needs one.
+ */
+class Holder extends AnyObject {
+  #record: SpanRecord
+
+  constructor(context: SpanContext, record: SpanRecord) {
+    super(context)
+    this.#record = record
+  }
+
+  static set(context: SpanContext, record: SpanRecord): void {
+    if (Object.isExtensible(context)) new Holder(context, record)
+    else frozen.set(context, record)
+  }
+
+  static of(context: SpanContext): SpanRecord | undefined {
+    if (typeof context !== 'object' || context === null) return undefined
+    return #record in context ? (context as unknown as Holder).#record : frozen.get(context)
+  }
+}
+
+const frozen = new WeakMap<SpanContext, SpanRecord>()
 
 /** Spans that have ended and are remembered at least. */
 const MAX_ENDED = 10_000
@@ -200,14 +229,14 @@ export class Owners {
 
   /** Whether the lines of this very span are written as they happen. */
   isLive(context: SpanContext): boolean {
-    return records.get(context)?.in(this) !== undefined
+    return recordOf(context)?.in(this) !== undefined
   }
 
   /** Whose a span is, or was when it ended, of which there may be a copy of the context only. */
   of(context: SpanContext | undefined): Owner | undefined {
     if (context === undefined) return undefined
     const { spanId } = context
-    const owner = this.#open.get(spanId) ?? records.get(context)?.in(this)
+    const owner = this.#open.get(spanId) ?? recordOf(context)?.in(this)
     if (owner !== undefined) return owner
     const ended = this.#ended.get(spanId)
     return ended?.traceId === context.traceId ? ended.owner : undefined
@@ -235,10 +264,10 @@ export class Owners {
   }
 
   #record(context: SpanContext, owner: Owner): void {
-    let record = records.get(context)
+    let record = recordOf(context)
     if (record === undefined) {
       record = new SpanRecord()
-      records.set(context, record)
+      Holder.set(context, record)
     }
     record.add(this, owner)
   }

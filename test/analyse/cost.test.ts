@@ -115,6 +115,7 @@ test('calls and dollars by every key, the dearest first; what tells no key is a 
     )
     assert.deepEqual(total, {
       calls: 3,
+      failedCalls: 0,
       inputTokens: 151,
       outputTokens: 17,
       cacheReadTokens: 3,
@@ -327,4 +328,38 @@ test('a log that names more models than there are: the first 10,000 are told apa
   const { unpriced, total } = report(events)
   assert.deepEqual([unpriced.calls, unpriced.models.length, unpriced.others], [10_020, 10_000, 20])
   assert.equal(total.unpricedCalls, 10_020)
+})
+
+test('a call that failed is a call, with the tokens that are known of it, and costs what they cost', () => {
+  const failed = { ts: 0, kind: 'usage', agentId: 'a', model: 'local', error: '503' }
+  const events = [
+    failed,
+    { ...failed, agentId: 'b', inputTokens: 1_000_000 },
+    { ...failed, agentId: 'b', model: 'unknown' },
+    { ...failed, agentId: 'b', error: '', inputTokens: 1_000_000 },
+    { ...failed, agentId: 'c', costUsd: 2 },
+    { ...failed, agentId: 'd', error: undefined },
+  ]
+  const prices = { local: { inputPerMTok: 10, outputPerMTok: 100 } }
+  const { rows, total, unpriced, computed, recorded, ignored } = report(events, { prices })
+  assert.deepEqual(
+    rows.map(({ key, calls, failedCalls, inputTokens, costUsd, unpricedCalls }) => [
+      key,
+      calls,
+      failedCalls,
+      inputTokens,
+      costUsd,
+      unpricedCalls,
+    ]),
+    [
+      ['b', 3, 2, 2_000_000, 20, 0],
+      ['c', 1, 1, 0, 2, 0],
+      ['a', 1, 1, 0, 0, 0],
+      ['d', 1, 0, 0, 0, 1],
+    ],
+  )
+  assert.deepEqual([total.calls, total.failedCalls, total.costUsd, total.unpricedCalls], [6, 4, 22, 1])
+  assert.deepEqual([computed.calls, recorded.calls, unpriced.calls], [2, 1, 1])
+  assert.deepEqual(unpriced.models, [{ model: 'local', calls: 1, inputTokens: 0, outputTokens: 0 }])
+  assert.deepEqual(ignored, { costs: 0, tokens: 0 }, 'what is left out is no wrong value')
 })

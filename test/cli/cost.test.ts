@@ -49,6 +49,24 @@ test('for people: a table with totals, where the dollars are from, and which are
   ])
 })
 
+test('calls that failed have a column and a note, and no price is missing for them', async (t) => {
+  const cwd = scratch(t)
+  fill(cwd)
+    .event('usage', { agentId: 'lead', model: 'x', error: '429' })
+    .event('usage', { agentId: 'lead', error: 'aborted', inputTokens: 5, costUsd: 0.25 })
+  writeFileSync(join(cwd, 'prices.json'), JSON.stringify(PRICES))
+  const { stdout } = await hivelog(['cost', '--prices', 'prices.json'], { cwd })
+  const lines = linesOf(stdout)
+  assert.deepEqual(lines.slice(2, 6), [
+    'agent  calls  failed  tokens in  out      cost   share',
+    'lead       3       2      1,005   20     $1.00   80.0%',
+    'coder      2       0     23,400  512  $0.2500+   20.0%',
+    'total      5       2     24,405  532    $1.25+  100.0%',
+  ])
+  assert.equal(lines.filter((line) => line.startsWith('no price known')).length, 1)
+  assert.equal(lines.at(-1), 'note: 2 calls failed or aborted; their known tokens are counted')
+})
+
 test('--json is one object of the shape that --help tells', async (t) => {
   const cwd = scratch(t)
   fill(cwd).raw('nonsense\n')
@@ -63,7 +81,7 @@ test('--json is one object of the shape that --help tells', async (t) => {
   delete report.computed.source
   const sums = (calls: number, inputTokens: number, outputTokens: number, ms: number, costUsd: number) => {
     const tokens = { inputTokens, outputTokens, cacheReadTokens: 0, cacheWriteTokens: 0 }
-    return { calls, ...tokens, ms, costUsd, unpricedCalls: 0 }
+    return { calls, failedCalls: 0, ...tokens, ms, costUsd, unpricedCalls: 0 }
   }
   assert.deepEqual(report, {
     by: 'task',

@@ -47,6 +47,17 @@ const LINES: [kind: string, fields: object, expected: string][] = [
     '  usage     a  m  1,200 in  3 out  $0.0123  1.5 s',
   ],
   [
+    'usage',
+    { agentId: 'a', model: 'm', ms: 12, error: '429 too many requests' },
+    '! usage     a  m  12 ms  "429 too many requests"',
+  ],
+  [
+    'usage',
+    { agentId: 'a', model: 'm', inputTokens: 1200, error: 'aborted' },
+    '! usage     a  m  1,200 in  ? out  "aborted"',
+  ],
+  ['usage', { agentId: 'a', model: 'm' }, '  usage     a  m  ? in  ? out'],
+  [
     'call',
     { agentId: 'a', host: 'h.example', method: 'GET', path: '/x', status: 503 },
     '! call      a  GET h.example/x  503',

@@ -111,6 +111,7 @@ test('stats: counts, times, tokens and cost, over all segments', async (t) => {
       sessions: 1,
       usage: {
         calls: 2,
+        failedCalls: 0,
         inputTokens: 1001,
         outputTokens: 22,
         cacheReadTokens: 5,

@@ -27,23 +27,30 @@ test('each session has one, which begins with the first work and ends with the l
   await recorder.release()
   assert.equal(recorder.count, 1, 'its life is no event of anybody')
   assert.deepEqual(
-    eventsOf(file).map(({ kind, agentId, name, session, checkpoint, status, pid, trace }) => [
+    eventsOf(file).map(({ kind, agentId, name, session, checkpoint, status, pid }) => [
       kind,
       agentId,
       name ?? status,
       session,
       checkpoint,
       pid,
-      trace,
     ]),
     [
-      ['spawn', 'shop', 'shop', 's', 0, process.pid, undefined],
-      ['usage', 'shop', undefined, 's', 1, undefined, context.traceId],
-      ['spawn', 'shop', 'shop', 's-2', 0, process.pid, undefined],
-      ['exit', 'shop', 'ok', 's', 2, undefined, undefined],
-      ['exit', 'shop', 'ok', 's-2', 1, undefined, undefined],
+      ['spawn', 'shop', 'shop', 's', 0, process.pid],
+      ['usage', 'shop', undefined, 's', 1, undefined],
+      ['spawn', 'shop', 'shop', 's-2', 0, process.pid],
+      ['exit', 'shop', 'ok', 's', 2, undefined],
+      ['exit', 'shop', 'ok', 's-2', 1, undefined],
     ],
   )
+  const [first, work, second, ...exits] = eventsOf(file)
+  assert.equal(work?.trace, context.traceId)
+  assert.deepEqual(
+    exits.map(({ trace, span }) => [trace, span]),
+    [first, second].map((spawn) => [spawn?.trace, spawn?.span]),
+    'each life has a span of its own, for whoever rebuilds it',
+  )
+  assert.equal(new Set([first?.span, work?.span, second?.span]).size, 3)
   assert.equal(eventsOf(file)[0]?.ts, 5)
 })
 

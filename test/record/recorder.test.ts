@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { inspect } from 'node:util'
 import { INVALID_SPAN_CONTEXT, ROOT_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
 import fc from 'fast-check'
 import { LogRecorder } from '../../src/record/log-recorder.js'
@@ -178,6 +179,24 @@ test('a span is owned in each log by who writes it there, and a copy of its cont
   assert.equal(one.of(copy)?.life, life, 'a resumed run names a parent that has ended')
   assert.equal(one.of({ ...context, traceId: '0b'.repeat(16) }), undefined, 'in its trace only')
   assert.equal(two.of(copy)?.session, 's-2', 'in the other log it has not ended')
+})
+
+test('whose a span is lies on its context where nobody sees it, also on a frozen one', () => {
+  for (const context of [contextOf(7), Object.freeze(contextOf(8))]) {
+    const [one, two] = [new Owners(), new Owners()]
+    const [before, names] = [{ ...context }, Reflect.ownKeys(context)]
+    const shown = inspect(context, { showHidden: true })
+    const owner = { session: 's', life: undefined, isLife: false, writer: 'processor' } as const
+    one.claim(context, owner)
+    two.claim(context, { ...owner, session: 's-2' })
+    assert.deepEqual([one.of(context)?.session, two.of(context)?.session], ['s', 's-2'])
+    assert.deepEqual(context, before)
+    assert.deepEqual(Reflect.ownKeys(context), names)
+    assert.equal(inspect(context, { showHidden: true }), shown)
+    assert.equal(recordOf({ ...context }), undefined, 'not on a copy')
+  }
+  assert.equal(recordOf(undefined as never), undefined)
+  assert.equal(recordOf('x' as never), undefined)
 })
 
 test('the context that all spans of a tracer have that does not trace is nobody’s', () => {

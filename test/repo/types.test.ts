@@ -7,6 +7,7 @@ import { before, test } from 'node:test'
 import { packageRoot } from '../kit/hive-support.js'
 
 const RIGHT = {
+  'usage of a call that failed, without tokens': `lead.usage({ model: 'm', error: 'aborted' })`,
   'a message': `lead.message({ to: 'b', act: 'request', subject: 's' })`,
   'a message with an act of one’s own': `lead.message({ to: 'b', act: 'haggle', subject: 's' })`,
   'a message in full': `lead.message({ to: 'b', act: 'done', subject: 's', id: 'i', inReplyTo: 'j', conversation: 'c', requiresReply: true })`,

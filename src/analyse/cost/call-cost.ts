@@ -1,5 +1,6 @@
 /** What one model call cost: the one rule, by which every report goes. */
 import type { Fields } from '../../format/fields.js'
+import { usedNothing } from '../../model/model.js'
 import { Catalogue, listName } from './catalogue.js'
 import { type CallTokens, type ModelPricing, type PriceSource, priceOf } from './prices.js'
 
@@ -55,11 +56,13 @@ export class CallCosts {
 
   /**
    * US dollars of the call that a `usage` event tells of: what the event says (`costUsd`, a finite number from 0),
-   * else what its tokens cost by the prices of its model at that time; `undefined` where no price is known.
+   * else what its tokens cost by the prices of its model at that time; nothing, where it failed and no tokens of it are
+   * known; `undefined` where no price is known.
    */
   costOf(fields: Fields, ts: number): number | undefined {
     const { costUsd } = fields
-    return isAmount(costUsd) ? costUsd : this.#listed(fields, ts)
+    if (isAmount(costUsd)) return costUsd
+    return usedNothing(fields) ? 0 : this.#listed(fields, ts)
   }
 
   /** How the calls of a model are priced. `undefined`: no price is known, or too many models were looked up. */

@@ -6,6 +6,8 @@ import type { CallTokens } from './prices.js'
 export interface CostSums {
   /** Model calls. */
   calls: number
+  /** Those of them that failed or were aborted; what is known of their tokens counts in all sums. */
+  failedCalls: number
   /** Tokens of input, as recorded. */
   inputTokens: number
   /** Tokens of output. */
@@ -25,6 +27,7 @@ export interface CostSums {
 /** The sums of one key while they grow. */
 export class CostTally {
   calls = 0
+  failedCalls = 0
   unpricedCalls = 0
   #input = 0
   #output = 0
@@ -34,8 +37,9 @@ export class CostTally {
   readonly #dollars = new ExactSum()
 
   /** @param costUsd `undefined` where there is no price */
-  add(tokens: CallTokens, costUsd: number | undefined, ms: number): void {
+  add(tokens: CallTokens, costUsd: number | undefined, ms: number, hasFailed = false): void {
     this.calls++
+    if (hasFailed) this.failedCalls++
     this.#input += tokens.input
     this.#output += tokens.output
     this.#cacheRead += tokens.cacheRead
@@ -48,6 +52,7 @@ export class CostTally {
   sums(): CostSums {
     return {
       calls: this.calls,
+      failedCalls: this.failedCalls,
       inputTokens: this.#input,
       outputTokens: this.#output,
       cacheReadTokens: this.#cacheRead,

@@ -22,7 +22,8 @@ const IGNORED: readonly string[] = [
 
 /** Fields of one kind that are not compared beside those. */
 const IGNORED_OF_KIND: ReadonlyMap<string, readonly string[]> = new Map([
-  ['usage', ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'costUsd']],
+  ['usage', ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'costUsd', 'ttftMs']],
+  ['tool', ['argsBytes', 'resultBytes']],
   ['snapshot', ['ref', 'bytes']],
   ['app-start', ['appPath', 'exePath']],
   ['condense', ['oldBytes', 'newBytes']],
