@@ -69,20 +69,37 @@ export class Stage {
   /** By id, of what was asked or answered here: whether the answer was recorded here. */
   #answered = new BoundedMap<boolean>(MAX_ASKED)
 
+  /** What frameworks with a context of their own say. */
+  #locators: ((running: Agent | undefined) => Agent | undefined)[] = []
+
   constructor(hive: Hive) {
     this.hive = hive
     const { recorder } = hive
     const before = recorder.running
     recorder.running = () => {
-      const agent = this.running.getStore()
+      const agent = this.#located()
       return agent === undefined || agent.ended ? before() : agent.life
     }
   }
 
   /** The agent in whose run the present code is, else the process's. */
   current(): Agent {
-    const agent = this.running.getStore()
+    const agent = this.#located()
     return agent === undefined || agent.ended ? this.implicit() : agent
+  }
+
+  /**
+   * Whose run the present code is in, where a framework keeps that in a context of its own, which nobody can wrap.
+   * @param find gets what `running` and the frameworks before say; answers the same if its own run does not lie within
+   */
+  locate(find: (running: Agent | undefined) => Agent | undefined): void {
+    this.#locators.push(find)
+  }
+
+  #located(): Agent | undefined {
+    let agent = this.running.getStore()
+    for (const find of this.#locators) agent = find(agent)
+    return agent
   }
 
   /** The agent that the process is, for work in no agent's life. */

@@ -5,6 +5,8 @@ import { z } from 'zod'
 import { mark } from '../kit/mark.mjs'
 
 const openai = createOpenAI()
+/** Integrations that a call names keep those that are registered for all calls from hearing of it. */
+const telemetry = process.env.HIVELOG_TEST_PER_CALL ? { integrations: [{ onStart() {} }] } : undefined
 
 /** Says for the check that the tool runs. */
 const marked =
@@ -28,12 +30,16 @@ const search = tool({
 
 const researcher = new ToolLoopAgent({
   id: 'researcher',
+  telemetry,
+  onStart: () => mark('agent', { name: 'researcher' }),
   model: openai('gpt-fake-mini'),
   tools: { search },
 })
 
 const lead = new ToolLoopAgent({
   id: 'lead',
+  telemetry,
+  onStart: () => mark('agent', { name: 'lead' }),
   model: openai('gpt-fake'),
   tools: {
     search,
@@ -48,7 +54,8 @@ const lead = new ToolLoopAgent({
       execute: marked(async ({ topic }) => {
         const { textStream } = streamText({
           model: openai('gpt-fake-mini'),
-          telemetry: { functionId: 'writer' },
+          telemetry: { functionId: 'writer', ...telemetry },
+          onStart: () => mark('agent', { name: 'writer' }),
           prompt: topic,
           tools: { search },
           stopWhen: isStepCount(3),
@@ -61,11 +68,10 @@ const lead = new ToolLoopAgent({
   },
 })
 
-mark('agent', { name: 'lead' })
 const { text } = await lead.generate({
   prompt: 'What do bees do? The key is sk-proj-4Zq8fake4Zq8fake4Zq8fake4Zq8fake',
 })
 console.log(text)
 // Of nobody's: no agent, no function id.
-const { text: alone } = await generateText({ model: openai.chat('gpt-alone'), prompt: 'hello' })
+const { text: alone } = await generateText({ model: openai.chat('gpt-alone'), prompt: 'hello', telemetry })
 console.log(alone)

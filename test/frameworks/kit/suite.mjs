@@ -7,8 +7,10 @@
  *     scenarios: [
  *       {
  *         name: 'tools and a sub-agent',
- *         program: 'app.mjs',                // relative to the run file; or programs, one after the other, as one run
- *         modes: ['register', 'startHive', 'processor'],   // or { processor: { imports: ['./otel.mjs'], env } }
+ *         program: 'app.mjs',                // relative to the run file, with arguments after a blank; or programs, one
+ *                                            // after the other, on one log
+ *         modes: ['register', 'startHive', 'processor'],   // or { 'register, Langfuse': { base: 'register',
+ *                                            // imports: ['./langfuse.mjs'], env } }
  *         turns: [...],                      // see model-server.mjs; a function makes them anew for each run
  *         env: (server) => ({ ... }),        // beside server.env
  *         output: 'what the program prints', // as without hivelog
@@ -63,7 +65,7 @@ function modesOf({ modes = ['register', 'startHive'] }) {
   if (Array.isArray(modes)) return modes.map((mode) => [mode, MODES[mode]])
   return Object.entries(modes).map(([mode, how]) => [
     mode,
-    { ...how, imports: [...(MODES[mode]?.imports ?? []), ...(how.imports ?? [])] },
+    { ...how, imports: [...(MODES[how.base ?? mode]?.imports ?? []), ...(how.imports ?? [])] },
   ])
 }
 
@@ -85,10 +87,11 @@ async function once(scenario, mode, how, cwd) {
   const problems = []
   const run = { server, mode, folder, marks: [], lines: tail.lines, ran: [] }
   try {
-    for (const program of scenario.programs ?? [scenario.program]) {
+    for (const each of scenario.programs ?? [scenario.program]) {
+      const [program, ...args] = each.split(' ')
       const ran = await runProgram({
         program,
-        args: scenario.args,
+        args,
         imports: how.imports,
         cwd,
         folder,
@@ -128,13 +131,28 @@ async function once(scenario, mode, how, cwd) {
   }
 }
 
+/**
+ * The model calls of an example, which has a fake model of its own: those of its turns, each of which says its tokens.
+ * @param model the one that the example asks
+ */
+export const exampleTruth = (turns, model = 'gpt-5-mini') => ({
+  calls: turns.map(({ agent, usage: { input, output, cacheRead } }) => ({
+    agent,
+    asked: model,
+    inputTokens: input,
+    outputTokens: output,
+    cacheReadTokens: cacheRead,
+  })),
+  unknown: ['responseId'],
+})
+
 /** Which of these texts are in the log or beside it. */
 function leaks(folder, absent) {
   if (absent.length === 0) return []
   const found = []
   for (const name of readdirSync(folder, { recursive: true })) {
     const file = join(folder, name)
-    if (name === 'marks.ndjson' || !statSync(file).isFile()) continue
+    if (!name.startsWith('hive') || !statSync(file).isFile()) continue
     const bytes = readFileSync(file)
     for (const text of absent) if (bytes.includes(text)) found.push(`${name} holds ${JSON.stringify(text)}`)
   }

@@ -203,7 +203,7 @@ function expectedUsage(call, unknown) {
   return leaveOut(
     {
       agent: call.agent ?? IMPLICIT,
-      model: call.model,
+      model: call.asked,
       inputTokens: failed ? undefined : call.inputTokens,
       outputTokens: failed ? undefined : call.outputTokens,
       cacheReadTokens: failed ? undefined : call.cacheReadTokens || undefined,

@@ -1,0 +1,102 @@
+/**
+ * Meets a framework's own classes as their module is loaded, where nothing that the framework offers leads to them: one
+ * statement after the module's own hands them over. Needs `module.registerHooks` (Node 22.15), and nobody's loading is
+ * looked at where the framework is not installed.
+ */
+import { existsSync } from 'node:fs'
+import * as nodeModule from 'node:module'
+import { dirname, join } from 'node:path'
+import { quietly } from './reading.js'
+
+/** A class as its prototype's methods, to be wrapped. */
+export interface ClassLike {
+  prototype: Record<string, unknown>
+}
+
+export interface Door {
+  /** Name of the package that the application has to have. */
+  package: string
+  /** URL of the module, from `node_modules/` on. */
+  module: RegExp
+  /** Name of the class in the module. */
+  className: string
+  /** Gets the class of each copy of the module, before the application does. */
+  met(given: ClassLike): void
+}
+
+interface Loaded {
+  source?: unknown
+}
+/** `@types/node` of Node 20 does not have it. */
+type RegisterHooks = (hooks: {
+  load(url: string, context: unknown, nextLoad: (url: string, context: unknown) => Loaded): Loaded
+}) => unknown
+
+const SYMBOL = Symbol.for('hivelog.module-door')
+const doors: Door[] = []
+let isHooked = false
+
+/** Opens a door for modules that are loaded from now on. */
+export function openDoor(door: Door): void {
+  const { registerHooks } = nodeModule as unknown as { registerHooks?: RegisterHooks }
+  if (registerHooks === undefined || !isInstalled(door.package)) return
+  doors.push(door)
+  if (isHooked) return
+  isHooked = true
+  Object.defineProperty(globalThis, SYMBOL, { value: enter, configurable: true })
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context)
+      const names = new Set(doors.filter(({ module }) => module.test(url)).map(({ className }) => className))
+      const source = names.size === 0 ? undefined : textOf(loaded.source)
+      if (source === undefined) return loaded
+      const statements = [...names].map(
+        (name) =>
+          `try{globalThis[Symbol.for('${SYMBOL.description}')]?.(${JSON.stringify(url)},'${name}',${name})}catch{}`,
+      )
+      return { ...loaded, source: `${source}\n;${statements.join(';')}\n` }
+    },
+  })
+}
+
+function enter(url: string, name: string, given: ClassLike): void {
+  for (const door of doors) {
+    if (door.className === name && door.module.test(url)) quietly(door.package, () => door.met(given))
+  }
+}
+
+function textOf(source: unknown): string | undefined {
+  if (typeof source === 'string') return source
+  return source instanceof Uint8Array ? Buffer.from(source).toString('utf8') : undefined
+}
+
+/** Whether the application can have the package at all. */
+function isInstalled(name: string): boolean {
+  const from = [process.cwd(), ...(process.argv[1] === undefined ? [] : [dirname(process.argv[1])])]
+  return from.some((folder) =>
+    (nodeModule.createRequire(join(folder, 'any.js')).resolve.paths(name) ?? []).some((each) =>
+      existsSync(join(each, name, 'package.json')),
+    ),
+  )
+}
+
+/**
+ * Wraps a method, which keeps its `this`, its arguments and what it gives back.
+ * @param around is called with `this`, the arguments, and what calls the original
+ */
+export function wrapMethod(
+  { prototype }: ClassLike,
+  name: string,
+  around: (self: unknown, args: unknown[], call: () => unknown) => unknown,
+): void {
+  const original = prototype[name]
+  if (typeof original !== 'function') return
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    writable: true,
+    enumerable: Object.getOwnPropertyDescriptor(prototype, name)?.enumerable ?? false,
+    value(this: unknown, ...args: unknown[]) {
+      return around(this, args, () => original.apply(this, args))
+    },
+  })
+}
