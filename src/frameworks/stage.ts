@@ -10,7 +10,7 @@ import { readFields } from '../format/fields.js'
 import { FIELD_ORDER, type KindFields } from '../format/kinds.js'
 import type { Agent } from '../hive/agent.js'
 import type { Hive } from '../hive/hive.js'
-import type { MessageInput, ToolInput, UsageInput } from '../hive/inputs.js'
+import type { MessageInput, ToolInput } from '../hive/inputs.js'
 import type { ModelCall } from '../record/usage-once.js'
 
 /** How one framework is recorded. */
@@ -167,7 +167,7 @@ export class Stage {
       outputTokens: numberOf(given.outputTokens),
       isFailed: given.error !== undefined,
     }
-    recorder.usageOnce.tell(told, () => agent.usage(given as UsageInput))
+    recorder.usageOnce.tell(told, () => agent.seenUsage(given))
   }
 
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */

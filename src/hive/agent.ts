@@ -155,6 +155,11 @@ export class Agent {
     this.#event('usage', fields)
   }
 
+  /** @internal A model call as somebody saw it who need not know its tokens. */
+  seenUsage(input: object): void {
+    this.#event('usage', this.#own('usage', input, []))
+  }
+
   /** Records a tool that ran, `ms` milliseconds until now. */
   tool(input: ToolInput): void {
     this.#work('tool', this.#own('tool', input, ['name', 'ok']))

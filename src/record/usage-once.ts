@@ -50,7 +50,7 @@ const MAX_LEVELS = 16
 /** Milliseconds between two tellings of one response. */
 const SAME_RESPONSE_MS = 1_000
 /** Milliseconds for which a call without tokens waits for somebody who knows them. */
-const HOLD_MS = 20
+const HOLD_MS = 15
 /** Calls that wait at once. */
 const MAX_HELD = 1_000
 
@@ -86,7 +86,7 @@ export class UsageOnce {
   }
 
   /**
-   * Has a call written that nobody told before. One without tokens, which has not failed, waits for up to 20 ms, as one
+   * Has a call written that nobody told before. One without tokens, which has not failed, waits for up to 15 ms, as one
    * that may: if another source knows more by then, that one is written.
    * @param write records the call's line; it must not throw
    */

@@ -1,12 +1,16 @@
 /** Who a request belongs to, and how what is known of it becomes a line of that agent. */
 import { context, INVALID_SPAN_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
+import type { KindFields } from '../../format/kinds.js'
 import type { Agent } from '../../hive/agent.js'
-import type { CallInput, UsageInput } from '../../hive/inputs.js'
+import type { CallInput } from '../../hive/inputs.js'
 import type { Life } from '../../record/owners.js'
 import type { Stage } from '../stage.js'
 
 /** Whoever sees the wire is one source: `fetch` is no second one beside the client that calls it. */
 const SOURCE = 'hivelog http'
+
+/** A model call, as far as it is known. */
+export type UsageSeen = Omit<KindFields['usage'], 'agentId'>
 
 /** When something happened, epoch milliseconds. */
 export interface Times {
@@ -53,7 +57,7 @@ export class Teller {
    * A model call. It waits a moment for somebody who knows more of it: whose it is, above all.
    * @param responseId of an answer that failed, by which others may know it
    */
-  usage(usage: UsageInput, { startTs, endTs }: Times, responseId = usage.responseId): void {
+  usage(usage: UsageSeen, { startTs, endTs }: Times, responseId = usage.responseId): void {
     const { hive } = this.#stage
     const agent = this.#whose()
     const life = 'life' in agent ? agent.life : agent
@@ -74,8 +78,7 @@ export class Teller {
         mayWait: true,
       },
       () => {
-        const isTold = error !== undefined || (inputTokens !== undefined && outputTokens !== undefined)
-        if ('usage' in agent && isTold) agent.usage(usage)
+        if ('seenUsage' in agent) agent.seenUsage(usage)
         else this.#write('usage', endTs, usage, life)
       },
     )

@@ -1,8 +1,7 @@
 /** One model call, as the wire tells it: followed from its request to the end of its answer. */
-import type { UsageInput } from '../../hive/inputs.js'
 import { whyOf } from '../http/errors.js'
 import type { Follower, OutgoingRequest } from '../http/requests.js'
-import { Teller } from '../http/teller.js'
+import { Teller, type UsageSeen } from '../http/teller.js'
 import type { Stage } from '../stage.js'
 import { Answer } from './answer.js'
 import { DecodedBody } from './decoded-body.js'
@@ -86,7 +85,9 @@ export class ModelCall implements Follower {
     const refusal =
       status < 400 ? found.error : `${status}${found.error === undefined ? '' : ` ${found.error}`}`
     const error = why ?? refusal
-    const model = found.model ?? inPath ?? this.#asked()
+    // As it was asked for. OpenAI's paths name a deployment of Azure's at most.
+    const said = this.#asked() ?? found.model
+    const model = dialect.provider === 'openai' ? (said ?? inPath) : (inPath ?? said)
     this.#sent = []
     // A path that others have too says little, and so does an answer that is none of a model's: one that runs in the
     // background says its tokens later.
@@ -109,7 +110,7 @@ export class ModelCall implements Follower {
       error,
     }
     const isKnown = ([, value]: [string, unknown]): boolean => value !== undefined
-    const told = Object.fromEntries(Object.entries(usage).filter(isKnown)) as UsageInput
+    const told = Object.fromEntries(Object.entries(usage).filter(isKnown)) as UsageSeen
     this.#teller.usage(told, { startTs, endTs: startTs + ms }, responseId)
   }
 

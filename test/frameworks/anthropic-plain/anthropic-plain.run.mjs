@@ -5,8 +5,7 @@ await suite(import.meta.url, {
   package: '@anthropic-ai/sdk',
   scenarios: ['@anthropic-ai/sdk', 'anthropic-0'].map((name) => ({
     name: `calls (${name})`,
-    program: 'calls.mjs',
-    args: [name],
+    program: `calls.mjs ${name}`,
     turns: () => [
       { text: 'They make honey', usage: { input: 400, output: 30, cacheRead: 128, cacheWrite: 64 } },
       { text: 'hello you', chunkMs: 20, usage: { input: 90, output: 7, cacheRead: 40 } },

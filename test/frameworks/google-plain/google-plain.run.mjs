@@ -5,8 +5,7 @@ await suite(import.meta.url, {
   package: '@google/genai',
   scenarios: ['@google/genai', 'genai-1'].map((name) => ({
     name: `calls (${name})`,
-    program: 'calls.mjs',
-    args: [name],
+    program: `calls.mjs ${name}`,
     turns: () => [
       { text: 'They make honey', usage: { input: 400, output: 30, cacheRead: 128, reasoning: 11 } },
       { text: 'hello you', chunkMs: 20 },

@@ -17,7 +17,8 @@ function times({ lines, server }) {
   const usages = lines.map(({ event }) => event).filter(({ kind }) => kind === 'usage')
   for (const call of server.calls) {
     const line = usages.find(
-      ({ responseId, model }) => responseId === call.responseId && model === call.model,
+      ({ responseId, model }) =>
+        responseId === call.responseId && (model === call.model || model === call.asked),
     )
     if (line === undefined || call.error !== undefined) continue
     const took = call.endedAt - call.startedAt
@@ -40,8 +41,7 @@ await suite(import.meta.url, {
   scenarios: packages.flatMap((name) => [
     {
       name: `calls (${name})`,
-      program: 'calls.mjs',
-      args: [name],
+      program: `calls.mjs ${name}`,
       turns: () => [
         { text: words[0], usage: { input: 400, output: 30, cacheRead: 128 } },
         { text: words[1], delayMs: 60, chunkMs: 20, usage: { input: 50, output: 20, reasoning: 12 } },
@@ -54,13 +54,15 @@ await suite(import.meta.url, {
         { when: 'three', text: '3' },
       ],
       output: PRINTS,
-      truth: { absent: ['sk-proj-', 'What do bees do', words[1], 'hello you'] },
+      truth: ({ server }) => ({
+        calls: server.calls.map((call) => (isBlind(name) ? { ...call, asked: call.model } : call)),
+        absent: ['sk-proj-', 'What do bees do', words[1], 'hello you'],
+      }),
       check: times,
     },
     {
       name: `failures (${name})`,
-      program: 'failures.mjs',
-      args: [name],
+      program: `failures.mjs ${name}`,
       turns: () => [
         { error: { status: 400, message: 'this is not possible' } },
         { abort: true },
@@ -82,9 +84,9 @@ await suite(import.meta.url, {
             .filter(({ model }) => !isBlind(name) || model !== 'gpt-b')
             // The server may not have noticed yet that nobody reads on.
             .map((call) => (call.model === 'gpt-d' ? { ...call, error: 'given up' } : call))
-            .map((call) => (isBlind(name) && call.model === 'gpt-a' ? { ...call, model: undefined } : call)),
+            .map((call) => (isBlind(name) && call.model === 'gpt-a' ? { ...call, asked: undefined } : call)),
           // Nobody was asked for a model where nobody is; fetch writes a body only when it is connected.
-          { model: name === 'openai-4' && !isBlind(name) ? 'gpt-e' : undefined, error: 'nobody is there' },
+          { asked: name === 'openai-4' && !isBlind(name) ? 'gpt-e' : undefined, error: 'nobody is there' },
         ],
         absent: ['half of', 'a long'],
       }),
