@@ -75,7 +75,7 @@ const TAKEN =
   /^(?:CLAUDE_CODE_ENABLE_TELEMETRY|CLAUDE_CODE_ENHANCED_TELEMETRY_BETA|OTEL_(?:LOGS|METRICS|TRACES)_EXPORTER|OTEL_EXPORTER_OTLP_LOGS_\w+|OTEL_SDK_DISABLED|OTEL_LOGS_EXPORT_INTERVAL)=/
 
 /** Claude Code writes its logs every so many milliseconds. */
-const EXPORT_MS = 20
+const EXPORT_MS = 5
 
 /** The variables that have Claude Code's logs sent here; `undefined` when that is not ours to decide. */
 function telemetryFor(pairs: unknown, receiver: LogReceiver, session: Session): string[] | undefined {

@@ -6,6 +6,7 @@
 import { readField } from '../../format/fields.js'
 import { brief } from '../../format/quote.js'
 import type { Agent } from '../../hive/agent.js'
+import type { EndInput } from '../../hive/inputs.js'
 import { bytesOf, itemsIn, numberIn, textIn } from '../reading.js'
 import type { CallSeen, Stage } from '../stage.js'
 
@@ -44,8 +45,9 @@ interface SubAgent {
   readonly agent: Agent
   readonly parent: Agent
   /** Whether it goes on when its tool has returned. */
-  isInBackground: boolean
-  hasEnded: boolean
+  readonly isInBackground: boolean
+  /** How it ended, once it has. */
+  ending: EndInput | undefined
 }
 
 export class Session {
@@ -135,8 +137,9 @@ export class Session {
     this.#tools.clear()
     for (const { agent, call } of this.#messagesWithoutLog) this.#stage.usage(agent, call)
     this.#messagesWithoutLog = []
-    for (const sub of [...this.#subs.values()].reverse())
-      if (!sub.agent.ended) sub.agent.end({ status: 'killed' })
+    for (const { agent, ending } of [...new Set(this.#subs.values())].reverse()) {
+      if (!agent.ended) agent.end(ending ?? { status: 'killed' })
+    }
     const main = this.#main
     if (main === undefined || main.ended) return
     const result = this.#result
@@ -194,20 +197,20 @@ export class Session {
     const name = type ?? tool?.agentType ?? 'agent'
     const agent = this.#stage.begin({ name, parent })
     this.#stage.handOff(parent, agent.agentId, 'delegate', name)
-    const sub: SubAgent = { agent, parent, isInBackground, hasEnded: false }
+    const sub: SubAgent = { agent, parent, isInBackground, ending: undefined }
     this.#subs.set(id ?? toolCallId ?? name, sub)
     if (toolCallId !== undefined) this.#subsByTool.set(toolCallId, sub)
     return sub
   }
 
   #endSub(sub: SubAgent, status = 'completed'): void {
-    if (sub.hasEnded) return
-    sub.hasEnded = true
-    if (!sub.parent.ended) this.#stage.handOff(sub.agent, sub.parent.agentId, 'return', status)
+    if (sub.ending !== undefined) return
+    const { agent, parent } = sub
+    sub.ending =
+      status === 'completed' ? {} : { status: status === 'stopped' ? 'killed' : 'error', error: status }
+    if (!parent.ended) this.#stage.handOff(agent, parent.agentId, 'return', status)
     const end = (): void => {
-      if (sub.agent.ended) return
-      if (status === 'completed') sub.agent.end()
-      else sub.agent.end({ status: status === 'stopped' ? 'killed' : 'error', error: status })
+      if (!agent.ended) agent.end(sub.ending)
     }
     if (this.hasLogs) setTimeout(end, LATE_MS).unref()
     else end()

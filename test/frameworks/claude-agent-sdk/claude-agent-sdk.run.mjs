@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from '../kit/suite.mjs'
 
@@ -6,11 +8,15 @@ const isLead = (body) => !isResearcher(body)
 const bash = (command, id) => ({ name: 'Bash', args: { command, description: 'what it does' }, id })
 
 /** Claude Code keeps its files there. */
-const env = (server) => ({
-  HOME: join('/tmp', `claude-${new URL(server.url).port}`),
-  CLAUDE_CONFIG_DIR: join('/tmp', `claude-${new URL(server.url).port}`, 'config'),
-  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-})
+const homes = mkdtempSync(join(tmpdir(), 'hivelog-claude-'))
+const env = (server) => {
+  const home = join(homes, new URL(server.url).port)
+  return {
+    HOME: home,
+    CLAUDE_CONFIG_DIR: join(home, 'config'),
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  }
+}
 
 const turns = () => [
   { agent: 'claude', when: isLead, tools: [bash('touch /tmp/forbidden', 'toolu_no')] },
@@ -69,6 +75,9 @@ await suite(import.meta.url, {
       env,
       output: 'All is done.',
       truth,
+      // Claude Code, a process of its own, logs a call some time after the answer's end.
+      liveMs: 600,
     },
   ],
 })
+rmSync(homes, { recursive: true, force: true })

@@ -16,6 +16,7 @@
  *         output: 'what the program prints', // as without hivelog
  *         truth: { agents, tools, ... },     // see truth.mjs; or a function of { server, marks, lines, mode, folder }
  *         check: (run) => ['a problem'],     // what else has to hold
+ *         liveMs: 50,                      // what a line may be late, where a child process tells of the call
  *         says: /…/,                         // what hivelog may say on stderr; else it has to be silent
  *       },
  *     ],
@@ -116,7 +117,13 @@ async function once(scenario, mode, how, cwd) {
     problems.push(...server.problems)
     if (server.left.length > 0) problems.push(`${server.left.length} turns of the model were never asked for`)
     const truth = typeof scenario.truth === 'function' ? scenario.truth(run) : scenario.truth
-    const compared = compare({ lines: tail.lines, truth, calls: server.calls, marks: run.marks })
+    const compared = compare({
+      lines: tail.lines,
+      truth,
+      calls: server.calls,
+      marks: run.marks,
+      liveMs: scenario.liveMs,
+    })
     problems.push(
       ...compared.problems,
       ...leaks(folder, truth.absent ?? []),

@@ -22,10 +22,10 @@ function times({ lines, server }) {
     )
     if (line === undefined || call.error !== undefined) continue
     const took = call.endedAt - call.startedAt
-    if (!near(line.ms, took - 2, took + 150)) problems.push(`call ${call.n} took ${took} ms, not ${line.ms}`)
+    if (!near(line.ms, took - 5, took + 150)) problems.push(`call ${call.n} took ${took} ms, not ${line.ms}`)
     if (line.provider !== 'openai') problems.push(`call ${call.n} is of ${line.provider}`)
     const first = call.firstChunkAt && call.firstChunkAt - call.startedAt
-    if (first !== undefined && !near(line.ttftMs, first - 2, first + 150)) {
+    if (first !== undefined && !near(line.ttftMs, first - 5, first + 150)) {
       problems.push(`call ${call.n} said something after ${first} ms, not ${line.ttftMs}`)
     }
   }
