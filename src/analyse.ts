@@ -130,4 +130,4 @@ export type {
   WaitingMessage,
   WriterState,
 } from './model/state.js'
-export type { OtlpOptions } from './otel/provider.js'
+export type { OtlpOptions } from './otel/otlp.js'

@@ -20,6 +20,7 @@ function main(): void {
   const { hive, setRoot } = start()
   const self = hive.self
   if (self !== undefined) setRoot(() => self.context)
+  hive.instrument()
   // While there is time to send the last spans. What ends the process otherwise ends the agent too, in the file.
   process.once('beforeExit', () => void hive.shutdown())
 }

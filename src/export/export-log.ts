@@ -3,7 +3,7 @@
 import type { ExportResult } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import { checkOptions } from '../format/options.js'
-import type { OtlpOptions } from '../otel/provider.js'
+import type { OtlpOptions } from '../otel/otlp.js'
 import { sdk } from '../otel/sdk.js'
 import { AbsentSpans } from './absent-spans.js'
 import { Chunks } from './chunks.js'

@@ -82,6 +82,11 @@ export class Stage {
     }
   }
 
+  /** Whether the hive was shut down: what frameworks do from now on is not recorded. */
+  get isOver(): boolean {
+    return this.hive.isOver
+  }
+
   /** The agent in whose run the present code is, else the process's. */
   current(): Agent {
     const agent = this.#located()
@@ -167,7 +172,7 @@ export class Stage {
       outputTokens: numberOf(given.outputTokens),
       isFailed: given.error !== undefined,
     }
-    recorder.usageOnce.tell(told, () => agent.seenUsage(given))
+    recorder.usageOnce.tell(told, () => agent.usageAsTold(given))
   }
 
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */

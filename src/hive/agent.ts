@@ -155,8 +155,8 @@ export class Agent {
     this.#event('usage', fields)
   }
 
-  /** @internal A model call as somebody saw it who need not know its tokens. */
-  seenUsage(input: object): void {
+  /** @internal As `usage`, as a framework tells it: a stream may end without its tokens, which nobody can mend. */
+  usageAsTold(input: Partial<UsageInput>): void {
     this.#event('usage', this.#own('usage', input, []))
   }
 

@@ -1,7 +1,9 @@
 import { type Context, context, diag, type TracerProvider, trace } from '@opentelemetry/api'
+import { BoundedMap } from '../format/bounded-map.js'
 import { type Fields, readField, readFields } from '../format/fields.js'
 import { isCustomKind } from '../format/kinds.js'
 import { brief } from '../format/quote.js'
+import { instrument } from '../frameworks/instrument.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import { sessionShape } from '../otel/span-shapes.js'
 import { processName } from '../record/implicit.js'
@@ -14,6 +16,9 @@ import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
 import { Sent } from './sent-message.js'
+
+/** Escalations that are remembered at least while they wait: the answer to one may come in another process. */
+const MAX_PENDING = 10_000
 
 /** How a hive ends what `startHive` set up for it. */
 export interface HiveParts {
@@ -35,7 +40,7 @@ export class Hive {
   #host: AgentHost
   #agents = new Map<string, Agent>()
   /** Who escalated what, until it is answered. */
-  #pending = new Map<string, Agent>()
+  #pending = new BoundedMap<Agent>(MAX_PENDING)
   #sessionSpan: AgentSpan | undefined
   #self: Agent | undefined
   #implicit: Agent | undefined
@@ -118,7 +123,7 @@ export class Hive {
     return this.#parts.core.recorder.owners.freeId(name, this.sessionId)
   }
 
-  /** @internal Whether `shutdown` was called, or the process ends. */
+  /** @internal Whether it was shut down, or its process ends: what happens from now on is not recorded. */
   get isOver(): boolean {
     return this.#isOver
   }
@@ -177,6 +182,17 @@ export class Hive {
     const fields = readFields({ id, approve }, input, ['by', 'via', 'note'])
     const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
     return this.#parts.core.recorder.durable(seq)
+  }
+
+  /**
+   * Records what the agent frameworks do that are in this process (AI SDK, LangGraph, OpenAI Agents and others), and
+   * what is asked of model APIs over HTTP, without any code of theirs or of the application's: an adapter for each
+   * waits for its framework, and costs next to nothing until it shows up. To be called before the frameworks are
+   * loaded. Which of them is chosen by `HIVELOG_INSTRUMENT`: `none`, or names divided by commas; default all. Further
+   * calls do nothing. Throws nothing; what cannot be recorded is told to the diag logger.
+   */
+  instrument(): void {
+    instrument(this)
   }
 
   /** Resolves when everything recorded before is in the file, and synced unless `fsync` is `no`. */

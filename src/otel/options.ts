@@ -17,7 +17,8 @@ import { JOURNAL_RULES } from '../journal/options.js'
 import type { RecorderOptions } from '../record/log-recorder.js'
 import { redactRule } from '../redact/options.js'
 import type { HiveSpanProcessorOptions } from './hive-span-processor.js'
-import type { OtlpOptions, ProviderOptions } from './provider.js'
+import type { OtlpOptions } from './otlp.js'
+import type { ProviderOptions } from './provider.js'
 
 const { session: _session, calls: _calls, ...journal } = JOURNAL_RULES
 

@@ -13,25 +13,14 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { BasicTracerProvider, IdGenerator, Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { shown } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
 import { visible } from '../text/clean.js'
-import { BoundedProcessor } from './bounded-processor.js'
-import { ChunkedExporter } from './chunked-exporter.js'
-import { SpanRedactor } from './redacted-spans.js'
+import { type OtlpOptions, otlpProcessor } from './otlp.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
-import { countFromEnv, samplerFromEnv } from './sampler.js'
+import { samplerFromEnv } from './sampler.js'
 import { fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
-
-/** Where spans are sent over OTLP/HTTP. */
-export interface OtlpOptions {
-  /** Full URL of the traces endpoint. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
-  url?: string
-  /** Extra headers, for authentication say. Default: `OTEL_EXPORTER_OTLP_HEADERS`, or its traces form. */
-  headers?: Record<string, string>
-}
 
 /** How the tracer provider is set up that `startHive` registers. */
 export interface ProviderOptions extends ResourceOptions {
@@ -42,9 +31,6 @@ export interface ProviderOptions extends ResourceOptions {
   /** Further processors, for other exporters. Default: none. */
   spanProcessors?: SpanProcessor[]
 }
-
-/** Requests that may be under way: the end of the process sends all batches at once. */
-const MAX_OPEN_REQUESTS = 1_000
 
 /** Lets a span without a parent join a trace that is there: all agents of a hive without a parent share one. */
 export class HiveIdGenerator implements IdGenerator {
@@ -86,18 +72,8 @@ export function createProvider(
   const processors = (options.spanProcessors ?? []).map((each, i) => {
     return new WatchedProcessor(each, `the span processor ${classOf(each)} (spanProcessors[${i}])`, false)
   })
-  const otlp = otlpOptions(options.otlp)
-  if (otlp !== undefined) {
-    const { OTLPTraceExporter } = sdk('@opentelemetry/exporter-trace-otlp-http')
-    const exporter = new OTLPTraceExporter({ concurrencyLimit: MAX_OPEN_REQUESTS, ...otlp })
-    const maxSpans = countFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
-    const bounds = maxSpans === undefined ? {} : { maxSpans }
-    const chunked = new ChunkedExporter(exporter, new SpanRedactor(redactor).redact)
-    const where = otlp.url === undefined ? '' : ` at ${redactor.string(otlp.url)}`
-    processors.push(
-      new WatchedProcessor(new BoundedProcessor(chunked, bounds), `the trace backend${where}`, true),
-    )
-  }
+  const backend = otlpProcessor(options.otlp, redactor)
+  if (backend !== undefined) processors.push(backend)
   const { BasicTracerProvider } = sdk('@opentelemetry/sdk-trace-base')
   const { createAlwaysRecordSampler } = sdk('@opentelemetry/sdk-trace')
   const provider = new BasicTracerProvider({
@@ -110,28 +86,6 @@ export function createProvider(
 }
 
 const classOf = (value: object): string => brief(value?.constructor?.name || 'without a name')
-
-function otlpOptions(otlp: ProviderOptions['otlp']): OtlpOptions | undefined {
-  if (otlp === false || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
-  if (typeof otlp === 'object') return otlp
-  if (otlp === true) return {}
-  const exporters = fromEnv('OTEL_TRACES_EXPORTER')
-  if (exporters !== undefined && !exportersIn(exporters).includes('otlp')) return undefined
-  const endpoint = fromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? fromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
-  return endpoint === undefined ? undefined : {}
-}
-
-/** The names in `OTEL_TRACES_EXPORTER`; says which of them are not served. */
-function exportersIn(given: string): string[] {
-  const names = given.split(',').map((name) => name.trim())
-  const others = names.filter((name) => name !== '' && name !== 'otlp' && name !== 'none')
-  if (others.length > 0) {
-    diag.warn(
-      `hivelog: OTEL_TRACES_EXPORTER: ${others.map(shown).join(', ')} is not known; use 'otlp' or 'none'`,
-    )
-  }
-  return names
-}
 
 /** A context manager with a context of its own where none is active, for a process that is an agent as a whole. */
 interface RootedContextManager extends ContextManager {

@@ -96,6 +96,7 @@ export class Recorder {
 
   /** Events recorded so far, but for the spawn and the exit of the agent that the process is. */
   get count(): number {
+    this.settle()
     return this.#count
   }
 

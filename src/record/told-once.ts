@@ -55,9 +55,10 @@ export function nearest<T extends Told>(
   let least = Number.POSITIVE_INFINITY
   for (let i = among.length - 1; i >= 0; i--) {
     const each = among[i] as Happening<T>
+    // Most are told by the one source that there is.
+    if (each.sources.includes(told.source)) continue
     const apart = far(each.told, told)
-    if (apart === undefined || apart >= least) continue
-    if (each.sources.includes(told.source) || !isAlike(each.told)) continue
+    if (apart === undefined || apart >= least || !isAlike(each.told)) continue
     best = each
     least = apart
   }

@@ -148,7 +148,7 @@ export class UsageOnce {
     if (same === undefined) return undefined
     const ofOthers = nearest(same, call, () => true, responseDistance)
     // A source tells one response twice only by two spans, one within the other.
-    return ofOthers ?? same.find(({ told }) => told.startTs !== undefined && isWithin(told, call))
+    return ofOthers ?? same.find(({ told }) => areAtOnce(told, call))
   }
 
   #findByTime(call: ModelCall): Call | undefined {
@@ -249,8 +249,8 @@ function responseDistance(one: Told, other: Told): number | undefined {
   return gap <= SAME_RESPONSE_MS ? Math.abs(one.endTs - other.endTs) : undefined
 }
 
-const isWithin = (one: Told, other: Told): boolean =>
-  other.startTs !== undefined && distance(one, other) !== undefined
+const areAtOnce = (one: Told, other: Told): boolean =>
+  one.startTs !== undefined && other.startTs !== undefined && distance(one, other) !== undefined
 
 /** Whether two tellings at the same time can be of one call. */
 function isAlike(one: ModelCall, other: ModelCall): boolean {

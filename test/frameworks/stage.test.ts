@@ -142,16 +142,32 @@ test('a model call that an adapter tells is one with the span of it, and two wit
   )
 })
 
+test('an adapter’s call begins `ms` before its end, and ends now if it does not say', async (t) => {
+  const { stage, hive, lines } = tempStage(t)
+  const agent = stage.begin({ name: 'coder' })
+  const tokens = { inputTokens: 10, outputTokens: 5 }
+  const { usageOnce } = hive.recorder
+  const span = { source: 'scope', agentId: 'coder', session: hive.sessionId, ...tokens }
+  const now = Date.now()
+  assert.ok(usageOnce.isNew({ ...span, startTs: now - 80, endTs: now - 39 }))
+  stage.usage(agent, { ...tokens, ms: 40, endTs: now })
+  assert.ok(usageOnce.isNew({ ...span, startTs: now - 200_000, endTs: now - 100_000 }))
+  stage.usage(agent, { ...tokens, ms: 100_000, endTs: now - 100_000 })
+  assert.ok(usageOnce.isNew({ ...span, inputTokens: 11, startTs: now - 500, endTs: now }))
+  stage.usage(agent, { ...tokens, inputTokens: 11, ms: 500 })
+  assert.equal(calls(await lines()).length, 1)
+})
+
 test('a call that failed has no tokens of its own making, and one that knows nothing is written all the same', async (t) => {
   const said = captureDiag(t)
   const { stage, lines } = tempStage(t)
   const agent = stage.begin({ name: 'coder' })
   stage.usage(agent, { model: 'gpt-4o', error: '429 too many requests', ms: 3 })
   stage.usage(agent, { model: 'gpt-4o', error: 'aborted', inputTokens: 10, ms: 3 })
-  assert.deepEqual(said, [])
-  stage.usage(agent, { model: 'gpt-4o', ms: 3 } as never)
+  stage.usage(agent, { model: 'gpt-4o', ms: 3 })
   stage.usage(agent, undefined as never)
   const told = calls(await lines())
+  assert.deepEqual(said, [])
   assert.deepEqual(
     told.map(({ error, inputTokens, outputTokens }) => [error, inputTokens, outputTokens]),
     [

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { LogRecorder } from '../../src/record/log-recorder.js'
 import { Owners } from '../../src/record/owners.js'
 import { type ModelCall, UsageOnce } from '../../src/record/usage-once.js'
-import { defer, eventsOf, packageRoot, runNode, tempFolder } from '../kit/hive-support.js'
+import { defer, eventsOf, packageRoot, runNode, tempFolder, until } from '../kit/hive-support.js'
 
 /** Parents of spans by id; of none that is an agent's or a tool's. */
 const treeOf = (parents: Record<string, string>) => (spanId: string) => parents[spanId]
@@ -36,6 +36,39 @@ test('the id of the response says that two tell of one call, whoever tells it an
   assert.deepEqual(newOnes([one, { ...one, source: 'two', agentId: 'b', model: 'other' }]), [true, false])
   assert.deepEqual(newOnes([one, { source: 'two', responseId: 'r-2' }]), [true, true], 'two ids, two calls')
   assert.deepEqual(newOnes([one, { ...one, source: 'two', startTs: 1_105, endTs: 1_110 }]), [true, false])
+})
+
+test('one source tells a response twice only of spans that lie within each other', () => {
+  const one = { responseId: 'r', spanId: 'inner' }
+  const outer = { responseId: 'r', spanId: 'outer', startTs: 990, endTs: 1_101, inputTokens: 30 }
+  assert.deepEqual(newOnes([one, outer]), [true, false])
+  assert.deepEqual(newOnes([one, { ...outer, startTs: 1_101, endTs: 1_200 }]), [true, true])
+  const unknown = 'whether they do, nobody knows'
+  assert.deepEqual(newOnes([{ ...one, startTs: undefined }, outer]), [true, true], unknown)
+  assert.deepEqual(newOnes([one, { ...outer, startTs: undefined }]), [true, true], unknown)
+})
+
+test('a call is known by all that anybody told of it', () => {
+  const parents = { inner: 'two', two: 'above' }
+  const calls = [
+    { source: 'one', spanId: 'one' },
+    { source: 'two', spanId: 'two', parentSpanId: 'above', responseId: 'r' },
+  ]
+  const by: Partial<ModelCall>[] = [
+    { source: 'three', agentId: 'b', responseId: 'r', model: 'other' },
+    { source: 'three', agentId: 'b', spanId: 'two', model: 'other' },
+    { source: 'three', agentId: 'b', spanId: 'inner', parentSpanId: 'two', inputTokens: 7 },
+    { source: 'three', agentId: 'b', spanId: 'above', inputTokens: 7 },
+  ]
+  for (const third of by) assert.deepEqual(newOnes([...calls, third], parents), [true, false, false])
+})
+
+test('spans that name each other as parents end nothing', () => {
+  const inner = { spanId: 'x', parentSpanId: 'y' }
+  assert.deepEqual(newOnes([inner, { spanId: 'z', parentSpanId: 'x', endTs: 5 }], { x: 'y', y: 'x' }), [
+    true,
+    false,
+  ])
 })
 
 test('a server that gives one id to all its responses makes no one call of all', () => {
@@ -99,9 +132,15 @@ test('without ids it is agent, model, tokens and time that count', () => {
     [{ ...two, startTs: 1_100, endTs: 1_200 }, true, 'the next call'],
     [{ ...two, startTs: 1_080, endTs: 1_180 }, true, 'a call that lies within it for a fifth'],
     [{ ...two, startTs: undefined, endTs: 1_200 }, true, 'an end too late'],
+    [{ ...two, startTs: undefined, endTs: 990 }, true, 'an end too early'],
+    [{ ...two, isFailed: true }, false, 'the same tokens of one that failed in the end'],
+    [{ ...two, isFailed: true, inputTokens: undefined }, true, 'one that failed, of which less is known'],
     [{ ...two, isFailed: true, inputTokens: undefined, outputTokens: undefined }, true, 'one that failed'],
   ]
-  for (const [other, isNew, what] of rows) assert.deepEqual(newOnes([{}, other]), [true, isNew], what)
+  for (const [other, isNew, what] of rows) {
+    assert.deepEqual(newOnes([{}, other]), [true, isNew], what)
+    assert.deepEqual(newOnes([other, {}]), [true, isNew], `${what}, the other way round`)
+  }
 })
 
 test('a call that failed is told twice like any other', () => {
@@ -212,6 +251,31 @@ test('a call without tokens waits for who knows them, and is written when nobody
   once.flush()
   once.flush()
   assert.deepEqual(written, ['full', 'alone', 'at the end'])
+  once.tell(call({ ...vague, responseId: 'r-4' }), () => written.push('later'))
+  await until(() => written.length === 4, 'the call that waits is written')
+})
+
+test('what a call is known by is what the one who knew its tokens told', () => {
+  const once = new UsageOnce(noTree)
+  const written: string[] = []
+  const tell = (given: Partial<ModelCall>, as: string): void => once.tell(call(given), () => written.push(as))
+  tell({ inputTokens: undefined, outputTokens: undefined }, 'vague')
+  tell({ source: 'two' }, 'full')
+  tell({ source: 'three', inputTokens: 99 }, 'another')
+  tell({ source: 'four' }, 'again')
+  assert.deepEqual(written, ['full', 'another'])
+})
+
+test('of calls that wait the oldest is written when there are too many', () => {
+  const once = new UsageOnce(noTree)
+  const written: number[] = []
+  for (let n = 0; n < 1_003; n++) {
+    const vague = { inputTokens: undefined, outputTokens: undefined, responseId: `r-${n}` }
+    once.tell(call(vague), () => written.push(n))
+  }
+  assert.deepEqual(written, [0, 1, 2])
+  once.flush()
+  assert.equal(written.length, 1_003)
 })
 
 function tempRecorder(t: TestContext): { recorder: LogRecorder; file: string } {
@@ -249,9 +313,11 @@ test('what waits is written when the process ends', async (t) => {
       `import { LogRecorder } from ${JSON.stringify(new URL('../../src/record/log-recorder.js', import.meta.url))}
        const recorder = LogRecorder.open({ sessionId: 's' }, 'JsonlSpanExporter')
        const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }
-       const call = { source: 'x', agentId: 'a', session: 's', endTs: 5 }
-       recorder.usageOnce.tell(call, () =>
-         recorder.write(5, 'usage', { agentId: 'a' }, { context, session: 's', life: undefined }))
+       const tell = (endTs) => recorder.usageOnce.tell({ source: 'x', agentId: 'a', session: 's', endTs }, () =>
+         recorder.write(endTs, 'usage', { agentId: 'a' }, { context, session: 's', life: undefined }))
+       tell(5)
+       recorder.usageOnce.flush()
+       tell(6)
        process.exit(0)`,
     ],
     { HIVELOG_FILE: file },
@@ -259,8 +325,11 @@ test('what waits is written when the process ends', async (t) => {
   )
   assert.equal(ran.stderr, '')
   assert.deepEqual(
-    eventsOf(file).map(({ kind }) => kind),
-    ['usage'],
+    eventsOf(file).map(({ kind, ts }) => [kind, ts]),
+    [
+      ['usage', 5],
+      ['usage', 6],
+    ],
   )
 })
 

@@ -31,19 +31,20 @@ export const adapter: Adapter = {
   name: NAME,
   install(stage) {
     const runs = new Runs(stage)
+    const tell = <T>(work: () => T): T | undefined => (stage.isOver ? undefined : quietly(NAME, work))
     const globals = globalThis as { AI_SDK_TELEMETRY_INTEGRATIONS?: unknown }
     globals.AI_SDK_TELEMETRY_INTEGRATIONS ??= []
     const integrations = globals.AI_SDK_TELEMETRY_INTEGRATIONS
     if (Array.isArray(integrations)) {
       integrations.unshift(
         Object.fromEntries(
-          CALLBACKS.map((name) => [name, (event: unknown) => quietly(NAME, () => runs[name](event))]),
+          CALLBACKS.map((name) => [name, (event: unknown) => tell(() => runs[name](event))]),
         ),
       )
     }
     const channel = tracingChannel('ai:telemetry')
-    channel.start.bindStore(stage.running, (message) => quietly(NAME, () => runs.entered(message)))
-    channel.asyncEnd.subscribe((message) => quietly(NAME, () => runs.left(message)))
+    channel.start.bindStore(stage.running, (message) => tell(() => runs.entered(message)))
+    channel.asyncEnd.subscribe((message) => tell(() => runs.left(message)))
     onAgentClass((id, run) => runs.named(id, run))
   },
 }

@@ -78,7 +78,7 @@ export class Teller {
         mayWait: true,
       },
       () => {
-        if ('seenUsage' in agent) agent.seenUsage(usage)
+        if ('usageAsTold' in agent) agent.usageAsTold(usage)
         else this.#write('usage', endTs, usage, life)
       },
     )

@@ -6,6 +6,8 @@ import { quietly, textIn } from '../reading.js'
 
 /** What is told of traces and spans, at once. */
 export interface Listener {
+  /** Whether it hears no more. */
+  readonly isOver: boolean
   traceStarted(trace: unknown): void
   traceEnded(trace: unknown): void
   spanStarted(span: unknown): void
@@ -30,10 +32,11 @@ const NO_ID = 'no-op'
 const MAX_TRACES = 10_000
 
 const listeners: Listener[] = []
+const joined = new WeakSet<object>()
 const tell =
-  (name: keyof Listener) =>
+  (name: Exclude<keyof Listener, 'isOver'>) =>
   async (what: unknown): Promise<void> => {
-    for (const listener of listeners) quietly(NAME, () => listener[name](what))
+    for (const listener of listeners) if (!listener.isOver) quietly(NAME, () => listener[name](what))
   }
 const processor = {
   onTraceStart: tell('traceStarted'),
@@ -55,13 +58,13 @@ function currentContext(): unknown {
 /** Tells all traces and spans, whenever the SDK is loaded, and whatever processors the application sets. */
 export function listen(listener: Listener): void {
   listeners.push(listener)
-  if (listeners.length > 1) return
-  const holder = globalThis as unknown as Record<symbol, TraceProvider | undefined>
-  const provider = holder[PROVIDER]
-  if (provider !== undefined) {
-    join(provider)
-    return
-  }
+  const descriptor = Object.getOwnPropertyDescriptor(globalThis, PROVIDER)
+  // With accessors it is waited for already.
+  if (descriptor === undefined) awaitProvider()
+  else if (typeof descriptor.value === 'object' && descriptor.value !== null) join(descriptor.value)
+}
+
+function awaitProvider(): void {
   Object.defineProperty(globalThis, PROVIDER, {
     configurable: true,
     get: () => undefined,
@@ -74,6 +77,8 @@ export function listen(listener: Listener): void {
 }
 
 function join(provider: TraceProvider): void {
+  if (joined.has(provider)) return
+  joined.add(provider)
   provider.registerProcessor(processor)
   override(provider, 'setProcessors', (original, processors) => {
     // First, so that it is told at once: the provider waits for each before it tells the next.

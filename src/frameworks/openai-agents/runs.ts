@@ -58,6 +58,10 @@ export class Runs implements Listener {
     this.#approvals = approvals
   }
 
+  get isOver(): boolean {
+    return this.#stage.isOver
+  }
+
   /** In whose run code is by the SDK's own context, unless another framework's run lies within. */
   located(running: Agent | undefined): Agent | undefined {
     if (this.#nodes.size === 0) return running

@@ -24,6 +24,7 @@ const settings = {
   model: createOpenAI()('gpt-fake'),
   telemetry: { functionId: 'cleaner' },
   stopWhen: isStepCount(5),
+  onLanguageModelCallEnd: ({ responseId }) => mark('call', { responseId }),
   tools: { removeFile: removes('removes a file'), removeFolder: removes('removes a folder') },
 }
 

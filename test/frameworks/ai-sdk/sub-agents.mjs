@@ -40,6 +40,7 @@ const lead = new ToolLoopAgent({
   id: 'lead',
   telemetry,
   onStart: () => mark('agent', { name: 'lead' }),
+  onLanguageModelCallEnd: ({ responseId }) => mark('call', { responseId }),
   model: openai('gpt-fake'),
   tools: {
     search,
@@ -59,6 +60,7 @@ const lead = new ToolLoopAgent({
           prompt: topic,
           tools: { search },
           stopWhen: isStepCount(3),
+          onLanguageModelCallEnd: ({ responseId }) => mark('call', { responseId }),
         })
         let text = ''
         for await (const part of textStream) text += part

@@ -5,6 +5,7 @@
  *   mark('tool', { toolCallId: 'call_1_1' })      a tool's code begins to run (its name will do where there is no id)
  *   mark('tool.end', { toolCallId: 'call_1_1' })  and is about to return
  *   mark('agent', { name: 'lead' })               an agent is about to be run
+ *   mark('call', { responseId })                  the framework tells the application of a model's answer
  *
  * Outside of the tests it does nothing.
  */

@@ -277,7 +277,9 @@ function lateness({ log, calls, marks, say }) {
       event.responseId !== undefined && call.responseId !== undefined
         ? event.responseId === call.responseId
         : event.inputTokens === call.inputTokens && event.outputTokens === call.outputTokens
-    hold(`model call ${call.n}`, call.endedAt, log.arrival('usage', is))
+    // What the framework itself takes until its application can know is not ours.
+    const known = marks.find(({ what, responseId }) => what === 'call' && responseId === call.responseId)
+    hold(`model call ${call.n}`, Math.max(call.endedAt, known?.at ?? 0), log.arrival('usage', is))
   }
   return slowest
 }

@@ -29,7 +29,9 @@ const cleaner = new Agent({
 async function go(input) {
   if (how !== 'stream') return run(cleaner, input)
   const result = await run(cleaner, input, { stream: true })
-  for await (const event of result) if (event.type === 'never') console.log(event)
+  for await (const { data } of result) {
+    if (data?.type === 'response_done') mark('call', { responseId: data.response.id })
+  }
   await result.completed
   return result
 }

@@ -64,7 +64,9 @@ if (how === 'stream') {
   const result = await run(desk, 'I want my money back, sk-proj-4Zq8fake4Zq8fake4Zq8fake4Zq8fake', {
     stream: true,
   })
-  for await (const event of result) if (event.type === 'never') console.log(event)
+  for await (const { data } of result) {
+    if (data?.type === 'response_done') mark('call', { responseId: data.response.id })
+  }
   await result.completed
   console.log(result.finalOutput)
 } else {
