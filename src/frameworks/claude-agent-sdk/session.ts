@@ -326,9 +326,9 @@ export class Session {
     )
     const call = seen({ model, responseId, ...tokens })
     const half: Half = { agent, inputTokens: tokens.inputTokens, call }
-    const log = takeHalf(this.#logsWithoutMessage, half)
-    if (log !== undefined) this.#stage.usage(agent, { ...call, ...log.call })
-    else if (this.hasLogs) keepHalf(this.#messagesWithoutLog, half)
+    // Its log was told when it came.
+    if (takeHalf(this.#logsWithoutMessage, half) !== undefined) return
+    if (this.hasLogs) keepHalf(this.#messagesWithoutLog, half)
     else this.#stage.usage(agent, call)
   }
 
