@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suite } from '../kit/suite.mjs'
+import { turns as exampleTurns } from '../../../examples/frameworks/claude-agent-sdk/turns.mjs'
+import { exampleTruth, suite } from '../kit/suite.mjs'
 
 const isResearcher = (body) => JSON.stringify(body.system ?? '').includes('You are the researcher.')
 const isLead = (body) => !isResearcher(body)
@@ -64,6 +65,10 @@ const truth = {
   ],
 }
 
+/** The one that Claude Code asks for unless it is told another. */
+const modelOf = (lines) =>
+  lines.find(({ event }) => event.kind === 'spawn' && event.name === 'claude')?.event.model
+
 await suite(import.meta.url, {
   framework: 'Claude Agent SDK',
   package: '@anthropic-ai/claude-agent-sdk',
@@ -76,6 +81,26 @@ await suite(import.meta.url, {
       output: 'All is done.',
       truth,
       // Claude Code, a process of its own, logs a call some time after the answer's end.
+      liveMs: 600,
+    },
+    {
+      name: 'the example',
+      program: '../../../examples/frameworks/claude-agent-sdk/main.mjs',
+      turns: () => [],
+      env: (server) => ({ ...env(server), ANTHROPIC_API_KEY: '' }),
+      truth: ({ lines }) => ({
+        ...exampleTruth(exampleTurns, modelOf(lines)),
+        agents: [{ name: 'claude' }, { name: 'counter', parent: 'claude' }],
+        tools: [
+          { agent: 'claude', name: 'Task', toolCallId: 'toolu_task' },
+          { agent: 'counter', name: 'Bash', toolCallId: 'toolu_count' },
+        ],
+        messages: [
+          { from: 'claude', to: 'counter', act: 'delegate' },
+          { from: 'counter', to: 'claude', act: 'return' },
+        ],
+        escalations: [{ from: 'counter', subject: 'Bash', approve: true }],
+      }),
       liveMs: 600,
     },
   ],
