@@ -24,6 +24,7 @@ const SECTIONS = [
   { letter: 'I', name: 'import', limit: 300 },
   { letter: 'O', name: 'backend', limit: 180 },
   { letter: 'R', name: 'redact', limit: 120 },
+  { letter: 'W', name: 'http', limit: 60 },
 ]
 const LETTERS = SECTIONS.map(({ letter }) => letter)
 

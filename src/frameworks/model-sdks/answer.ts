@@ -7,8 +7,6 @@ const MAX_END = 64 * 1024
 /** Events that are read as a whole before some are passed over: they say whose answer it is. */
 const FIRST_EVENTS = 4
 
-const DATA = Buffer.from('data:')
-
 /** Bytes up to a bound, then their beginning and their end. */
 class Ends {
   #pieces: Uint8Array[] = []
@@ -141,15 +139,19 @@ export class Answer {
   }
 
   #line(line: Buffer): void {
-    if (line.length < DATA.length || line.compare(DATA, 0, DATA.length, 0, DATA.length) !== 0) return
-    const data = line.subarray(DATA.length)
+    // `data:`
+    if (line.length < 6 || line[0] !== 100 || line[1] !== 97 || line[4] !== 58) return
+    const data = line.subarray(5)
     if (data.length < 16 && data.toString().trim() === '[DONE]') {
       this.found.isWhole = true
       return
     }
     const mayBePassed = this.hasContent && this.#events >= FIRST_EVENTS
     this.#events++
-    if (mayBePassed && !this.#dialect.marks.some((mark) => data.includes(mark))) return
+    if (mayBePassed) {
+      const text = data.toString('latin1')
+      if (!this.#dialect.marks.some((mark) => text.includes(mark))) return
+    }
     this.#event(parsed(data.toString()))
   }
 
