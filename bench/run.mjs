@@ -26,6 +26,7 @@ const SECTIONS = [
   { letter: 'P', name: 'spans', limit: 120 },
   { letter: 'R', name: 'redact', limit: 120 },
   { letter: 'W', name: 'frameworks', limit: 120 },
+  { letter: 'X', name: 'http', limit: 60 },
 ]
 const LETTERS = SECTIONS.map(({ letter }) => letter)
 

@@ -4,8 +4,11 @@ import { shown } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import type { Hive } from '../hive/hive.js'
 import { adapter as aiSdk } from './ai-sdk/adapter.js'
+import { adapter as claudeAgentSdk } from './claude-agent-sdk/adapter.js'
+import { adapter as http } from './http/adapter.js'
 import { adapter as langchain } from './langchain/adapter.js'
 import { adapter as mastra } from './mastra/adapter.js'
+import { adapter as modelSdks } from './model-sdks/adapter.js'
 import { adapter as openaiAgents } from './openai-agents/adapter.js'
 import { type Adapter, Stage } from './stage.js'
 
@@ -15,6 +18,9 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   langchain,
   mastra,
   'openai-agents': openaiAgents,
+  'claude-agent-sdk': claudeAgentSdk,
+  'model-sdks': modelSdks,
+  http,
 }
 
 const instrumented = new WeakSet<Hive>()

@@ -28,6 +28,8 @@ export interface ModelCall extends Told {
   outputTokens?: number | undefined
   /** Whether it failed, or was aborted. Default false. */
   isFailed?: boolean | undefined
+  /** Whether somebody may tell of it in a moment who knows more, whose it is above all: then that is written. */
+  mayWait?: boolean | undefined
   /** Id of the span that is this call. */
   spanId?: string | undefined
   /** Id of the span above that one. */
@@ -48,7 +50,7 @@ const MAX_LEVELS = 16
 /** Milliseconds between two tellings of one response. */
 const SAME_RESPONSE_MS = 1_000
 /** Milliseconds for which a call without tokens waits for somebody who knows them. */
-const HOLD_MS = 30
+const HOLD_MS = 15
 /** Calls that wait at once. */
 const MAX_HELD = 1_000
 
@@ -84,15 +86,15 @@ export class UsageOnce {
   }
 
   /**
-   * Has a call written that nobody told before. One without tokens, which has not failed, waits for up to 30 ms: if
-   * another source knows its tokens then, that one is written.
+   * Has a call written that nobody told before. One without tokens, which has not failed, waits for up to 15 ms, as one
+   * that may: if another source knows more by then, that one is written.
    * @param write records the call's line; it must not throw
    */
   tell(call: ModelCall, write: () => void): void {
     const known = this.#find(call)
     if (known === undefined) {
       const added = this.#add(call)
-      if (!isVague(call)) write()
+      if (!isVague(call) && call.mayWait !== true) write()
       else this.#hold(added, { call, write, until: performance.now() + HOLD_MS })
       return
     }

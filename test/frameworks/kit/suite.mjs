@@ -16,6 +16,7 @@
  *         output: 'what the program prints', // as without hivelog
  *         truth: { agents, tools, ... },     // see truth.mjs; or a function of { server, marks, lines, mode, folder }
  *         check: (run) => ['a problem'],     // what else has to hold
+ *         liveMs: 50,                      // what a line may be late, where a child process tells of the call
  *         says: /…/,                         // what hivelog may say on stderr; else it has to be silent
  *       },
  *     ],
@@ -124,6 +125,7 @@ async function once(scenario, mode, how, cwd) {
       calls: server.calls,
       marks: run.marks,
       stalledBetween: (from, to) => tail.stalledBetween(from, to),
+      liveMs: scenario.liveMs,
     })
     problems.push(
       ...compared.problems,

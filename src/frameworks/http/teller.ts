@@ -1,0 +1,108 @@
+/** Who a request belongs to, and how what is known of it becomes a line of that agent. */
+import { context, INVALID_SPAN_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
+import type { KindFields } from '../../format/kinds.js'
+import type { Agent } from '../../hive/agent.js'
+import type { CallInput } from '../../hive/inputs.js'
+import type { Life } from '../../record/owners.js'
+import type { Stage } from '../stage.js'
+
+/** Whoever sees the wire is one source: `fetch` is no second one beside the client that calls it. */
+const SOURCE = 'hivelog http'
+
+/** A model call, as far as it is known. */
+export type UsageSeen = Omit<KindFields['usage'], 'agentId'>
+
+/** When something happened, epoch milliseconds. */
+export interface Times {
+  startTs: number
+  endTs: number
+}
+
+export class Teller {
+  #stage: Stage
+  /** Of the agent in whose run the request was sent; `undefined`: nobody's. */
+  #agent: Agent | undefined
+  /** The same for an agent that spans tell of. */
+  #life: Life | undefined
+  #context: SpanContext
+
+  /** Of the agent in whose run the present code is. */
+  constructor(stage: Stage) {
+    this.#stage = stage
+    this.#context = trace.getSpanContext(context.active()) ?? INVALID_SPAN_CONTEXT
+    const running = stage.running.getStore()
+    if (running !== undefined && !running.ended) {
+      this.#agent = running
+      return
+    }
+    const { hive } = stage
+    const life = hive.recorder.owners.of(this.#context)?.life
+    if (life === undefined) return
+    const agent = hive.agents.get(life.agentId)
+    if (agent?.life === life) this.#agent = agent
+    else this.#life = life
+  }
+
+  /** A query of an external API, if nobody else told of it. */
+  call(call: CallInput, { startTs, endTs }: Times): void {
+    const { recorder } = this.#stage.hive
+    const { host, method, path } = call
+    if (!recorder.callOnce.isNew({ source: SOURCE, host, method, path, startTs, endTs })) return
+    const agent = this.#whose()
+    if ('call' in agent) agent.call(call)
+    else this.#write('call', endTs, call, agent)
+  }
+
+  /**
+   * A model call. It waits a moment for somebody who knows more of it: whose it is, above all.
+   * @param responseId of an answer that failed, by which others may know it
+   */
+  usage(usage: UsageSeen, { startTs, endTs }: Times, responseId = usage.responseId): void {
+    const { hive } = this.#stage
+    const agent = this.#whose()
+    const life = 'life' in agent ? agent.life : agent
+    const { model, inputTokens, outputTokens, error } = usage
+    hive.recorder.usageOnce.tell(
+      {
+        source: SOURCE,
+        startTs,
+        endTs,
+        agentId: life.agentId,
+        session: life.session,
+        isImplicit: life.isImplicit,
+        responseId,
+        model,
+        inputTokens,
+        outputTokens,
+        isFailed: error !== undefined,
+        mayWait: true,
+      },
+      () => {
+        if ('usageAsTold' in agent) agent.usageAsTold(usage)
+        else this.#write('usage', endTs, usage, life)
+      },
+    )
+  }
+
+  /** Work of an agent that has ended meanwhile is nobody's any more. */
+  #whose(): Agent | Life {
+    if (this.#agent !== undefined && !this.#agent.ended) return this.#agent
+    const life = this.#life
+    const { hive } = this.#stage
+    const isAlive = life !== undefined && hive.recorder.owners.isLiving(life.agentId, life.session)
+    return isAlive ? life : this.#stage.implicit()
+  }
+
+  #write(kind: string, ts: number, fields: object, life: Life): void {
+    this.#stage.hive.recorder.write(
+      ts,
+      kind,
+      { agentId: life.agentId, ...fields },
+      {
+        context: this.#context,
+        session: life.session,
+        life,
+      },
+    )
+  }
+}

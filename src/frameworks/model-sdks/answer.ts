@@ -1,0 +1,162 @@
+/** What is read of a model's answer while it goes by: a JSON document, or a stream of server-sent events. */
+import type { Dialect, Found } from './dialects.js'
+
+/** Bytes of a document, or of one event, that are kept as they are; of a longer one its two ends. */
+const MAX_KEPT = 1024 * 1024
+const MAX_END = 64 * 1024
+/** Events that are read as a whole before some are passed over: they say whose answer it is. */
+const FIRST_EVENTS = 4
+
+/** Bytes up to a bound, then their beginning and their end. */
+class Ends {
+  #pieces: Uint8Array[] = []
+  #size = 0
+  #head: Buffer | undefined
+
+  add(bytes: Uint8Array): void {
+    this.#pieces.push(bytes)
+    this.#size += bytes.length
+    if (this.#size <= MAX_KEPT) return
+    const all = Buffer.concat(this.#pieces)
+    this.#head ??= Buffer.from(all.subarray(0, MAX_END))
+    const tail = Buffer.from(all.subarray(-MAX_END))
+    this.#pieces = [tail]
+    this.#size = tail.length
+  }
+
+  get isEmpty(): boolean {
+    return this.#size === 0
+  }
+
+  /** All there was, if it was kept. */
+  get whole(): Buffer | undefined {
+    return this.#head === undefined ? Buffer.concat(this.#pieces) : undefined
+  }
+
+  /** The JSON value, or what can be made out of one that was too long. */
+  json(): unknown {
+    const text = Buffer.concat(this.#pieces).toString()
+    return this.#head === undefined ? parsed(text) : salvaged(this.#head.toString(), text)
+  }
+
+  clear(): void {
+    this.#pieces = []
+    this.#size = 0
+    this.#head = undefined
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Texts in a JSON document have their quotation marks escaped, so none of these is found within one. */
+const FIELD = (name: string): RegExp => new RegExp(`"${name}"\\s*:\\s*"((?:[^"\\\\]|\\\\.){1,256})"`)
+
+/** Of a document whose middle is missing: the fields that matter, as far as they are at its ends. */
+function salvaged(head: string, tail: string): unknown {
+  const json: Record<string, unknown> = { choices: [], data: [] }
+  for (const name of ['id', 'model', 'type', 'object', 'modelVersion', 'responseId']) {
+    const value = FIELD(name).exec(head)?.[1] ?? FIELD(name).exec(tail)?.[1]
+    if (value !== undefined) json[name] = value
+  }
+  for (const name of ['usage', 'usageMetadata']) {
+    const value = lastObject(name, tail) ?? lastObject(name, head)
+    if (value !== undefined) json[name] = value
+  }
+  if (/"response\.(?:completed|incomplete)"/.test(head)) {
+    return { type: 'response.completed', response: { ...json, object: 'response' } }
+  }
+  return json
+}
+
+function lastObject(name: string, text: string): unknown {
+  const from = text.lastIndexOf(`"${name}"`)
+  if (from < 0) return undefined
+  const begin = text.indexOf('{', from)
+  let depth = 0
+  for (let i = begin; i >= 0 && i < text.length; i++) {
+    if (text[i] === '{') depth++
+    else if (text[i] === '}' && --depth === 0) return parsed(text.slice(begin, i + 1))
+  }
+  return undefined
+}
+
+export class Answer {
+  readonly found: Found = {}
+  /** Whether the model has begun to say something. */
+  hasContent = false
+  #dialect: Dialect
+  #isStream: boolean
+  #waiting = new Ends()
+  #events = 0
+
+  /** @param isStream of server-sent events */
+  constructor(dialect: Dialect, isStream: boolean) {
+    this.#dialect = dialect
+    this.#isStream = isStream
+  }
+
+  add(bytes: Uint8Array): void {
+    if (!this.#isStream) {
+      this.#waiting.add(bytes)
+      return
+    }
+    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    let begin = 0
+    for (let end = all.indexOf(10); end >= 0; end = all.indexOf(10, begin)) {
+      const line = all.subarray(begin, end)
+      if (this.#waiting.isEmpty) this.#line(line)
+      else {
+        this.#waiting.add(line)
+        this.#waitingLine()
+      }
+      begin = end + 1
+    }
+    // A copy: what came with it need not be kept.
+    if (begin < all.length) this.#waiting.add(Buffer.from(all.subarray(begin)))
+  }
+
+  /** No more comes. */
+  end(): void {
+    if (this.#waiting.isEmpty) return
+    if (this.#isStream) this.#waitingLine()
+    else {
+      this.#dialect.read(this.#waiting.json(), this.found)
+      this.#waiting.clear()
+    }
+  }
+
+  #waitingLine(): void {
+    const { whole } = this.#waiting
+    if (whole !== undefined) this.#line(whole)
+    else this.#event(this.#waiting.json())
+    this.#waiting.clear()
+  }
+
+  #line(line: Buffer): void {
+    // `data:`
+    if (line.length < 6 || line[0] !== 100 || line[1] !== 97 || line[4] !== 58) return
+    const data = line.subarray(5)
+    if (data.length < 16 && data.toString().trim() === '[DONE]') {
+      this.found.isWhole = true
+      return
+    }
+    const mayBePassed = this.hasContent && this.#events >= FIRST_EVENTS
+    this.#events++
+    if (mayBePassed) {
+      const text = data.toString('latin1')
+      if (!this.#dialect.marks.some((mark) => text.includes(mark))) return
+    }
+    this.#event(parsed(data.toString()))
+  }
+
+  #event(json: unknown): void {
+    this.#dialect.read(json, this.found)
+    if (!this.hasContent) this.hasContent = this.#dialect.isContent(json)
+  }
+}

@@ -1,0 +1,121 @@
+/** One model call, as the wire tells it: followed from its request to the end of its answer. */
+import { whyOf } from '../http/errors.js'
+import type { Follower, OutgoingRequest } from '../http/requests.js'
+import { Teller, type UsageSeen } from '../http/teller.js'
+import type { Stage } from '../stage.js'
+import { Answer } from './answer.js'
+import { DecodedBody } from './decoded-body.js'
+import type { Endpoint } from './dialects.js'
+
+/** Bytes of a request that are kept, for the model's name in it. */
+const MAX_SENT = 256 * 1024
+/** A text in JSON has its quotation marks escaped, so this is never within one. */
+const MODEL = /"model"\s*:\s*"((?:[^"\\]|\\.){1,256})"/
+
+export class ModelCall implements Follower {
+  #request: OutgoingRequest
+  #endpoint: Endpoint
+  #teller: Teller
+  #sent: Uint8Array[] = []
+  #sentBytes = 0
+  #status = 0
+  #answer: Answer | undefined
+  #decoded: DecodedBody | undefined
+  #ttftMs: number | undefined
+  #isTold = false
+
+  constructor(stage: Stage, request: OutgoingRequest, endpoint: Endpoint) {
+    this.#request = request
+    this.#endpoint = endpoint
+    this.#teller = new Teller(stage)
+  }
+
+  answered(status: number, header: (name: string) => string | undefined): void {
+    this.#status = status
+    const isStream = header('content-type')?.includes('text/event-stream') === true
+    const answer = new Answer(this.#endpoint.dialect, isStream)
+    this.#answer = answer
+    this.#decoded = new DecodedBody(header('content-encoding'), (bytes) => {
+      answer.add(bytes)
+      if (!isStream || this.#isTold) return
+      if (answer.hasContent) this.#ttftMs ??= this.#ms()
+      // Its reader need not wait for the end of the connection, nor does the line.
+      if (answer.found.isWhole === true && status < 300) this.#tell()
+    })
+  }
+
+  readonly body = {
+    sent: (bytes: Uint8Array): void => {
+      if (this.#sentBytes > MAX_SENT) return
+      this.#sent.push(bytes)
+      this.#sentBytes += bytes.length
+    },
+    received: (bytes: Uint8Array): void => {
+      if (!this.#isTold) this.#decoded?.add(bytes)
+    },
+    ended: (): void => this.#end(() => this.#tell()),
+  }
+
+  failed(error: unknown): void {
+    const why = whyOf(error)
+    this.#end(() => this.#tell(this.#answer?.found.isWhole === true ? undefined : why))
+  }
+
+  #end(done: () => void): void {
+    if (this.#isTold) return
+    if (this.#decoded === undefined) done()
+    else {
+      this.#decoded.end(() => {
+        this.#answer?.end()
+        done()
+      })
+    }
+  }
+
+  #ms(): number {
+    return Math.round(performance.now() - this.#request.startedAt)
+  }
+
+  /** @param why the answer did not come, or not to its end */
+  #tell(why?: string): void {
+    if (this.#isTold) return
+    const { found = {} } = this.#answer ?? {}
+    const { dialect, provider, isProvider, model: inPath } = this.#endpoint
+    const status = this.#status
+    const refusal =
+      status < 400 ? found.error : `${status}${found.error === undefined ? '' : ` ${found.error}`}`
+    const error = why ?? refusal
+    // As it was asked for. OpenAI's paths name a deployment of Azure's at most.
+    const said = this.#asked() ?? found.model
+    const model = dialect.provider === 'openai' ? (said ?? inPath) : (inPath ?? said)
+    this.#sent = []
+    // A path that others have too says little, and so does an answer that is none of a model's: one that runs in the
+    // background says its tokens later.
+    const isModels =
+      found.isAnswer === true ||
+      dialect.isCommonPath !== true ||
+      (error !== undefined && (isProvider || model !== undefined))
+    if (!isModels) return
+    this.#isTold = true
+    const ms = this.#ms()
+    const { startTs } = this.#request
+    const { responseId, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd } = found
+    const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd, responseId }
+    const usage = {
+      model,
+      provider,
+      ...(error === undefined && tokens),
+      ms,
+      ttftMs: this.#ttftMs,
+      error,
+    }
+    const isKnown = ([, value]: [string, unknown]): boolean => value !== undefined
+    const told = Object.fromEntries(Object.entries(usage).filter(isKnown)) as UsageSeen
+    this.#teller.usage(told, { startTs, endTs: startTs + ms }, responseId)
+  }
+
+  /** The model that the request names. */
+  #asked(): string | undefined {
+    return MODEL.exec(Buffer.concat(this.#sent).toString())?.[1]
+  }
+}

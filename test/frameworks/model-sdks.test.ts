@@ -1,0 +1,248 @@
+/** What is read of models' answers on the wire: in any pieces, compressed, long, cut, and not of others' answers. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import zlib from 'node:zlib'
+import fc from 'fast-check'
+import { adapter } from '../../src/frameworks/model-sdks/adapter.js'
+import { Answer } from '../../src/frameworks/model-sdks/answer.js'
+import { endpointOf } from '../../src/frameworks/model-sdks/dialects.js'
+import { Stage } from '../../src/frameworks/stage.js'
+import { captureDiag, defer, eventsOf, tempHive } from '../kit/hive-support.js'
+
+const dialectOf = (path: string) => {
+  const endpoint = endpointOf('POST', 'api.example.com', path)
+  assert.ok(endpoint, path)
+  return endpoint.dialect
+}
+
+const event = (data: unknown): string => `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
+
+const CHAT = [
+  { id: 'c-1', model: 'gpt-x', choices: [{ delta: { role: 'assistant', content: '' } }], usage: null },
+  ...['Bees ', 'make “honey” 🍯', ' "usage":{"prompt_tokens":1}'].map((content) => ({
+    id: 'c-1',
+    model: 'gpt-x',
+    choices: [{ delta: { content } }],
+    usage: null,
+  })),
+  {
+    id: 'c-1',
+    model: 'gpt-x',
+    choices: [],
+    usage: { prompt_tokens: 40, completion_tokens: 9, prompt_tokens_details: { cached_tokens: 16 } },
+  },
+  '[DONE]',
+]
+
+test('a stream says the same in whatever pieces it comes', () => {
+  const bytes = Buffer.from(CHAT.map(event).join(''))
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: bytes.length }), { maxLength: 40 }), (cuts) => {
+      const answer = new Answer(dialectOf('/v1/chat/completions'), true)
+      const ends = [...cuts, bytes.length].sort((a, b) => a - b)
+      let from = 0
+      for (const end of ends) {
+        answer.add(bytes.subarray(from, end))
+        from = end
+      }
+      answer.end()
+      assert.deepEqual(answer.found, {
+        isAnswer: true,
+        isWhole: true,
+        model: 'gpt-x',
+        responseId: 'c-1',
+        inputTokens: 40,
+        outputTokens: 9,
+        cacheReadTokens: 16,
+      })
+      assert.equal(answer.hasContent, true)
+    }),
+  )
+})
+
+test('hostile pieces do no harm, and no number is made up', () => {
+  const paths = [
+    '/chat/completions',
+    '/responses',
+    '/embeddings',
+    '/v1/messages',
+    '/models/m:generateContent',
+  ]
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...paths),
+      fc.boolean(),
+      fc.jsonValue(),
+      fc.uint8Array(),
+      (path, isStream, json, raw) => {
+        const answer = new Answer(dialectOf(path), isStream)
+        answer.add(Buffer.from(isStream ? event(json) : JSON.stringify(json)))
+        answer.add(raw)
+        answer.end()
+        for (const value of [answer.found.inputTokens, answer.found.outputTokens]) {
+          assert.ok(value === undefined || (Number.isFinite(value) && value >= 0))
+        }
+      },
+    ),
+  )
+})
+
+test('of an answer too long to be kept the ends are read', () => {
+  const answer = new Answer(dialectOf('/v1/embeddings'), false)
+  const data = Array.from({ length: 40 }, (_, index) => ({ index, embedding: 'A'.repeat(100_000) }))
+  const text = JSON.stringify({
+    object: 'list',
+    data,
+    model: 'embed-x',
+    usage: { prompt_tokens: 77, total_tokens: 77 },
+  })
+  assert.ok(text.length > 4_000_000)
+  for (let i = 0; i < text.length; i += 65_536) answer.add(Buffer.from(text.slice(i, i + 65_536)))
+  answer.end()
+  assert.deepEqual(answer.found, { isAnswer: true, outputTokens: 0, model: 'embed-x', inputTokens: 77 })
+})
+
+test('Anthropic counts its cache apart, and the first count of the output is none', () => {
+  const answer = new Answer(dialectOf('/v1/messages'), true)
+  const usage = {
+    input_tokens: 10,
+    cache_read_input_tokens: 200,
+    cache_creation_input_tokens: 30,
+    output_tokens: 1,
+  }
+  answer.add(
+    Buffer.from(event({ type: 'message_start', message: { type: 'message', id: 'm', model: 'c', usage } })),
+  )
+  assert.equal(answer.found.inputTokens, 240)
+  assert.equal(answer.found.outputTokens, undefined)
+  answer.add(Buffer.from(event({ type: 'message_delta', delta: {}, usage: { output_tokens: 12 } })))
+  assert.equal(answer.found.outputTokens, 12)
+  assert.equal(answer.found.inputTokens, 240)
+})
+
+test('providers go by their hosts, models by their paths', () => {
+  const of = (host: string, path: string) => {
+    const { provider, model } = endpointOf('POST', host, path) ?? {}
+    return [provider, model]
+  }
+  assert.deepEqual(of('api.openai.com', '/v1/chat/completions'), ['openai', undefined])
+  assert.deepEqual(of('x.openai.azure.com', '/openai/deployments/my%20gpt/chat/completions'), [
+    'azure.ai.openai',
+    'my gpt',
+  ])
+  assert.deepEqual(of('localhost:11434', '/v1/chat/completions'), ['openai', undefined])
+  assert.deepEqual(
+    of(
+      'europe-west1-aiplatform.googleapis.com',
+      '/v1/projects/p/publishers/anthropic/models/claude-x:streamRawPredict',
+    ),
+    ['gcp.vertex_ai', 'claude-x'],
+  )
+  assert.deepEqual(of('generativelanguage.googleapis.com', '/v1beta/models/gemini-x:streamGenerateContent'), [
+    'gcp.gemini',
+    'gemini-x',
+  ])
+  assert.equal(endpointOf('GET', 'api.openai.com', '/v1/chat/completions'), undefined)
+  assert.equal(endpointOf('POST', 'api.anthropic.com', '/v1/messages/count_tokens'), undefined)
+})
+
+type Reply = (response: http.ServerResponse) => void
+
+async function setUp(t: TestContext, reply: Reply) {
+  const said = captureDiag(t)
+  const { hive, file } = tempHive(t)
+  const stage = new Stage(hive)
+  adapter.install(stage)
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => reply(response))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  defer(t, () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const usages = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    await hive.flush()
+    return eventsOf(file).filter(({ kind }) => kind === 'usage')
+  }
+  return { url, usages, hive, stage, said }
+}
+
+const COMPRESS = { gzip: zlib.gzipSync, deflate: zlib.deflateSync, br: zlib.brotliCompressSync }
+
+for (const [encoding, compress] of Object.entries(COMPRESS)) {
+  for (const size of [10, 600_000]) {
+    test(`a ${encoding} answer of ${size} characters is read, and its reader gets it as it was`, async (t) => {
+      let seed = 1
+      const noise = Array.from({ length: size }, () => {
+        seed = (seed * 48_271) % 2_147_483_647
+        return String.fromCharCode(97 + (seed % 26))
+      }).join('')
+      const answer = JSON.stringify({
+        id: 'c-2',
+        model: 'gpt-x-2026',
+        choices: [{ message: { content: noise } }],
+        usage: { prompt_tokens: 5, completion_tokens: 6 },
+      })
+      const { url, usages, said } = await setUp(t, (response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': encoding })
+        response.end(compress(answer))
+      })
+      const got = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model": "gpt-x"}' })
+      assert.equal(await got.text(), answer)
+      const [usage, ...more] = await usages()
+      assert.deepEqual(more, [])
+      assert.deepEqual(
+        [usage?.model, usage?.inputTokens, usage?.outputTokens, usage?.responseId],
+        ['gpt-x', 5, 6, 'c-2'],
+      )
+      assert.deepEqual(said, [])
+    })
+  }
+}
+
+test('a path of models that is another service’s is no model call', async (t) => {
+  const { url, usages } = await setUp(t, (response) => response.end('{"responses": [], "ok": true}'))
+  await fetch(`${url}/survey/responses`, { method: 'POST', body: '{"answer": 1}' })
+  await fetch(`${url}/embeddings`, { method: 'POST', body: '{"model": "car"}' })
+  assert.deepEqual(await usages(), [])
+})
+
+test('who knows whose the call is has the word, if it speaks at once', async (t) => {
+  const { url, usages, hive, stage } = await setUp(t, (response) =>
+    response.end('{"id":"c-3","model":"m","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":6}}'),
+  )
+  const agent = hive.spawn({ agentId: 'writer' })
+  await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model":"m"}' })).text()
+  stage.usage(agent, {
+    source: 'a framework',
+    model: 'm',
+    inputTokens: 5,
+    outputTokens: 6,
+    responseId: 'c-3',
+  })
+  assert.deepEqual(
+    (await usages()).map(({ agentId, responseId }) => [agentId, responseId]),
+    [['writer', 'c-3']],
+  )
+})
+
+test('a stream whose tokens nobody asked for is a call without tokens', async (t) => {
+  const { url, usages, said } = await setUp(t, (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end([CHAT[0], CHAT[1], '[DONE]'].map(event).join(''))
+  })
+  await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model":"m"}' })).text()
+  const [usage] = await usages()
+  assert.equal(usage?.responseId, 'c-1')
+  assert.ok(
+    usage !== undefined && !('inputTokens' in usage) && !('outputTokens' in usage) && !('error' in usage),
+  )
+  assert.deepEqual(said, [])
+})
