@@ -38,16 +38,13 @@ export const langfuse: Vocabulary = {
     const cost = countIn(objectOf(attributes['langfuse.observation.cost_details']), 'total')
     const read = countIn(counts, 'input_cached_tokens') ?? countIn(counts, 'cache_read_input_tokens')
     const written = countIn(counts, 'input_cache_creation') ?? countIn(counts, 'cache_creation_input_tokens')
-    const input = countIn(counts, 'input')
-    const output = countIn(counts, 'output')
-    const all = input === undefined ? undefined : input + (read ?? 0) + (written ?? 0)
+    const uncached = countIn(counts, 'input')
+    const all = uncached === undefined ? undefined : uncached + (read ?? 0) + (written ?? 0)
+    const input = all ?? countIn(counts, 'promptTokens')
+    const output = countIn(counts, 'output') ?? countIn(counts, 'completionTokens')
     return {
-      ...((all ?? countIn(counts, 'promptTokens')) !== undefined && {
-        inputTokens: (all ?? countIn(counts, 'promptTokens')) as number,
-      }),
-      ...((output ?? countIn(counts, 'completionTokens')) !== undefined && {
-        outputTokens: (output ?? countIn(counts, 'completionTokens')) as number,
-      }),
+      ...(input !== undefined && { inputTokens: input }),
+      ...(output !== undefined && { outputTokens: output }),
       ...(read !== undefined && { cacheReadTokens: read }),
       ...(written !== undefined && { cacheWriteTokens: written }),
       ...(cost !== undefined && { costUsd: cost }),
