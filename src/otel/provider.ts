@@ -127,11 +127,8 @@ export function register(provider: BasicTracerProvider): Registration {
     )
   } else if (trace.setGlobalTracerProvider(provider)) undo.push(() => trace.disable())
   if (!hasGlobal('context') && context.setGlobalContextManager(manager)) undo.push(() => context.disable())
-  if (!hasGlobal('propagation')) {
-    const propagator = propagatorFromEnv()
-    if (propagator !== undefined && propagation.setGlobalPropagator(propagator)) {
-      undo.push(() => propagation.disable())
-    }
+  if (!hasGlobal('propagation') && propagation.setGlobalPropagator(propagatorFromEnv())) {
+    undo.push(() => propagation.disable())
   }
   return {
     setRoot: (root) => {
