@@ -1,4 +1,4 @@
-// W. What it costs a request that Node's channels tell of it: publishing the same messages on them with nobody
+// X. What it costs a request that Node's channels tell of it: publishing the same messages on them with nobody
 // listening, with queries recorded, and with model calls read off the wire (a stream of 200 pieces).
 import { channel } from 'node:diagnostics_channel'
 import { mkdtempSync, rmSync } from 'node:fs'
