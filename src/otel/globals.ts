@@ -64,8 +64,9 @@ let step: 'none' | 'begun' | 'checked' = 'none'
 const aside: (() => void)[] = []
 let undoJoin: (() => void) | undefined
 let undoRoot: (() => void) | undefined
-/** Loaded at the first use; empty where that failed. */
-let parts: { context?: ContextManager; propagation?: TextMapPropagator | undefined } | undefined
+/** Loaded at the first use; `none` where that failed. */
+let manager: ContextManager | 'none' | undefined
+let propagator: { named: TextMapPropagator | undefined } | undefined
 
 /** Offers a hive's parts to the process. */
 export function offer(given: Offer): void {
@@ -87,6 +88,8 @@ export function withdraw(given: Offer): void {
     undoRoot?.()
     undoRoot = undefined
     unwatch()
+    // The next hive asks its environment anew.
+    propagator = undefined
   }
 }
 
@@ -291,24 +294,29 @@ function ours(kind: Kind): unknown {
   if (kind === 'trace') return standIn
   if (kind !== 'context' && kind !== 'propagation') return undefined
   try {
-    parts ??= createParts()
+    if (kind === 'propagation') {
+      propagator ??= { named: propagatorFromEnv() }
+      return propagator.named
+    }
+    manager ??= createManager()
   } catch (error) {
     // Whoever asks is the application, whose business it is not.
-    parts = {}
-    diag.error(`hivelog: there is no context of spans, and none goes to other processes: ${brief(error)}`)
+    if (kind === 'propagation') propagator = { named: undefined }
+    else manager = 'none'
+    diag.error(`hivelog: there is no ${kind} of spans here: ${brief(error)}`)
   }
-  return parts[kind]
+  return kind === 'context' && manager !== 'none' ? manager : undefined
 }
 
 /** One for all hives, so that what is active stays so when one of them ends. */
-function createParts(): NonNullable<typeof parts> {
+function createManager(): ContextManager {
   const { AsyncLocalStorageContextManager } = sdk('@opentelemetry/context-async-hooks')
   class Rooted extends AsyncLocalStorageContextManager {
     override active(): Context {
       return rooted(super.active())
     }
   }
-  return { context: new Rooted().enable(), propagation: propagatorFromEnv() }
+  return new Rooted().enable()
 }
 
 type Scope = [name: string, version?: string, options?: TracerOptions]

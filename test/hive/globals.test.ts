@@ -32,6 +32,7 @@ test('the first hive’s shutdown leaves context and spans of the second', async
     eventsOf(file).map(({ kind, agentId }) => [kind, agentId]),
     [
       ['spawn', 'worker'],
+      ['tool.start', 'worker'],
       ['tool', 'worker'],
       ['exit', 'worker'],
     ],

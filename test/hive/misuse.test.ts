@@ -346,8 +346,9 @@ test('the spans of libraries count on in the life that they are of, though anoth
       ['exit', 1],
       ['wait', 1],
       ['wait', 2],
-      ['tool', 3],
-      ['exit', 4],
+      ['tool.start', 3],
+      ['tool', 4],
+      ['exit', 5],
     ],
   )
 })

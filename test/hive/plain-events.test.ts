@@ -162,8 +162,9 @@ test('spans of instrumented libraries in an agent are its tools, model calls and
       ['message', 'coder', 1],
       ['call', 'coder', 2],
       ['usage', 'coder', 3],
-      ['tool', 'coder', 4],
-      ['message', 'coder', 5],
+      ['tool.start', 'coder', 4],
+      ['tool', 'coder', 5],
+      ['message', 'coder', 6],
     ],
   )
   const usage = oneEvent(file, 'usage')

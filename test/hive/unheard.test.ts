@@ -124,9 +124,10 @@ test('a tool that runs in an agent without a backend is told by its own span, no
     eventsOf(file).map(({ kind, name, checkpoint }) => [kind, name, checkpoint]),
     [
       ['spawn', 'a', 0],
-      ['tool', 'grep', 1],
-      ['tool', 'rm', 2],
-      ['exit', undefined, 3],
+      ['tool.start', 'grep', 1],
+      ['tool', 'grep', 2],
+      ['tool', 'rm', 3],
+      ['exit', undefined, 4],
     ],
   )
 })

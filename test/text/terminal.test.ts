@@ -317,7 +317,9 @@ test('the table has every command', async () => {
   const commands = [...(await hivelog(['--help'])).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(
     ([, name]) => name,
   )
-  assert.deepEqual(Object.keys(TEXT).sort(), commands.sort())
+  // These say nothing of what is in a log.
+  const apart = ['serve', 'ship', 'token']
+  assert.deepEqual([...Object.keys(TEXT), ...apart].sort(), commands.sort())
 })
 
 for (const [command, runs] of Object.entries(TEXT)) {
