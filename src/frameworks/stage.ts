@@ -72,6 +72,11 @@ export class Stage {
   /** What frameworks with a context of their own say. */
   #locators: ((running: Agent | undefined) => Agent | undefined)[] = []
 
+  /** Whether requests to models are seen as they go over the wire. */
+  seesRequests = false
+  /** Model calls that frameworks announced, in their order. */
+  #announced = new Set<Announced>()
+
   constructor(hive: Hive) {
     this.hive = hive
     const { recorder } = hive
@@ -175,6 +180,29 @@ export class Stage {
     recorder.usageOnce.tell(told, () => agent.usageAsTold(given))
   }
 
+  /**
+   * A model is about to be asked by an agent whose run has no context that its request could be known by: the next
+   * request to that model which is nobody's is taken for it.
+   * @returns takes that back, when the call is over, and tells whether no such request was seen
+   */
+  announce(agent: Agent, model: string | undefined): () => boolean {
+    const call: Announced = { agent, model }
+    if (this.#announced.size < MAX_ANNOUNCED) this.#announced.add(call)
+    return () => this.#announced.delete(call)
+  }
+
+  /** The agent that announced the model call that was seen, if one did; each announcement counts once. */
+  announced(model: string | undefined): Agent | undefined {
+    for (const call of this.#announced) {
+      if (call.agent.ended) this.#announced.delete(call)
+      else if (call.model === undefined || model === undefined || call.model === model) {
+        this.#announced.delete(call)
+        return call.agent
+      }
+    }
+    return undefined
+  }
+
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */
   handOff(
     from: Agent,
@@ -222,6 +250,14 @@ export class Stage {
   covers(...scopes: string[]): void {
     for (const scope of scopes) if (typeof scope === 'string') this.hive.recorder.covered.add(scope)
   }
+}
+
+/** Model calls that are under way at a time. */
+const MAX_ANNOUNCED = 10_000
+
+interface Announced {
+  agent: Agent
+  model: string | undefined
 }
 
 const CALL_FIELDS = [...FIELD_ORDER.usage.filter((name) => name !== 'agentId'), 'source', 'endTs']

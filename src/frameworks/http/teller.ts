@@ -59,7 +59,9 @@ export class Teller {
    */
   usage(usage: UsageSeen, { startTs, endTs }: Times, responseId = usage.responseId): void {
     const { hive } = this.#stage
-    const agent = this.#whose()
+    const nobodys = this.#agent === undefined && this.#life === undefined
+    const announced = nobodys ? this.#stage.announced(usage.model) : undefined
+    const agent = announced ?? this.#whose()
     const life = 'life' in agent ? agent.life : agent
     const { model, inputTokens, outputTokens, error } = usage
     hive.recorder.usageOnce.tell(
@@ -75,7 +77,8 @@ export class Teller {
         inputTokens,
         outputTokens,
         isFailed: error !== undefined,
-        mayWait: true,
+        // Who announced it knows no more.
+        mayWait: announced === undefined,
       },
       () => {
         if ('usageAsTold' in agent) agent.usageAsTold(usage)

@@ -11,6 +11,8 @@ interface Life {
   parent: Life | undefined
   /** Whether its parent called it as one of its agents: it returns to it. */
   isDelegated: boolean
+  /** Whether it is the second part of a run that waited for an answer. */
+  isResumed: boolean
 }
 
 interface Span {
@@ -19,6 +21,8 @@ interface Span {
   name: string | undefined
   owner: Life | undefined
   toolEnd: ((end: Omit<ToolInput, 'name' | 'ms'>) => void) | undefined
+  /** Takes back that a model is being asked. */
+  callOver: (() => boolean) | undefined
   /** When the first tool of a model's answer began: Mastra ends the model's span only after its tools. */
   toolsBegan: number | undefined
 }
@@ -69,11 +73,16 @@ export class Spans {
       name: textIn(given, 'entityName') ?? textIn(given, 'entityId'),
       owner: parent?.owner,
       toolEnd: undefined,
+      callOver: undefined,
       toolsBegan: undefined,
     }
     this.#spans.set(id, span)
     if (type === 'agent_run') this.#agentStarted(span, given)
     else if (TOOLS.has(type)) this.#toolStarted(span, given)
+    else if (type === 'model_inference') {
+      const model = textIn(readField(given, 'attributes'), 'model')
+      span.callOver = this.#stage.announce(this.#agentOf(span), model)
+    }
   }
 
   #agentStarted(span: Span, given: unknown): void {
@@ -91,7 +100,7 @@ export class Spans {
       parent !== undefined &&
       !parent.agent.ended &&
       AGENT_TOOL.test((TOOLS.has(tool?.type ?? '') && tool?.name) || '')
-    span.owner = { agent, parent, isDelegated }
+    span.owner = { agent, parent, isDelegated, isResumed }
     if (isDelegated) this.#stage.handOff(parent.agent, agent.agentId, 'delegate', `asks ${span.name ?? id}`)
   }
 
@@ -110,8 +119,12 @@ export class Spans {
     const span = this.#spans.get(textIn(given, 'id') ?? '')
     if (span === undefined) return
     const error = errorOf(given)
-    if (span.type === 'model_inference') this.#callEnded(span, given, error)
-    else if (span.toolEnd !== undefined) {
+    const isUnseen = span.callOver?.() === true
+    if (span.type === 'model_inference') {
+      // The call before the wait, told again: its request was seen then.
+      const isAgain = isUnseen && span.owner?.isResumed === true && this.#stage.seesRequests
+      if (!isAgain) this.#callEnded(span, given, error)
+    } else if (span.toolEnd !== undefined) {
       const hasFailed = error !== undefined || readField(readField(given, 'attributes'), 'success') === false
       const resultBytes = hasFailed ? undefined : bytesOf(readField(given, 'output'))
       span.toolEnd({

@@ -10,9 +10,11 @@ import { ModelCall } from './model-call.js'
 
 export const adapter: Adapter = {
   name: 'model SDKs',
-  install: (stage) =>
+  install(stage) {
+    stage.seesRequests = true
     watchRequests(stage, (request) => {
       const endpoint = endpointOf(request.method, request.host, request.path)
       return endpoint && new ModelCall(stage, request, endpoint)
-    }),
+    })
+  },
 }

@@ -188,7 +188,8 @@ async function stream(response, pieces, turn, call) {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': `req_${call.n}` })
   // At once, for the program may end before the next piece would be sent.
   response.on('close', () => {
-    if (response.writableEnded) return
+    // Who has read the last piece may go before the connection is closed.
+    if (response.writableEnded || (call.endedAt !== undefined && !turn.abort)) return
     call.error ??= 'the client went away'
     call.endedAt = now()
   })

@@ -189,7 +189,13 @@ class Log {
 const leaveOut = (fields, names) =>
   Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)))
 
+/** What an instrumentation knows of a call that failed half-way is true, and what it does not know is left out. */
 function usageOf(usage, log, unknown) {
+  const hasFailed = usage.error !== undefined
+  if (hasFailed) {
+    const { agentId, model } = usage
+    return leaveOut({ agent: log.nameOf(agentId), model, failed: true }, unknown)
+  }
   return leaveOut(
     {
       agent: log.nameOf(usage.agentId),
@@ -200,7 +206,7 @@ function usageOf(usage, log, unknown) {
       cacheReadTokens: usage.cacheReadTokens || undefined,
       cacheWriteTokens: usage.cacheWriteTokens || undefined,
       responseId: usage.responseId,
-      failed: usage.error !== undefined,
+      failed: false,
     },
     unknown,
   )

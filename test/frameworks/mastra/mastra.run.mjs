@@ -2,16 +2,17 @@ import { turns } from '../../../examples/frameworks/mastra/turns.mjs'
 import { exampleTruth, suite } from '../kit/suite.mjs'
 
 const call = (name, args, id) => ({ name, args, id })
-/** Mastra does not tell a call's id. */
-const unknown = ['responseId']
 /**
- * It tells a call's tokens only after the tools that the model asked for, and those of a suspended run when it is resumed:
- * its calls are not held to be in the file at once. A run whose tool is forbidden never tells those before.
+ * Mastra does not tell a call's id, and its tokens only after the tools that the model asked for, or never: they are read
+ * off the wire, and whose they are is known by what Mastra announces.
  */
-const told = ({ server }, isTold = () => true) =>
-  server.calls.filter(isTold).map((call) => ({ ...call, endedAt: undefined }))
+const unknown = ['responseId']
+
+/** Mastra's own work on an answer holds the event loop for some 50 ms, and nobody reads the wire meanwhile. */
+const liveMs = 250
 
 const approvals = (answer) => ({
+  liveMs,
   name: answer ? 'a tool that a person allows' : 'a tool that a person forbids',
   programs: ['approvals.mjs ask', `approvals.mjs answer ${answer ? 'yes' : 'no'}`],
   turns: () => [
@@ -21,7 +22,7 @@ const approvals = (answer) => ({
   output: 'asked\nDone.',
   truth: (run) => ({
     unknown,
-    calls: told(run, ({ n }) => answer || n > 1),
+    calls: run.server.calls,
     sessions: 2,
     agents: [{ name: 'lead' }, { name: 'lead' }],
     tools: answer ? [{ agent: 'lead', name: 'remove', toolCallId: 'c-remove' }] : [],
@@ -36,6 +37,7 @@ await suite(import.meta.url, {
   scenarios: [
     {
       name: 'agents in agents',
+      liveMs,
       program: 'agents.mjs',
       turns: () => [
         {
@@ -59,7 +61,7 @@ await suite(import.meta.url, {
       output: 'It is found.\nAgain.',
       truth: (run) => ({
         unknown,
-        calls: told(run),
+        calls: run.server.calls,
         agents: [{ name: 'lead' }, { name: 'worker', parent: 'lead' }, { name: 'lead' }],
         tools: [
           { agent: 'lead', name: 'agent-worker', toolCallId: 'c-worker' },
@@ -77,12 +79,14 @@ await suite(import.meta.url, {
     approvals(false),
     {
       name: 'without observability',
+      liveMs,
       program: 'agents.mjs unobserved',
       env: () => ({ HIVELOG_TEST_UNOBSERVED: '1' }),
       turns: () => [{ text: 'It is found.' }, { text: 'Again.' }],
       output: 'It is found.\nAgain.',
       says: /Mastra runs without observability|nothing was recorded/,
-      truth: { calls: [] },
+      // Whose its calls are is not known then.
+      truth: (run) => ({ calls: run.server.calls }),
       check: ({ ran }) =>
         ran.some(({ stderr }) => stderr.includes('Mastra runs without observability'))
           ? []
@@ -90,6 +94,7 @@ await suite(import.meta.url, {
     },
     {
       name: 'the example',
+      liveMs,
       program: '../../../examples/frameworks/mastra/main.mjs',
       env: () => ({ OPENAI_BASE_URL: undefined, OPENAI_API_KEY: undefined }),
       truth: {

@@ -178,7 +178,7 @@ function compared(alone, beside) {
 /** What the log has to say, in this order, of one agent. */
 function recorded({ lines, said }) {
   const of = lines.filter((line) => (line.agentId ?? line.from) === 'planner').map(({ kind }) => kind)
-  const expected = ['spawn', 'message', 'tool', 'exit']
+  const expected = ['spawn', 'message', 'tool.start', 'tool', 'exit']
   return JSON.stringify(of) === JSON.stringify(expected) ? [] : [`recorded ${of}, not ${expected}: ${said}`]
 }
 
