@@ -1,6 +1,6 @@
 /**
- * Claude Code's own spans. Source: the command line of `@anthropic-ai/claude-agent-sdk`, with
- * `CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1`. Its plain `input_tokens` are without what came from the cache; the
+ * Claude Code's own spans, which its command line sends with `CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1`. The names are
+ * as observed of it in November 2026; its sources are not public, so none can be looked up there. Its plain `input_tokens` are without what came from the cache; the
  * conventions' counts, where it has them, are with.
  */
 import { numberOf, type Role, type SpanView, textOf, type Usage, type Vocabulary } from './vocabulary.js'
