@@ -82,5 +82,16 @@ export function childLogOf(entry: string): string | undefined {
   return log === undefined || parseArchiveName(log) !== undefined ? undefined : log
 }
 
+const FOLDER = /^[A-Za-z0-9_-](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?$/
+const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i
+const LIKE_FILE = /\.jsonl?$/i
+
+/**
+ * Whether an id of somebody else's can be the name of a folder in a server's store: on every system, and beside the
+ * store's own files.
+ */
+export const isStorable = (id: string): boolean =>
+  FOLDER.test(id) && !DEVICE.test(id) && !LIKE_FILE.test(id) && !isTaken(id)
+
 /** Whether no log may be called so (without `.jsonl`), since another's segment or log apart can be. */
 export const isTaken = (stem: string): boolean => TAKEN.test(stem)

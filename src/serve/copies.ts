@@ -12,18 +12,11 @@
  */
 import { createHash, type Hash, type KeyObject } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncFolder, writeDurably } from '../disk/durable.js'
 import { archivedSegments } from '../disk/segments.js'
-import {
-  archiveName,
-  artifactsFolder,
-  isTaken,
-  originFile,
-  receiptsFile,
-  seqInName,
-} from '../format/beside.js'
+import { archiveName, artifactsFolder, originFile, receiptsFile } from '../format/beside.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { type Receipt, receiptLine } from '../format/receipt.js'
 import { logIdOf } from '../format/seal.js'
@@ -38,7 +31,7 @@ export interface CopyPosition {
 
 /** Whole lines of a log, as they are in its file. */
 export interface CopyBatch extends CopyPosition {
-  /** Of the folder, see `isStorable`. */
+  /** Name of the folder, see `isStorable`. */
   session: string
   /** The log's id: 16 hex digits. */
   log: string
@@ -78,13 +71,6 @@ export class CopyError extends Error {
     this.wanted = wanted
   }
 }
-
-const FOLDER = /^[A-Za-z0-9._-]{1,128}$/
-const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i
-
-/** Whether an id of somebody else's can be the name of a file or a folder. */
-export const isStorable = (id: string): boolean =>
-  FOLDER.test(id) && !id.startsWith('.') && !id.endsWith('.') && !DEVICE.test(id) && !isTaken(id)
 
 const LOG_ID = /^[0-9a-f]{16}$/
 export const isLogId = (text: string): boolean => LOG_ID.test(text)
@@ -182,8 +168,6 @@ interface Live {
   file: FileHandle
   segment: number
   size: number
-  /** Up to the end of its last whole line. */
-  whole: number
   hash: Hash
   seq: number
 }
@@ -241,7 +225,7 @@ class Copy {
 
   #wanted(): CopyPosition {
     const live = this.#live
-    if (live !== undefined) return { segment: live.segment, offset: live.whole }
+    if (live !== undefined) return { segment: live.segment, offset: live.size }
     return { segment: 1, offset: 0 }
   }
 
@@ -279,8 +263,7 @@ class Copy {
       }
       live.hash.update(fresh)
       live.size += fresh.length
-      live.whole = live.size
-      live.seq = lastSeqIn(bytes, live.seq)
+      live.seq = lastSeqIn(fresh, live.seq)
     }
     const sha256 = live.hash.copy().digest('hex')
     const { segment, size, seq } = live
@@ -316,7 +299,7 @@ class Copy {
   async #open(segment: number): Promise<Live> {
     const file = await open(this.#path, 'ax+', 0o600)
     await syncFolder(dirname(this.#path))
-    const live = { file, segment, size: 0, whole: 0, hash: createHash('sha256'), seq: segment - 1 }
+    const live = { file, segment, size: 0, hash: createHash('sha256'), seq: segment - 1 }
     this.#live = live
     return live
   }
@@ -326,7 +309,7 @@ class Copy {
     const decoded = decodeLine(batch.bytes.subarray(0, batch.bytes.indexOf(NEWLINE)))
     const { prev } = ('event' in decoded ? decoded.event : {}) as { prev?: { sha256?: unknown } }
     const sha256 = live.hash.copy().digest('hex')
-    const isWhole = live.size === live.whole && (prev?.sha256 === undefined || prev.sha256 === sha256)
+    const isWhole = prev?.sha256 === undefined || prev.sha256 === sha256
     if (batch.offset > 0 || !isWhole) {
       throw new CopyError(
         'hole',
@@ -355,7 +338,7 @@ class Copy {
       await file.close()
     }
     const sha256 = live.hash.copy().digest('hex')
-    return { segment: live.segment, offset: live.whole, seq: live.seq, sha256, skipped: batch.bytes.length }
+    return { segment: live.segment, offset: live.size, seq: live.seq, sha256, skipped: batch.bytes.length }
   }
 
   async #mustBeSame(file: FileHandle, batch: CopyBatch, length: number): Promise<void> {
@@ -404,16 +387,21 @@ class Copy {
   /** Looks at what is there, once: after a crash there may be bytes that nobody was told of. */
   async #load(): Promise<void> {
     if (this.#isLoaded) return
+    const segments = archivedSegments(this.#path)
     if (await isThere(this.#path)) {
-      const archived = archivedSegments(this.#path).at(-1)?.firstSeq
-      this.#live = await loadLive(this.#path, archived)
-    } else {
-      const last = archivedSegments(this.#path).at(-1)
-      // Between the two steps of a rotation: the segment goes back, so that the next one can be asked for.
-      if (last !== undefined && seqInName(last.file) !== undefined && !last.gzip) {
-        await rename(last.file, this.#path)
-        this.#live = await loadLive(this.#path, undefined, last.firstSeq)
+      const live = await loadLive(this.#path, segments.at(-1)?.firstSeq)
+      if (live.size > 0) this.#live = live
+      else {
+        // Not a line of it was whole: it was never begun.
+        await live.file.close()
+        await rm(this.#path)
       }
+    }
+    const last = segments.at(-1)
+    // Between the two steps of a rotation: the segment goes back, so that the next one can be asked for.
+    if (this.#live === undefined && last !== undefined && !last.gzip) {
+      await rename(last.file, this.#path)
+      this.#live = await loadLive(this.#path, undefined, last.firstSeq)
     }
     this.#isLoaded = true
   }
@@ -425,33 +413,38 @@ class Copy {
   }
 }
 
-/** @param after `seq` with which an earlier segment begins */
+/**
+ * What a killed server left of a batch that nobody was told of goes, if it ends within a line; the rest is forced to the
+ * disk before anybody is told of it.
+ * @param after `seq` with which an earlier segment begins
+ */
 async function loadLive(path: string, after: number | undefined, known?: number): Promise<Live> {
   const file = await open(path, 'a+')
   try {
     const hash = createHash('sha256')
     const block = Buffer.allocUnsafe(BLOCK)
     let size = 0
-    let whole = 0
     let first: number | undefined
     let rest = Buffer.alloc(0)
     let seq = 0
     for (;;) {
-      const { bytesRead } = await file.read(block, 0, BLOCK, size)
+      const { bytesRead } = await file.read(block, 0, BLOCK, size + rest.length)
       if (bytesRead === 0) break
       const bytes = Buffer.concat([rest, block.subarray(0, bytesRead)])
-      hash.update(block.subarray(0, bytesRead))
-      size += bytesRead
       const end = bytes.lastIndexOf(NEWLINE) + 1
       if (end > 0) {
-        first ??= firstSeqIn(bytes)
-        seq = lastSeqIn(bytes.subarray(0, end), seq)
-        whole = size - (bytes.length - end)
+        const lines = bytes.subarray(0, end)
+        first ??= firstSeqIn(lines)
+        seq = lastSeqIn(lines, seq)
+        hash.update(lines)
+        size += end
       }
       rest = bytes.subarray(end)
     }
+    if (rest.length > 0) await file.truncate(size)
+    await file.datasync()
     const segment = known ?? (after === undefined ? Math.max(1, first ?? 1) : (first ?? after + 1))
-    return { file, segment, size, whole, hash, seq }
+    return { file, segment, size, hash, seq }
   } catch (error) {
     await file.close()
     throw error

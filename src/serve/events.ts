@@ -44,11 +44,13 @@ export class EventStore {
 
   /**
    * Stores what is good of the records; resolves when that is on the disk.
+   * @param mayDecide whether the sender is one whose approvals count
    * @param session of records that name none
    * @param key the same when the same request is sent again
    */
   add(
     records: readonly unknown[],
+    mayDecide: boolean,
     session: string | undefined,
     key: string | undefined,
   ): Promise<EventsAnswer> {
@@ -58,6 +60,9 @@ export class EventStore {
     for (const [index, record] of records.entries()) {
       try {
         const understood = understand(record, session, now)
+        if (!mayDecide && understood.lines.some(({ kind }) => kind === 'approval')) {
+          throw new RecordError('its approval needs a token with the scope decide')
+        }
         const others = bySession.get(understood.session)
         if (others === undefined) bySession.set(understood.session, [understood])
         else others.push(understood)

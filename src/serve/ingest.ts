@@ -9,8 +9,9 @@
  * session and log tells where to go on.
  */
 import type { IncomingMessage } from 'node:http'
+import { isStorable } from '../format/beside.js'
 import { MAX_SEQ } from '../format/decode.js'
-import { CopyError, type CopyStore, isLogId, isStorable } from './copies.js'
+import { CopyError, type CopyStore, isLogId } from './copies.js'
 import type { EventStore } from './events.js'
 import { HttpError, readBody } from './http.js'
 
@@ -114,6 +115,7 @@ function linesIn(bytes: Buffer): number {
 export async function ingestEvents(
   request: IncomingMessage,
   store: EventStore,
+  mayDecide: boolean,
   onReceived: (received: Received) => void,
 ): Promise<object> {
   const { 'hivelog-session': session, 'idempotency-key': key } = request.headers
@@ -127,6 +129,7 @@ export async function ingestEvents(
   const given = records.map(({ value }) => value)
   const { accepted, duplicates, rejected } = await store.add(
     given,
+    mayDecide,
     typeof session === 'string' ? session : undefined,
     typeof key === 'string' ? key : undefined,
   )

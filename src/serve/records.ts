@@ -2,9 +2,10 @@
  * Events that anybody sends, as a program in any language writes them: ours (`ts`, `kind`, …), or records with
  * `timestamp`, `agent_id`, `session_id`, `trace`, `checkpoint`, `event`, `payload`, `tokens` and `cost`.
  */
+
+import { isStorable } from '../format/beside.js'
 import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
 import { ENVELOPE_FIELDS, isCustomKind, isKnownKind, MAX_TS } from '../format/kinds.js'
-import { isStorable } from './copies.js'
 
 /** A line to be written. */
 export interface Line {

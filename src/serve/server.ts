@@ -138,21 +138,29 @@ class Desk {
       const allow = Object.keys(route.methods).join(', ')
       throw new HttpError(405, `${method} is not for ${pathname}; use ${allow}`, {}, { allow })
     }
-    this.#mustMay(request, route.scope)
+    const { scopes } = this.#mustMay(request, route.scope)
     if (act === 'metrics') {
       const text = this.#metrics.text()
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4', 'cache-control': 'no-store' })
       response.end(text)
       return
     }
-    answer(response, 200, await this.#act(act, request, searchParams, ref))
+    answer(response, 200, await this.#act(act, request, searchParams, ref, scopes))
   }
 
-  #act(act: Act, request: IncomingMessage, query: URLSearchParams, ref: string): Promise<object> {
+  #act(
+    act: Act,
+    request: IncomingMessage,
+    query: URLSearchParams,
+    ref: string,
+    scopes: readonly Scope[],
+  ): Promise<object> {
     const { store } = this
     if (act === 'copy') {
       return request.headers['hivelog-log'] === undefined
-        ? ingestEvents(request, this.events, (received) => this.#metrics.received(received))
+        ? ingestEvents(request, this.events, scopes.includes('decide'), (received) =>
+            this.#metrics.received(received),
+          )
         : ingestCopy(request, store, (received) => this.#metrics.received(received))
     }
     if (act === 'missing') return missingArtifacts(request, store)

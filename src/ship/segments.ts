@@ -1,6 +1,7 @@
 /** The bytes of a log's segments from any place on, as a shipper sends them: whole lines, a piece at a time. */
 import { createHash } from 'node:crypto'
 import { archivedSegments } from '../disk/segments.js'
+import { isStorable } from '../format/beside.js'
 import { decodeLine } from '../format/decode.js'
 import { logIdOf } from '../format/seal.js'
 import { chunksOf, firstSeqOf, isAt, openArchived, openSource, type Source } from '../read/sources.js'
@@ -18,7 +19,7 @@ export interface LogIdentity {
 /** A session's id as the name of a folder; one that cannot be one is named by its hash. */
 function folderOf(session: unknown, log: string): string {
   if (typeof session !== 'string' || session === '') return `log_${log}`
-  if (/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,126}[A-Za-z0-9_-]$/.test(session)) return session
+  if (isStorable(session)) return session
   return `sess_${createHash('sha256').update(session).digest('hex').slice(0, 16)}`
 }
 

@@ -5,7 +5,8 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFi
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type CopyBatch, CopyError, CopyStore, isStorable } from '../../src/serve/copies.js'
+import { isStorable } from '../../src/format/beside.js'
+import { type CopyBatch, CopyError, CopyStore } from '../../src/serve/copies.js'
 import { tempFolder } from '../kit/hive-support.js'
 
 const NAME = 'hive.jsonl'
@@ -212,7 +213,45 @@ test('names that a file system, a reader or a device would take for something el
     'ä',
     'a b',
     'hive.000000000001',
+    'tokens.json',
+    'x.JSONL',
   ]
   for (const name of bad) assert.equal(isStorable(name), false, JSON.stringify(name))
   for (const name of ['sess_1', 'a.b', 'A-1', 'x'.repeat(128)]) assert.equal(isStorable(name), true, name)
+})
+
+test('lines that come again are counted once, in a log without numbers too', async (t) => {
+  const root = tempFolder(t)
+  const store = new CopyStore(root)
+  const line = (i: number): string => `{"ts":${i},"kind":"note"}\n`
+  const log = idOf(line(1).trim())
+  const send = (...lines: number[]): Promise<number> =>
+    store
+      .append({
+        session: SESSION,
+        log,
+        name: NAME,
+        segment: 1,
+        offset: 0,
+        bytes: Buffer.from(lines.map(line).join('')),
+      })
+      .then(({ seq }) => seq)
+  assert.equal(await send(1, 2), 2)
+  assert.equal(await send(1, 2, 3), 3)
+  assert.equal(await send(1), 3)
+})
+
+test('half a first line that a kill left is no beginning', async (t) => {
+  const root = tempFolder(t)
+  const { log, segments } = logOf([2, 2])
+  const [first, second] = segments as [(typeof segments)[0], (typeof segments)[0]]
+  const path = new CopyStore(root).pathOf(SESSION, log)
+  mkdirSync(dirname(path))
+  writeFileSync(path.replace(/jsonl$/, '000000000001.jsonl'), first.text)
+  writeFileSync(path, second.text.slice(0, 10))
+  const store = new CopyStore(root)
+  assert.equal((await store.position(SESSION, log)).segment, 1)
+  const bytes = Buffer.from(second.text)
+  await store.append({ session: SESSION, log, name: NAME, segment: 3, offset: 0, bytes })
+  assert.equal(stored(root, log), first.text + second.text)
 })

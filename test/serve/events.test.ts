@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { costReport, replay } from '../../src/analyse.js'
 import { verifyLog } from '../../src/read.js'
 import { type RunningServer, serve } from '../../src/serve/server.js'
+import { Tokens } from '../../src/serve/tokens.js'
 import { eventsOf, tempFolder } from '../kit/hive-support.js'
 
 async function start(t: TestContext, store = join(tempFolder(t), 'store')): Promise<RunningServer> {
@@ -212,4 +213,23 @@ test('a checkpoint that was seen is a duplicate, in any order, also after a rest
   const text =
     '{"from":"a","to":"b","kind":"message","act":"inform","subject":"x","id":"1","checkpoint":7,"session":"s"}'
   assert.equal(await send(text, text), 1)
+})
+
+test('an approval counts only from a sender who may decide', async (t) => {
+  const folder = tempFolder(t)
+  const file = join(folder, 'tokens.json')
+  const tokens = new Tokens(file)
+  const [agent, person] = [tokens.add('agent', ['ingest']), tokens.add('person', ['ingest', 'decide'])]
+  const server = await serve({ store: join(folder, 'store'), port: 0, tokens: file })
+  t.after(() => server.close())
+  const approval = '{"kind":"approval","id":"e1","approve":true,"by":"ana","session":"s"}'
+  const foreign = '{"event":"Approval","agent_id":"a","session_id":"s","payload":{"id":"e1","approve":true}}'
+  const refused = await post({ ...server, token: agent }, `${approval}\n${foreign}`)
+  assert.equal(refused.body.accepted, 0)
+  for (const { reason } of refused.body.rejected) assert.match(reason, /scope decide/)
+  assert.equal((await post({ ...server, token: person }, approval)).body.accepted, 1)
+  assert.deepEqual(
+    eventsOf(logOf(server, 's')).map(({ kind, by }) => [kind, by]),
+    [['approval', 'ana']],
+  )
 })

@@ -1,8 +1,9 @@
 /** Through a bad network, with server, shipper and hive killed at any moment, a copy is the original, byte for byte. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
@@ -210,4 +211,30 @@ test('a log that says otherwise than its copy is not sent, and one line says so'
   await assert.rejects(shipLogs([file], { ...shipping, token: 'hl_no' }), (error: ShipError) => {
     return error instanceof ShipError && error.status === 401
   })
+})
+
+test('a copy of a signed log verifies by the key, and a pipe in place of its origin holds nobody up', async (t) => {
+  captureDiag(t)
+  const folder = tempFolder(t)
+  const server = await serve({ store: join(folder, 'store'), port: 0 })
+  t.after(() => server.close())
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const { hive, file } = tempHive(t, { seal: { privateKey }, rotate: { maxBytes: 5_000 } })
+  const agent = hive.spawn({ agentId: 'a' })
+  for (let i = 0; i < 100; i++) {
+    agent.log('note', { i })
+    await hive.flush()
+  }
+  await hive.shutdown()
+  await shipLogs([file], { url: server.url, token: server.token as string, once: true })
+  const original = await verifyLog(file, { publicKey })
+  const copy = join(server.store, hive.sessionId, `${original.log}.jsonl`)
+  const copied = await verifyLog(copy, { publicKey })
+  assert.deepEqual([original.findings, copied.findings], [[], []])
+  assert.ok(copied.files.length > 1)
+  rmSync(`${copy}.origin`)
+  assert.ok((await verifyLog(copy, { publicKey })).findings.length > 0, 'its name is part of what is signed')
+  if (spawnSync('mkfifo', [`${copy}.origin`]).status === 0) {
+    assert.ok((await verifyLog(copy, { publicKey })).findings.length > 0)
+  }
 })
