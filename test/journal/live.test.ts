@@ -11,9 +11,9 @@ const open = (file: string, options: Partial<JournalOptions> = {}): Journal =>
   new Journal({ file, session: 's-1', ...options })
 const has = (file: string, text: string): boolean => readFileSync(file, 'utf8').includes(text)
 
-/** A monotonic clock that the test moves. */
+/** A monotonic clock that the test moves. It shows whole milliseconds: (x + 25) - x can be more than 25 for others. */
 function clockOf(t: TestContext): { now: number } {
-  const clock = { now: performance.now() }
+  const clock = { now: Math.ceil(performance.now()) }
   t.mock.method(performance, 'now', () => clock.now)
   return clock
 }
