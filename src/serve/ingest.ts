@@ -1,5 +1,6 @@
 /**
- * `/v1/ingest`: exact copies of logs, and events of anybody (a request without `Hivelog-Log`). Of a copy headers say of which log the body is a piece, and where in it:
+ * `/v1/ingest`: exact copies of logs, and events of anybody (a request without `Hivelog-Log`). Of a copy, headers say of
+ * which log the body is a piece, and where in it:
  *
  *     POST /v1/ingest
  *     Hivelog-Session: sess_…        Hivelog-Log: <16 hex digits>     Hivelog-Name: hive.jsonl
@@ -14,6 +15,8 @@ import { MAX_SEQ } from '../format/decode.js'
 import { CopyError, type CopyStore, isLogId } from './copies.js'
 import type { EventStore } from './events.js'
 import { HttpError, readBody } from './http.js'
+import type { Metrics } from './metrics.js'
+import type { Route } from './router.js'
 
 /** Records of one request. */
 const MAX_RECORDS = 100_000
@@ -23,6 +26,50 @@ const ARTIFACT_LIMITS = { sent: 64 * 1024 * 1024, unpacked: 64 * 1024 * 1024, ms
 const MAX_REFS = 10_000
 const MAX_NAME = 255
 const NEWLINE = 10
+
+export interface IngestParts {
+  copies: CopyStore
+  events: EventStore
+  metrics: Metrics
+}
+
+/** Everything that a sender asks for. */
+export function ingestRoutes({ copies, events, metrics }: IngestParts): Route[] {
+  const scope = 'ingest'
+  const received = (what: Received) => metrics.received(what)
+  return [
+    {
+      method: 'POST',
+      path: '/v1/ingest',
+      scope,
+      run: ({ request, token }) =>
+        request.headers['hivelog-log'] === undefined
+          ? ingestEvents(request, events, token?.scopes.includes('decide') ?? false, received)
+          : ingestCopy(request, copies, received),
+    },
+    {
+      method: 'GET',
+      path: '/v1/ingest',
+      scope,
+      run: ({ query }) => {
+        const { session, log } = logName(query.get('session'), query.get('log'))
+        return copies.position(session, log)
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/artifacts/missing',
+      scope,
+      run: ({ request }) => missingArtifacts(request, copies),
+    },
+    {
+      method: 'PUT',
+      path: /\/v1\/artifacts\/([^/]{1,128})/,
+      scope,
+      run: ({ request, params: [ref = ''] }) => ingestArtifact(request, copies, ref),
+    },
+  ]
+}
 
 export interface LogName {
   session: string

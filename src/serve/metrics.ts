@@ -1,5 +1,6 @@
 /** What a server did, in the text format of Prometheus. */
 import type { Received } from './ingest.js'
+import type { Route } from './router.js'
 
 /** Refusals are counted by status, of which there are few. */
 export class Metrics {
@@ -45,3 +46,14 @@ const counter = (name: string, help: string, value: number): string[] => [
   `# TYPE ${name} counter`,
   `${name} ${value}`,
 ]
+
+export const metricsRoute = (metrics: Metrics): Route => ({
+  method: 'GET',
+  path: '/metrics',
+  scope: 'read',
+  run: ({ response }) => {
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4', 'cache-control': 'no-store' })
+    response.end(metrics.text())
+    return undefined
+  },
+})
