@@ -105,7 +105,6 @@ export type { Origin, Relation } from './analyse/why/causes.js'
 export type { Chain, ChainEnd, WhyStep } from './analyse/why/chain.js'
 export type { WhyOptions, WhyReport } from './analyse/why/report.js'
 export { whyEvent } from './analyse/why.js'
-export { type FormatOptions, formatEvent } from './cli/format-event.js'
 export { LogReadError } from './disk/errors.js'
 export { ExportError } from './export/errors.js'
 export { type ExportOptions, type ExportReport, exportLog } from './export/export-log.js'
@@ -131,3 +130,4 @@ export type {
   WriterState,
 } from './model/state.js'
 export type { OtlpOptions } from './otel/otlp.js'
+export { type FormatOptions, formatEvent } from './text/format-event.js'

@@ -2,7 +2,8 @@
 
 import type { HiveEvent } from '../format/kinds.js'
 import { checkOptions, OptionsError } from '../format/options.js'
-import { hasFailed, usedNothing } from '../model/model.js'
+import { hasFailed } from '../format/outcome.js'
+import { usedNothing } from '../model/model.js'
 import { CallCosts, isAmount, isTokenCount, nameOf, tokensOf } from './cost/call-cost.js'
 import { ModelCosts, type PricedModel, type UnpricedModel } from './cost/models.js'
 import { isCacheApart, type ModelPrices, OwnPrices } from './cost/prices.js'

@@ -10,10 +10,7 @@ import type {
   Unsealed,
 } from '../analyse/audit/report.js'
 import { auditTrail } from '../analyse/audit.js'
-import { type Command, parse, UsageError } from './args.js'
-import { formatEvent } from './format-event.js'
-import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
-import { look, Output, say } from './output.js'
+import { formatEvent } from '../text/format-event.js'
 import {
   clean,
   clock,
@@ -26,7 +23,10 @@ import {
   paint,
   type Style,
   whereIs,
-} from './text.js'
+} from '../text/terminal.js'
+import { type Command, parse, UsageError } from './args.js'
+import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
+import { look, Output, say } from './output.js'
 import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog audit [OPTION]... [FILE|-]...

@@ -1,10 +1,10 @@
 /** `hivelog calls` */
 import { type CallBy, type CallReport, type CallRow, callReport } from '../analyse/calls.js'
+import { clock, counted, duration, fit, grouped } from '../text/terminal.js'
 import { type Command, oneOf, parse } from './args.js'
 import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
-import { clock, counted, duration, fit, grouped } from './text.js'
 
 const help = `Usage: hivelog calls [OPTION]... [FILE|-]...
 

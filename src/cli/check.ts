@@ -14,12 +14,12 @@ import {
 } from '../analyse/check/rules.js'
 import { parseConfig, Settings } from '../analyse/check/settings.js'
 import { checkWith } from '../analyse/check.js'
+import { clean, counted, duration, grouped, paint, type Style } from '../text/terminal.js'
 import { type Command, defaultFile, oneOf, parse, UsageError } from './args.js'
 import { HIVE_OPTIONS, hiveArguments, tellNothing, tellNothingRead } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output, say } from './output.js'
 import { withProgress } from './progress.js'
-import { clean, counted, duration, grouped, paint, type Style } from './text.js'
 import { parseDuration } from './times.js'
 import { wrapped } from './wrap.js'
 

@@ -5,10 +5,10 @@ import { basename } from 'node:path'
 import { type CommitOptions, type CommitReport, commitLog } from '../git/commit.js'
 import { CommitError, type CommitErrorCode } from '../git/errors.js'
 import { counted, seqRange } from '../git/message.js'
+import { clean } from '../text/terminal.js'
 import { type Command, oneFile, oneOf, parse, UsageError, wholeNumber } from './args.js'
 import { tellNothing } from './hive-args.js'
 import { Output, say } from './output.js'
-import { clean } from './text.js'
 
 const help = `Usage: hivelog commit [--message M] [--path P]... [--json] [FILE]
 

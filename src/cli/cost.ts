@@ -2,12 +2,12 @@
 import { type ModelPrices, OwnPrices } from '../analyse/cost/prices.js'
 import type { CostSums } from '../analyse/cost/sums.js'
 import { COST_KEYS, type CostBy, type CostReport, costReport } from '../analyse/cost.js'
+import { amount, clean, costCell, counted, dollars, fit, grouped } from '../text/terminal.js'
 import { type Command, oneOf, parse, UsageError } from './args.js'
 import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
-import { amount, clean, costCell, counted, dollars, fit, grouped } from './text.js'
 import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog cost [OPTION]... [FILE|-]...

@@ -2,13 +2,13 @@
 import { basename } from 'node:path'
 import type { AgentDiff, DiffRow, DiffSide, EventPlace, LogDiff } from '../analyse/diff/report.js'
 import { diffLogs } from '../analyse/diff.js'
+import { formatEvent } from '../text/format-event.js'
+import { clean, columns, counted, fit, grouped, pad, paint, type Style } from '../text/terminal.js'
 import { type Command, parse, UsageError, wholeNumber } from './args.js'
-import { formatEvent } from './format-event.js'
 import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, tellNothing } from './hive-args.js'
 import { look, Output, say } from './output.js'
 import { withProgress } from './progress.js'
 import { table } from './table.js'
-import { clean, columns, counted, fit, grouped, pad, paint, type Style } from './text.js'
 import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog diff [OPTIONS] A B

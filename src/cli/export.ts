@@ -4,13 +4,13 @@ import { exportCsv } from '../export/csv.js'
 import { type ExportOptions, type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
 import type { RebuildOptions } from '../export/rebuild-spans.js'
 import { logsOfHive } from '../read/hive.js'
+import { counted } from '../text/terminal.js'
 import { type Command, hexIds, oneOf, parse, UsageError, wholeNumber } from './args.js'
 import { HIVE_HELP, HIVE_OPTIONS, type HiveArguments, hiveArguments, tellNothing } from './hive-args.js'
 import { io } from './io.js'
 import { Output, say } from './output.js'
 import { createOutputFile } from './output-file.js'
 import { Progress, withProgress } from './progress.js'
-import { counted } from './text.js'
 
 const help = `Usage: hivelog export [--otlp URL] [OPTIONS] [FILE|-]...
 

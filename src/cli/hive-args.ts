@@ -1,10 +1,10 @@
 /** What every command takes that reads a hive: which logs, which time; and what it says where there is nothing. */
 import type { HiveSelection } from '../analyse/reading.js'
 import { contentOf, type LogSpan, spanOf } from '../read/glance.js'
+import { clock } from '../text/terminal.js'
 import { defaultFile, UsageError } from './args.js'
 import { say } from './output.js'
 import { withProgress } from './progress.js'
-import { clock } from './text.js'
 import { outsideNote, parseTime } from './times.js'
 
 /** The options of every command that reads a hive, for `parse`. */

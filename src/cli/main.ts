@@ -1,10 +1,11 @@
 /** The `hivelog` command: finds the subcommand, and turns what it throws into one line and an exit code. */
+
+import { pad } from '../text/terminal.js'
 import { VERSION } from '../version.js'
 import { type Command, UsageError } from './args.js'
 import { type Io, io, withIo } from './io.js'
 import { nearest } from './nearest.js'
 import { say } from './output.js'
-import { pad } from './text.js'
 
 const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
   tail: { summary: 'show the last events, and follow new ones', load: () => import('./tail.js') },

@@ -5,8 +5,8 @@
  */
 import { once } from 'node:events'
 import { clean, visible, visibleJson } from '../text/clean.js'
+import { CODES } from '../text/terminal.js'
 import { io, type OutputStream } from './io.js'
-import { CODES } from './text.js'
 
 const PIECE = 64 * 1024
 

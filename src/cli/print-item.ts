@@ -1,10 +1,10 @@
 /** Prints one item of a hive: the line as it is, or a line for people. */
 import { basename } from 'node:path'
 import type { HiveItem } from '../read/hive.js'
-import { isMalformed, type LogItem } from '../read/items.js'
-import { formatEvent, formatMalformed } from './format-event.js'
+import { isMalformed, type LogItem, type MalformedLine } from '../read/items.js'
+import { type FormatOptions, formatEvent } from '../text/format-event.js'
+import { clean, columns, fit, paint } from '../text/terminal.js'
 import { look, type Output, say } from './output.js'
-import { clean, columns, paint } from './text.js'
 
 export type ItemPrinter = (item: HiveItem) => Promise<void>
 
@@ -63,4 +63,13 @@ function nameOf(stem: string): string {
   } catch {
     return stem
   }
+}
+
+/** A line that is no event, as a line for people: `! hive.jsonl:57  invalid JSON  {"ts":17…` */
+function formatMalformed(item: MalformedLine, options: FormatOptions = {}): string {
+  const { color = false, width = 100 } = options
+  const place = item.line === undefined ? ` at byte ${item.offset}` : `:${item.line}`
+  const start = `! ${clean(basename(item.file))}${place}  ${clean(item.reason)}`
+  const text = item.malformed === '' ? start : `${start}  ${clean(item.malformed)}`
+  return paint(fit(text, width), 'red', color)
 }

@@ -3,11 +3,11 @@ import type { LogTally } from '../analyse/reading.js'
 import { logNamed, type Match } from '../analyse/show/find.js'
 import type { Listed } from '../analyse/show/report.js'
 import { logsOfHive } from '../read/hive.js'
+import { clean, counted } from '../text/terminal.js'
 import { UsageError } from './args.js'
 import { HIVE_OPTIONS, hiveArguments, tellNothingRead } from './hive-args.js'
 import { Output, say } from './output.js'
 import { EventRows } from './rows.js'
-import { clean, counted } from './text.js'
 
 export const QUERY_HELP = `WHAT is a seq of the first FILE's log (of a child's, where that has none), a
 place as commands print it (hive.jsonl:57), or an id: of a message, an

@@ -1,9 +1,9 @@
 /** Events as rows for people: what happened to the left, where it stands to the right. */
 import { basename } from 'node:path'
 import type { PlacedEvent, TimedPlace } from '../analyse/show/places.js'
-import { formatEvent } from './format-event.js'
+import { formatEvent } from '../text/format-event.js'
+import { clean, columns, fit, paint, type Style } from '../text/terminal.js'
 import { look } from './output.js'
-import { clean, columns, fit, paint, type Style } from './text.js'
 
 /** `hive.jsonl:57 seq 57` */
 export const whereIs = ({ file, line, seq }: TimedPlace): string =>

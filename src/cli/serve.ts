@@ -1,10 +1,10 @@
 /** `hivelog serve` */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { serve } from '../serve/server.js'
+import { clean } from '../text/terminal.js'
 import { type Command, parse, UsageError, wholeNumber } from './args.js'
 import { readInput } from './input-file.js'
 import { Output, say } from './output.js'
-import { clean } from './text.js'
 import { endOf } from './until-signal.js'
 
 const help = `Usage: hivelog serve --store DIR [OPTION]...

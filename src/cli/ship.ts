@@ -1,11 +1,11 @@
 /** `hivelog ship` */
 import { type Shipped, shipLogs } from '../ship/shipper.js'
 import { ShipError } from '../ship/transport.js'
+import { byteSize, clean, counted } from '../text/terminal.js'
 import { type Command, defaultFile, parse, UsageError, wholeNumber } from './args.js'
 import { tellNothing } from './hive-args.js'
 import { io } from './io.js'
 import { Output, say } from './output.js'
-import { byteSize, clean, counted } from './text.js'
 import { endOf } from './until-signal.js'
 
 const help = `Usage: hivelog ship [OPTION]... [FILE]...

@@ -11,11 +11,22 @@ import type {
   ShowReport,
 } from '../analyse/show/report.js'
 import { showEvent } from '../analyse/show.js'
+import {
+  byteSize,
+  clean,
+  clock,
+  columns,
+  counted,
+  dollars,
+  duration,
+  fit,
+  grouped,
+  pad,
+} from '../text/terminal.js'
 import { type Command, parse } from './args.js'
 import { withProgress } from './progress.js'
 import { askedFor, printFound, QUERY_HELP, QUERY_OPTIONS, QUERY_OPTIONS_HELP } from './query.js'
 import { EventRows, whereIs } from './rows.js'
-import { byteSize, clean, clock, columns, counted, dollars, duration, fit, grouped, pad } from './text.js'
 import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog show [--log LOG] [--full] [--this-file] [--json] WHAT [FILE]...

@@ -1,8 +1,8 @@
 /** A hive's state as lines for people. */
 import { basename } from 'node:path'
 import type { AgentState, HiveState, InboxState, UsageTotals } from '../model/state.js'
+import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, paint } from '../text/terminal.js'
 import { table } from './table.js'
-import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, paint } from './text.js'
 
 export interface StateTextOptions {
   color: boolean

@@ -1,10 +1,21 @@
 /** `hivelog stats` */
 import { type NameStats, type StatsReport, statsReport } from '../analyse/stats.js'
+import {
+  amount,
+  byteSize,
+  clean,
+  clock,
+  columns,
+  costCell,
+  counted,
+  duration,
+  fit,
+  grouped,
+} from '../text/terminal.js'
 import { type Command, parse } from './args.js'
 import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
-import { amount, byteSize, clean, clock, columns, costCell, counted, duration, fit, grouped } from './text.js'
 
 const help = `Usage: hivelog stats [OPTION]... [FILE|-]...
 

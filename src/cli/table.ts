@@ -1,5 +1,5 @@
 /** Tables for people: text to the left, numbers to the right, as wide as a terminal allows. */
-import { clean, columns, fit, grouped, pad } from './text.js'
+import { clean, columns, fit, grouped, pad } from '../text/terminal.js'
 
 export interface TableOptions {
   /** How many columns, from the left, hold text; the others hold numbers. Default 1. */

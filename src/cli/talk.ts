@@ -2,6 +2,7 @@
 import type { Delivery } from '../analyse/show/report.js'
 import type { PartnersReport, TalkItem, TalkReport } from '../analyse/talk/report.js'
 import { talkBetween, talkPartners } from '../analyse/talk.js'
+import { clean, clock, counted, duration, fit, grouped } from '../text/terminal.js'
 import { type Command, parse, UsageError, wholeNumber } from './args.js'
 import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, tellNothingRead } from './hive-args.js'
 import { nearest } from './nearest.js'
@@ -9,7 +10,6 @@ import { Output, say } from './output.js'
 import { withProgress } from './progress.js'
 import { EventRows } from './rows.js'
 import { table } from './table.js'
-import { clean, clock, counted, duration, fit, grouped } from './text.js'
 
 const help = `Usage: hivelog talk [-n N] [OPTION]... A [B] [FILE]...
 

@@ -1,7 +1,7 @@
 /** Times and durations as people type them on a command line. */
 import type { LogSpan } from '../read/glance.js'
+import { clock } from '../text/terminal.js'
 import { UsageError } from './args.js'
-import { clock } from './text.js'
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 const ISO = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?$/

@@ -1,9 +1,9 @@
 /** `hivelog token` */
 import { join } from 'node:path'
 import { SCOPES, type Scope, Tokens } from '../serve/tokens.js'
+import { clean, clock } from '../text/terminal.js'
 import { type Command, oneOf, parse, UsageError } from './args.js'
 import { Output, say } from './output.js'
-import { clean, clock } from './text.js'
 
 const help = `Usage: hivelog token add NAME --store DIR [--scope SCOPE[,SCOPE]]
        hivelog token list --store DIR [--json]

@@ -6,6 +6,17 @@ import { followHive } from '../read/follow-hive.js'
 import { contentOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
 import { isMalformed } from '../read/items.js'
+import {
+  clean,
+  clock,
+  counted,
+  dollars,
+  duration,
+  fit,
+  grouped,
+  paint,
+  type Style,
+} from '../text/terminal.js'
 import { type Command, oneOf, parse, UsageError } from './args.js'
 import { HIVE_OPTIONS, hiveArguments, tellNothingRead } from './hive-args.js'
 import { io } from './io.js'
@@ -14,7 +25,6 @@ import { look, Output } from './output.js'
 import { withProgress } from './progress.js'
 import { Screen } from './screen.js'
 import { table } from './table.js'
-import { clean, clock, counted, dollars, duration, fit, grouped, paint, type Style } from './text.js'
 
 const help = `Usage: hivelog top [--once] [--sort KEY] [--this-file] [--json] [FILE]...
 

@@ -3,6 +3,7 @@
 import { sizeOfLogs } from '../disk/hive-logs.js'
 import { contentOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
+import { byteSize, clean, counted, paint } from '../text/terminal.js'
 import type { AdoptedStretch, VerifyFinding, VerifyReport } from '../verify/report.js'
 import { type VerifyOptions, verifyLog } from '../verify/verify.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
@@ -10,7 +11,6 @@ import { tellNothing } from './hive-args.js'
 import { readInput } from './input-file.js'
 import { look, Output } from './output.js'
 import { Progress } from './progress.js'
-import { byteSize, clean, counted, paint } from './text.js'
 import { wrapped } from './wrap.js'
 
 const help = `Usage: hivelog verify [OPTION]... [FILE]...

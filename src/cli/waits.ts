@@ -2,11 +2,11 @@
 
 import type { MutualWait } from '../analyse/waits/mutual.js'
 import { type WaitBy, type WaitPlace, type WaitReport, type WaitRow, waitReport } from '../analyse/waits.js'
+import { clean, clock, counted, duration, fit, grouped, placeCell, whereIs } from '../text/terminal.js'
 import { type Command, oneOf, parse } from './args.js'
 import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { look, Output } from './output.js'
 import { table } from './table.js'
-import { clean, clock, counted, duration, fit, grouped, placeCell, whereIs } from './text.js'
 
 const help = `Usage: hivelog waits [OPTION]... [FILE|-]...
 

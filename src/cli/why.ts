@@ -3,11 +3,11 @@ import type { Relation } from '../analyse/why/causes.js'
 import type { Chain, ChainEnd, WhyStep } from '../analyse/why/chain.js'
 import { whyEvent } from '../analyse/why.js'
 import type { Fields } from '../format/fields.js'
+import { clean, fit } from '../text/terminal.js'
 import { type Command, parse, wholeNumber } from './args.js'
 import { withProgress } from './progress.js'
 import { askedFor, printFound, QUERY_HELP, QUERY_OPTIONS, QUERY_OPTIONS_HELP } from './query.js'
 import { EventRows } from './rows.js'
-import { clean, fit } from './text.js'
 
 const help = `Usage: hivelog why [--depth N] [--log LOG] [--this-file] [--json] WHAT [FILE]...
 

@@ -1,5 +1,5 @@
 /** Long texts in lines of a width. */
-import { clean, columns } from './text.js'
+import { clean, columns } from '../text/terminal.js'
 
 export interface WrapOptions {
   /** What all lines but the first of a paragraph begin with; it counts as part of their width. Default: nothing. */

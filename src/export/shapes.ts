@@ -1,6 +1,6 @@
 /** The shapes of spans for fields that were read from a file. */
 import type { Fields } from '../format/fields.js'
-import { exitStatus } from '../model/model.js'
+import { exitStatus } from '../format/outcome.js'
 import {
   type AgentShape,
   type Ending,

@@ -7,7 +7,8 @@ import { isChildOf } from '../format/beside.js'
 import { amountOf, idOf, textOf } from '../format/bounded.js'
 import { ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/fields.js'
-import type { ExitStatus, HiveEvent } from '../format/kinds.js'
+import type { HiveEvent } from '../format/kinds.js'
+import { exitStatus, hasFailed } from '../format/outcome.js'
 import { type Agent, Agents, Totals } from './agents.js'
 import { type Escalation, Escalations, type EscalationsCarry } from './escalations.js'
 import { Inbox, type InboxCarry, type Message, placeIn, Room } from './inbox.js'
@@ -70,9 +71,6 @@ export interface ModelOptions {
 
 /** Messages that all inboxes hold together; beyond it each holds the newest five. */
 export const MAX_HELD_MESSAGES = 100_000
-
-/** The statuses that an `exit` can name. */
-const EXITS: ReadonlySet<unknown> = new Set(['ok', 'error', 'killed', 'lost'])
 
 interface Carry {
   /** Whether the one log is foreign. */
@@ -720,24 +718,11 @@ export function recordedCost(fields: Fields): number | undefined {
   return usedNothing(fields) ? 0 : undefined
 }
 
-/** Whether the call of a `usage` with these fields failed, or was aborted. */
-export const hasFailed = ({ error }: Fields): boolean => isSaid(error)
-
 /** Whether a call failed and no token of it is known. */
 export const usedNothing = (fields: Fields): boolean =>
   hasFailed(fields) && !TOKENS.some((name) => tokensOf(fields[name]) > 0)
 
 const TOKENS = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens'] as const
-
-/** How an agent ended whose `exit` has these fields (docs/hive.md, Lives). */
-export function exitStatus({ status, error, exitCode, signal }: Fields): ExitStatus {
-  if (EXITS.has(status)) return status as ExitStatus
-  if (isSaid(error) || (typeof exitCode === 'number' && exitCode !== 0)) return 'error'
-  return isSaid(signal) ? 'killed' : 'ok'
-}
-
-const isSaid = (value: unknown): boolean =>
-  value !== undefined && value !== null && value !== false && value !== '' && value !== 0
 
 function addUsage(totals: Totals, fields: Fields, costUsd: number | undefined): void {
   totals.calls++

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { columns } from '../../src/cli/text.js'
+import { columns } from '../../src/text/terminal.js'
 import { hivelog, hivelogProcess, linesOf } from '../kit/reader-cli.js'
 import { editLine, LogWriter, scratch } from '../kit/reader-log.js'
 

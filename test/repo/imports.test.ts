@@ -10,13 +10,13 @@ import { packageRoot } from '../kit/hive-support.js'
 const MAY_IMPORT: Record<string, readonly string[]> = {
   format: [],
   disk: ['format', 'text'],
-  text: [],
+  text: ['format'],
   redact: ['format'],
   journal: ['format', 'disk', 'text'],
   read: ['format', 'disk', 'text'],
   verify: ['read', 'format', 'disk'],
   model: ['format'],
-  analyse: ['model', 'read', 'verify', 'format', 'disk'],
+  analyse: ['model', 'read', 'verify', 'format', 'disk', 'text'],
   record: ['format', 'redact', 'journal'],
   otel: ['record', 'format', 'redact', 'journal', 'text'],
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
   ship: ['read', 'format', 'disk'],
-  serve: ['record', 'read', 'format', 'disk'],
+  serve: ['record', 'analyse', 'model', 'verify', 'read', 'format', 'disk', 'text'],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']

@@ -1,9 +1,9 @@
 /** Text for a terminal: measured in columns, cut to fit, painted. */
 
 import { basename } from 'node:path'
-import { clean } from '../text/clean.js'
+import { clean } from './clean.js'
 
-export { clean } from '../text/clean.js'
+export { clean } from './clean.js'
 
 /**
  * Text of which every character takes one column and combines with none: nearly all there is in a log, and in what

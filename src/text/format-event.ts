@@ -1,9 +1,7 @@
 /** One event as one line for people. Everything in it comes from a log that may be hostile, so all is cleaned. */
-import { basename } from 'node:path'
 import type { Fields } from '../format/fields.js'
 import { ENVELOPE_FIELDS, type HiveEvent, isKind } from '../format/kinds.js'
-import { exitStatus } from '../model/model.js'
-import type { MalformedLine } from '../read/items.js'
+import { exitStatus } from '../format/outcome.js'
 import {
   byteSize,
   clean,
@@ -16,7 +14,7 @@ import {
   pad,
   paint,
   type Style,
-} from './text.js'
+} from './terminal.js'
 
 /** How an event is put on a line for people. */
 export interface FormatOptions {
@@ -72,15 +70,6 @@ export function formatEvent(event: HiveEvent, options: FormatOptions = {}): stri
     }
   }
   return line.trimEnd()
-}
-
-/** A line that is no event, as a line for people: `! hive.jsonl:57  invalid JSON  {"ts":17…` */
-export function formatMalformed(item: MalformedLine, options: FormatOptions = {}): string {
-  const { color = false, width = 100 } = options
-  const place = item.line === undefined ? ` at byte ${item.offset}` : `:${item.line}`
-  const start = `! ${clean(basename(item.file))}${place}  ${clean(item.reason)}`
-  const text = item.malformed === '' ? start : `${start}  ${clean(item.malformed)}`
-  return paint(fit(text, width), 'red', color)
 }
 
 function fitQuoted(text: string, width: number): string {
