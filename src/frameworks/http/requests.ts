@@ -10,11 +10,16 @@
  */
 import { subscribe } from 'node:diagnostics_channel'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { context, diag } from '@opentelemetry/api'
+import { context, createContextKey, diag } from '@opentelemetry/api'
 import { isList, readField } from '../../format/fields.js'
 import { brief } from '../../format/quote.js'
-import { sdk } from '../../otel/sdk.js'
 import type { Stage } from '../stage.js'
+
+/**
+ * Where code that sends telemetry says that it does (`suppressTracing` of `@opentelemetry/core`): all copies of the API
+ * have one key by this name. To ask that package would load it, which only who exports needs.
+ */
+const SUPPRESSED = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
 
 /** A request that is about to be sent. */
 export interface OutgoingRequest {
@@ -166,8 +171,7 @@ function follow(
  */
 function isTelemetry(agent: unknown): boolean {
   return (
-    (typeof agent === 'string' && agent.startsWith('OTel-')) ||
-    sdk('@opentelemetry/core').isTracingSuppressed(context.active())
+    (typeof agent === 'string' && agent.startsWith('OTel-')) || context.active().getValue(SUPPRESSED) === true
   )
 }
 
