@@ -113,8 +113,15 @@ class Following {
     this.#tell((each) => each.body?.sent(bytes))
   }
 
+  /** Of a stream there are hundreds. */
   received(bytes: Uint8Array): void {
-    this.#tell((each) => each.body?.received(bytes))
+    for (const each of this.#followers) {
+      try {
+        each.body?.received(bytes)
+      } catch (error) {
+        this.#drop(each, error)
+      }
+    }
   }
 
   ended(): void {
@@ -127,10 +134,14 @@ class Following {
       try {
         what(each)
       } catch (error) {
-        this.#followers = this.#followers.filter((other) => other !== each)
-        complain(error)
+        this.#drop(each, error)
       }
     }
+  }
+
+  #drop(failed: Follower, error: unknown): void {
+    this.#followers = this.#followers.filter((other) => other !== failed)
+    complain(error)
   }
 }
 
