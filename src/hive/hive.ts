@@ -25,7 +25,8 @@ export interface HiveParts {
   core: HiveCore
   /** The incoming context: parent of agents that have none. */
   incoming: Context
-  provider: TracerProvider
+  /** Its tracer provider, which is made when it is first asked for. */
+  provider(): TracerProvider
   /** Name of the service, if the application gave one. */
   serviceName?: string | undefined
   /** Ends the provider, the file, and what was registered. */
@@ -34,8 +35,6 @@ export interface HiveParts {
 
 /** A set of agents and their log. Made by `startHive`. */
 export class Hive {
-  /** The tracer provider, to give to instrumentations. */
-  readonly tracerProvider: TracerProvider
   #parts: HiveParts
   #host: AgentHost
   #agents = new Map<string, Agent>()
@@ -56,7 +55,6 @@ export class Hive {
   /** @internal */
   constructor(parts: HiveParts) {
     this.#parts = parts
-    this.tracerProvider = parts.provider
     this.#host = {
       core: parts.core,
       spawn: (input, parent) => this.#spawn(input, parent.agentId, parent.context, parent),
@@ -73,6 +71,11 @@ export class Hive {
     this.#giveNoMore = recorder.implicit.giveBy(session, () => this.implicit().life)
     const period = Math.min(Math.max(parts.core.maxSpanAgeMs / 10, 20), 10_000)
     this.#rollTimer = setInterval(() => this.#rollOld(), period).unref()
+  }
+
+  /** The tracer provider, to give to instrumentations. */
+  get tracerProvider(): TracerProvider {
+    return this.#parts.provider()
   }
 
   /** Session id, in every line and on every span. */

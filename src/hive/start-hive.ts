@@ -99,9 +99,10 @@ function startOn(
   own: ReturnType<typeof ownProvider> | undefined,
 ): ReturnType<typeof startRegistered> {
   const { shutdownTimeoutMs = 5_000 } = options
-  const provider = own?.provider ?? (options.tracerProvider as TracerProvider)
+  const theirs = options.tracerProvider as TracerProvider
+  const tracer = own?.tracer ?? theirs.getTracer('hivelog', VERSION)
   const core = new HiveCore({
-    tracer: provider.getTracer('hivelog', VERSION),
+    tracer,
     recorder: exporter?.recorder ?? new Recorder(new Redactor(options.redact), options.maxFieldBytes),
     idGenerator: own?.idGenerator,
     audience: audienceOf(own?.processors),
@@ -117,20 +118,20 @@ function startOn(
     options.recover === true && exporter !== undefined
       ? recover({
           recorder: exporter.recorder,
-          tracer: provider.getTracer('hivelog', VERSION),
+          tracer,
           idGenerator: own?.idGenerator,
         })
       : undefined
   const hive = new Hive({
     core,
     incoming: inheritedContext(),
-    provider,
+    provider: own?.provider ?? (() => theirs),
     serviceName: options.serviceName,
     async shutdown() {
       await recovery?.finish(shutdownTimeoutMs)
       await Promise.all([
         exporter?.shutdown().finally(() => git?.finish()),
-        own && endWithin(own.provider, own.processors, shutdownTimeoutMs),
+        own && endWithin(own, own.processors, shutdownTimeoutMs),
       ])
       own?.registration.unregister()
     },
