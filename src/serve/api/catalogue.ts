@@ -106,17 +106,21 @@ export class Catalogue {
     return { logs, total: all.length, ...(next < all.length && { cursor: String(next) }) }
   }
 
-  /** What changed since this was asked last. @param seen by id: what was told then; is brought up to date */
-  async changes(seen: Map<string, string>): Promise<LogEntry[]> {
+  /**
+   * What changed since this was asked last.
+   * @param seen by id: how it was then; is brought up to date
+   * @param isFirst nothing is told yet, only noted
+   */
+  async changes(seen: Map<string, string>, isFirst: boolean): Promise<LogEntry[]> {
     await this.#list()
     const changed: LogEntry[] = []
     for (const entry of this.#byFile.values()) {
-      const before = seen.get(entry.known.id)
-      const isLive = Date.now() - entry.mtime < LIVE_MS
-      const stamp = `${entry.stamp} ${isLive} ${JSON.stringify(this.#open.glance(entry.known.file) ?? '')}`
-      if (before === stamp) continue
-      seen.set(entry.known.id, stamp)
-      changed.push(await this.#told(entry))
+      const { known, stamp, mtime } = entry
+      const isLive = Date.now() - mtime < LIVE_MS
+      const now = `${stamp} ${isLive} ${JSON.stringify(this.#open.glance(known.file) ?? '')}`
+      if (seen.get(known.id) === now) continue
+      seen.set(known.id, now)
+      if (!isFirst) changed.push(await this.#told(entry))
     }
     return changed
   }
