@@ -106,6 +106,8 @@ async function look(
   let bytes = 0
   let row = start
   let maybe: number[] = []
+  // Of lines that must be looked at only some may fit.
+  const size = needsLines(choice) ? BATCH : Math.min(BATCH, limit)
   const settle = async (): Promise<number | undefined> => {
     const fits = await fitting(content, choice, maybe)
     maybe = []
@@ -123,7 +125,7 @@ async function look(
     maybe.push(row)
     read++
     bytes += content.rows.place(row).bytes
-    if (maybe.length < BATCH && rows.length + maybe.length < limit) continue
+    if (maybe.length < size) continue
     const end = await settle()
     if (end !== undefined) return { rows, end }
   }
@@ -139,13 +141,16 @@ function mayFit({ rows }: Content, choice: Choice | undefined, row: number): boo
   return agents === undefined || numbers.some((number) => rows.mayBeAbout(row, number))
 }
 
+const needsLines = (choice: Choice | undefined): boolean =>
+  choice?.agents !== undefined || choice?.text !== undefined
+
 /** Those of the rows whose lines fit. */
 async function fitting(
   content: Content,
   choice: Choice | undefined,
   rows: readonly number[],
 ): Promise<readonly number[]> {
-  if (choice === undefined || (choice.agents === undefined && choice.text === undefined)) return rows
+  if (choice === undefined || !needsLines(choice)) return rows
   const { agents, text } = choice
   const lines = await content.lines.read(rows)
   return rows.filter((_, i) => {

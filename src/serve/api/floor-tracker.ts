@@ -30,9 +30,8 @@ interface Held extends Omit<Last, 'text'> {
   event: HiveEvent | undefined
 }
 
+/** Beside the state. */
 interface Frozen {
-  /** Of several logs as it is, of one packed. */
-  state: HiveState | string
   last: [id: string, last: Last][]
   undelivered: [id: string, count: number][]
   asked: [id: string, position: number][]
@@ -71,8 +70,11 @@ export class FloorTracker {
 
   /** One that goes on from what `freeze` made. */
   static thaw(text: string, position: number, parts: TrackerParts): FloorTracker {
-    const { state, last, undelivered, asked, edges } = JSON.parse(text) as Frozen
-    const tracker = new FloorTracker(parts, typeof state === 'string' ? unpack(state) : state)
+    const end = text.indexOf('\n')
+    const { last, undelivered, asked, edges } = JSON.parse(text.slice(0, end)) as Frozen
+    const state = text.slice(end + 1)
+    const isSeveral = parts.firstLog !== undefined
+    const tracker = new FloorTracker(parts, isSeveral ? (JSON.parse(state) as HiveState) : unpack(state))
     tracker.position = position
     for (const [id, each] of last) tracker.#last.set(id, { ...each, event: undefined })
     for (const [id, count] of undelivered) tracker.#undelivered.set(id, count)
@@ -81,15 +83,16 @@ export class FloorTracker {
     return tracker
   }
 
+  /** Two lines of JSON. */
   freeze(): string {
     const frozen: Frozen = {
-      state: this.#isSeveral ? this.model.view() : pack(this.model),
       last: Array.from(this.#last, ([id, held]) => [id, lastOf(held)]),
       undelivered: [...this.#undelivered],
       asked: [...this.#asked],
       edges: this.#edges,
     }
-    return JSON.stringify(frozen)
+    const state = this.#isSeveral ? JSON.stringify(this.model.view()) : pack(this.model)
+    return `${JSON.stringify(frozen)}\n${state}`
   }
 
   add(entry: HiveEntry & { bytes: number }, position: number): void {

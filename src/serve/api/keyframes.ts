@@ -3,7 +3,7 @@ import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
 /** Rows between two at first. */
-const SPACING = 4096
+const SPACING = 8192
 /** Bytes that all of a hive take; beyond it they are further apart. */
 const MAX_BYTES = 128 * 1024 * 1024
 
