@@ -14,7 +14,9 @@ import { Catalogue } from './api/catalogue.js'
 import { hiveRoutes } from './api/hive-routes.js'
 import { Hives } from './api/hives.js'
 import { Live } from './api/live.js'
+import { reportRoutes } from './api/reports.js'
 import { Sessions, sessionRoutes } from './api/sessions.js'
+import { Work } from './api/work.js'
 import { CopyStore } from './copies.js'
 import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
@@ -106,6 +108,7 @@ export interface Parts {
   catalogue: Catalogue
   hives: Hives
   live: Live
+  work: Work
   metrics: Metrics
   /** Where there is no store, nothing is received. */
   received: { copies: CopyStore; events: EventStore } | undefined
@@ -124,6 +127,7 @@ function partsOf(
     catalogue: new Catalogue(logs, store, hives),
     hives,
     live,
+    work: new Work(),
     metrics: new Metrics(() => live.viewers),
     received:
       store === undefined
@@ -142,6 +146,7 @@ export function routesOf(parts: Parts, isSecure: boolean): Route[] {
     ...(received === undefined ? noIngestRoutes() : ingestRoutes({ ...received, metrics })),
     ...sessionRoutes(sessions, tokens, isSecure),
     ...hiveRoutes(parts),
+    ...reportRoutes(parts),
   ]
 }
 

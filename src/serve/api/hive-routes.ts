@@ -1,6 +1,8 @@
 /** `GET /api/logs…`: what the server knows, and what is in a hive (docs/api.md). */
 import { basename } from 'node:path'
 import { stateAnswer } from '../../analyse/replay.js'
+import { HivelogError } from '../../format/errors.js'
+import { clean } from '../../text/clean.js'
 import { HttpError } from '../http.js'
 import type { Asked, Route } from '../router.js'
 import type { Catalogue, Known } from './catalogue.js'
@@ -45,7 +47,13 @@ export function hiveRoute(
       const [id = '', ...rest] = asked.params
       const known = await catalogue.find(id)
       if (known === undefined) throw noSuchLog()
-      return run({ ...asked, known, view: hives.open(known.file), rest })
+      try {
+        return await run({ ...asked, known, view: hives.open(known.file), rest })
+      } catch (error) {
+        // A file that cannot be read, or settings that are none, are told in one line already.
+        if (error instanceof HivelogError) throw new HttpError(503, clean(error.message))
+        throw error
+      }
     },
   }
 }
