@@ -123,7 +123,8 @@ export interface Parts {
   received: { copies: CopyStore; events: EventStore } | undefined
 }
 
-function partsOf(
+/** Makes what the routes work with. */
+export function partsOf(
   { logs = [], key, maxViewers = 64 }: ServeOptions,
   store: string | undefined,
   tokens: Tokens,
