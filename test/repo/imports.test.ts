@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
   ship: ['read', 'format', 'disk'],
-  serve: ['record', 'analyse', 'model', 'verify', 'read', 'format', 'disk', 'text'],
+  serve: ['record', 'analyse', 'model', 'verify', 'ship', 'read', 'format', 'disk', 'text'],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
