@@ -23,10 +23,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
   // The hive loads the adapters only when it is asked to, and they call it.
-  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks', 'decide', 'disk'],
+  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks', 'decide'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
   ship: ['read', 'format', 'disk', 'decide'],
-  serve: ['record', 'analyse', 'model', 'verify', 'read', 'format', 'disk', 'text'],
+  serve: ['record', 'analyse', 'model', 'verify', 'ship', 'decide', 'read', 'format', 'disk', 'text'],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
