@@ -66,10 +66,10 @@ export function decidingCommand(name: 'approve' | 'reject'): Command {
   return {
     help: `Usage: hivelog ${name} ID [--note TEXT] [--this-file] [--json] [FILE]
 
-${verb} what an agent asks people (hivelog pending lists it). The decision is put
-beside the log; the process that writes the log takes it, and its agent goes on.
-The first decision holds, by whatever way it comes. It is said to be yours: by
-the system's user name. Waits up to 3 seconds for the line in the log.
+${verb} what an agent asks people (hivelog pending lists it). The decision is
+put beside the log; the process that writes the log takes it, and its agent goes
+on. The first decision holds, by whatever way it comes. It is said to be yours:
+by the system's user name. Waits up to 3 seconds for the line in the log.
 
 ID is the escalation's id, or how it begins where no other begins so.
 
@@ -77,9 +77,9 @@ ID is the escalation's id, or how it begins where no other begins so.
       --this-file  only FILE's own escalations, not those of the logs of its
                    child processes in FILE.agents
       --json       one JSON object: {"id", "approve", "by", "via", "note", "ts",
-                   "log", "status": "recorded" | "sent" | "decided" | "refused",
-                   "place": {"log", "file", "line", "seq"}, "earlier": {"approve",
-                   "by", "via", "note", "ts"}}
+                   "log", "status": "recorded" | "sent" | "decided" |
+                   "refused", "place": {"log", "file", "line", "seq"},
+                   "earlier": {"approve", "by", "via", "note", "ts"}}
       --help       this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default. A decision for a hive that does
