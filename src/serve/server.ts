@@ -8,13 +8,15 @@ import type { KeyObject } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import { Catalogue } from './api/catalogue.js'
 import { hiveRoutes } from './api/hive-routes.js'
 import { Hives } from './api/hives.js'
 import { Live } from './api/live.js'
+import { reportRoutes } from './api/reports.js'
 import { Sessions, sessionRoutes } from './api/sessions.js'
+import { Work } from './api/work.js'
 import { CopyStore } from './copies.js'
 import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
@@ -62,6 +64,7 @@ export interface RunningServer<Store = string> {
 }
 
 const CLOSE_MS = 5_000
+const IDLE_MS = 50
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 const HEALTH: Route = { method: 'GET', path: '/healthz', run: () => ({ ok: true }) }
 
@@ -88,12 +91,20 @@ export async function serve(options: ServeOptions): Promise<RunningServer<string
   })
   const server = serverOf(tls)
   server.maxConnections = options.maxConnections ?? 4096
-  server.on('request', (request, response) => router.handle(request, response))
+  const unused = new Set<Socket>()
+  server.on('connection', (socket) => {
+    unused.add(socket)
+    socket.on('close', () => unused.delete(socket))
+  })
+  server.on('request', (request, response) => {
+    unused.delete(request.socket)
+    router.handle(request, response)
+  })
   await listening(server, host, port)
   const { port: actual } = server.address() as AddressInfo
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`
-  return { url, port: actual, token, store, close: () => close(server, parts) }
+  return { url, port: actual, token, store, close: () => close(server, unused, parts) }
 }
 
 const needsTokens = (host: string, store: string | undefined): string =>
@@ -106,6 +117,7 @@ export interface Parts {
   catalogue: Catalogue
   hives: Hives
   live: Live
+  work: Work
   metrics: Metrics
   /** Where there is no store, nothing is received. */
   received: { copies: CopyStore; events: EventStore } | undefined
@@ -124,6 +136,7 @@ function partsOf(
     catalogue: new Catalogue(logs, store, hives),
     hives,
     live,
+    work: new Work(),
     metrics: new Metrics(() => live.viewers),
     received:
       store === undefined
@@ -142,6 +155,7 @@ export function routesOf(parts: Parts, isSecure: boolean): Route[] {
     ...(received === undefined ? noIngestRoutes() : ingestRoutes({ ...received, metrics })),
     ...sessionRoutes(sessions, tokens, isSecure),
     ...hiveRoutes(parts),
+    ...reportRoutes(parts),
   ]
 }
 
@@ -178,13 +192,22 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   })
 }
 
-async function close(server: Server, { live, hives, received }: Parts): Promise<void> {
+/** @param unused connections over which nothing was asked yet */
+async function close(
+  server: Server,
+  unused: ReadonlySet<Socket>,
+  { live, hives, received }: Parts,
+): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
+  // Node takes these for busy.
+  for (const socket of unused) if (socket.bytesRead === 0) socket.destroy()
   // Streams end only by being told to.
   live.close()
-  server.closeIdleConnections()
+  // A connection whose answer ends only now would be kept open for the next request.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS)
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
   await closed
+  clearInterval(idle)
   clearTimeout(timer)
   await Promise.all([hives.close(), received?.copies.close(), received?.events.close()])
 }

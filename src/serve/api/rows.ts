@@ -34,6 +34,7 @@ export class Rows {
   readonly #to = new Column(Uint32Array)
   readonly #taken = new Column(Uint32Array)
   readonly #byKind: number[] = []
+  #isMoved: number | undefined
   /** The longest stretch of time that a line tells of, milliseconds. */
   longest = 0
 
@@ -45,6 +46,8 @@ export class Rows {
   add(entry: LogEntry & Pick<HiveItem, 'log'>, wanted: number): number {
     const { event, offset, bytes, line = 0 } = entry
     const row = this.positions.add(wanted)
+    // In a log with damaged numbers only the first ones are sure.
+    if (this.positions.last !== wanted) this.#isMoved ??= row
     const fields = event as Fields
     this.#segment.set(row, this.segments.of(entry))
     this.#offset.set(row, offset)
@@ -93,6 +96,11 @@ export class Rows {
       bytes: this.#bytes.get(row),
       line: this.#line.get(row),
     }
+  }
+
+  /** Whether the position of a row, in a hive of one log, is the event's own. */
+  isOwnSeq(row: number): boolean {
+    return this.#isMoved === undefined || row < this.#isMoved
   }
 
   /** The row of the drain that took the message of a row; -1 where none has. */
