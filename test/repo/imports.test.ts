@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   format: [],
   disk: ['format', 'text'],
   text: ['format'],
+  decide: ['format', 'disk', 'text'],
   redact: ['format'],
   journal: ['format', 'disk', 'text'],
   read: ['format', 'disk', 'text'],
@@ -22,9 +23,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
   // The hive loads the adapters only when it is asked to, and they call it.
-  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
+  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks', 'decide', 'disk'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
-  ship: ['read', 'format', 'disk'],
+  ship: ['read', 'format', 'disk', 'decide'],
   serve: ['record', 'analyse', 'model', 'verify', 'read', 'format', 'disk', 'text'],
   cli: ['*'],
 }
