@@ -8,10 +8,13 @@ import { mkdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
+import { hookDesk } from './coding-agents/routes.js'
 import { CopyStore } from './copies.js'
 import { EventStore } from './events.js'
 import { ingestRoutes } from './ingest.js'
 import { Metrics, metricsRoute } from './metrics.js'
+import { otlpRoutes } from './otlp/routes.js'
+import { SpanStore } from './otlp/spans.js'
 import { type Route, Router } from './router.js'
 import { ServeError, Tokens } from './tokens.js'
 
@@ -63,14 +66,23 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }
   const token = isOpen ? tokens.addOwn('local', ['ingest', 'read']) : undefined
   const copies = new CopyStore(store, { key: options.key })
-  const events = new EventStore(store)
+  const onError = options.onError ?? (() => {})
+  const events = new EventStore(store, onError)
   const metrics = new Metrics()
+  const spans = await SpanStore.open({ events, onError })
+  const hooks = hookDesk({ events, metrics })
   const router = new Router({
-    routes: [HEALTH, metricsRoute(metrics), ...ingestRoutes({ copies, events, metrics })],
+    routes: [
+      HEALTH,
+      metricsRoute(metrics),
+      ...ingestRoutes({ copies, events, metrics }),
+      ...otlpRoutes({ events, spans, metrics, onError }),
+      ...hooks.routes,
+    ],
     tokens,
     metrics,
     hosts: new Set([...LOOPBACK, host, ...(options.hosts ?? [])].map((each) => each.toLowerCase())),
-    onError: options.onError ?? (() => {}),
+    onError,
   })
   const server = createServer({ requestTimeout: 120_000, headersTimeout: 10_000, keepAliveTimeout: 30_000 })
   server.maxConnections = options.maxConnections ?? 4096
@@ -84,7 +96,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   await listening(server, host, port)
   const { port: actual } = server.address() as AddressInfo
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
-  return { url, port: actual, token, store, close: () => close(server, [copies, events]) }
+  return {
+    url,
+    port: actual,
+    token,
+    store,
+    close: () => close(server, hooks.release, [copies, spans, events]),
+  }
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {
@@ -102,11 +120,13 @@ interface Closable {
   close(): Promise<void>
 }
 
-async function close(server: Server, stores: readonly Closable[]): Promise<void> {
+/** @param release lets go who waits for a person */
+async function close(server: Server, release: () => void, stores: readonly Closable[]): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
+  release()
   server.closeIdleConnections()
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
   await closed
   clearTimeout(timer)
-  await Promise.all(stores.map((each) => each.close()))
+  for (const store of stores) await store.close()
 }
