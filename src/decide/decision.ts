@@ -1,6 +1,5 @@
 /** What a person decided, as it lies beside the log: its shape, its bounds, and how it is read from a file. */
 import { createHash } from 'node:crypto'
-import { HivelogError } from '../format/errors.js'
 
 /** The way by which a decision came. */
 export type Via = 'page' | 'cli' | 'code' | 'hook'
@@ -16,15 +15,6 @@ export interface Decision {
   note?: string
   /** When, epoch milliseconds. */
   ts: number
-}
-
-/** A decision cannot be put beside the log, or may not be given. Its message says why, and what to do. */
-export class DecisionError extends HivelogError {
-  /** @param message one line, safe to print */
-  constructor(message: string, cause?: unknown) {
-    super('ERR_HIVELOG_DECISION', message, cause)
-    this.name = 'DecisionError'
-  }
 }
 
 /** Decisions that wait beside one log. */

@@ -31,7 +31,6 @@ import { decisionsFolder } from '../format/beside.js'
 import { clean } from '../text/clean.js'
 import {
   type Decision,
-  DecisionError,
   decisionName,
   faultOf,
   isDecisionName,
@@ -39,8 +38,10 @@ import {
   MAX_FILE_BYTES,
   plainDecision,
 } from './decision.js'
+import { DecisionError } from './errors.js'
 
-export { type Decision, DecisionError, type Via } from './decision.js'
+export type { Decision, Via } from './decision.js'
+export { DecisionError } from './errors.js'
 
 export type Put = { put: true } | { put: false; earlier: Decision }
 

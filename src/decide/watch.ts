@@ -5,9 +5,10 @@ import { decisionsFolder } from '../format/beside.js'
 import { isDecisionName } from './decision.js'
 import { type Decision, listDecisions, ownFolder, removeDecision } from './decisions.js'
 
-/** How often it is looked although the system tells of changes, and where it does not: milliseconds. */
-const POLL_WATCHED_MS = 1_000
+/** How often it is looked where the system tells of no changes, where it does, and where nothing is asked now. */
 const POLL_MS = 100
+const POLL_WATCHED_MS = 1_000
+const POLL_IDLE_MS = 10_000
 
 /**
  * What becomes of a decision that was found: it is written down, or there is nothing to write, so its file goes; or it
@@ -24,15 +25,16 @@ export interface WatchOptions {
 
 export interface DecisionWatch {
   /**
-   * Looks now, and from then on whenever something comes.
+   * Looks when the present turn is over, and from then on whenever something comes.
    * @param make whether the folder is made, where it is not there, so that the system can tell at once
    * @param again id of one that stayed, and that may be taken now
    */
   look(make?: boolean, again?: string): void
-  /** Whether the process may not end while it waits. */
-  hold(held: boolean): void
-  /** Looks no more by itself: nothing is waited for. */
-  rest(): void
+  /**
+   * @param isAsked whether anything is pending
+   * @param isHeld whether the process may not end while it is
+   */
+  expect(isAsked: boolean, isHeld: boolean): void
   close(): void
 }
 
@@ -44,9 +46,11 @@ export function watchDecisions(log: string, { take, warn }: WatchOptions): Decis
   const told = new Set<string>()
   let watcher: FSWatcher | undefined
   let timer: NodeJS.Timeout | undefined
+  let isAsked = false
   let isHeld = false
   let isClosed = false
   let isSoon = false
+  let isMade = true
 
   const tell = (message: string): void => {
     if (told.has(message) || told.size >= 100) return
@@ -57,6 +61,9 @@ export function watchDecisions(log: string, { take, warn }: WatchOptions): Decis
   const takeAll = (): void => {
     isSoon = false
     if (isClosed) return
+    if (!isMade) makeFolder()
+    openWatcher()
+    if (timer === undefined) poll()
     for (const decision of listDecisions(log, tell)) {
       if (seen.get(decision.id) === decision.ts) continue
       seen.set(decision.id, decision.ts)
@@ -97,47 +104,42 @@ export function watchDecisions(log: string, { take, warn }: WatchOptions): Decis
     watcher = undefined
   }
 
+  const makeFolder = (): void => {
+    isMade = true
+    try {
+      ownFolder(folder)
+    } catch (error) {
+      tell(`decisions are not taken: ${(error as Error).message}`)
+    }
+  }
+
   const poll = (): void => {
     clearTimeout(timer)
-    timer = setTimeout(
-      () => {
-        openWatcher()
-        takeAll()
-        poll()
-      },
-      watcher === undefined ? POLL_MS : POLL_WATCHED_MS,
-    )
+    const ms = watcher === undefined ? POLL_MS : isAsked ? POLL_WATCHED_MS : POLL_IDLE_MS
+    timer = setTimeout(() => {
+      timer = undefined
+      takeAll()
+    }, ms)
     if (!isHeld) timer.unref()
   }
 
   return {
     look(make = false, again) {
-      if (isClosed) return
       if (again !== undefined) seen.delete(again)
-      if (make) {
-        try {
-          ownFolder(folder)
-        } catch (error) {
-          tell(`decisions are not taken: ${(error as Error).message}`)
-        }
-      }
-      openWatcher()
+      if (make) isMade = false
       soon()
-      if (timer === undefined) poll()
     },
-    hold(held) {
+    expect(asked, held) {
+      if (asked === isAsked && held === isHeld) return
+      isAsked = asked
       isHeld = held
-      if (held) timer?.ref()
-      else timer?.unref()
-    },
-    rest() {
-      clearTimeout(timer)
-      timer = undefined
-      closeWatcher()
+      if (timer !== undefined) poll()
     },
     close() {
+      if (isClosed) return
       isClosed = true
-      this.rest()
+      clearTimeout(timer)
+      closeWatcher()
       // What a putter that was killed left there.
       removeDrafts(folder)
     },
