@@ -205,8 +205,9 @@ export class SessionLog {
   }
 
   #watch(): void {
-    if (this.known.hasPending) this.#decisions.look(true)
-    else this.#decisions.rest()
+    const isAsked = this.known.hasPending
+    if (isAsked) this.#decisions.look(true)
+    this.#decisions.expect(isAsked, false)
   }
 
   #append({ ts, kind, fields, trace, span, checkpoint }: Line): void {
