@@ -18,6 +18,7 @@ const INSIDE: Record<string, string> = {
   ServeError: 'the command line prints it and exits with 2',
   TooManyError: 'the server turns it into an answer',
   WireError: 'the server turns it into an answer',
+  SettingsError: 'the command line prints it and exits with 1',
   ShipError: 'the command line prints it and exits with 1',
   UsageError: 'the command line prints it and exits with 2',
   WriteError: 'the journal takes the cause out of it',
