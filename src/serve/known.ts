@@ -38,7 +38,7 @@ export class Known {
     else if (kind === 'escalate') {
       this.#decided.delete(id)
       this.#pending.add(id)
-      if (this.#pending.size > MAX_KNOWN) this.#pending.delete([...this.#pending][0] as string)
+      if (this.#pending.size > MAX_KNOWN) this.#pending.delete(this.#pending.values().next().value as string)
     } else if (kind === 'approval' && typeof approve === 'boolean') {
       this.#pending.delete(id)
       this.#decided.set(id, true)

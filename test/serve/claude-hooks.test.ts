@@ -221,6 +221,9 @@ test('what is no hook is refused in words', async (t) => {
   for (const wait of ['-1', '601', 'x', '1e2']) {
     assert.equal((await send(server, `${PATH}?wait=${wait}`, hook('PermissionRequest', BASH))).status, 400)
   }
+  const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
+  const input = `{"session_id":"x","hook_event_name":"PreToolUse","tool_use_id":"t","tool_input":${deep}}`
+  assert.equal((await send(server, PATH, input)).status, 400)
   const reader = await tempServer(t, undefined, ['read', 'decide'])
   assert.equal((await send(reader, PATH, hook('Stop'))).status, 403)
 })

@@ -137,6 +137,79 @@ test('requests with bytes changed, put in and taken out are decoded or refused',
   )
 })
 
+/** JSON that has the names of the protocol, with anything in their places. */
+const { tree } = fc.letrec((tie) => ({
+  tree: fc.oneof(
+    { maxDepth: 6 },
+    fc.oneof(fc.string(), fc.double(), fc.boolean(), fc.constant(null), hex(32), hex(16), fc.constant('17')),
+    fc.array(tie('tree'), { maxLength: 3 }),
+    fc.dictionary(
+      fc.constantFrom(
+        ...[
+          'resourceSpans',
+          'resourceLogs',
+          'scopeSpans',
+          'scopeLogs',
+          'spans',
+          'logRecords',
+          'resource',
+          'scope',
+        ],
+        ...[
+          'attributes',
+          'key',
+          'value',
+          'stringValue',
+          'intValue',
+          'arrayValue',
+          'kvlistValue',
+          'values',
+          'body',
+        ],
+        ...[
+          'traceId',
+          'spanId',
+          'timeUnixNano',
+          'startTimeUnixNano',
+          'endTimeUnixNano',
+          'events',
+          'status',
+          'name',
+        ],
+        '__proto__',
+      ),
+      tie('tree'),
+      { maxKeys: 6 },
+    ),
+  ),
+}))
+
+test('any JSON is read or refused', () => {
+  const read = (act: () => void): void => {
+    try {
+      act()
+    } catch (error) {
+      assert.ok(error instanceof RequestError, (error as Error).stack)
+    }
+  }
+  const wrap = (value: unknown): unknown[] => [
+    value,
+    { resourceSpans: [{ scopeSpans: [{ spans: [value] }] }] },
+    { resourceLogs: [{ resource: value, scopeLogs: [{ logRecords: [value, { attributes: [value] }] }] }] },
+  ]
+  fc.assert(
+    fc.property(tree, (value) => {
+      for (const request of wrap(value)) {
+        read(() => {
+          for (const span of spansIn(request)) if (span !== undefined) readableOf(span)
+        })
+        read(() => logRecordsIn(request))
+      }
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
 test('values that lie deep in each other, and endless ones, are refused', () => {
   // ArrayValue in AnyValue in ArrayValue …, each of which says its length.
   let inner: Buffer = Buffer.alloc(0)

@@ -85,7 +85,15 @@ export function hookDesk({ events, metrics }: HookParts): HookDesk {
         method: 'POST',
         path: '/v1/hooks/claude-code',
         scope: 'ingest',
-        run: ({ request, response, query }) => answer(request, response, waitOf(request, query)),
+        run: async ({ request, response, query }) => {
+          try {
+            return await answer(request, response, waitOf(request, query))
+          } catch (error) {
+            // What JSON takes in, it may not give out.
+            if (error instanceof RangeError) throw new HttpError(400, 'values lie too deep in each other')
+            throw error
+          }
+        },
       },
     ],
     release() {
