@@ -1,4 +1,5 @@
 /** A server of a test's own, and how it is asked. */
+import { request } from 'node:http'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -26,24 +27,32 @@ export interface Answer {
   json(): any
 }
 
-export async function send(
+/** A connection of its own each time: `fetch` may never answer for one whose server was killed. */
+export function send(
   { url, token }: { url: string; token: string | undefined },
   path: string,
   body: string | Uint8Array,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const response = await fetch(`${url}${path}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
-    body,
+  return new Promise((resolve, reject) => {
+    const given = { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers }
+    const asked = request(`${url}${path}`, { method: 'POST', agent: false, headers: given }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const bytes = Buffer.concat(chunks)
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: new Headers(response.headers as Record<string, string>),
+          bytes,
+          json: () => JSON.parse(bytes.toString('utf8')),
+        })
+      })
+    })
+    asked.on('error', reject)
+    asked.end(body)
   })
-  const bytes = Buffer.from(await response.arrayBuffer())
-  return {
-    status: response.status,
-    headers: response.headers,
-    bytes,
-    json: () => JSON.parse(bytes.toString('utf8')),
-  }
 }
 
 /** Lines of a session's log without those of the journal's own. */

@@ -20,6 +20,9 @@ import { WaitingSpans } from './waiting.js'
 
 /** Spans that wait at once. */
 const MAX_WAITING = 10_000
+/** What they may take in memory, and on the disk until those that were told are taken out. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024
+const MAX_SPOOL_BYTES = 256 * 1024 * 1024
 /** Spans that are known again at least. */
 const MAX_TOLD = 100_000
 /** How long a trace may be quiet while spans of it wait, milliseconds. */
@@ -69,7 +72,10 @@ export class SpanStore {
   static async open(options: SpanStoreOptions): Promise<SpanStore> {
     const store = new SpanStore(options)
     const now = Date.now()
-    for (const span of await store.#spool.read()) store.#waiting.add(span, now)
+    for (const span of await store.#spool.read()) {
+      store.#waiting.add(span, now)
+      store.#waiting.weigh(span, Buffer.byteLength(JSON.stringify(span)))
+    }
     store.#timer = setInterval(() => store.#lookForQuiet(), Math.min(LOOK_MS, store.#patienceMs)).unref()
     return store
   }
@@ -123,12 +129,18 @@ export class SpanStore {
     for (const traceId of traces) {
       for (const tree of this.#waiting.take(traceId, this.#isTop)) await this.#tell(tree, durable)
     }
-    while (this.#waiting.size > MAX_WAITING) {
+    const lines: string[] = []
+    for (const span of fresh) {
+      if (!this.#waiting.has(span)) continue
+      const line = JSON.stringify(span)
+      this.#waiting.weigh(span, Buffer.byteLength(line))
+      lines.push(line)
+    }
+    if (lines.length > 0) durable.push(quietly(this.#spool.append(lines)))
+    while (this.#waiting.size > MAX_WAITING || this.#waiting.bytes > MAX_WAITING_BYTES) {
       for (const tree of this.#waiting.takeAll(this.#waiting.oldest as string))
         await this.#tell(tree, durable)
     }
-    const left = fresh.filter((span) => this.#waiting.has(span))
-    if (left.length > 0) durable.push(this.#spool.append(left))
     return durable
   }
 
@@ -151,9 +163,7 @@ export class SpanStore {
           }
           throw error
         })
-      // It may fail before somebody waits for it.
-      stored.catch(() => {})
-      durable.push(stored)
+      durable.push(quietly(stored))
     })
   }
 
@@ -207,7 +217,9 @@ export class SpanStore {
   }
 
   async #clear(): Promise<void> {
-    if (this.#waiting.size === 0) await this.#spool.clear()
+    if (this.#waiting.size === 0) await this.#spool.replace([])
+    else if (this.#spool.size > MAX_SPOOL_BYTES)
+      await this.#spool.replace([...this.#waiting.all()].map((span) => JSON.stringify(span)))
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -215,6 +227,12 @@ export class SpanStore {
     this.#last = result.catch(() => {})
     return result
   }
+}
+
+/** It may fail before somebody waits for it. */
+function quietly(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {})
+  return promise
 }
 
 const keyOf = ({ traceId, spanId }: Span): string => traceId + spanId

@@ -3,6 +3,7 @@
  * starts; the file is emptied when nothing waits.
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { writeDurably } from '../../disk/durable.js'
 import { type Scrub, toPlain } from '../../format/quote.js'
 import { Redactor } from '../../redact/redact.js'
 import { scrubWith } from '../../redact/scrub.js'
@@ -13,7 +14,9 @@ export class Spool {
   readonly #scrub: Scrub = scrubWith(new Redactor())
   #handle: FileHandle | undefined
   #last: Promise<unknown> = Promise.resolve()
-  #isEmpty = true
+  #isClosed = false
+  /** Bytes of the file. */
+  #size = 0
 
   constructor(file: string) {
     this.#file = file
@@ -37,7 +40,7 @@ export class Spool {
         // Half a line.
       }
     }
-    this.#isEmpty = text === ''
+    this.#size = Buffer.byteLength(text)
     return spans
   }
 
@@ -49,35 +52,50 @@ export class Spool {
     return { ...plain, traceId, spanId, parentSpanId, start, end }
   }
 
-  /** Resolves when they are on the disk. */
-  append(spans: readonly Span[]): Promise<void> {
+  get size(): number {
+    return this.#size
+  }
+
+  /** @param lines spans as JSON. Resolves when they are on the disk */
+  append(lines: readonly string[]): Promise<void> {
     return this.#inTurn(async () => {
       const handle = await this.#open()
       // A half line of before must not take this one with it.
-      const text = spans.map((span) => `${JSON.stringify(span)}\n`).join('')
-      await handle.appendFile(this.#isEmpty ? text : `\n${text}`)
-      this.#isEmpty = false
+      const text = `${this.#size === 0 ? '' : '\n'}${lines.join('\n')}\n`
+      await handle.appendFile(text)
+      this.#size += Buffer.byteLength(text)
       await handle.datasync()
     })
   }
 
-  /** Nothing of it waits any more. */
-  clear(): Promise<void> {
+  /** Nothing of it waits any more but these, as JSON. */
+  replace(lines: readonly string[]): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#isEmpty) return
-      await (await this.#open()).truncate(0)
-      this.#isEmpty = true
+      if (this.#isClosed) return
+      if (lines.length === 0) {
+        if (this.#size > 0) await (await this.#open()).truncate(0)
+        this.#size = 0
+        return
+      }
+      const text = `${lines.join('\n')}\n`
+      await this.#handle?.close()
+      this.#handle = undefined
+      await writeDurably(this.#file, text)
+      this.#size = Buffer.byteLength(text)
     })
   }
 
+  /** What is in it stays. Nothing is taken any more. */
   close(): Promise<void> {
     return this.#inTurn(async () => {
+      this.#isClosed = true
       await this.#handle?.close()
       this.#handle = undefined
     })
   }
 
   async #open(): Promise<FileHandle> {
+    if (this.#isClosed) throw new Error('the server has stopped')
     this.#handle ??= await open(this.#file, 'a', 0o600)
     return this.#handle
   }

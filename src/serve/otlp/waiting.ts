@@ -15,10 +15,28 @@ interface Trace {
 
 export class WaitingSpans {
   readonly #traces = new Map<string, Trace>()
+  readonly #bytesOf = new Map<Span, number>()
   #size = 0
+  #bytes = 0
 
   get size(): number {
     return this.#size
+  }
+
+  /** What all of them take, as far as it was told. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** All of them, in no order. */
+  *all(): Generator<Span> {
+    for (const { spans } of this.#traces.values()) yield* spans.values()
+  }
+
+  /** A span that waits takes so many bytes. */
+  weigh(span: Span, bytes: number): void {
+    this.#bytes += bytes - (this.#bytesOf.get(span) ?? 0)
+    this.#bytesOf.set(span, bytes)
   }
 
   has({ traceId, spanId }: Span): boolean {
@@ -85,7 +103,10 @@ export class WaitingSpans {
   }
 
   #forget(trace: Trace, span: Span): void {
-    if (trace.spans.delete(span.spanId)) this.#size--
+    if (!trace.spans.delete(span.spanId)) return
+    this.#size--
+    this.#bytes -= this.#bytesOf.get(span) ?? 0
+    this.#bytesOf.delete(span)
   }
 }
 
