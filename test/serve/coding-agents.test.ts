@@ -306,13 +306,14 @@ test('Gemini CLI: calls with their thoughts, tools, decisions, sub-agents', asyn
           ...tool,
           function_name: 'read_file',
           success: true,
+          decision: 'accept',
           content_length: 7,
         }),
         event('gemini_cli.tool_call', {
           ...tool,
           function_name: 'run_shell_command',
           success: true,
-          decision: 'accept',
+          decision: 'modify',
           function_args: '{"command":"ls"}',
         }),
         event('gemini_cli.tool_call', {

@@ -2,7 +2,7 @@
  * What Codex CLI tells by log events (`codex.*`).
  *
  * Names from its own sources: openai/codex, `codex-rs/otel/src/events/session_telemetry.rs` and `shared/log.rs`
- * (commit 0136a731, mid 2026). `input_token_count` holds what was read from the cache. Numbers and truths are texts. A
+ * (commit 0136a731, mid 2026), and as 0.171.0 sends them (test/frameworks/coding-agents runs it). `input_token_count` holds what was read from the cache. Numbers and truths are texts. A
  * session is a conversation; its sub-agents are conversations of their own.
  */
 import type { Line } from '../records.js'
@@ -51,6 +51,8 @@ export function codexEvent(name: string, event: AgentEvent): Told | undefined {
           inputTokens: input,
           outputTokens: number(values, 'output_token_count') ?? 0,
           cacheReadTokens: number(values, 'cached_token_count'),
+          cacheWriteTokens: number(values, 'cache_write_token_count'),
+          ttftMs: number(values, 'ttft_ms'),
         }),
       )
     }

@@ -2,7 +2,7 @@
  * What Gemini CLI tells by log events (`gemini_cli.*`).
  *
  * Names from its own sources: google-gemini/gemini-cli, `packages/core/src/telemetry/types.ts` (0.56, commit 5411f113,
- * August 2026). `input_token_count` holds what was read from the cache; what the model thought is counted apart from
+ * August 2026), and as 0.61.0 sends them (test/frameworks/coding-agents runs it). `input_token_count` holds what was read from the cache; what the model thought is counted apart from
  * `output_token_count`, and so is what tools added to the prompt. Its `gen_ai.client.inference.operation.details` says
  * the same of each call once more. Tools and calls of a sub-agent do not name it.
  */
@@ -86,8 +86,11 @@ export function geminiEvent(name: string, event: AgentEvent): Told | undefined {
   }
 }
 
-/** What a person said whom the tool waited for: `auto_accept` is a rule's answer. */
-const DECISIONS: Readonly<Record<string, boolean | undefined>> = { accept: true, modify: true, reject: false }
+/**
+ * What a person said whom the tool waited for. `accept` and `auto_accept` may be a rule's answer: all tools have one of
+ * them that nobody was asked about.
+ */
+const DECISIONS: Readonly<Record<string, boolean | undefined>> = { modify: true, reject: false }
 
 function toolLines(
   { attributes: values, contentKey }: AgentEvent,
@@ -107,7 +110,8 @@ function toolLines(
   })
   const decision = text(values, 'decision') ?? ''
   const approve = Object.hasOwn(DECISIONS, decision) ? DECISIONS[decision] : undefined
-  if (approve === undefined) return [tool]
+  // Without a terminal nobody can be asked.
+  if (approve === undefined || truth(values, 'interactive') === false) return [tool]
   // No id of theirs says which run it is.
   const id = `gemini.${contentKey}`
   const asked = line('escalate', { from: agentId, to: 'human', subject: name, id })

@@ -14,7 +14,7 @@ export interface Source {
 export interface LogRecord extends Source {
   /** Epoch milliseconds: when it happened, else when it was seen, else `undefined`. */
   ts: number | undefined
-  /** `event_name`, else the attribute `event.name`. */
+  /** The attribute `event.name`, else `event_name`: Rust's instrumentation has the place in the source there. */
   name: string | undefined
   body: unknown
   attributes: Values
@@ -83,7 +83,7 @@ function logRecord(record: Json, source: Source): LogRecord {
   return {
     ...source,
     ts: time && millisOf(time),
-    name: textOf(record.eventName) ?? textOf(attributes['event.name']),
+    name: textOf(attributes['event.name']) ?? textOf(record.eventName),
     body: plainOf(record.body, 0),
     attributes,
     traceId: idOf(record.traceId, 32),
