@@ -186,6 +186,8 @@ const CODEX = {
 test('Codex CLI: conversation, tokens, decisions, tools', async (t) => {
   const server = await tempServer(t)
   const event = (name: string, ts: number, attributes: Record<string, unknown>) => ({
+    // The event's own name is the place in the source, as Rust's instrumentation has it.
+    name: 'event otel/src/events/session_telemetry.rs:737',
     ts: 1_800_000_000_000 + ts,
     attributes: { ...CODEX, 'event.name': name, ...attributes },
   })
