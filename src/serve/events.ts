@@ -1,7 +1,11 @@
 /**
  * Stores events that anybody sends, and what other programs' telemetry tells: one log a session, see `SessionLog`.
  */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDecisionName } from '../decide/decision.js'
+import { decisionsFolder } from '../format/beside.js'
 import { RecordError, type Understood, understand } from './records.js'
 import { type Added, SessionLog } from './session-log.js'
 import type { Told } from './told.js'
@@ -15,12 +19,15 @@ export interface EventsAnswer {
 
 /** Logs that are open at a time. */
 const MAX_OPEN = 256
+/** How often it is looked for decisions beside logs that are not open, milliseconds. */
+const LOOK_MS = 5_000
 
 export class EventStore {
   readonly root: string
   readonly #warn: (message: string) => void
   readonly #logs = new Map<string, SessionLog>()
   #last: Promise<unknown> = Promise.resolve()
+  #timer: NodeJS.Timeout | undefined
 
   /** @param warn is told of what is wrong beside a log, in a line */
   constructor(root: string, warn: (message: string) => void = () => {}) {
@@ -94,10 +101,39 @@ export class EventStore {
     }
   }
 
+  /**
+   * Takes what people decide beside logs that nothing is written to now, too: after a restart say.
+   * @param everyMs how often it is looked, milliseconds. Default 5,000
+   */
+  takeDecisions(everyMs = LOOK_MS): void {
+    const look = (): void => {
+      this.#openDecided()
+        .catch((error: Error) => this.#warn(`decisions are not looked for: ${error.message}`))
+        .finally(() => {
+          if (this.#timer !== undefined) this.#timer = setTimeout(look, everyMs).unref()
+        })
+    }
+    this.#timer = setTimeout(look, 0).unref()
+  }
+
   async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     await this.#last
     await Promise.all([...this.#logs.values()].map((log) => log.close()))
     this.#logs.clear()
+  }
+
+  /** Opens the logs beside which a decision lies: an open log takes it. */
+  async #openDecided(): Promise<void> {
+    for (const entry of await readdir(this.root, { withFileTypes: true })) {
+      const { name } = entry
+      if (!entry.isDirectory() || this.#logs.has(name)) continue
+      const folder = decisionsFolder(this.pathOf(name))
+      if (!existsSync(this.pathOf(name)) || !existsSync(folder)) continue
+      if ((await readdir(folder)).some(isDecisionName) && this.#timer !== undefined)
+        await this.#inTurn(() => this.#logOf(name))
+    }
   }
 
   async #into<T extends { session: string }>(

@@ -68,6 +68,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const copies = new CopyStore(store, { key: options.key })
   const onError = options.onError ?? (() => {})
   const events = new EventStore(store, onError)
+  events.takeDecisions()
   const metrics = new Metrics()
   const spans = await SpanStore.open({ events, onError })
   const hooks = hookDesk({ events, metrics })
