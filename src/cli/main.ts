@@ -33,6 +33,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
   export: { summary: 'send spans to a trace backend, or write a table', load: () => import('./export.js') },
   commit: { summary: 'commit a log to its git repository', load: () => import('./commit.js') },
   serve: { summary: 'receive logs of other machines', load: () => import('./serve.js') },
+  setup: { summary: 'show the settings of coding agents, or write them', load: () => import('./setup.js') },
   ship: { summary: 'send logs to a server, as exact copies', load: () => import('./ship.js') },
   token: { summary: 'say who may send to a server, and see', load: () => import('./token.js') },
 }

@@ -115,6 +115,11 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   why: { depth: [[[...NUMBERS, '0'], /a whole number from 1 to/]] },
   top: { sort: [[WORDS.slice(1), /one of action, inbox, pending, cost/]] },
   serve: { port: [[[...NUMBERS, '65536'], /a whole number from 0 to 65535/]] },
+  setup: {
+    url: [[['x', 'localhost:4319', 'ftp://x', 'http://a:b@c', 'http://x/?y'], /--url needs http/]],
+    token: [[['a b', 'ä', 'x\r\ny'], /--token needs a token/]],
+    wait: [[[...NUMBERS, '601'], /a whole number from 0 to 600/]],
+  },
   ship: {
     to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
   },
@@ -169,7 +174,7 @@ const NEEDED: Record<string, string[]> = {
   reject: ['a'],
 }
 /** What takes no log. */
-const APART: Record<string, string[]> = { serve: [], token: ['list'] }
+const APART: Record<string, string[]> = { serve: [], setup: ['codex'], token: ['list'] }
 const filesOf = (command: string): string[] => APART[command] ?? [...(NEEDED[command] ?? []), 'hive.jsonl']
 
 test('the table has every command', () => {
