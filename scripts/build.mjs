@@ -44,6 +44,18 @@ const apiWithin = {
   },
 }
 
+/** Small packages of which a part ships with us, so that no user has to install them. */
+const BUNDLED = /^@bufbuild\/protobuf\//
+
+const externalButBundled = {
+  name: 'packages are external, but for those that are bundled',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+      kind === 'entry-point' || BUNDLED.test(path) ? undefined : { path, external: true },
+    )
+  },
+}
+
 /** What two doors share is in a file of its own, so that it is there once; what is loaded when needed stays so. */
 async function bundle() {
   await build({
@@ -55,8 +67,7 @@ async function bundle() {
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    packages: 'external',
-    plugins: [apiWithin],
+    plugins: [apiWithin, externalButBundled],
     chunkNames: 'chunks/[name]-[hash]',
     logLevel: 'warning',
   })

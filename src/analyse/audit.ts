@@ -229,7 +229,7 @@ export class Audit {
   }
 
   #approval(entry: HiveEntry): void {
-    const { id, approve, by, note } = entry.event as Fields
+    const { id, approve, by, via, note } = entry.event as Fields
     this.#approvals++
     const key = idOf(id)
     if (this.#id !== undefined && key !== this.#id) return
@@ -240,6 +240,8 @@ export class Audit {
     if (outcome === 'unclear') decision.value = jsonOf(approve)
     const who = keyOf(by)
     if (who !== undefined) decision.by = who
+    const way = keyOf(via)
+    if (way !== undefined) decision.via = way
     const text = this.#text(note)
     if (text !== undefined) decision.note = text
     decision.place = auditPlace(entry)

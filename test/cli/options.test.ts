@@ -115,10 +115,18 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   why: { depth: [[[...NUMBERS, '0'], /a whole number from 1 to/]] },
   top: { sort: [[WORDS.slice(1), /one of action, inbox, pending, cost/]] },
   serve: { port: [[[...NUMBERS, '65536'], /a whole number from 0 to 65535/]] },
+  setup: {
+    url: [[['x', 'localhost:4319', 'ftp://x', 'http://a:b@c', 'http://x/?y'], /--url needs http/]],
+    token: [[['a b', 'ä', 'x\r\ny'], /--token needs a token/]],
+    wait: [[[...NUMBERS, '601'], /a whole number from 0 to 600/]],
+  },
   ship: {
     to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
   },
   token: {},
+  pending: {},
+  approve: {},
+  reject: {},
   commit: {
     segments: [[['x', 'All'], /one of all, archived/]],
     wait: [[[...NUMBERS, '86400001'], /a whole number from 0 to 86400000/]],
@@ -157,9 +165,16 @@ function folderWithLog(t: TestContext): string {
 }
 
 /** What each command needs beside the option. */
-const NEEDED: Record<string, string[]> = { diff: ['hive.jsonl'], show: ['1'], why: ['1'], talk: ['a'] }
+const NEEDED: Record<string, string[]> = {
+  diff: ['hive.jsonl'],
+  show: ['1'],
+  why: ['1'],
+  talk: ['a'],
+  approve: ['a'],
+  reject: ['a'],
+}
 /** What takes no log. */
-const APART: Record<string, string[]> = { serve: [], token: ['list'] }
+const APART: Record<string, string[]> = { serve: [], setup: ['codex'], token: ['list'] }
 const filesOf = (command: string): string[] => APART[command] ?? [...(NEEDED[command] ?? []), 'hive.jsonl']
 
 test('the table has every command', () => {

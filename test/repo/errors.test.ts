@@ -14,7 +14,11 @@ const INSIDE: Record<string, string> = {
   CopyError: 'the server turns it into an answer',
   HttpError: 'the server turns it into an answer',
   RecordError: 'the server turns it into an answer',
+  RequestError: 'the server turns it into an answer',
   ServeError: 'the command line prints it and exits with 2',
+  TooManyError: 'the server turns it into an answer',
+  WireError: 'the server turns it into an answer',
+  SettingsError: 'the command line prints it and exits with 1',
   ShipError: 'the command line prints it and exits with 1',
   UsageError: 'the command line prints it and exits with 2',
   WriteError: 'the journal takes the cause out of it',
@@ -79,6 +83,9 @@ test('no error of JavaScript’s own is thrown on purpose', () => {
 
 /** What each is made of. */
 const MADE: Record<string, { args: unknown[]; code: string }> = {
+  AlreadyDecidedError: { args: ['e\n1', { approve: true, by: 'a\nb', ts: 1 }], code: 'ERR_HIVELOG_DECIDED' },
+  DecisionError: { args: ['m'], code: 'ERR_HIVELOG_DECISION' },
+  NotDecidedError: { args: ['e\n1', 'w'], code: 'ERR_HIVELOG_NOT_DECIDED' },
   OptionsError: { args: ['m'], code: 'ERR_HIVELOG_OPTIONS' },
   OptionsConflictError: { args: ['f', 'o', 'm'], code: 'ERR_HIVELOG_OPTIONS_CONFLICT' },
   LogLockedError: { args: ['f', { pid: 1, host: 'h', since: 's' }], code: 'ERR_HIVELOG_LOCKED' },

@@ -98,6 +98,9 @@ const RUNS: Record<string, string[][]> = {
   audit: [['FILE']],
   calls: [['FILE']],
   waits: [['FILE']],
+  pending: [['FILE']],
+  approve: [['a', 'FILE']],
+  reject: [['a', 'FILE']],
   cost: [['FILE']],
   export: [
     ['--format', 'csv', 'FILE'],
@@ -106,7 +109,7 @@ const RUNS: Record<string, string[][]> = {
   commit: [['FILE']],
 }
 /** They have nothing to do with a log that is there, or send it elsewhere: `ship` reads with the readers. */
-const APART = ['serve', 'ship', 'token']
+const APART = ['serve', 'setup', 'ship', 'token']
 
 function scene(t: TestContext): string {
   const folder = scratch(t)

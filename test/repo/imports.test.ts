@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   format: [],
   disk: ['format', 'text'],
   text: ['format'],
+  decide: ['read', 'format', 'disk', 'text'],
   redact: ['format'],
   journal: ['format', 'disk', 'text'],
   read: ['format', 'disk', 'text'],
@@ -22,10 +23,23 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
   // The hive loads the adapters only when it is asked to, and they call it.
-  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
+  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks', 'decide', 'disk'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
-  ship: ['read', 'format', 'disk'],
-  serve: ['record', 'analyse', 'model', 'verify', 'ship', 'read', 'format', 'disk', 'text'],
+  ship: ['read', 'format', 'disk', 'decide'],
+  serve: [
+    'otel',
+    'record',
+    'redact',
+    'analyse',
+    'model',
+    'verify',
+    'read',
+    'format',
+    'disk',
+    'decide',
+    'ship',
+    'text',
+  ],
   cli: ['*'],
 }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
@@ -85,8 +99,11 @@ test('nobody imports the surface but the command line', () => {
   assert.deepEqual(wrong, [])
 })
 
+/** Packages that `scripts/build.mjs` puts into what ships. */
+const BUNDLED = ['@bufbuild/protobuf']
+
 test('what is imported from other packages is what the package depends on', () => {
-  const { dependencies, peerDependencies } = JSON.parse(
+  const { dependencies, devDependencies, peerDependencies } = JSON.parse(
     readFileSync(join(packageRoot(), 'package.json'), 'utf8'),
   )
   const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }))
@@ -98,6 +115,10 @@ test('what is imported from other packages is what the package depends on', () =
         .map((name) => name.split('/', name.startsWith('@') ? 2 : 1).join('/')),
     ),
   )
+  for (const name of BUNDLED) {
+    assert.ok(used.delete(name), `${name} is not used`)
+    assert.ok(name in devDependencies, `${name} is bundled, so a user need not install it`)
+  }
   assert.deepEqual([...used].sort(), [...declared].sort())
 })
 
