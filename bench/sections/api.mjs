@@ -29,9 +29,11 @@ export default async function api({ dir, quick }) {
     const ask = async (path) => {
       const from = performance.now()
       const response = await fetch(url + path, { headers })
-      const value = await response.json()
+      const body = Buffer.from(await response.arrayBuffer())
+      const ms = performance.now() - from
+      const value = JSON.parse(body)
       if (response.status !== 200) throw new Error(`${path}: ${value.error}`)
-      return { ms: performance.now() - from, value }
+      return { ms, value }
     }
     const { id } = (await ask('/api/logs')).value.logs[0]
     const log = `/api/logs/${id}`
