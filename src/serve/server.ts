@@ -18,6 +18,7 @@ import { reportRoutes } from './api/reports.js'
 import { Sessions, sessionRoutes } from './api/sessions.js'
 import { Work } from './api/work.js'
 import { CopyStore } from './copies.js'
+import { CopyDecisions, decisionRoutes } from './decisions.js'
 import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
 import { Limits, type TokenLimits } from './limits.js'
@@ -119,12 +120,13 @@ export interface Parts {
   live: Live
   work: Work
   metrics: Metrics
+  decisions: CopyDecisions
   /** Where there is no store, nothing is received. */
   received: { copies: CopyStore; events: EventStore } | undefined
 }
 
 function partsOf(
-  { logs = [], key, maxViewers = 64 }: ServeOptions,
+  { logs = [], key, maxViewers = 64, onError }: ServeOptions,
   store: string | undefined,
   tokens: Tokens,
 ) {
@@ -138,6 +140,7 @@ function partsOf(
     live,
     work: new Work(),
     metrics: new Metrics(() => live.viewers),
+    decisions: new CopyDecisions(onError),
     received:
       store === undefined
         ? undefined
@@ -148,13 +151,14 @@ function partsOf(
 
 /** All that the server answers. @param isSecure whether it speaks TLS itself */
 export function routesOf(parts: Parts, isSecure: boolean): Route[] {
-  const { sessions, tokens, metrics, received } = parts
+  const { sessions, tokens, metrics, received, decisions } = parts
   return [
     HEALTH,
     metricsRoute(metrics),
-    ...(received === undefined ? noIngestRoutes() : ingestRoutes({ ...received, metrics })),
+    ...(received === undefined ? noIngestRoutes() : ingestRoutes({ ...received, metrics, decisions })),
     ...sessionRoutes(sessions, tokens, isSecure),
     ...hiveRoutes(parts),
+    ...decisionRoutes(parts),
     ...reportRoutes(parts),
   ]
 }
