@@ -12,7 +12,7 @@ import { clean, clock, whereIs } from '../text/terminal.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { tellNothing } from './hive-args.js'
 import { nearest } from './nearest.js'
-import { Output, say } from './output.js'
+import { Output } from './output.js'
 
 /** How long the line is waited for. */
 const WAIT_MS = 3_000
@@ -131,8 +131,7 @@ async function decide(name: 'approve' | 'reject', args: string[]): Promise<numbe
   const { told, text } = await outcomeOf(decision, found, file, thisFile)
   const output = new Output()
   if (values.json) await output.json(told)
-  else if (told.status === 'recorded' || told.status === 'sent') await output.line(text)
-  else say(text)
+  else await output.line(text)
   await output.flush()
   return told.status === 'recorded' || told.status === 'sent' ? 0 : 1
 }

@@ -19,6 +19,7 @@ import { Sessions, sessionRoutes } from './api/sessions.js'
 import { Work } from './api/work.js'
 import { type HookDesk, hookDesk } from './coding-agents/routes.js'
 import { CopyStore } from './copies.js'
+import { CopyDecisions, decisionRoutes } from './decisions.js'
 import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
 import { Limits, type TokenLimits } from './limits.js'
@@ -122,6 +123,7 @@ export interface Parts {
   live: Live
   work: Work
   metrics: Metrics
+  decisions: CopyDecisions
   /** Where there is no store, nothing is received. */
   received: Received | undefined
 }
@@ -132,7 +134,7 @@ export async function partsOf(
   store: string | undefined,
   tokens: Tokens,
 ): Promise<Parts> {
-  const { logs = [], maxViewers = 64 } = options
+  const { logs = [], maxViewers = 64, onError } = options
   const hives = new Hives()
   const live = new Live(maxViewers)
   const metrics = new Metrics(() => live.viewers)
@@ -144,6 +146,7 @@ export async function partsOf(
     live,
     work: new Work(),
     metrics,
+    decisions: new CopyDecisions(onError),
     received: store === undefined ? undefined : await receivedInto(store, options, metrics),
   }
   return parts
@@ -169,19 +172,20 @@ export interface Received {
 
 /** All that the server answers. @param isSecure whether it speaks TLS itself */
 export function routesOf(parts: Parts, isSecure: boolean): Route[] {
-  const { sessions, tokens, metrics, received } = parts
+  const { sessions, tokens, metrics, received, decisions } = parts
   return [
     HEALTH,
     metricsRoute(metrics),
     ...(received === undefined
       ? noIngestRoutes()
       : [
-          ...ingestRoutes({ ...received, metrics }),
+          ...ingestRoutes({ ...received, metrics, decisions }),
           ...otlpRoutes({ ...received, metrics }),
           ...received.hooks.routes,
         ]),
     ...sessionRoutes(sessions, tokens, isSecure),
     ...hiveRoutes(parts),
+    ...decisionRoutes(parts),
     ...reportRoutes(parts),
   ]
 }

@@ -30,8 +30,8 @@ const isOfApi = ({ path }: Route): boolean => {
   return /^\/(api|v1|metrics|healthz)/.test(text)
 }
 
-function routes(t: TestContext): Route[] {
-  const parts = partsOf({}, tempFolder(t), new Tokens())
+async function routes(t: TestContext): Promise<Route[]> {
+  const parts = await partsOf({}, tempFolder(t), new Tokens())
   defer(t, () => parts.hives.close())
   return routesOf(parts, false).filter(isOfApi)
 }
@@ -39,8 +39,8 @@ function routes(t: TestContext): Route[] {
 const matches = ({ path }: Route, asked: string): boolean =>
   typeof path === 'string' ? path === asked : path.exec(asked)?.[0] === asked
 
-test('every route is in the document, with what it asks for, and the other way round', (t) => {
-  const all = routes(t)
+test('every route is in the document, with what it asks for, and the other way round', async (t) => {
+  const all = await routes(t)
   assert.ok(all.length > 25)
   const told = new Set<Route>()
   for (const { path, method, operation } of operations) {

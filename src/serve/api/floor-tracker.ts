@@ -66,7 +66,7 @@ export class FloorTracker {
   readonly #asked = new Map<string, number>()
   #edges: Edge[] = []
 
-  constructor(parts: TrackerParts, from?: HiveState) {
+  constructor(parts: TrackerParts, from?: StoredState) {
     const { price, firstLog, listener = {}, onTouched } = parts
     this.#isSeveral = firstLog !== undefined
     this.#onTouched = onTouched
