@@ -16,6 +16,7 @@ import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
 import { Sent } from './sent-message.js'
+import type { ShipStatus } from './ship.js'
 
 /** Escalations that are remembered at least while they wait: the answer to one may come in another process. */
 const MAX_PENDING = 10_000
@@ -28,6 +29,8 @@ export interface HiveParts {
   provider: TracerProvider
   /** Name of the service, if the application gave one. */
   serviceName?: string | undefined
+  /** How far the log is sent, where it is. */
+  shipping(): ShipStatus | undefined
   /** Ends the provider, the file, and what was registered. */
   shutdown(): Promise<void>
 }
@@ -83,6 +86,11 @@ export class Hive {
   /** Absolute path of the log; `undefined` when the hive writes none. */
   get file(): string | undefined {
     return this.#parts.core.recorder.journal?.path
+  }
+
+  /** How far the log is sent to a server; `undefined` when it is not (see the option `ship`). */
+  get shipping(): ShipStatus | undefined {
+    return this.#parts.shipping()
   }
 
   /** The living agents, by id. */

@@ -117,6 +117,7 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   serve: { port: [[[...NUMBERS, '65536'], /a whole number from 0 to 65535/]] },
   ship: {
     to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
+    kinds: [[['Message', 'usage,,x'], /--kinds takes kinds of events/]],
   },
   token: {},
   commit: {
