@@ -2,6 +2,7 @@
  * `hivelog` records: a hive's own calls, and the plug-in for a tracer provider of OpenTelemetry. It loads no more than
  * that needs; `hivelog/read` reads logs, `hivelog/analyse` says what is in them.
  */
+export { AlreadyDecidedError, DecisionError, type DecisionMade, NotDecidedError } from './decide/errors.js'
 export { HivelogError } from './format/errors.js'
 export {
   type Act,
@@ -61,5 +62,4 @@ export { DependencyError } from './otel/sdk.js'
 export type { RecorderOptions } from './record/log-recorder.js'
 export type { RedactOptions } from './redact/redact.js'
 export type { Shipped } from './ship/copy-sender.js'
-export type { Decision } from './ship/decisions.js'
 export { VERSION } from './version.js'

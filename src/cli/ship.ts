@@ -23,15 +23,15 @@ decide at the server is handed to the hive that asked.
                      processes
       --once         send what is there now, and end
       --status       send nothing, say how far the copies are behind
-      --kinds KINDS  send only events of these kinds, as events that the server
-                     writes down, and no copy that could be verified
+      --kinds KINDS  send only events of these kinds (message,usage), as events
+                     that the server writes down: no copy to be verified
       --flush MS     send what is there after so long; default
                      $BATCH_FLUSH_INTERVAL_MS, else 5000
       --max-bytes N  and at once when it is so much (default 1048576)
       --this-file    only the FILEs, without the logs of their child processes
       --json         one JSON object a log at the end: {"file", "log",
-                     "session", "bytes", "seq", "artifacts"}, "events" with
-                     --kinds; of --status {"file", "log", "session", "seq",
+                     "session", "bytes", "seq", "artifacts"}, of --kinds also
+                     "events"; of --status {"file", "log", "session", "seq",
                      "behindBytes", "behindLines"}
       --help         this text
 
@@ -82,6 +82,7 @@ export const command: Command = {
       maxBytes: wholeNumber('--max-bytes', values['max-bytes'], { min: 1, max: 8 * 1024 * 1024 }),
       onTrouble: (why: string | undefined) =>
         say(why === undefined ? `${url} is back` : `cannot reach ${url}: ${why}; trying again`),
+      onNotHanded: (error: Error) => say(error.message),
       onRejected: (file: string, count: number, reason: string) =>
         say(`the server does not take ${counted(count, 'event')} of ${file}: ${reason}`),
     }

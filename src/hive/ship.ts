@@ -1,9 +1,10 @@
 /** Has a hive's log sent to a server, beside its recording and never in its way. */
 import { context, diag, ROOT_CONTEXT } from '@opentelemetry/api'
+import type { Decision } from '../decide/decision.js'
 import { httpUrl, timerMs } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import { sdk } from '../otel/sdk.js'
-import type { Decision, HiveShipper, Shipped } from '../ship/shipper.js'
+import type { HiveShipper, Shipped } from '../ship/shipper.js'
 
 /**
  * Where a hive's log is sent to, and when: as an exact copy, with archived segments, artifacts, and the logs of its
@@ -220,7 +221,8 @@ export class HiveShip {
       kinds,
       childrenShip,
       holds: false,
-      ...(onDecision !== undefined && { onDecision }),
+      onDecision,
+      onNotHanded: (error) => this.#tell('decision', `a decision could not be handed over: ${brief(error)}`),
       onTrouble: (why) => {
         if (why === undefined) this.#told.delete('trouble')
         else

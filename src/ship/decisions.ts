@@ -1,52 +1,20 @@
 /** Decisions of people ride back on the server's answers; while one is waited for, the server is asked at once. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { type Decision, faultOf, plainDecision } from '../decide/decision.js'
 import { decodeLine } from '../format/decode.js'
-import { MAX_ID_LENGTH } from '../format/fields.js'
 import type { Answer, Transport } from './transport.js'
 
-/** How a person resolved an escalation, at the server. */
-export interface Decision {
-  /** Of the escalation. */
-  id: string
-  approve: boolean
-  /** Who decided; a name for people. */
-  by: string
-  /** The way by which it came. */
-  via: 'page' | 'cli' | 'code' | 'hook'
-  note?: string
-  /** When, epoch milliseconds. */
-  ts: number
-}
-
-const WAYS: ReadonlySet<unknown> = new Set(['page', 'cli', 'code', 'hook'])
 /** Of one answer. */
 const MAX_DECISIONS = 1_000
-const MAX_NOTE = 64 * 1024
 
 /** Those in an answer's `decisions` that are some. */
-export function decisionsIn({ decisions }: Answer['body']): Decision[] {
-  return Array.isArray(decisions) ? decisions.slice(0, MAX_DECISIONS).flatMap(decisionOf) : []
-}
-
-function decisionOf(given: unknown): Decision[] {
-  const { id, approve, by, via, note, ts } = (given ?? {}) as Record<string, unknown>
-  const isOne =
-    isText(id, MAX_ID_LENGTH) && typeof approve === 'boolean' && WAYS.has(via) && Number.isSafeInteger(ts)
-  if (!isOne) return []
-  return [
-    {
-      id,
-      approve,
-      by: isText(by, MAX_ID_LENGTH) ? by : 'somebody',
-      via: via as Decision['via'],
-      ...(isText(note, MAX_NOTE) && { note }),
-      ts: ts as number,
-    },
-  ]
-}
-
-const isText = (value: unknown, most: number): value is string =>
-  typeof value === 'string' && value !== '' && value.length <= most
+export const decisionsIn = ({ decisions }: Answer['body']): Decision[] =>
+  Array.isArray(decisions)
+    ? decisions
+        .slice(0, MAX_DECISIONS)
+        .filter((each): each is Decision => faultOf(each) === undefined)
+        .map(plainDecision)
+    : []
 
 const ESCALATE = Buffer.from('"kind":"escalate"')
 const APPROVAL = Buffer.from('"kind":"approval"')

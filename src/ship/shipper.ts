@@ -3,16 +3,17 @@
  * the server is away.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Decision } from '../decide/decision.js'
+import { putDecision } from '../decide/decisions.js'
 import { logsOfHive } from '../disk/hive-logs.js'
 import { CopySender, type Sender, type Shipped } from './copy-sender.js'
-import { type Decision, pollDecisions } from './decisions.js'
+import { pollDecisions } from './decisions.js'
 import { LogShipper } from './log-shipper.js'
 import type { LogIdentity } from './segments.js'
 import { SummarySender } from './summary-sender.js'
 import { Transport, type TransportOptions } from './transport.js'
 
 export type { Shipped } from './copy-sender.js'
-export type { Decision } from './decisions.js'
 
 export interface ShipLogsOptions extends Omit<TransportOptions, 'signal'> {
   /** Milliseconds after which what is there is sent. Default 5000. */
@@ -29,8 +30,13 @@ export interface ShipLogsOptions extends Omit<TransportOptions, 'signal'> {
   childrenShip?: boolean
   /** Ends it. */
   signal?: AbortSignal
-  /** Is told what a person decided at the server; perhaps more than once, since each answer may tell it. */
-  onDecision?: (file: string, decision: Decision) => void
+  /**
+   * Is told what a person decided at the server; perhaps more than once, since each answer may tell it. Default: it is
+   * put beside the log, for the hive that writes it.
+   */
+  onDecision?: ((file: string, decision: Decision) => void) | undefined
+  /** Is told when that cannot be done, once each time. */
+  onNotHanded?: (error: Error) => void
   /**
    * Is told that a log is refused for good; it is tried again after a minute, and the others go on. Default: the first
    * refusal ends it all.
@@ -167,27 +173,36 @@ export class HiveShipper {
   }
 
   #senderFor(file: string, identity: LogIdentity): Sender {
-    const { kinds, onDecision, onRejected } = this.#options
+    const { kinds, onRejected } = this.#options
     if (kinds !== undefined) {
       return new SummarySender(file, identity, this.#transport, kinds, (count, reason) =>
         onRejected?.(file, count, reason),
       )
     }
-    return new CopySender(file, identity, this.#transport, (decision) => onDecision?.(file, decision))
+    return new CopySender(file, identity, this.#transport, (decision) => this.#hand(file, decision))
+  }
+
+  #hand(file: string, decision: Decision): void {
+    const { onDecision = putDecision, onNotHanded } = this.#options
+    try {
+      onDecision(file, decision)
+    } catch (error) {
+      onNotHanded?.(error as Error)
+    }
   }
 
   /** Asks the server for decisions, for as long as there is something to decide. */
   #ask(shipper: LogShipper): void {
-    const { onDecision, kinds, once = false } = this.#options
+    const { kinds, once = false } = this.#options
     const { shipped, open, file } = shipper
-    if (onDecision === undefined || kinds !== undefined || shipped === undefined) return
+    if (kinds !== undefined || shipped === undefined) return
     if (once || this.#finishing.signal.aborted || this.#asking.has(shipper)) return
     this.#asking.add(shipper)
     pollDecisions(
       this.#transport,
       shipped,
       open,
-      (decision) => onDecision(file, decision),
+      (decision) => this.#hand(file, decision),
       this.#finishing.signal,
     )
       // It is over, or the server refuses, which sending finds out too.
