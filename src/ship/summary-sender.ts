@@ -82,7 +82,7 @@ export class SummarySender implements Sender {
     const kinds = again?.kinds ?? this.#kinds
     const { lines, seq } = await this.#summary(bytes, kinds)
     if (lines.length > 0) {
-      await this.#remember({ log, at, sending: { bytes: bytes.length, kinds: [...kinds] } }, true)
+      await this.#remember({ log, at, sending: { bytes: bytes.length, kinds: [...kinds] } })
       const text = lines.join('')
       const { status, body } = await this.#transport.post('v1/ingest', text, {
         'content-type': 'application/x-ndjson',
@@ -95,7 +95,8 @@ export class SummarySender implements Sender {
       this.shipped.seq = seq
       const rejected = Array.isArray(body.rejected) ? (body.rejected as { reason?: unknown }[]) : []
       if (rejected.length > 0) this.#onRejected(rejected.length, String(rejected[0]?.reason))
-    } else if (++this.#unremembered >= REMEMBER_EVERY) await this.#remember({ log, at: end }, false)
+    }
+    if (lines.length > 0 || ++this.#unremembered >= REMEMBER_EVERY) await this.#remember({ log, at: end })
     this.#again = undefined
     return end
   }
@@ -117,10 +118,10 @@ export class SummarySender implements Sender {
     return { lines, seq }
   }
 
-  async #remember(sent: Sent, sync: boolean): Promise<void> {
+  async #remember(sent: Sent): Promise<void> {
     this.#unremembered = 0
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
-    await writeDurably(this.#path, `${JSON.stringify(sent)}\n`, { sync })
+    await writeDurably(this.#path, `${JSON.stringify(sent)}\n`)
   }
 }
 
