@@ -90,9 +90,9 @@ export class CopySender implements Sender {
 
   /** Whether there is anything to send from there on: else the server has other bytes, and would ask for ever. */
   async #hasMore({ segment, offset }: Position): Promise<boolean> {
-    const source = await openSegment(this.shipped.file, segment)
-    if (source === undefined) return false
-    await source.handle.close()
+    const open = await openSegment(this.shipped.file, segment)
+    if (open === undefined) return false
+    await open.source.handle.close()
     const walk = new LogWalk(this.shipped.file, { segment, offset })
     try {
       return (await walk.next(1)) !== undefined

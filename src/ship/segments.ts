@@ -63,19 +63,26 @@ export interface Position {
   offset: number
 }
 
+/** A segment that is read from. */
+export interface OpenSegment {
+  source: Source
+  /** `seq` of its first line. */
+  segment: number
+}
+
 /**
  * Opens the segment that begins with a certain line, wherever it lies by now. Of a log whose segments cannot be told
  * apart, the live one. `undefined` when there is none.
  */
-export async function openSegment(file: string, segment: number): Promise<Source | undefined> {
+export async function openSegment(file: string, segment: number): Promise<OpenSegment | undefined> {
   // Twice, since a segment that is archived in between is in neither place for whoever looks in the wrong order.
   for (let i = 0; i < 2; i++) {
     const archived = archivedSegments(file).find(({ firstSeq }) => firstSeq === segment)
     const source = archived === undefined ? undefined : await openArchived(archived)
-    if (source !== undefined) return source
+    if (source !== undefined) return { source, segment }
     const live = await openSource(file)
     if (live === undefined) continue
-    if ((await firstOfLive(live)) === segment) return live
+    if ((await firstOfLive(live)) === segment) return { source: live, segment }
     await live.handle.close()
   }
   return undefined
@@ -92,4 +99,26 @@ export async function segmentAfter(file: string, segment: number): Promise<numbe
   }
   const archived = archivedSegments(file).find(({ firstSeq }) => (firstSeq as number) > segment)
   return archived?.firstSeq ?? (last !== undefined && last > segment ? last : undefined)
+}
+
+/**
+ * The whole lines from `offset` on, about `maxBytes` of them, but one line at least; empty when none is there yet. What
+ * is compressed is unpacked from its start.
+ */
+export async function linesFrom({ source }: OpenSegment, offset: number, maxBytes: number): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let size = 0
+  let end = 0
+  for await (const chunk of chunksOf(source, offset, Math.min(maxBytes, 1024 * 1024))) {
+    const newline = chunk.lastIndexOf(NEWLINE)
+    if (newline !== -1) end = size + newline + 1
+    pieces.push(Buffer.from(chunk))
+    size += chunk.length
+    if (size >= maxBytes && end > 0) break
+  }
+  const bytes = Buffer.concat(pieces, size)
+  if (end <= maxBytes) return bytes.subarray(0, end)
+  // The last newline within what is wanted, or the first one there is.
+  const last = bytes.lastIndexOf(NEWLINE, maxBytes - 1) + 1
+  return bytes.subarray(0, last > 0 ? last : bytes.indexOf(NEWLINE) + 1)
 }

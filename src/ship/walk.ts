@@ -92,7 +92,7 @@ export class LogWalk {
 
   async #opened(): Promise<PlainReader | InflatingReader> {
     if (this.#reader === undefined) {
-      const source = await openSegment(this.file, this.#at.segment)
+      const source = (await openSegment(this.file, this.#at.segment))?.source
       if (source === undefined) {
         throw new ShipError(
           `the segment of ${this.file} that begins at seq ${this.#at.segment} is gone, and the server has not all of it`,
