@@ -41,6 +41,7 @@ export type {
   UsageInput,
   WaitInput,
 } from './hive/inputs.js'
+export type { ShipOptions, ShipStatus } from './hive/ship.js'
 export { type HiveOptions, startHive } from './hive/start-hive.js'
 export {
   type LockHolder,
@@ -60,4 +61,5 @@ export type { ResourceOptions } from './otel/resource.js'
 export { DependencyError } from './otel/sdk.js'
 export type { RecorderOptions } from './record/log-recorder.js'
 export type { RedactOptions } from './redact/redact.js'
+export type { Shipped } from './ship/copy-sender.js'
 export { VERSION } from './version.js'

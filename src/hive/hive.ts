@@ -17,6 +17,7 @@ import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
 import { Sent } from './sent-message.js'
+import type { ShipStatus } from './ship.js'
 
 /** How a hive ends what `startHive` set up for it. */
 export interface HiveParts {
@@ -27,6 +28,8 @@ export interface HiveParts {
   provider(): TracerProvider
   /** Name of the service, if the application gave one. */
   serviceName?: string | undefined
+  /** How far the log is sent, where it is. */
+  shipping(): ShipStatus | undefined
   /** Ends the provider, the file, and what was registered. */
   shutdown(): Promise<void>
 }
@@ -98,6 +101,11 @@ export class Hive {
   /** Absolute path of the log; `undefined` when the hive writes none. */
   get file(): string | undefined {
     return this.#parts.core.recorder.journal?.path
+  }
+
+  /** How far the log is sent to a server; `undefined` when it is not (see the option `ship`). */
+  get shipping(): ShipStatus | undefined {
+    return this.#parts.shipping()
   }
 
   /** The living agents, by id. */

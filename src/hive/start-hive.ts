@@ -17,6 +17,7 @@ import { type GitOptions, scheduleCommits } from './git.js'
 import { Hive } from './hive.js'
 import { HIVE_RULES } from './options.js'
 import { RecoveryIdGenerator, recover } from './recover.js'
+import { type ShipOptions, startShip } from './ship.js'
 
 /** What `startHive` takes: how the log is written, and how the tracer provider is set up. */
 export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOptions {
@@ -50,6 +51,11 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
    * says what was found. Default false.
    */
   recover?: boolean
+  /**
+   * Sends the log to a server (`hivelog serve`), and those of child processes, behind the writer and never in its way:
+   * where to, and when. Default: to `AGENT_LOG_ENDPOINT`, if that is set. `false`: nowhere.
+   */
+  ship?: ShipOptions | false
 }
 
 /**
@@ -114,6 +120,7 @@ function startOn(
     maxSpanAgeMs: options.maxSpanAgeMs ?? 300_000,
   })
   const git = scheduleCommits(exporter, options.git)
+  const ship = startShip(exporter, options.ship, shutdownTimeoutMs)
   const recovery =
     options.recover === true && exporter !== undefined
       ? recover({
@@ -127,10 +134,11 @@ function startOn(
     incoming: inheritedContext(),
     provider: own?.provider ?? (() => theirs),
     serviceName: options.serviceName,
+    shipping: () => ship?.status,
     async shutdown() {
       await recovery?.finish(shutdownTimeoutMs)
       await Promise.all([
-        exporter?.shutdown().finally(() => git?.finish()),
+        exporter?.shutdown().finally(() => Promise.all([git?.finish(), ship?.finish()])),
         own && endWithin(own, own.processors, shutdownTimeoutMs),
       ])
       own?.registration.unregister()

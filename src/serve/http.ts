@@ -121,6 +121,8 @@ export function answer(
     'content-length': body.length,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    // What a sender may compress with (RFC 7694).
+    'accept-encoding': ENCODINGS.join(', '),
     ...headers,
   })
   response.end(body)

@@ -122,6 +122,7 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   },
   ship: {
     to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
+    kinds: [[['Message', 'usage,,x'], /--kinds takes kinds of events/]],
   },
   token: {},
   pending: {},

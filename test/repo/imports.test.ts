@@ -22,8 +22,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   otel: ['record', 'format', 'redact', 'journal', 'text'],
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
-  // The hive loads the adapters only when it is asked to, and they call it.
-  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks', 'decide', 'disk'],
+  // The hive loads the adapters only when it is asked to, and they call it; what sends its log see `LAZILY`.
+  hive: [
+    'otel',
+    'record',
+    'journal',
+    'redact',
+    'format',
+    'export',
+    'git',
+    'frameworks',
+    'decide',
+    'disk',
+    'ship',
+  ],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
   ship: ['read', 'format', 'disk', 'decide'],
   serve: [
@@ -42,6 +54,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   cli: ['*'],
 }
+/**
+ * Rooms that a room loads only when it is told to use them: what reads a log, which is a good part of the package, must
+ * not be in a process that only records.
+ */
+const LAZILY: Record<string, readonly string[]> = { hive: ['ship'] }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
 
 const src = join(packageRoot(), 'src')
@@ -90,6 +107,27 @@ test('imports point one way', () => {
       .map((imported) => `${file} imports ${imported}`)
   })
   assert.deepEqual(wrong, [])
+})
+
+test('recording loads what sends a log only when it sends one', () => {
+  for (const [folder, rooms] of Object.entries(LAZILY)) {
+    const inFolder = files.filter((file) => folderOf(file) === folder)
+    const lazy = inFolder.flatMap((file) => [...textOf(file).matchAll(/\bimport\(\s*'\.\.\/([^/']+)\//g)])
+    for (const room of rooms) {
+      assert.ok(
+        lazy.some(([, loaded]) => loaded === room),
+        `${folder} does not load ${room} at all`,
+      )
+      const eager = inFolder.filter((file) =>
+        [
+          ...textOf(file).matchAll(
+            /(?:^|\n)\s*(?:import|export)\b(?! type\b)[^'"`;]*?\bfrom '\.\.\/([^/']+)\//g,
+          ),
+        ].some(([, loaded]) => loaded === room),
+      )
+      assert.deepEqual(eager, [], `these load ${room} with the hive`)
+    }
+  }
 })
 
 test('nobody imports the surface but the command line', () => {
