@@ -29,6 +29,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
   cost: { summary: 'show what model calls used and cost', load: () => import('./cost.js') },
   export: { summary: 'send spans to a trace backend, or write a table', load: () => import('./export.js') },
   commit: { summary: 'commit a log to its git repository', load: () => import('./commit.js') },
+  pull: { summary: 'get logs back from a store, byte for byte', load: () => import('./pull.js') },
   serve: { summary: 'receive logs of other machines', load: () => import('./serve.js') },
   ship: { summary: 'send logs to a server, as exact copies', load: () => import('./ship.js') },
   token: { summary: 'say who may send to a server, and see', load: () => import('./token.js') },

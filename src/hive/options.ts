@@ -1,7 +1,7 @@
 /** What the options of `startHive` may be. */
 import { anyOf, flag, group, having, number, type RulesOf, text } from '../format/options.js'
 import { COMMIT_RULES } from '../git/options.js'
-import { PROVIDER_RULES, RECORDER_RULES } from '../otel/options.js'
+import { otlpRule, PROVIDER_RULES, RECORDER_RULES } from '../otel/options.js'
 import type { GitOptions } from './git.js'
 import type { HiveOptions } from './start-hive.js'
 
@@ -20,5 +20,6 @@ export const HIVE_RULES: RulesOf<HiveOptions> = {
     everyMs: number('milliseconds', { from: 1, endless: true }),
     shutdownTimeoutMs: number('milliseconds', { from: 1, endless: true }),
   }),
+  otlpLogs: anyOf(flag, otlpRule),
   recover: flag,
 }

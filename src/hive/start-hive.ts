@@ -3,6 +3,7 @@ import { checkOptions, pickOptions } from '../format/options.js'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
 import { RECORDER_RULES } from '../otel/options.js'
+import type { OtlpLogsOptions } from '../otel/otlp-logs.js'
 import { createProvider, ensureDiagLogger, type ProviderOptions, register } from '../otel/provider.js'
 import { countFromEnv } from '../otel/sampler.js'
 import { endWithin, type WatchedProcessor } from '../otel/shutdown.js'
@@ -16,6 +17,7 @@ import { inheritedContext } from './environment.js'
 import { type GitOptions, scheduleCommits } from './git.js'
 import { Hive } from './hive.js'
 import { HIVE_RULES } from './options.js'
+import { sendLines } from './otlp-logs.js'
 import { RecoveryIdGenerator, recover } from './recover.js'
 
 /** What `startHive` takes: how the log is written, and how the tracer provider is set up. */
@@ -43,6 +45,12 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
    * logger, once. Default: no commits.
    */
   git?: GitOptions
+  /**
+   * Sends every line of the log, and of its child processes' logs, as an OTLP log record: behind the file, which is the
+   * buffer, and over restarts. `true`: where the `OTEL_EXPORTER_OTLP_*` variables say. Default: what
+   * `OTEL_LOGS_EXPORTER` says, or `true` where `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` is set, else nothing.
+   */
+  otlpLogs?: boolean | OtlpLogsOptions
   /**
    * After a crash: end what the processes before left open in this log. Each agent without an exit gets an `exit` line
    * with status `lost`, in its old session, and its open span is sent to the trace exporters with the ids that it had,
@@ -113,6 +121,7 @@ function startOn(
     maxSpanAgeMs: options.maxSpanAgeMs ?? 300_000,
   })
   const git = scheduleCommits(exporter, options.git)
+  const lines = sendLines(exporter, options.otlpLogs, options.serviceName)
   const recovery =
     options.recover === true && exporter !== undefined
       ? recover({
@@ -129,7 +138,7 @@ function startOn(
     async shutdown() {
       await recovery?.finish(shutdownTimeoutMs)
       await Promise.all([
-        exporter?.shutdown().finally(() => git?.finish()),
+        exporter?.shutdown().finally(() => Promise.all([git?.finish(), lines?.finish(shutdownTimeoutMs)])),
         own && endWithin(own.provider, own.processors, shutdownTimeoutMs),
       ])
       own?.registration.unregister()

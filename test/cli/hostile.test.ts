@@ -39,7 +39,7 @@ const RUNS: Record<string, string[][]> = {
   ],
 }
 /** One hands the file to git as it is, the others send logs, or take them. */
-const NOT_READING = ['commit', 'serve', 'ship', 'token']
+const NOT_READING = ['commit', 'pull', 'serve', 'ship', 'token']
 
 const GOOD = '{"ts":1787386181194,"kind":"spawn","agentId":"a","name":"A","isGod":false}'
 const DEEP = `{"ts":1787386181195,"kind":"x","agentId":"a","deep":${'['.repeat(1e6)}${']'.repeat(1e6)}}`

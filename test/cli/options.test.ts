@@ -115,8 +115,11 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   why: { depth: [[[...NUMBERS, '0'], /a whole number from 1 to/]] },
   top: { sort: [[WORDS.slice(1), /one of action, inbox, pending, cost/]] },
   serve: { port: [[[...NUMBERS, '65536'], /a whole number from 0 to 65535/]] },
+  pull: { from: [[['x', 'localhost:9428', 'ftp://x'], /--from (?:needs a )?URL/]] },
   ship: {
     to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
+    'otlp-logs': [[['x', 'localhost:4318', 'ftp://x'], /a URL, http:/]],
+    'missing-in': [[['x'], /--otlp-logs URL/]],
   },
   token: {},
   commit: {
@@ -159,7 +162,7 @@ function folderWithLog(t: TestContext): string {
 /** What each command needs beside the option. */
 const NEEDED: Record<string, string[]> = { diff: ['hive.jsonl'], show: ['1'], why: ['1'], talk: ['a'] }
 /** What takes no log. */
-const APART: Record<string, string[]> = { serve: [], token: ['list'] }
+const APART: Record<string, string[]> = { pull: [], serve: [], token: ['list'] }
 const filesOf = (command: string): string[] => APART[command] ?? [...(NEEDED[command] ?? []), 'hive.jsonl']
 
 test('the table has every command', () => {

@@ -106,7 +106,7 @@ const RUNS: Record<string, string[][]> = {
   commit: [['FILE']],
 }
 /** They have nothing to do with a log that is there, or send it elsewhere: `ship` reads with the readers. */
-const APART = ['serve', 'ship', 'token']
+const APART = ['pull', 'serve', 'ship', 'token']
 
 function scene(t: TestContext): string {
   const folder = scratch(t)

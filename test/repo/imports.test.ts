@@ -22,9 +22,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
   // The hive loads the adapters only when it is asked to, and they call it.
-  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
+  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks', 'ship'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
-  ship: ['read', 'format', 'disk'],
+  ship: ['read', 'format', 'disk', 'otel'],
+  pull: ['read', 'format', 'disk'],
   serve: ['record', 'analyse', 'model', 'verify', 'read', 'format', 'disk', 'text'],
   cli: ['*'],
 }

@@ -1,0 +1,243 @@
+/** Asks VictoriaLogs, a node or a cluster's select, what it has of a log's lines. */
+import { LOGGED } from '../format/logged-line.js'
+import { LineSplitter } from '../read/lines.js'
+
+/** A store cannot be asked, or what it says makes no sense. */
+export class PullError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'PullError'
+  }
+}
+
+/** Where a store is, and who asks. */
+export interface StoreAddress {
+  /** `http://127.0.0.1:9428`; name and password in it are sent as such. */
+  url: string
+  /** Sent as `Authorization: Bearer`. Default: none. */
+  token?: string | undefined
+  /** Ends what is under way. */
+  signal?: AbortSignal | undefined
+}
+
+type Row = Record<string, string>
+
+/** A log of which a store has lines. */
+export interface StoredLog {
+  log: string
+  /** Paths under which it was sent, in its hive. */
+  files: string[]
+}
+
+/** What a store has of a segment. */
+export interface StoredSegment {
+  /** `seq` of its first line. */
+  segment: number
+  /** Offset of the last line that is there. */
+  last: number
+  /** When its first and last lines are from, as the store tells times. */
+  from: string
+  to: string
+}
+
+/** A line, or a piece of one. */
+export interface StoredPart {
+  offset: number
+  bytes: number
+  seq: number | undefined
+  part: number
+  parts: number
+  encoding: string | undefined
+  body: string
+}
+
+const ANSWER_MS = 120_000
+const MAX_ERROR = 500
+
+export class VictoriaLogs {
+  readonly #base: URL
+  readonly #headers: Record<string, string>
+  readonly #signal: AbortSignal | undefined
+
+  constructor({ url, token, signal }: StoreAddress) {
+    this.#base = new URL(url)
+    const { username, password } = this.#base
+    this.#base.username = ''
+    this.#base.password = ''
+    if (!this.#base.pathname.endsWith('/')) this.#base.pathname += '/'
+    const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString(
+      'base64',
+    )
+    this.#headers = {
+      // Packing costs the store more than the way within a machine or a rack.
+      'accept-encoding': 'identity',
+      'content-type': 'application/x-www-form-urlencoded',
+      ...(username !== '' && { authorization: `Basic ${basic}` }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    }
+    this.#signal = signal
+  }
+
+  /** The logs that have lines of a session, ordered by their paths. */
+  async logs(session: string): Promise<StoredLog[]> {
+    const by = `${quoted(LOGGED.log)}, ${quoted(LOGGED.file)}`
+    const found = new Map<string, StoredLog>()
+    for await (const row of this.#query(`${stream(LOGGED.session, session)} | uniq by (${by})`)) {
+      const { [LOGGED.log]: log = '', [LOGGED.file]: file = '' } = row
+      if (!/^[0-9a-f]{16}$/.test(log)) continue
+      const known = found.get(log)
+      if (known === undefined) found.set(log, { log, files: [file] })
+      else known.files.push(file)
+    }
+    for (const { files } of found.values()) files.sort()
+    return [...found.values()].sort((a, b) => ((a.files[0] as string) < (b.files[0] as string) ? -1 : 1))
+  }
+
+  /** What it has of a log, in order. */
+  async segments(log: string): Promise<StoredSegment[]> {
+    const query =
+      `${stream(LOGGED.log, log)} ${quoted(LOGGED.bytes)}:* ${quoted(LOGGED.segment)}:*` +
+      ` | stats by (${quoted(LOGGED.segment)}) max(${quoted(LOGGED.offset)}) as last, min(_time) as from, max(_time) as to`
+    const found: StoredSegment[] = []
+    for await (const { [LOGGED.segment]: segment, last, from = '', to = '' } of this.#query(query)) {
+      found.push({ segment: whole(segment), last: whole(last), from, to })
+    }
+    return found.sort((a, b) => a.segment - b.segment)
+  }
+
+  /** What begins in a stretch of a segment, in any order, and perhaps more than once. @param end exclusive */
+  async *lines(
+    log: string,
+    { segment, from, to }: StoredSegment,
+    offset: number,
+    end: number,
+  ): AsyncGenerator<StoredPart> {
+    const wanted = [LOGGED.offset, LOGGED.bytes, LOGGED.seq, LOGGED.part, LOGGED.parts, LOGGED.encoding]
+    const query =
+      `_time:[${from}, ${to}] ${stream(LOGGED.log, log)} ${quoted(LOGGED.segment)}:=${segment}` +
+      ` ${quoted(LOGGED.offset)}:range[${offset}, ${end})` +
+      ` | fields ${wanted.map(quoted).join(', ')}, _msg`
+    for await (const row of this.#query(query)) yield partOf(row)
+  }
+
+  /** Where lines of a log begin that are there in one piece: of segments, the offsets. */
+  async places(log: string): Promise<Map<number, Set<number>>> {
+    const places = new Map<number, Set<number>>()
+    const query =
+      `${stream(LOGGED.log, log)} ${quoted(LOGGED.segment)}:* ${quoted(LOGGED.parts)}:""` +
+      ` | fields ${quoted(LOGGED.segment)}, ${quoted(LOGGED.offset)}`
+    for await (const row of this.#query(query)) {
+      const segment = whole(row[LOGGED.segment])
+      let offsets = places.get(segment)
+      if (offsets === undefined) {
+        offsets = new Set()
+        places.set(segment, offsets)
+      }
+      offsets.add(whole(row[LOGGED.offset]))
+    }
+    return places
+  }
+
+  /** The artifacts that were sent with a log. */
+  async artifacts(log: string): Promise<string[]> {
+    const name = quoted(LOGGED.artifact)
+    const refs: string[] = []
+    for await (const row of this.#query(`${stream(LOGGED.log, log)} ${name}:* | uniq by (${name})`)) {
+      const ref = row[LOGGED.artifact] ?? ''
+      if (/^[0-9a-f]{64}$/.test(ref)) refs.push(ref)
+    }
+    return refs.sort()
+  }
+
+  /** The pieces of an artifact. */
+  async *artifact(log: string, ref: string): AsyncGenerator<StoredPart> {
+    const wanted = [LOGGED.bytes, LOGGED.part, LOGGED.parts, LOGGED.encoding].map(quoted).join(', ')
+    const query = `${stream(LOGGED.log, log)} ${quoted(LOGGED.artifact)}:=${quoted(ref)} | fields ${wanted}, _msg`
+    for await (const row of this.#query(query)) yield partOf({ ...row, [LOGGED.offset]: '0' })
+  }
+
+  /** @throws {PullError} */
+  async *#query(query: string): AsyncGenerator<Row> {
+    const where = this.#base.origin
+    let response: Response
+    try {
+      response = await fetch(new URL('select/logsql/query', this.#base), {
+        method: 'POST',
+        headers: this.#headers,
+        body: new URLSearchParams({ query }),
+        redirect: 'error',
+        signal: this.#within(ANSWER_MS),
+      })
+    } catch (error) {
+      this.#signal?.throwIfAborted()
+      throw new PullError(`cannot ask ${where}: ${reasonOf(error)}`, error)
+    }
+    if (!response.ok) {
+      const said = (await response.text().catch(() => '')).trim().slice(0, MAX_ERROR)
+      throw new PullError(`${where} answers ${response.status}${said === '' ? '' : `: ${said}`}`)
+    }
+    let rows: Row[] = []
+    const splitter = new LineSplitter((buffer, start, end) =>
+      rows.push(rowOf(buffer.subarray(start, end), where)),
+    )
+    try {
+      for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+        splitter.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+        yield* rows
+        rows = []
+      }
+    } catch (error) {
+      this.#signal?.throwIfAborted()
+      if (error instanceof PullError) throw error
+      throw new PullError(`${where} stopped answering: ${reasonOf(error)}`, error)
+    }
+    if (splitter.isWithinLine) throw new PullError(`${where} stopped in the middle of an answer`)
+  }
+
+  #within(ms: number): AbortSignal {
+    const late = AbortSignal.timeout(ms)
+    return this.#signal === undefined ? late : AbortSignal.any([this.#signal, late])
+  }
+}
+
+/** LogsQL has the strings of Go, which JSON's are. */
+const quoted = (text: string): string => JSON.stringify(text)
+
+const stream = (name: string, value: string): string => `{${quoted(name)}=${quoted(value)}}`
+
+function rowOf(bytes: Buffer, where: string): Row {
+  try {
+    const row: unknown = JSON.parse(bytes.toString('utf8'))
+    if (typeof row === 'object' && row !== null) return row as Row
+  } catch {
+    // Said below.
+  }
+  throw new PullError(`${where} answers with something that is no row of VictoriaLogs`)
+}
+
+function partOf(row: Row): StoredPart {
+  const optional = (text: string | undefined): string | undefined => (text === '' ? undefined : text)
+  const [seq, parts] = [optional(row[LOGGED.seq]), optional(row[LOGGED.parts])]
+  return {
+    offset: whole(row[LOGGED.offset]),
+    bytes: whole(row[LOGGED.bytes]),
+    seq: seq === undefined ? undefined : whole(seq),
+    part: parts === undefined ? 0 : whole(row[LOGGED.part]),
+    parts: parts === undefined ? 1 : whole(parts),
+    encoding: optional(row[LOGGED.encoding]),
+    body: row._msg ?? '',
+  }
+}
+
+function whole(text: string | undefined): number {
+  const number = text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isSafeInteger(number)) return number
+  throw new PullError(
+    `the store has a record of a hive that says no number where it should, but '${text ?? ''}'`,
+  )
+}
+
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as Error & { cause?: { code?: string; message?: string } }
+  return cause?.code ?? cause?.message ?? message
+}
