@@ -23,10 +23,10 @@ log ends, only its last seal and its receipts can say.
       --out DIR     the folder that they are put into; default ./S
       --replace     replace what is there with other bytes
       --json        one JSON object a log: {"file", "log", "segments", "lines",
-                    "bytes", "artifacts", "missing": [{"segment", "offset",
-                    "bytes", "after", "before"}], "conflicts": [{"segment",
-                    "offset"}]}; "after" and "before" are the seq of the lines
-                    on both sides
+                    "bytes", "artifacts", "artifactsMissing", "missing":
+                    [{"segment", "offset", "bytes", "after", "before"}],
+                    "conflicts": [{"segment", "offset"}]}; "after" and "before"
+                    are the seq of the lines on both sides
       --help        this text
 
 Exit code 0: all lines are there; 1: lines are missing, or the store has no line
@@ -82,12 +82,14 @@ export async function pullLogs(
   return logs
 }
 
-const isWhole = ({ missing, conflicts }: PulledLog): boolean => missing.length === 0 && conflicts.length === 0
+const isWhole = ({ missing, artifactsMissing, conflicts }: PulledLog): boolean =>
+  missing.length + artifactsMissing.length + conflicts.length === 0
 
 /** What is wrong with what was pulled, a line each. */
-export function troublesOf({ file, missing, conflicts }: PulledLog): string[] {
+export function troublesOf({ file, missing, artifactsMissing, conflicts }: PulledLog): string[] {
   return [
     ...missing.map((hole) => `${clean(file)}: missing: ${missingText(hole)}`),
+    ...artifactsMissing.map((ref) => `${clean(file)}: missing: artifact ${ref}`),
     ...conflicts.map(
       ({ segment, offset }) =>
         `${clean(file)}: two different lines at byte ${offset} of the segment that begins at seq ${segment}`,

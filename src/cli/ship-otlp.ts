@@ -1,6 +1,6 @@
 /** `hivelog ship --otlp-logs`: a log's lines as OTLP log records. */
 import { VictoriaLogs } from '../pull/victoria-logs.js'
-import { type ShippedLines, shipOtlpLogs } from '../ship/otlp-logs.js'
+import { type Present, type ShippedLines, shipOtlpLogs } from '../ship/otlp-logs.js'
 import { OtlpShipError } from '../ship/otlp-shipper.js'
 import { clean, counted } from '../text/terminal.js'
 import { defaultFile, UsageError, wholeNumber } from './args.js'
@@ -59,7 +59,7 @@ export async function shipOtlp(values: Values, positionals: readonly string[]): 
       // What was begun is sent to its end.
       drain: stop.signal,
       ...(service !== undefined && { serviceName: service }),
-      ...(missingIn !== undefined && { isThere: (log: string) => placesIn(missingIn, log, values.token) }),
+      ...(missingIn !== undefined && { present: (log: string) => presentIn(missingIn, log, values.token) }),
       onTrouble: (why) => say(why === undefined ? `${url} is back` : `${url}: ${why}; trying again`),
       onLost: say,
     })
@@ -74,13 +74,13 @@ export async function shipOtlp(values: Values, positionals: readonly string[]): 
   return code
 }
 
-async function placesIn(
-  url: string,
-  log: string,
-  token: string | undefined,
-): Promise<(segment: number, offset: number) => boolean> {
-  const places = await new VictoriaLogs({ url, token }).places(log)
-  return (segment, offset) => places.get(segment)?.has(offset) === true
+async function presentIn(url: string, log: string, token: string | undefined): Promise<Present> {
+  const store = new VictoriaLogs({ url, token })
+  const [places, artifacts] = [await store.places(log), new Set(await store.artifacts(log))]
+  return {
+    hasLine: (segment, offset) => places.get(segment)?.has(offset) === true,
+    hasArtifact: (ref) => artifacts.has(ref),
+  }
 }
 
 function lineOf({ file, log, lines, present, refused, artifacts }: ShippedLines): string {

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { writeDurably } from '../disk/durable.js'
 import { artifactsFolder } from '../format/beside.js'
+import { refsIn } from '../format/refs.js'
 import { segmentPath, Targets, WholeFile } from './target.js'
 import { type StoreAddress, type StoredSegment, VictoriaLogs } from './victoria-logs.js'
 import { type Hole, Holes, Stretch, type WholeLine } from './whole-lines.js'
@@ -29,6 +30,8 @@ export interface PulledLog {
   lines: number
   bytes: number
   artifacts: number
+  /** Artifacts that lines name and the store has not, or not whole: their SHA-256. */
+  artifactsMissing: string[]
   /** What the store has not. */
   missing: MissingLines[]
   /** Places at which the store has two different lines; the one that it told first was taken. */
@@ -66,6 +69,7 @@ class LogPuller {
   readonly #log: string
   readonly #options: PullOptions
   readonly #pulled: PulledLog
+  readonly #named = new Set<string>()
   /** `seq` of the last event so far. */
   #seq: number | undefined = 0
 
@@ -73,7 +77,17 @@ class LogPuller {
     this.#store = store
     this.#log = log
     this.#options = options
-    this.#pulled = { file, log, segments: 0, lines: 0, bytes: 0, artifacts: 0, missing: [], conflicts: [] }
+    this.#pulled = {
+      file,
+      log,
+      segments: 0,
+      lines: 0,
+      bytes: 0,
+      artifacts: 0,
+      artifactsMissing: [],
+      missing: [],
+      conflicts: [],
+    }
   }
 
   async pull(): Promise<PulledLog> {
@@ -98,6 +112,7 @@ class LogPuller {
         const end = from + STRETCH
         for (const line of await this.#stretch(stored, from, end, holes.expected)) {
           if (!holes.take(line)) continue
+          for (const ref of refsIn(line.bytes)) this.#named.add(ref)
           await file.write(Buffer.concat([line.bytes, NEWLINE]))
           pulled.lines++
         }
@@ -129,19 +144,29 @@ class LogPuller {
     }
   }
 
-  /** An artifact that is not whole is left out, which `verify` tells. */
   async #artifacts(): Promise<void> {
     const folder = artifactsFolder(this.#pulled.file)
-    for (const ref of await this.#store.artifacts(this.#log)) {
-      const stretch = new Stretch()
-      for await (const part of this.#store.artifact(this.#log, ref)) stretch.add(part)
-      const [content] = stretch.lines()
-      if (content === undefined || createHash('sha256').update(content.bytes).digest('hex') !== ref) continue
+    const there = new Set(this.#named.size === 0 ? [] : await this.#store.artifacts(this.#log))
+    for (const ref of this.#named) {
+      const content = there.has(ref) ? await this.#artifact(ref) : undefined
+      if (content === undefined) {
+        this.#pulled.artifactsMissing.push(ref)
+        continue
+      }
       const path = join(folder, ref.slice(0, 2), ref)
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      await writeDurably(path, content.bytes)
+      await writeDurably(path, content)
       this.#pulled.artifacts++
     }
+  }
+
+  /** Undefined: not all of it is there. */
+  async #artifact(ref: string): Promise<Buffer | undefined> {
+    const stretch = new Stretch()
+    for await (const part of this.#store.artifact(this.#log, ref)) stretch.add(part)
+    const [content] = stretch.lines()
+    const isIt = content !== undefined && createHash('sha256').update(content.bytes).digest('hex') === ref
+    return isIt ? content.bytes : undefined
   }
 }
 

@@ -22,10 +22,10 @@ export interface OtlpShipOptions extends OtlpLogsOptions {
   /** `service.name` of the records. Default: `OTEL_SERVICE_NAME`, else `hive`. */
   serviceName?: string
   /**
-   * Whether a line is there already, by its log's id and its place: of the whole log only what is not is sent, wherever
-   * the last time ended. Default: it goes on from there.
+   * What is there already of a log, by its id: of the whole log only what is not is sent, wherever the last time ended.
+   * Default: it goes on from there.
    */
-  isThere?: (log: string) => Promise<(segment: number, offset: number) => boolean>
+  present?: (log: string) => Promise<Present>
   /** Ends it when what is there by then is sent. */
   drain?: AbortSignal
   /** Ends it at once. */
@@ -38,6 +38,13 @@ export interface OtlpShipOptions extends OtlpLogsOptions {
   onTrouble?: (why: string | undefined) => void
   /** Is told of lines that will not be there. */
   onLost?: (what: string) => void
+}
+
+/** What the other end has of a log. */
+export interface Present {
+  /** Whether it has the line at this place. */
+  hasLine(segment: number, offset: number): boolean
+  hasArtifact(ref: string): boolean
 }
 
 /** Between two looks for logs of new child processes. */

@@ -4,10 +4,11 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { artifactsFolder, pathInHive } from '../format/beside.js'
+import { refsIn } from '../format/refs.js'
 import { type LogRecord, LogRecords } from '../otel/log-records.js'
 import type { OtlpLogSender } from '../otel/otlp-logs.js'
 import { type LineBatch, lineBatches } from './line-batches.js'
-import type { OtlpShipOptions } from './otlp-logs.js'
+import type { OtlpShipOptions, Present } from './otlp-logs.js'
 import { OtlpPosition, type SentUpTo } from './otlp-position.js'
 import { identityOf, type LogIdentity } from './segments.js'
 
@@ -52,7 +53,6 @@ const MAX_PAUSE_MS = 15_000
 /** Answers that say that no other request would do better. */
 const FOR_GOOD = /^(?:401|403|404|405)\b/
 const NEWLINE = 10
-const REF = /"ref":"([0-9a-f]{64})"/g
 
 /** A request, and where the log goes on behind it. */
 interface Sent {
@@ -89,11 +89,11 @@ export class LogLineShipper {
     const serviceName = this.#options.serviceName ?? (process.env.OTEL_SERVICE_NAME?.trim() || 'hive')
     this.#records = new LogRecords({ log, file: pathInHive(this.#file), session }, serviceName)
     this.#position = new OtlpPosition(this.#file, log, this.#sender.url)
-    const isThere = await this.#options.isThere?.(log)
+    const present = await this.#options.present?.(log)
     const start = { segment: identity.first, offset: 0, lines: identity.first - 1 }
-    const from = isThere === undefined ? ((await this.#position.read()) ?? start) : start
+    const from = present === undefined ? ((await this.#position.read()) ?? start) : start
     try {
-      await this.#ship(from, isThere)
+      await this.#ship(from, present)
     } finally {
       await this.#settled(0).catch(() => {})
       await this.#save(true)
@@ -111,10 +111,7 @@ export class LogLineShipper {
     }
   }
 
-  async #ship(
-    from: SentUpTo,
-    isThere: ((segment: number, offset: number) => boolean) | undefined,
-  ): Promise<void> {
+  async #ship(from: SentUpTo, present: Present | undefined): Promise<void> {
     const { maxBytes = MAX_BYTES, onLost, isOver, signal } = this.#options
     let { lines } = from
     const batches = lineBatches(this.#file, from, {
@@ -126,9 +123,9 @@ export class LogLineShipper {
     })
     for await (const batch of batches) {
       signal.throwIfAborted()
-      const { records, count, after } = this.#recordsOf(batch, lines, isThere)
+      const { records, count, after } = this.#recordsOf(batch, lines, present)
       lines = after.lines
-      records.unshift(...(await this.#artifactsOf(batch.bytes, records.length > 0)))
+      records.unshift(...(await this.#artifactsOf(batch.bytes, present)))
       await this.#settled(MAX_OPEN - 1)
       if (records.length > 0) this.#begin(records, count, after)
       else if (this.#open.length === 0) this.#reached = after
@@ -140,7 +137,7 @@ export class LogLineShipper {
   #recordsOf(
     { segment, offset, bytes }: LineBatch,
     lines: number,
-    isThere: ((segment: number, offset: number) => boolean) | undefined,
+    present: Present | undefined,
   ): { records: LogRecord[]; count: number; after: SentUpTo } {
     const records: LogRecord[] = []
     const now = Date.now()
@@ -149,7 +146,7 @@ export class LogLineShipper {
       const end = bytes.indexOf(NEWLINE, start)
       lines++
       const place = { segment, offset: offset + start, number: lines }
-      if (isThere?.(segment, place.offset) === true) (this.shipped as ShippedLines).present++
+      if (present?.hasLine(segment, place.offset) === true) (this.shipped as ShippedLines).present++
       else {
         count++
         records.push(...(this.#records as LogRecords).ofLine(bytes.subarray(start, end), place, now))
@@ -160,11 +157,10 @@ export class LogLineShipper {
   }
 
   /** What lines name goes with them, so that what is put together again is whole. */
-  async #artifactsOf(bytes: Buffer, isWanted: boolean): Promise<LogRecord[]> {
+  async #artifactsOf(bytes: Buffer, present: Present | undefined): Promise<LogRecord[]> {
     const records: LogRecord[] = []
-    if (!isWanted) return records
-    for (const [, ref] of bytes.toString('latin1').matchAll(REF) as Iterable<[string, string]>) {
-      if (this.#artifacts.has(ref)) continue
+    for (const ref of refsIn(bytes)) {
+      if (this.#artifacts.has(ref) || present?.hasArtifact(ref) === true) continue
       if (this.#artifacts.size > MAX_RECENT) this.#artifacts.clear()
       this.#artifacts.add(ref)
       const path = join(artifactsFolder(this.#file), ref.slice(0, 2), ref)

@@ -88,6 +88,26 @@ test('a hive with segments, packed ones, artifacts and a child process', async (
   const report = await verifyLog(join(out, 'hive.jsonl'))
   assert.deepEqual(report.findings, [])
   assert.equal(report.artifacts.checked, 2)
+
+  // An artifact that is gone is named, and sent again without any line.
+  const [lost] = store.rows.flatMap((row) => row['hive.artifact'] ?? []) as [string]
+  store.rows = store.rows.filter((row) => row['hive.artifact'] !== lost)
+  const [without] = await pull(store, 'S "1" \\ ü', join(folder, 'without'))
+  assert.deepEqual(without?.artifactsMissing, [lost])
+  const filled = await shipOtlpLogs([file], {
+    url: store.logsUrl,
+    once: true,
+    present: async () => ({ hasLine: () => true, hasArtifact: (ref) => ref !== lost }),
+  })
+  assert.deepEqual(
+    filled.map(({ lines, artifacts }) => [lines, artifacts]),
+    [
+      [0, 1],
+      [0, 0],
+    ],
+  )
+  await pull(store, 'S "1" \\ ü', join(folder, 'again'))
+  assertSame(join(folder, 'again'), join(folder, 'hive'))
 })
 
 test('logs of other writers: no seq, no session, no text at all', async (t) => {
@@ -200,7 +220,10 @@ test('what is missing is named, in the middle and where a segment ends', async (
   const [filled] = await shipOtlpLogs([file], {
     url: store.logsUrl,
     once: true,
-    isThere: async () => (segment, offset) => places.has(`${segment} ${offset}`),
+    present: async () => ({
+      hasLine: (segment, offset) => places.has(`${segment} ${offset}`),
+      hasArtifact: () => false,
+    }),
   })
   assert.deepEqual([filled?.lines, filled?.present], [gone.size, all.length - gone.size])
   const [whole] = await pull(store, 's', join(folder, 'whole'))
