@@ -3,6 +3,7 @@
 import { pad } from '../text/terminal.js'
 import { VERSION } from '../version.js'
 import { type Command, UsageError } from './args.js'
+import { withStore } from './from-store.js'
 import { type Io, io, withIo } from './io.js'
 import { nearest } from './nearest.js'
 import { say } from './output.js'
@@ -40,7 +41,7 @@ function usage(): string {
   return `Usage: hivelog COMMAND [OPTIONS] [FILE]
 
 Reads the event logs of hives of agents. FILE is $HIVELOG_FILE or hive.jsonl by
-default.
+default; --from URL --session S instead: what a store has, see pull.
 
 ${rows.join('\n')}
 
@@ -86,7 +87,7 @@ async function act([name, ...args]: string[]): Promise<number> {
     stdout.write(command.help)
     return 0
   }
-  return command.run(args)
+  return withStore(name, args, (own) => command.run(own))
 }
 
 /**

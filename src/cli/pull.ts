@@ -29,10 +29,14 @@ log ends, only its last seal and its receipts can say.
                     are the seq of the lines on both sides
       --help        this text
 
+Commands that read logs take --from URL --session S too, in place of FILE: they
+read what is pulled into a private folder for the time, and say what is missing.
+
 Exit code 0: all lines are there; 1: lines are missing, or the store has no line
 of the session; 2: bad use, or the store cannot be asked.
 
 Example: hivelog pull --from http://127.0.0.1:9428 --session s-1 --out copy
+         hivelog audit --from http://127.0.0.1:9428 --session s-1
 `
 
 export const command: Command = {
@@ -82,7 +86,7 @@ export async function pullLogs(
   return logs
 }
 
-const isWhole = ({ missing, artifactsMissing, conflicts }: PulledLog): boolean =>
+export const isWhole = ({ missing, artifactsMissing, conflicts }: PulledLog): boolean =>
   missing.length + artifactsMissing.length + conflicts.length === 0
 
 /** What is wrong with what was pulled, a line each. */

@@ -5,8 +5,10 @@ import { dirname, join } from 'node:path'
 import { writeDurably } from '../disk/durable.js'
 import { artifactsFolder } from '../format/beside.js'
 import { refsIn } from '../format/refs.js'
+import type { StoreAddress } from './asking.js'
+import { Served } from './served.js'
 import { segmentPath, Targets, WholeFile } from './target.js'
-import { type StoreAddress, type StoredSegment, VictoriaLogs } from './victoria-logs.js'
+import { type StoredSegment, VictoriaLogs } from './victoria-logs.js'
 import { type Hole, Holes, Stretch, type WholeLine } from './whole-lines.js'
 
 export interface PullOptions extends StoreAddress {
@@ -49,11 +51,13 @@ const STRETCH = 8 * 1024 * 1024
 const NEWLINE = Buffer.from('\n')
 
 /**
- * Pulls all logs of a session from VictoriaLogs.
+ * Pulls all logs of a session from VictoriaLogs, or from `hivelog serve`.
  * @returns what was pulled of each; none when the store has none
  * @throws {PullError} when the store cannot be asked, or something else is where a log is to be put
  */
 export async function pullSession(options: PullOptions): Promise<PulledLog[]> {
+  const served = await Served.at(options)
+  if (served !== undefined) return served.pull(options)
   const store = new VictoriaLogs(options)
   const targets = new Targets(options.out)
   const pulled: PulledLog[] = []

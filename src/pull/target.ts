@@ -4,7 +4,7 @@ import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { syncFolder, writeDurably } from '../disk/durable.js'
 import { archiveName, isTaken, originFile } from '../format/beside.js'
-import { PullError } from './victoria-logs.js'
+import { PullError } from './asking.js'
 
 const NAME = /^[\p{L}\p{N}_%+@=-](?:[\p{L}\p{N}_%+@=. -]{0,198}[\p{L}\p{N}_%+@=-])?\.jsonl$/u
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i

@@ -1,24 +1,7 @@
 /** Asks VictoriaLogs, a node or a cluster's select, what it has of a log's lines. */
 import { LOGGED } from '../format/logged-line.js'
 import { LineSplitter } from '../read/lines.js'
-
-/** A store cannot be asked, or what it says makes no sense. */
-export class PullError extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause })
-    this.name = 'PullError'
-  }
-}
-
-/** Where a store is, and who asks. */
-export interface StoreAddress {
-  /** `http://127.0.0.1:9428`; name and password in it are sent as such. */
-  url: string
-  /** Sent as `Authorization: Bearer`. Default: none. */
-  token?: string | undefined
-  /** Ends what is under way. */
-  signal?: AbortSignal | undefined
-}
+import { Asking, PullError, reasonOf, type StoreAddress } from './asking.js'
 
 type Row = Record<string, string>
 
@@ -51,31 +34,11 @@ export interface StoredPart {
   body: string
 }
 
-const ANSWER_MS = 120_000
-const MAX_ERROR = 500
-
 export class VictoriaLogs {
-  readonly #base: URL
-  readonly #headers: Record<string, string>
-  readonly #signal: AbortSignal | undefined
+  readonly #asking: Asking
 
-  constructor({ url, token, signal }: StoreAddress) {
-    this.#base = new URL(url)
-    const { username, password } = this.#base
-    this.#base.username = ''
-    this.#base.password = ''
-    if (!this.#base.pathname.endsWith('/')) this.#base.pathname += '/'
-    const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString(
-      'base64',
-    )
-    this.#headers = {
-      // Packing costs the store more than the way within a machine or a rack.
-      'accept-encoding': 'identity',
-      'content-type': 'application/x-www-form-urlencoded',
-      ...(username !== '' && { authorization: `Basic ${basic}` }),
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    }
-    this.#signal = signal
+  constructor(address: StoreAddress) {
+    this.#asking = new Asking(address)
   }
 
   /** The logs that have lines of a session, ordered by their paths. */
@@ -158,24 +121,9 @@ export class VictoriaLogs {
 
   /** @throws {PullError} */
   async *#query(query: string): AsyncGenerator<Row> {
-    const where = this.#base.origin
-    let response: Response
-    try {
-      response = await fetch(new URL('select/logsql/query', this.#base), {
-        method: 'POST',
-        headers: this.#headers,
-        body: new URLSearchParams({ query }),
-        redirect: 'error',
-        signal: this.#within(ANSWER_MS),
-      })
-    } catch (error) {
-      this.#signal?.throwIfAborted()
-      throw new PullError(`cannot ask ${where}: ${reasonOf(error)}`, error)
-    }
-    if (!response.ok) {
-      const said = (await response.text().catch(() => '')).trim().slice(0, MAX_ERROR)
-      throw new PullError(`${where} answers ${response.status}${said === '' ? '' : `: ${said}`}`)
-    }
+    const { where } = this.#asking
+    const response = await this.#asking.ask('select/logsql/query', new URLSearchParams({ query }))
+    await this.#asking.refuse(response)
     let rows: Row[] = []
     const splitter = new LineSplitter((buffer, start, end) =>
       rows.push(rowOf(buffer.subarray(start, end), where)),
@@ -187,16 +135,11 @@ export class VictoriaLogs {
         rows = []
       }
     } catch (error) {
-      this.#signal?.throwIfAborted()
+      this.#asking.throwIfAborted()
       if (error instanceof PullError) throw error
       throw new PullError(`${where} stopped answering: ${reasonOf(error)}`, error)
     }
     if (splitter.isWithinLine) throw new PullError(`${where} stopped in the middle of an answer`)
-  }
-
-  #within(ms: number): AbortSignal {
-    const late = AbortSignal.timeout(ms)
-    return this.#signal === undefined ? late : AbortSignal.any([this.#signal, late])
   }
 }
 
@@ -235,9 +178,4 @@ function whole(text: string | undefined): number {
   throw new PullError(
     `the store has a record of a hive that says no number where it should, but '${text ?? ''}'`,
   )
-}
-
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error & { cause?: { code?: string; message?: string } }
-  return cause?.code ?? cause?.message ?? message
 }

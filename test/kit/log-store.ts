@@ -83,6 +83,10 @@ export class LogStore {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body = Buffer.concat(chunks)
+    if (request.method !== 'POST') {
+      response.writeHead(400, { 'content-type': 'text/plain' }).end('unsupported path requested')
+      return
+    }
     this.paths.push(request.url ?? '')
     if (request.url === '/select/logsql/query') {
       this.#query(new URLSearchParams(body.toString()).get('query') ?? '', response)
