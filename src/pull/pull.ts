@@ -114,12 +114,15 @@ class LogPuller {
     try {
       for (let from = 0; from <= stored.last; ) {
         const end = from + STRETCH
+        const pieces: Buffer[] = []
         for (const line of await this.#stretch(stored, from, end, holes.expected)) {
           if (!holes.take(line)) continue
-          for (const ref of refsIn(line.bytes)) this.#named.add(ref)
-          await file.write(Buffer.concat([line.bytes, NEWLINE]))
+          pieces.push(line.bytes, NEWLINE)
           pulled.lines++
         }
+        const bytes = Buffer.concat(pieces)
+        for (const ref of refsIn(bytes)) this.#named.add(ref)
+        await file.write(bytes)
         this.#options.onProgress?.(pulled.lines)
         from = Math.max(end, holes.expected)
       }

@@ -7,6 +7,7 @@ import { logsOfHive } from '../disk/hive-logs.js'
 import type { OtlpLogsOptions } from '../otel/otlp-logs.js'
 import { OtlpLogSender } from '../otel/otlp-logs.js'
 import { LogLineShipper, type ShippedLines } from './otlp-shipper.js'
+import { Slots } from './slots.js'
 
 export type { ShippedLines } from './otlp-shipper.js'
 
@@ -47,6 +48,8 @@ export interface Present {
   hasArtifact(ref: string): boolean
 }
 
+/** Requests that are made or under way at a time, of all logs together: what they hold is what this takes of memory. */
+const MAX_OPEN = 4
 /** Between two looks for logs of new child processes. */
 const LOOK_MS = 1_000
 
@@ -71,13 +74,14 @@ export async function shipOtlpLogs(
   options.signal?.addEventListener('abort', stop, { once: true })
   if (options.signal?.aborted === true) stop()
   const isOver = (): boolean => once || options.drain?.aborted === true
+  const slots = new Slots(MAX_OPEN)
   const shippers = new Map<string, LogLineShipper>()
   const running = new Set<Promise<void>>()
   let failure: Error | undefined
   const begin = (): void => {
     for (const file of logsOfHive(files, thisFile)) {
       if (shippers.has(file)) continue
-      const shipper = new LogLineShipper(file, sender, { ...options, isOver, signal: ended.signal })
+      const shipper = new LogLineShipper(file, sender, { ...options, slots, isOver, signal: ended.signal })
       shippers.set(file, shipper)
       const run = shipper
         .run()

@@ -11,6 +11,7 @@ import { type LineBatch, lineBatches } from './line-batches.js'
 import type { OtlpShipOptions, Present } from './otlp-logs.js'
 import { OtlpPosition, type SentUpTo } from './otlp-position.js'
 import { identityOf, type LogIdentity } from './segments.js'
+import type { Slots } from './slots.js'
 
 /** What was sent of one log. */
 export interface ShippedLines {
@@ -38,6 +39,7 @@ export class OtlpShipError extends Error {
 }
 
 export interface ShipperOptions extends OtlpShipOptions {
+  slots: Slots
   isOver(): boolean
   signal: AbortSignal
 }
@@ -45,8 +47,6 @@ export interface ShipperOptions extends OtlpShipOptions {
 const FLUSH_MS = 1_000
 const MAX_BYTES = 1024 * 1024
 const LOOK_MS = 100
-/** Requests of one log that are under way: the way there may be long. */
-const MAX_OPEN = 4
 const SAVE_MS = 1_000
 const FIRST_PAUSE_MS = 500
 const MAX_PAUSE_MS = 15_000
@@ -73,6 +73,7 @@ export class LogLineShipper {
   #open: Sent[] = []
   #reached: SentUpTo | undefined
   #savedAt = 0
+  #failure: Error | undefined
   #isInTrouble = false
 
   constructor(file: string, sender: OtlpLogSender, options: ShipperOptions) {
@@ -95,7 +96,7 @@ export class LogLineShipper {
     try {
       await this.#ship(from, present)
     } finally {
-      await this.#settled(0).catch(() => {})
+      await this.#settled().catch(() => {})
       await this.#save(true)
     }
     this.#options.signal.throwIfAborted()
@@ -112,7 +113,7 @@ export class LogLineShipper {
   }
 
   async #ship(from: SentUpTo, present: Present | undefined): Promise<void> {
-    const { maxBytes = MAX_BYTES, onLost, isOver, signal } = this.#options
+    const { maxBytes = MAX_BYTES, onLost, isOver, signal, slots } = this.#options
     let { lines } = from
     const batches = lineBatches(this.#file, from, {
       maxBytes,
@@ -122,16 +123,23 @@ export class LogLineShipper {
         onLost?.(`the segment of ${this.#file} that begins at seq ${segment} was gone before it was sent`),
     })
     for await (const batch of batches) {
-      signal.throwIfAborted()
-      const { records, count, after } = this.#recordsOf(batch, lines, present)
-      lines = after.lines
-      records.unshift(...(await this.#artifactsOf(batch.bytes, present)))
-      await this.#settled(MAX_OPEN - 1)
-      if (records.length > 0) this.#begin(records, count, after)
-      else if (this.#open.length === 0) this.#reached = after
+      await slots.take()
+      let isBegun = false
+      try {
+        signal.throwIfAborted()
+        if (this.#failure !== undefined) throw this.#failure
+        const { records, count, after } = this.#recordsOf(batch, lines, present)
+        lines = after.lines
+        records.unshift(...(await this.#artifactsOf(batch.bytes, present)))
+        isBegun = records.length > 0
+        if (isBegun) this.#begin(records, count, after)
+        else if (this.#open.length === 0) this.#reached = after
+      } finally {
+        if (!isBegun) slots.give()
+      }
       await this.#save()
     }
-    await this.#settled(0)
+    await this.#settled()
   }
 
   #recordsOf(
@@ -185,14 +193,17 @@ export class LogLineShipper {
         while (this.#open[0]?.isDone === true) this.#reached = (this.#open.shift() as Sent).after
       }),
     }
-    // Whoever waits for it hears of it then.
-    sent.done.catch(() => {})
     this.#open.push(sent)
+    sent.done
+      .catch((error: Error) => {
+        this.#failure ??= error
+      })
+      .finally(() => this.#options.slots.give())
   }
 
-  /** Waits until at most so many requests are under way. @throws what made one fail */
-  async #settled(most: number): Promise<void> {
-    while (this.#open.length > most) await (this.#open[0] as Sent).done
+  /** Waits until no request is under way. @throws what made one fail */
+  async #settled(): Promise<void> {
+    while (this.#open.length > 0) await (this.#open[0] as Sent).done
   }
 
   /** @returns how many records are refused */
