@@ -1,4 +1,4 @@
-// node bench/logs-scale.mjs [--lines 500000] [--hives 10] [--only SERVE,NODE,KAFKA,CLUSTER]
+// node bench/logs-scale.mjs [--lines 500000] [--hives 10] [--only HIVE,SERVE,NODE,KAFKA,CLUSTER]
 //
 // What carries whole logs away from the machine that wrote them, for docs/scale.md: hivelog serve; a VictoriaLogs node;
 // Collector, Kafka and Collector before it; a VictoriaLogs cluster of three. Sends the logs of some hives with hivelog
@@ -25,7 +25,7 @@ const { values } = parseArgs({
   options: {
     lines: { type: 'string', default: '500000' },
     hives: { type: 'string', default: '10' },
-    only: { type: 'string', default: 'SERVE,NODE,KAFKA,CLUSTER' },
+    only: { type: 'string', default: 'HIVE,SERVE,NODE,KAFKA,CLUSTER' },
   },
 })
 const hives = Number(values.hives)
@@ -177,6 +177,53 @@ async function disk(what, ...folders) {
   console.error(`logs-scale: ${what}: ${(sum / lines).toFixed(1)} bytes a line on disk`)
 }
 
+/** A hive process that records 10,000 events a second, without and with otlpLogs, by turns: what one call takes. */
+async function measureHive() {
+  const node = await victoriaLogs('VictoriaLogs', storage('hive'))
+  const url = `${node.url}/insert/opentelemetry/v1/logs`
+  const script = `import { startHive } from ${JSON.stringify(join(root, 'dist/index.js'))}
+    const hive = startHive({ file: process.argv[1], otlp: false, otlpLogs: process.argv[2] === 'on' && { url: ${JSON.stringify(url)} }, shutdownTimeoutMs: 60000 })
+    const agents = Array.from({ length: 200 }, (_, i) => hive.spawn({ agentId: 'agent-' + i, name: 'Agent ' + i }))
+    const calls = []
+    const end = Date.now() + 10000
+    while (Date.now() < end) {
+      for (let i = 0; i < 100; i++) {
+        const from = process.hrtime.bigint()
+        agents[calls.length % 200].message({ to: 'agent-' + ((calls.length * 7) % 200), act: 'inform', subject: 'Review the schema of table ' + (calls.length % 977) })
+        calls.push(Number(process.hrtime.bigint() - from) / 1000)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    await hive.shutdown()
+    const { user, system } = process.cpuUsage()
+    const events = calls.length
+    calls.sort((a, b) => a - b)
+    console.log(JSON.stringify({ events, p99: calls[Math.floor(events * 0.99)], cpu: (user + system) / events, rss: process.resourceUsage().maxRSS / 1024 }))`
+  const runs = { off: [], on: [] }
+  for (let i = 0; i < 3; i++) {
+    for (const way of ['off', 'on']) {
+      const args = ['--input-type=module', '-e', script, join(work, `own-${way}-${i}.jsonl`), way]
+      const run = spawnSync(process.execPath, args, { encoding: 'utf8' })
+      if (run.status !== 0 || run.stderr !== '') throw new Error(run.stderr)
+      runs[way].push(JSON.parse(run.stdout))
+    }
+  }
+  const median = (way, what) => runs[way].map((run) => run[what]).sort((a, b) => a - b)[1]
+  for (const way of ['off', 'on']) {
+    const what = `a hive at 10,000 events/s, otlpLogs ${way}`
+    const cpu = median(way, 'cpu')
+    rows.push([
+      what,
+      'hive process',
+      cpu.toFixed(1),
+      Math.round(1e6 / cpu).toLocaleString('en-US'),
+      median(way, 'rss').toFixed(0),
+    ])
+    console.error(`logs-scale: ${what}: p99 of a call ${median(way, 'p99').toFixed(1)} µs`)
+  }
+  await node.stop()
+}
+
 async function measureServe() {
   const [port] = await freePorts(1)
   const tokens = join(work, 'tokens.json')
@@ -283,6 +330,7 @@ async function measureKafka() {
 }
 
 mkdirSync(join(work, 'out'))
+if (wanted.has('HIVE')) await measureHive()
 if (wanted.has('SERVE')) await measureServe()
 if (wanted.has('NODE')) await measureNode()
 if (wanted.has('KAFKA')) await measureKafka()
