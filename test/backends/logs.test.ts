@@ -175,13 +175,17 @@ for (const [shape, make, events] of [
     const { recordMs, shutdownMs } = JSON.parse(stdout)
 
     let [lines, before, missing, pulls] = [0, 0, 0, 0]
-    for (let i = 0; i < HIVES; i++) {
+    const found = await Promise.all(
+      Array.from({ length: HIVES }, (_, i) =>
+        settled(store, `session-${i}`, linesIn(filesOf(logs, `hive-${i}`))),
+      ),
+    )
+    for (const [i, there] of found.entries()) {
       const session = `session-${i}`
       const file = join(logs, `hive-${i}.jsonl`)
       const original = filesOf(logs, `hive-${i}`)
       const wanted = linesIn(original)
       lines += wanted
-      const there = await settled(store, session, wanted)
       before += there
       const first = await pull(t, store, session, join(folder, `first-${i}`))
       // What a store lost that was killed is named, or is the very end of the log.
