@@ -1,7 +1,6 @@
 /** `hivelog pull` */
-import { createHash } from 'node:crypto'
-import { isStorable } from '../format/beside.js'
 import { type MissingLines, type PulledLog, pullSession } from '../pull/pull.js'
+import { folderOf } from '../ship/segments.js'
 import { byteSize, clean, counted, grouped } from '../text/terminal.js'
 import { type Command, parse, UsageError } from './args.js'
 import { io } from './io.js'
@@ -10,11 +9,11 @@ import { webAddress } from './ship-otlp.js'
 
 const help = `Usage: hivelog pull --from URL --session S [OPTION]...
 
-Gets the logs of a session back from VictoriaLogs, a node or a cluster's select,
-where ship --otlp-logs has sent them: in order, each line once, byte for byte
-the original files, with their segments (unpacked) and artifacts, so that verify
-and every other command work on them. Missing lines are named by number; where a
-log ends, only its last seal and its receipts can say.
+Gets the logs of a session back from VictoriaLogs (a node, or a cluster's
+select), where ship --otlp-logs has sent them, or from hivelog serve: in order,
+each line once, byte for byte the original files, with their segments (unpacked)
+and artifacts, so that verify and every other command work on them. Missing
+lines are named by number; where a log ends, only its last seal can say.
 
       --from URL    where they are, http://127.0.0.1:9428 say; a name and a
                     password in it are sent
@@ -30,13 +29,13 @@ log ends, only its last seal and its receipts can say.
       --help        this text
 
 Commands that read logs take --from URL --session S too, in place of FILE: they
-read what is pulled into a private folder for the time, and say what is missing.
+read what is pulled into a private folder for the time, and say what is missing:
+hivelog audit --from http://127.0.0.1:9428 --session s-1
 
 Exit code 0: all lines are there; 1: lines are missing, or the store has no line
 of the session; 2: bad use, or the store cannot be asked.
 
 Example: hivelog pull --from http://127.0.0.1:9428 --session s-1 --out copy
-         hivelog audit --from http://127.0.0.1:9428 --session s-1
 `
 
 export const command: Command = {
@@ -57,7 +56,7 @@ export const command: Command = {
     if (from === undefined || session === undefined)
       throw new UsageError('pull needs --from URL and --session S; see hivelog pull --help')
     webAddress('--from', from, 'http://127.0.0.1:9428')
-    const logs = await pullLogs({ from, session, token }, out ?? folderFor(session), replace)
+    const logs = await pullLogs({ from, session, token }, out ?? folderOf(session, ''), replace)
     const output = new Output()
     for (const each of logs) {
       if (json) await output.json(each)
@@ -118,10 +117,4 @@ function missingText({ segment, offset, bytes, after, before }: MissingLines): s
   if (before !== undefined && last >= first)
     return `${first === last ? `line ${first}` : `lines ${first}–${last}`}${size}`
   return `${grouped(bytes)} bytes at byte ${offset} of the segment that begins at seq ${segment}`
-}
-
-/** A session's id is a stranger's text. */
-function folderFor(session: string): string {
-  if (isStorable(session)) return session
-  return `sess_${createHash('sha256').update(session).digest('hex').slice(0, 16)}`
 }

@@ -17,7 +17,7 @@ export interface LogIdentity {
 }
 
 /** A session's id as the name of a folder; one that cannot be one is named by its hash. */
-function folderOf(session: unknown, log: string): string {
+export function folderOf(session: unknown, log: string): string {
   if (typeof session !== 'string' || session === '') return `log_${log}`
   if (isStorable(session)) return session
   return `sess_${createHash('sha256').update(session).digest('hex').slice(0, 16)}`
