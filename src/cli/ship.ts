@@ -8,6 +8,7 @@ import { type Command, defaultFile, parse, UsageError, wholeNumber } from './arg
 import { tellNothing } from './hive-args.js'
 import { io } from './io.js'
 import { Output, say } from './output.js'
+import { isOtlp, OTLP_OPTIONS, shipOtlp } from './ship-otlp.js'
 import { endOf } from './until-signal.js'
 
 const help = `Usage: hivelog ship [OPTION]... [FILE]...
@@ -29,10 +30,17 @@ decide at the server is handed to the hive that asked.
                      $BATCH_FLUSH_INTERVAL_MS, else 5000
       --max-bytes N  and at once when it is so much (default 1048576)
       --this-file    only the FILEs, without the logs of their child processes
+      --otlp-logs URL
+                     instead, each line as an OTLP log record to the endpoint
+                     for logs there (/v1/logs, where URL has no path)
+      --missing-in URL
+                     with it: of the whole log only the lines that VictoriaLogs
+                     at this URL lacks
       --json         one JSON object a log at the end: {"file", "log",
                      "session", "bytes", "seq", "artifacts"}, of --kinds also
                      "events"; of --status {"file", "log", "session", "seq",
-                     "behindBytes", "behindLines"}
+                     "behindBytes", "behindLines"}; of records {"file", "log",
+                     "session", "lines", "present", "refused", "artifacts"}
       --help         this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default. Ends on SIGINT or SIGTERM.
@@ -55,8 +63,11 @@ export const command: Command = {
       flush: { type: 'string' },
       'max-bytes': { type: 'string', default: '1048576' },
       'this-file': { type: 'boolean', default: false },
+      ...OTLP_OPTIONS,
       json: { type: 'boolean', default: false },
     })
+    const records = { ...values, flush: values.flush ?? '5000' }
+    if (isOtlp(records)) return shipOtlp(records, positionals)
     const { env } = io()
     const kinds = kindsOf(values.kinds)
     const url = values.to ?? (env.AGENT_LOG_ENDPOINT || undefined)

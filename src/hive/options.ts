@@ -16,7 +16,7 @@ import {
   text,
 } from '../format/options.js'
 import { COMMIT_RULES } from '../git/options.js'
-import { PROVIDER_RULES, RECORDER_RULES } from '../otel/options.js'
+import { otlpRule, PROVIDER_RULES, RECORDER_RULES } from '../otel/options.js'
 import type { GitOptions } from './git.js'
 import type { ShipOptions } from './ship.js'
 import type { HiveOptions } from './start-hive.js'
@@ -42,6 +42,7 @@ export const HIVE_RULES: RulesOf<HiveOptions> = {
     everyMs: number('milliseconds', { from: 1, endless: true }),
     shutdownTimeoutMs: number('milliseconds', { from: 1, endless: true }),
   }),
+  otlpLogs: anyOf(flag, otlpRule),
   recover: flag,
   ship: anyOf(
     no,

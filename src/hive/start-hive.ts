@@ -3,6 +3,7 @@ import { checkOptions, pickOptions } from '../format/options.js'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
 import { RECORDER_RULES } from '../otel/options.js'
+import type { OtlpLogsOptions } from '../otel/otlp-logs.js'
 import { createProvider, ensureDiagLogger, type ProviderOptions, register } from '../otel/provider.js'
 import { countFromEnv } from '../otel/sampler.js'
 import { endWithin, type WatchedProcessor } from '../otel/shutdown.js'
@@ -16,6 +17,7 @@ import { inheritedContext } from './environment.js'
 import { type GitOptions, scheduleCommits } from './git.js'
 import { Hive } from './hive.js'
 import { HIVE_RULES } from './options.js'
+import { sendLines } from './otlp-logs.js'
 import { RecoveryIdGenerator, recover } from './recover.js'
 import { type ShipOptions, startShip } from './ship.js'
 
@@ -44,6 +46,12 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
    * logger, once. Default: no commits.
    */
   git?: GitOptions
+  /**
+   * Sends every line of the log, and of its child processes' logs, as an OTLP log record: behind the file, which is the
+   * buffer, and over restarts. `true`: where the `OTEL_EXPORTER_OTLP_*` variables say. Default: what
+   * `OTEL_LOGS_EXPORTER` says, or `true` where `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` is set, else nothing.
+   */
+  otlpLogs?: boolean | OtlpLogsOptions
   /**
    * After a crash: end what the processes before left open in this log. Each agent without an exit gets an `exit` line
    * with status `lost`, in its old session, and its open span is sent to the trace exporters with the ids that it had,
@@ -121,6 +129,7 @@ function startOn(
   })
   const git = scheduleCommits(exporter, options.git)
   const ship = startShip(exporter, options.ship, shutdownTimeoutMs)
+  const lines = sendLines(exporter, options.otlpLogs, options.serviceName)
   const recovery =
     options.recover === true && exporter !== undefined
       ? recover({
@@ -138,7 +147,9 @@ function startOn(
     async shutdown() {
       await recovery?.finish(shutdownTimeoutMs)
       await Promise.all([
-        exporter?.shutdown().finally(() => Promise.all([git?.finish(), ship?.finish()])),
+        exporter
+          ?.shutdown()
+          .finally(() => Promise.all([git?.finish(), ship?.finish(), lines?.finish(shutdownTimeoutMs)])),
         own && endWithin(own, own.processors, shutdownTimeoutMs),
       ])
       own?.registration.unregister()

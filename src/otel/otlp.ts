@@ -110,7 +110,7 @@ export function otlpSettings(otlp: OtlpOptions, protocol: Protocol): OtlpSetting
 }
 
 /** Whether the backend is on this machine, where sending costs less than compressing. */
-function isLoopback(url: string): boolean {
+export function isLoopback(url: string): boolean {
   const { hostname } = new URL(url)
   return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 }

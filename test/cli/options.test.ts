@@ -115,6 +115,7 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   why: { depth: [[[...NUMBERS, '0'], /a whole number from 1 to/]] },
   top: { sort: [[WORDS.slice(1), /one of action, inbox, pending, cost/]] },
   serve: { port: [[[...NUMBERS, '65536'], /a whole number from 0 to 65535/]] },
+  pull: { from: [[['x', 'localhost:9428', 'ftp://x'], /--from (?:needs a )?URL/]] },
   setup: {
     url: [[['x', 'localhost:4319', 'ftp://x', 'http://a:b@c', 'http://x/?y'], /--url needs http/]],
     token: [[['a b', 'ä', 'x\r\ny'], /--token needs a token/]],
@@ -123,6 +124,8 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   ship: {
     to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
     kinds: [[['Message', 'usage,,x'], /--kinds takes kinds of events/]],
+    'otlp-logs': [[['x', 'localhost:4318', 'ftp://x'], /a URL, http:/]],
+    'missing-in': [[['x'], /--otlp-logs URL/]],
   },
   token: {},
   pending: {},
@@ -175,7 +178,7 @@ const NEEDED: Record<string, string[]> = {
   reject: ['a'],
 }
 /** What takes no log. */
-const APART: Record<string, string[]> = { serve: [], setup: ['codex'], token: ['list'] }
+const APART: Record<string, string[]> = { pull: [], serve: [], setup: ['codex'], token: ['list'] }
 const filesOf = (command: string): string[] => APART[command] ?? [...(NEEDED[command] ?? []), 'hive.jsonl']
 
 test('the table has every command', () => {

@@ -13,6 +13,8 @@ import { packageRoot, tempFolder, tempHive } from '../kit/hive-support.js'
 const INSIDE: Record<string, string> = {
   CopyError: 'the server turns it into an answer',
   HttpError: 'the server turns it into an answer',
+  OtlpShipError: 'the command line prints it and exits with 1',
+  PullError: 'the command line prints it and exits with 2',
   RecordError: 'the server turns it into an answer',
   RequestError: 'the server turns it into an answer',
   ServeError: 'the command line prints it and exits with 2',

@@ -109,7 +109,7 @@ const RUNS: Record<string, string[][]> = {
   commit: [['FILE']],
 }
 /** They have nothing to do with a log that is there, or send it elsewhere: `ship` reads with the readers. */
-const APART = ['serve', 'setup', 'ship', 'token']
+const APART = ['pull', 'serve', 'setup', 'ship', 'token']
 
 function scene(t: TestContext): string {
   const folder = scratch(t)

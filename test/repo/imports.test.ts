@@ -37,7 +37,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'ship',
   ],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
-  ship: ['read', 'format', 'disk', 'decide'],
+  ship: ['read', 'format', 'disk', 'decide', 'otel'],
+  pull: ['read', 'format', 'disk'],
   serve: [
     'otel',
     'record',
