@@ -64,6 +64,17 @@ export async function replay(
   return { ...reducer.view(), ...(broken.length > 0 && { broken }) }
 }
 
+/** What `hivelog state --json` tells of a state. @param file that was named first */
+export function stateAnswer(file: string, { carry: _, ...state }: HiveState): StateAnswer {
+  return { file, ...state }
+}
+
+/** A state, and the log that it is of. */
+export interface StateAnswer extends Omit<HiveState, 'carry'> {
+  /** Path of the log that was named first. */
+  file: string
+}
+
 /** What happens to a hive, event by event. */
 export interface VisitOptions {
   /** Where to begin; what comes before is counted in, but not visited. Default: the log's start. */

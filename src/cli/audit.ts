@@ -1,13 +1,14 @@
 /** `hivelog audit` */
 import { basename } from 'node:path'
-import type {
-  AuditCase,
-  AuditDecision,
-  AuditOptions,
-  AuditPlace,
-  AuditStatus,
-  AuditTrail,
-  Unsealed,
+import {
+  type AuditCase,
+  type AuditDecision,
+  type AuditOptions,
+  type AuditPlace,
+  type AuditStatus,
+  type AuditTrail,
+  SHOWN_CONTEXT,
+  type Unsealed,
 } from '../analyse/audit/report.js'
 import { auditTrail } from '../analyse/audit.js'
 import { formatEvent } from '../text/format-event.js'
@@ -78,9 +79,6 @@ Exit code 0: fine, pending or not; 1: something wrong in what is shown, no such
 Example: hivelog audit --match delete hive.jsonl
 `
 
-/** Events of the asking agent that `--id` shows. */
-const CONTEXT = 5
-
 export const command: Command = {
   help,
   async run(args) {
@@ -103,7 +101,7 @@ export const command: Command = {
       const options = {
         ...defined(filters),
         ...selection,
-        context: CONTEXT,
+        context: SHOWN_CONTEXT,
         ...(now && { asOf: Date.now() }),
       }
       return auditTrail(files, options)

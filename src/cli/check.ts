@@ -1,6 +1,5 @@
 /** `hivelog check` */
-import { statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename } from 'node:path'
 import type { CheckReport } from '../analyse/check/checker.js'
 import type { CheckFinding } from '../analyse/check/findings.js'
 import {
@@ -13,6 +12,7 @@ import {
   type Severity,
 } from '../analyse/check/rules.js'
 import { parseConfig, Settings } from '../analyse/check/settings.js'
+import { CONFIG_NAME, checkAnswer, configBeside, type FailOn, isGood } from '../analyse/check/verdict.js'
 import { checkWith } from '../analyse/check.js'
 import { clean, counted, duration, grouped, paint, type Style } from '../text/terminal.js'
 import { type Command, defaultFile, oneOf, parse, UsageError } from './args.js'
@@ -24,7 +24,6 @@ import { parseDuration } from './times.js'
 import { wrapped } from './wrap.js'
 
 /** Looked for beside the log. */
-const CONFIG_NAME = '.hivelog-check.json'
 
 const help = `Usage: hivelog check [OPTIONS] [FILE|-]...
 
@@ -69,8 +68,6 @@ it; 2: bad use, or no log at all.
 
 Example: hivelog check --fail-on warning --off early-message hive.jsonl
 `
-
-type FailOn = Severity | 'none'
 
 export const command: Command = {
   help,
@@ -127,26 +124,15 @@ export const command: Command = {
       const code = (await tellNothing(files, thisFile)) ?? tellNothingRead(files, report)
       if (code === 2 || (code !== undefined && report.findings.length === 0)) return code
     }
-    const ok = !SEVERITIES.some((severity) => report.counts[severity] > 0 && isAtLeast(severity, failOn))
+    const ok = isGood(report, failOn)
     if (values.json) {
-      const { file: _, ...rest } = report
-      const used = config === undefined ? {} : { config }
-      await output.json({ file, ok, failOn, ...used, ...rest })
+      await output.json(checkAnswer(file, report, failOn, config))
     } else {
       for (const line of reportLines(report, config)) await output.line(line)
     }
     await output.flush()
     return ok ? 0 : 1
   },
-}
-
-function isAtLeast(severity: Severity, level: FailOn): boolean {
-  return level !== 'none' && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(level)
-}
-
-function configBeside(file: string): string | undefined {
-  const config = join(file === '-' ? '.' : dirname(file), CONFIG_NAME)
-  return statSync(config, { throwIfNoEntry: false })?.isFile() === true ? config : undefined
 }
 
 function ids(option: string, values: readonly string[]): CheckRule[] {

@@ -1,5 +1,5 @@
 /** `hivelog state` */
-import { replay } from '../analyse/replay.js'
+import { replay, stateAnswer } from '../analyse/replay.js'
 import { spanOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
 import { type Command, defaultFile, parse, UsageError, wholeNumber } from './args.js'
@@ -77,7 +77,7 @@ export const command: Command = {
     const at = values.at === undefined ? undefined : wholeNumber('--at', values.at)
     const { time, outside } = await timeOf(values, files, thisFile)
     const progress = new Progress('reading')
-    const { carry: _, ...state } = await replay(files, {
+    const state = await replay(files, {
       ...(at !== undefined && { at }),
       ...(time !== undefined && { time }),
       thisFile,
@@ -98,7 +98,7 @@ export const command: Command = {
     const note = at !== undefined && at > state.seq ? `the log ends at seq ${state.seq}` : undefined
     if (values.json) {
       if (note !== undefined) say(note)
-      await output.json({ file, ...state })
+      await output.json(stateAnswer(file, state))
     } else {
       const logs = logsOfHive(files, thisFile).length
       for (const line of stateLines(file, state, { ...look(), logs })) await output.line(line)

@@ -11,7 +11,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { isStorable } from '../format/beside.js'
-import { MAX_SEQ } from '../format/decode.js'
+import { decodeLine, MAX_SEQ } from '../format/decode.js'
 import { CopyError, type CopyStore, isLogId } from './copies.js'
 import type { EventStore } from './events.js'
 import { HttpError, readBody } from './http.js'
@@ -71,6 +71,17 @@ export function ingestRoutes({ copies, events, metrics }: IngestParts): Route[] 
   ]
 }
 
+/** Where there is no store, a sender is told so, and not that it got the path wrong. */
+export const noIngestRoutes = (): Route[] =>
+  (['GET', 'POST'] as const).map((method) => ({
+    method,
+    path: '/v1/ingest',
+    scope: 'ingest' as const,
+    run: () => {
+      throw new HttpError(404, 'this server receives nothing: start it with hivelog serve --store DIR')
+    },
+  }))
+
 export interface LogName {
   session: string
   log: string
@@ -122,6 +133,11 @@ function decoded(text: string): string | undefined {
 export interface Received {
   bytes: number
   lines: number
+  /** Milliseconds until it was on the disk. Default: not measured. */
+  syncMs?: number
+  /** Of which log it is a piece, and the time of its last event; of a copy. */
+  log?: string
+  lastTs?: number
 }
 
 /** Stores a piece of a copy. */
@@ -139,14 +155,28 @@ export async function ingestCopy(
   if (bytes.length === 0) throw new HttpError(400, 'the body is empty')
   if (bytes.at(-1) !== NEWLINE) throw new HttpError(400, 'the body must end with a whole line')
   try {
+    const from = performance.now()
     const { skipped, ...stored } = await store.append({ ...at, segment, offset, name, bytes })
-    onReceived({ bytes: bytes.length - skipped, lines: linesIn(bytes) })
+    const lastTs = lastTimeIn(bytes)
+    onReceived({
+      bytes: bytes.length - skipped,
+      lines: linesIn(bytes.subarray(skipped)),
+      syncMs: performance.now() - from,
+      log: at.log,
+      ...(lastTs !== undefined && { lastTs }),
+    })
     return { ...stored, skipped }
   } catch (error) {
     if (!(error instanceof CopyError)) throw error
     const { refusal, wanted, message } = error
     throw new HttpError(refusal === 'other-log' ? 400 : 409, message, { refusal, wanted })
   }
+}
+
+/** Time of the event in the last line. */
+function lastTimeIn(bytes: Buffer): number | undefined {
+  const decoded = decodeLine(bytes.subarray(bytes.lastIndexOf(NEWLINE, -2) + 1, -1))
+  return 'event' in decoded ? decoded.event.ts : undefined
 }
 
 function linesIn(bytes: Buffer): number {

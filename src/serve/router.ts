@@ -1,6 +1,8 @@
 /** What a request is about: routes, who may, hosts and origins, and one way to refuse. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Sessions, sessionId } from './api/sessions.js'
 import { answer, HttpError } from './http.js'
+import type { Limits } from './limits.js'
 import type { Metrics } from './metrics.js'
 import type { Scope, Token, Tokens } from './tokens.js'
 
@@ -25,14 +27,18 @@ export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** A path, or a pattern for the whole of one. */
   path: string | RegExp
-  /** What a token must allow. Default: anybody may. */
-  scope?: Scope
+  /** What a token must allow; `any`: it may be any token. Default: anybody may, without one. */
+  scope?: Scope | 'any'
   run(asked: Asked): Promise<object | undefined> | object | undefined
 }
 
 export interface RouterOptions {
   routes: readonly Route[]
   tokens: Tokens
+  /** Of browsers, which send a cookie in place of a token. */
+  sessions: Sessions
+  /** What a token may send. */
+  limits: Limits
   metrics: Metrics
   /** Names under which this server may be asked for, in lower case. */
   hosts: ReadonlySet<string>
@@ -56,11 +62,29 @@ export class Router {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#checkOrigin(request)
-    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://localhost')
+    const { pathname, searchParams: query } = urlOf(request)
     const [route, params] = this.#routeOf(request.method ?? '', pathname)
     const token = route.scope === undefined ? undefined : this.#mustMay(request, route.scope)
-    const value = await route.run({ request, response, query, params, token })
+    const asked = { request, response, query, params, token }
+    const value = await (route.scope === 'ingest' && request.method !== 'GET'
+      ? this.#limited(route, asked)
+      : route.run(asked))
     if (value !== undefined) answer(response, 200, value)
+  }
+
+  async #limited(route: Route, asked: Asked): Promise<object | undefined> {
+    const { limits } = this.#options
+    const token = asked.token as Token
+    const { headers, socket } = asked.request
+    const { 'hivelog-session': session, 'content-length': length } = headers
+    limits.mustHaveBytes(token)
+    if (typeof session === 'string') limits.mustHaveSession(token, session)
+    const before = socket.bytesRead
+    try {
+      return await route.run(asked)
+    } finally {
+      limits.spend(token, length === undefined ? socket.bytesRead - before : Number(length))
+    }
   }
 
   #routeOf(method: string, pathname: string): [Route, string[]] {
@@ -83,20 +107,33 @@ export class Router {
     if (!this.#options.hosts.has(name))
       throw new HttpError(421, 'this server is not known under that host name')
     const { origin } = headers
-    if (origin !== undefined && origin.toLowerCase() !== `http://${host}`) {
+    if (origin !== undefined && !isOwnOrigin(origin, host)) {
       throw new HttpError(403, 'requests of other origins are not answered')
     }
   }
 
-  #mustMay(request: IncomingMessage, scope: Scope): Token {
-    const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.authorization ?? '')?.[1]
-    const token = given === undefined ? undefined : this.#options.tokens.find(given)
+  #mustMay(request: IncomingMessage, scope: Scope | 'any'): Token {
+    const token = this.#tokenOf(request)
     if (token === undefined) {
       const message = 'a token is needed: authorization: Bearer TOKEN'
       throw new HttpError(401, message, {}, { 'www-authenticate': 'Bearer' })
     }
-    if (token.scopes.includes(scope)) return token
+    if (scope === 'any' || token.scopes.includes(scope)) return token
     throw new HttpError(403, `the token ${token.name} may not ${scope}`)
+  }
+
+  #tokenOf(request: IncomingMessage): Token | undefined {
+    const { authorization, cookie } = request.headers
+    if (authorization !== undefined) {
+      const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization)?.[1]
+      return given === undefined ? undefined : this.#options.tokens.find(given)
+    }
+    const session = sessionId(cookie)
+    if (session === undefined) return undefined
+    // A browser sends the cookie whoever asks it to; what changes something must come from our own page.
+    if (request.method !== 'GET' && !isFromOwnPage(request))
+      throw new HttpError(403, 'with a cookie this must come from the own page: an Origin header is needed')
+    return this.#options.sessions.find(session)
   }
 
   #refuse(response: ServerResponse, error: Error): void {
@@ -128,6 +165,20 @@ export class Router {
     return new HttpError(500, 'something went wrong here; nothing of this request is stored')
   }
 }
+
+/** @throws {HttpError} when it is none */
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  if (url.startsWith('/') && !url.startsWith('//')) return new URL(url, 'http://localhost')
+  throw new HttpError(400, 'the address must be a path that begins with one /')
+}
+
+/** TLS may be a proxy's, so that this server does not know under which scheme it is asked for. */
+const isOwnOrigin = (origin: string, host: string): boolean =>
+  [`http://${host}`, `https://${host}`].includes(origin.toLowerCase())
+
+/** That an `Origin` which is there is our own was looked at before. */
+const isFromOwnPage = ({ headers }: IncomingMessage): boolean =>
+  headers.origin !== undefined || headers['sec-fetch-site'] === 'same-origin'
 
 function paramsOf(path: string | RegExp, pathname: string): string[] | undefined {
   if (typeof path === 'string') return path === pathname ? [] : undefined

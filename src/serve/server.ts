@@ -1,23 +1,35 @@
 /**
- * The server of a fleet: one process, one port. It receives exact copies of logs, and says how it is.
+ * The server: one process, one port. It shows the logs that are here, receives exact copies and events, and says how it
+ * is.
  *
  * On loopback it needs no tokens of its own: it makes one for its lifetime. Elsewhere it does not start without.
  */
 import type { KeyObject } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
+import { Catalogue } from './api/catalogue.js'
+import { hiveRoutes } from './api/hive-routes.js'
+import { Hives } from './api/hives.js'
+import { Live } from './api/live.js'
+import { reportRoutes } from './api/reports.js'
+import { Sessions, sessionRoutes } from './api/sessions.js'
+import { Work } from './api/work.js'
 import { CopyStore } from './copies.js'
 import { EventStore } from './events.js'
-import { ingestRoutes } from './ingest.js'
+import { ingestRoutes, noIngestRoutes } from './ingest.js'
+import { Limits, type TokenLimits } from './limits.js'
 import { Metrics, metricsRoute } from './metrics.js'
 import { type Route, Router } from './router.js'
 import { ServeError, Tokens } from './tokens.js'
 
 export interface ServeOptions {
-  /** Folder in which copies are kept; made when it is not there. */
-  store: string
+  /** Logs that are shown, and folders of such. Default: none but those in the store. */
+  logs?: readonly string[]
+  /** Folder in which copies and events are kept; made when it is not there. Default: nothing is received. */
+  store?: string | undefined
   /** Address to listen on. Default `127.0.0.1`. */
   host?: string
   /** Port; 0 takes a free one. Default 4319. */
@@ -25,22 +37,28 @@ export interface ServeOptions {
   /** Names, beside its own addresses, under which it is asked for: those of a proxy before it. Default: none. */
   hosts?: readonly string[]
   /** File of the tokens. Default: `tokens.json` in the store. */
-  tokens?: string
+  tokens?: string | undefined
   /** Ed25519 private key that signs receipts. Default: they are not signed. */
   key?: KeyObject | undefined
+  /** Certificate chain and private key, PEM. Default: plain HTTP. */
+  tls?: { cert: Buffer; key: Buffer } | undefined
+  /** What one token may send. Default: no limit of bytes, 10,000 sessions. */
+  limits?: TokenLimits
   /** Connections at a time. Default 4096. */
   maxConnections?: number
+  /** Viewers at a time that are sent what happens. Default 64. */
+  maxViewers?: number
   /** Is told of what goes wrong inside, a line each. Default: nobody is. */
   onError?: (message: string) => void
 }
 
-export interface RunningServer {
+export interface RunningServer<Store = string> {
   url: string
   port: number
   /** Made for this run, on loopback without stored tokens. */
   token: string | undefined
-  /** Absolute path of the store. */
-  store: string
+  /** Absolute path of the store; `undefined` where nothing is received. */
+  store: Store
   /** Takes no new requests, answers those that have begun, within 5 s, and closes the files. */
   close(): Promise<void>
 }
@@ -50,41 +68,108 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 const HEALTH: Route = { method: 'GET', path: '/healthz', run: () => ({ ok: true }) }
 
 /** @throws {ServeError} when it cannot listen, or would listen to the world without tokens */
-export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { host = '127.0.0.1', port = 4319 } = options
-  const store = resolve(options.store)
-  mkdirSync(store, { recursive: true, mode: 0o700 })
-  const tokens = new Tokens(options.tokens ?? join(store, 'tokens.json'))
+export function serve(options: ServeOptions & { store: string }): Promise<RunningServer>
+export function serve(options: ServeOptions): Promise<RunningServer<string | undefined>>
+export async function serve(options: ServeOptions): Promise<RunningServer<string | undefined>> {
+  const { host = '127.0.0.1', port = 4319, tls } = options
+  const store = options.store === undefined ? undefined : resolve(options.store)
+  if (store !== undefined) mkdirSync(store, { recursive: true, mode: 0o700 })
+  const tokens = new Tokens(options.tokens ?? (store === undefined ? undefined : join(store, 'tokens.json')))
   const isOpen = tokens.stored.length === 0
-  if (isOpen && !LOOPBACK.has(host)) {
-    throw new ServeError(
-      `not on ${host} without tokens: make one with hivelog token add NAME --scope ingest --store ${store}, and put TLS before the port`,
-    )
-  }
-  const token = isOpen ? tokens.addOwn('local', ['ingest', 'read']) : undefined
-  const copies = new CopyStore(store, { key: options.key })
-  const events = new EventStore(store)
-  const metrics = new Metrics()
+  if (isOpen && !LOOPBACK.has(host)) throw new ServeError(needsTokens(host, store))
+  const token = isOpen ? tokens.addOwn('local', ['ingest', 'read', 'decide']) : undefined
+  const parts = partsOf(options, store, tokens)
   const router = new Router({
-    routes: [HEALTH, metricsRoute(metrics), ...ingestRoutes({ copies, events, metrics })],
+    routes: routesOf(parts, tls !== undefined),
     tokens,
-    metrics,
+    sessions: parts.sessions,
+    limits: new Limits(options.limits ?? {}),
+    metrics: parts.metrics,
     hosts: new Set([...LOOPBACK, host, ...(options.hosts ?? [])].map((each) => each.toLowerCase())),
     onError: options.onError ?? (() => {}),
   })
-  const server = createServer({ requestTimeout: 120_000, headersTimeout: 10_000, keepAliveTimeout: 30_000 })
+  const server = serverOf(tls)
   server.maxConnections = options.maxConnections ?? 4096
   server.on('request', (request, response) => router.handle(request, response))
-  // A broken connection or request is its sender's trouble.
-  server.on('clientError', (_, socket) => {
-    if (socket.writable)
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
-    else socket.destroy()
-  })
   await listening(server, host, port)
   const { port: actual } = server.address() as AddressInfo
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
-  return { url, port: actual, token, store, close: () => close(server, [copies, events]) }
+  const scheme = tls === undefined ? 'http' : 'https'
+  const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`
+  return { url, port: actual, token, store, close: () => close(server, parts) }
+}
+
+const needsTokens = (host: string, store: string | undefined): string =>
+  `not on ${host} without tokens: make one with hivelog token add NAME --scope ingest,read --store ${store ?? 'DIR'}, and put TLS before the port, or give --tls-cert and --tls-key`
+
+/** What the routes work with, made once. */
+export interface Parts {
+  tokens: Tokens
+  sessions: Sessions
+  catalogue: Catalogue
+  hives: Hives
+  live: Live
+  work: Work
+  metrics: Metrics
+  /** Where there is no store, nothing is received. */
+  received: { copies: CopyStore; events: EventStore } | undefined
+}
+
+function partsOf(
+  { logs = [], key, maxViewers = 64 }: ServeOptions,
+  store: string | undefined,
+  tokens: Tokens,
+) {
+  const hives = new Hives()
+  const live = new Live(maxViewers)
+  const parts: Parts = {
+    tokens,
+    sessions: new Sessions(tokens),
+    catalogue: new Catalogue(logs, store, hives),
+    hives,
+    live,
+    work: new Work(),
+    metrics: new Metrics(() => live.viewers),
+    received:
+      store === undefined
+        ? undefined
+        : { copies: new CopyStore(store, { key }), events: new EventStore(store) },
+  }
+  return parts
+}
+
+/** All that the server answers. @param isSecure whether it speaks TLS itself */
+export function routesOf(parts: Parts, isSecure: boolean): Route[] {
+  const { sessions, tokens, metrics, received } = parts
+  return [
+    HEALTH,
+    metricsRoute(metrics),
+    ...(received === undefined ? noIngestRoutes() : ingestRoutes({ ...received, metrics })),
+    ...sessionRoutes(sessions, tokens, isSecure),
+    ...hiveRoutes(parts),
+    ...reportRoutes(parts),
+  ]
+}
+
+function serverOf(tls: ServeOptions['tls']): Server {
+  const options = { requestTimeout: 120_000, headersTimeout: 10_000, keepAliveTimeout: 30_000 }
+  let server: Server
+  try {
+    server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls })
+  } catch (error) {
+    throw new ServeError(`the certificate and its key do not work: ${(error as Error).message}`)
+  }
+  // A broken connection or request is its sender's trouble.
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const status = STATUS[error.code ?? ''] ?? '400 Bad Request'
+    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+    else socket.destroy()
+  })
+  return server
+}
+
+const STATUS: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {
@@ -98,15 +183,13 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   })
 }
 
-interface Closable {
-  close(): Promise<void>
-}
-
-async function close(server: Server, stores: readonly Closable[]): Promise<void> {
+async function close(server: Server, { live, hives, received }: Parts): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
+  // Streams end only by being told to.
+  live.close()
   server.closeIdleConnections()
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
   await closed
   clearTimeout(timer)
-  await Promise.all(stores.map((each) => each.close()))
+  await Promise.all([hives.close(), received?.copies.close(), received?.events.close()])
 }

@@ -83,6 +83,12 @@ export class Tokens {
     return found
   }
 
+  /** The token of this hash, as long as it is there. */
+  named(sha256: string): Token | undefined {
+    this.#reload()
+    return [...this.#own, ...this.#stored].find((each) => each.sha256 === sha256)
+  }
+
   #write(file: string, tokens: readonly Token[]): void {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     writeDurablySync(file, `${JSON.stringify({ tokens }, undefined, 2)}\n`)

@@ -73,7 +73,7 @@ test('token: added, listed without what it is, revoked', async (t) => {
 test('what serve and token cannot do is said in one line', async (t) => {
   const store = join(tempFolder(t), 'store')
   for (const [args, said] of [
-    [['serve'], /needs --store DIR/],
+    [['serve'], /name a log or a folder to show, or --store DIR/],
     [['serve', '--store', store, '--host', '0.0.0.0', '--port', '0'], /without tokens: make one with/],
     [['serve', '--store', store, '--key', join(store, 'none.pem'), '--port', '0'], /none\.pem/],
     [['token', 'make', 'x', '--store', store], /one of add, list, revoke/],

@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
   ship: ['read', 'format', 'disk'],
-  serve: ['record', 'analyse', 'model', 'verify', 'read', 'format', 'disk', 'text'],
+  serve: ['record', 'analyse', 'model', 'verify', 'ship', 'read', 'format', 'disk', 'text'],
   // The shapes of what the API and the reports say, and how text is made harmless: the rest is asked for.
   page: ['serve', 'analyse', 'verify', 'text'],
   cli: ['*'],

@@ -167,6 +167,9 @@ export interface AuditTrail extends LogTally {
   }
 }
 
+/** Events before an escalation of one id that are shown with it. */
+export const SHOWN_CONTEXT = 5
+
 /** What `auditTrail` takes: which are listed. `since` and `until`: only what was asked or decided in that time. */
 export interface AuditOptions extends HiveSelection {
   /** Only escalations and approvals of this id. Default: all. */

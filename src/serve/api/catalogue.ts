@@ -1,0 +1,243 @@
+/**
+ * The logs that a server knows. Each has an id that does not change while the server runs; what is told of it is looked
+ * up anew when its file has changed.
+ */
+import { statSync } from 'node:fs'
+import { logsOfHive, sizeOfLogs } from '../../disk/hive-logs.js'
+import { archivedSegments } from '../../disk/segments.js'
+import { spanOf } from '../../read/glance.js'
+import { openArchived, openSource } from '../../read/sources.js'
+import { identityOf } from '../../ship/segments.js'
+import { clean } from '../../text/clean.js'
+import { type KnownFile, knownFiles, nameOf } from './log-files.js'
+import type { LogEntry, LogList } from './shapes.js'
+
+/** What the catalogue asks of who has hives open. */
+export interface OpenHives {
+  /** Of a hive that is open: how many are pending, and how many agents there are; why it cannot be read. */
+  glance(file: string): Pick<LogEntry, 'pending' | 'agents' | 'error'> | undefined
+}
+
+/** Folders are listed anew after so long. */
+const LIST_MS = 1_000
+/** A log counts as live for so long after its last change. */
+const LIVE_MS = 30_000
+/** What is told of a log that grows is not looked up more often. */
+const LOOK_MS = 500
+/** A first line is shorter than this in any log. */
+const GLANCE = 1024 * 1024
+const MAX_PAGE = 1_000
+
+/** A log that has an id. */
+export interface Known extends KnownFile {
+  id: string
+  name: string
+}
+
+interface Entry {
+  known: Known
+  /** Of the live file; tells whether it changed. */
+  stamp: string
+  mtime: number
+  lookedAt: number
+  /** The stamp when it was looked up. */
+  lookedStamp: string
+  told: LogEntry | undefined
+}
+
+export class Catalogue {
+  readonly #named: readonly string[]
+  readonly #store: string | undefined
+  readonly #open: OpenHives
+  readonly #byFile = new Map<string, Entry>()
+  readonly #byId = new Map<string, Entry>()
+  #listedAt = Number.NEGATIVE_INFINITY
+  #listing: Promise<void> | undefined
+
+  /**
+   * @param named paths of logs, and of folders with logs in them
+   * @param store folder of what was received. Default: none
+   */
+  constructor(named: readonly string[], store: string | undefined, open: OpenHives) {
+    this.#named = named
+    this.#store = store
+    this.#open = open
+  }
+
+  /** The log of an id; `undefined` where there is none. */
+  async find(id: string): Promise<Known | undefined> {
+    const entry = this.#byId.get(id)
+    if (entry !== undefined) return entry.known
+    await this.#list()
+    return this.#byId.get(id)?.known
+  }
+
+  /** The id of a log that is known already, by its absolute path. */
+  idOf(file: string): string | undefined {
+    return this.#byFile.get(file)?.known.id
+  }
+
+  /** What is told of a log now. */
+  async entry(id: string): Promise<LogEntry | undefined> {
+    const entry = (await this.find(id)) === undefined ? undefined : this.#byId.get(id)
+    if (entry === undefined) return undefined
+    this.#stat(entry)
+    return this.#told(entry)
+  }
+
+  /**
+   * Those whose name, id, session or path has this text, that which changed last first.
+   * @param from how many to skip
+   */
+  async page(text: string, limit: number, from: number): Promise<LogList> {
+    await this.#list()
+    const wanted = text.toLowerCase()
+    const fits = ({ known }: Entry): boolean =>
+      wanted === '' ||
+      [known.name, known.id, known.session ?? '', known.file].some((each) =>
+        each.toLowerCase().includes(wanted),
+      )
+    const all = [...this.#byFile.values()].filter(fits)
+    all.sort((a, b) => b.mtime - a.mtime || (a.known.file < b.known.file ? -1 : 1))
+    const shown = all.slice(from, from + Math.min(limit, MAX_PAGE))
+    const logs: LogEntry[] = []
+    for (const entry of shown) logs.push(await this.#told(entry))
+    const next = from + shown.length
+    return { logs, total: all.length, ...(next < all.length && { cursor: String(next) }) }
+  }
+
+  /**
+   * What changed since this was asked last.
+   * @param seen by id: how it was then; is brought up to date
+   * @param isFirst nothing is told yet, only noted
+   */
+  async changes(seen: Map<string, string>, isFirst: boolean): Promise<LogEntry[]> {
+    await this.#list()
+    const changed: LogEntry[] = []
+    for (const entry of this.#byFile.values()) {
+      const { known, stamp, mtime } = entry
+      const isLive = Date.now() - mtime < LIVE_MS
+      const now = `${stamp} ${isLive} ${JSON.stringify(this.#open.glance(known.file) ?? '')}`
+      if (seen.get(known.id) === now) continue
+      seen.set(known.id, now)
+      if (!isFirst) changed.push(await this.#told(entry))
+    }
+    return changed
+  }
+
+  async #list(): Promise<void> {
+    if (performance.now() - this.#listedAt < LIST_MS) return
+    this.#listing ??= this.#lookAround().finally(() => {
+      this.#listedAt = performance.now()
+      this.#listing = undefined
+    })
+    await this.#listing
+  }
+
+  async #lookAround(): Promise<void> {
+    const files = knownFiles(this.#named, this.#store)
+    const there = new Set(files.map(({ file }) => file))
+    for (const known of files) {
+      const entry = this.#byFile.get(known.file) ?? (await this.#enter(known))
+      if (entry !== undefined) this.#stat(entry)
+    }
+    for (const [file, { known }] of this.#byFile) {
+      if (there.has(file)) continue
+      this.#byFile.delete(file)
+      this.#byId.delete(known.id)
+    }
+  }
+
+  /** Gives a log its id, once it has a first line. */
+  async #enter(known: KnownFile): Promise<Entry | undefined> {
+    let id: string
+    let session = known.session
+    try {
+      if (!(await hasLine(known.file))) return undefined
+      const identity = await identityOf(known.file)
+      if (identity === undefined) return undefined
+      id = identity.log
+      session ??= identity.session
+    } catch {
+      return undefined
+    }
+    let own = id
+    for (let i = 2; this.#byId.has(own); i++) own = `${id}-${i}`
+    const entry: Entry = {
+      known: { ...known, id: own, name: nameOf(known), ...(session !== undefined && { session }) },
+      stamp: '',
+      mtime: 0,
+      lookedAt: 0,
+      lookedStamp: '',
+      told: undefined,
+    }
+    this.#byFile.set(known.file, entry)
+    this.#byId.set(own, entry)
+    return entry
+  }
+
+  #stat(entry: Entry): void {
+    const stats = statSync(entry.known.file, { throwIfNoEntry: false })
+    entry.mtime = stats?.mtimeMs ?? entry.mtime
+    entry.stamp = stats === undefined ? 'gone' : `${stats.ino} ${stats.size} ${stats.mtimeMs}`
+  }
+
+  async #told(entry: Entry): Promise<LogEntry> {
+    const { known, stamp } = entry
+    const now = Date.now()
+    const told = entry.told
+    const isFresh = told !== undefined && entry.lookedStamp === stamp
+    if (!isFresh && (told === undefined || now - entry.lookedAt >= LOOK_MS)) {
+      entry.lookedAt = now
+      entry.lookedStamp = stamp
+      entry.told = await lookUp(known)
+    }
+    const { error, ...rest } = entry.told as LogEntry
+    const seen = this.#open.glance(known.file)
+    const why = seen?.error ?? error
+    return {
+      ...rest,
+      live: now - entry.mtime < LIVE_MS,
+      ...(seen?.pending !== undefined && { pending: seen.pending }),
+      ...(seen?.agents !== undefined && { agents: seen.agents }),
+      ...(why !== undefined && { error: why }),
+    }
+  }
+}
+
+/** Reads what a log's files tell: never throws. */
+async function lookUp({ id, session, name, file, source }: Known): Promise<LogEntry> {
+  const told: LogEntry = {
+    id,
+    ...(session !== undefined && { session }),
+    name,
+    file,
+    source,
+    bytes: 0,
+    live: false,
+  }
+  try {
+    told.bytes = sizeOfLogs(logsOfHive([file]))
+    const span = await spanOf(file)
+    if (span === undefined) return { ...told, error: 'none of its lines is an event' }
+    return { ...told, firstTs: span.from, lastTs: span.to }
+  } catch (error) {
+    return { ...told, error: clean((error as Error).message) }
+  }
+}
+
+/** Whether the log has a whole line, of a length that lines of logs have. */
+async function hasLine(file: string): Promise<boolean> {
+  const [archived] = archivedSegments(file)
+  const source = archived === undefined ? await openSource(file, true) : await openArchived(archived)
+  if (source === undefined) return false
+  try {
+    if (!source.stats.isFile()) return false
+    if (source.gzip) return true
+    const head = Buffer.allocUnsafe(Math.min(GLANCE, Number(source.stats.size)))
+    const { bytesRead } = await source.handle.read(head, 0, head.length, 0)
+    return head.subarray(0, bytesRead).includes(10)
+  } finally {
+    await source.handle.close()
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * What is known of a hive's files as they are: of each event where its line is, and the state at any of them. Lines
+ * themselves stay in the files.
+ */
+import { type BrokenChain, brokenChain, MAX_BROKEN } from '../../analyse/reading.js'
+import { logsOfHive } from '../../disk/hive-logs.js'
+import { ownSeq } from '../../format/decode.js'
+import type { HiveListener } from '../../model/listener.js'
+import type { HiveEntry, Price } from '../../model/model.js'
+import type { HiveItem } from '../../read/hive.js'
+import { isBreak, type LogEntry, type MalformedLine } from '../../read/items.js'
+import { formatEvent } from '../../text/format-event.js'
+import { FloorTracker, type TrackerParts } from './floor-tracker.js'
+import { History } from './history.js'
+import { Keyframes } from './keyframes.js'
+import { LineReader } from './line-reader.js'
+import { Rows } from './rows.js'
+import type { PlacedEvent } from './shapes.js'
+
+/** Columns of an event's text. */
+const WIDTH = 400
+/** Rows that are read again at once. */
+const BATCH = 2048
+/** Lines that are no event whose place in the story is known. */
+const MAX_MALFORMED = 1_000_000
+
+type PlacedEntry = HiveEntry & { bytes: number }
+
+export class Content {
+  readonly rows = new Rows()
+  readonly lines = new LineReader(this.rows)
+  readonly history: History
+  /** Of agents that changed, how many rows there were then. */
+  readonly touched = new Map<string, number>()
+  /** The last seal of the first log. */
+  sealed: { position: number; signed: boolean } | undefined
+  readonly #file: string
+  readonly #price: Price
+  #tracker: FloorTracker
+  #keyframes = new Keyframes()
+  #isSeveral: boolean
+  /** Whether the history knows already what the tracker is told. */
+  #isQuiet = false
+  /** Rows before each line that is no event. */
+  readonly #malformed: number[] = []
+  readonly #broken: { rows: number; chain: BrokenChain }[] = []
+  /** A state between the keyframes that was asked for last. */
+  #near: { count: number; tracker: FloorTracker } | undefined
+  #asking: Promise<unknown> = Promise.resolve()
+
+  /** @param file path of the log */
+  constructor(file: string, price: Price) {
+    this.#file = file
+    this.#price = price
+    this.#isSeveral = logsOfHive([file]).length > 1
+    this.history = new History({
+      model: () => this.#tracker.model,
+      position: () => this.#tracker.position,
+      onTaken: (order) => this.rows.take(order - 1, this.rows.count - 1),
+    })
+    this.#tracker = new FloorTracker(this.#mainParts())
+  }
+
+  /** The state after the last row. */
+  get now(): FloorTracker {
+    return this.#tracker
+  }
+
+  /** Whether lines of more than one log came. */
+  get isSeveral(): boolean {
+    return this.#isSeveral
+  }
+
+  /** Whether this event is of a child's log, while only one log was known so far. */
+  isOfAnother({ log }: Pick<HiveItem, 'log'>): boolean {
+    return !this.#isSeveral && log !== this.#file
+  }
+
+  add(item: LogEntry & { log: string }): void {
+    const { rows } = this
+    rows.add(item, this.#isSeveral ? rows.positions.last + 1 : item.seq)
+    const position = rows.positions.last
+    this.#tracker.add(item, position)
+    const { event } = item
+    if (event.kind === 'log.seal' && item.log === this.#file)
+      this.sealed = { position, signed: 'sig' in event && event.sig !== undefined }
+    if (this.#keyframes.isDue(rows.count)) this.#keep(rows.count, this.#tracker)
+  }
+
+  malformed(item: MalformedLine): void {
+    const { count } = this.rows
+    if (isBreak(item)) {
+      if (this.#broken.length < MAX_BROKEN) this.#broken.push({ rows: count, chain: brokenChain(item) })
+      return
+    }
+    if (this.#malformed.length < MAX_MALFORMED) this.#malformed.push(count)
+    this.#tracker.model.malformed()
+  }
+
+  /** Segments that do not follow on the one before them, as far as the state after so many rows knows. */
+  brokenUpTo(count: number): BrokenChain[] {
+    return this.#broken.filter(({ rows }) => rows <= count).map(({ chain }) => chain)
+  }
+
+  /** Goes on as a hive of several logs: all that came is taken in again, since places are told otherwise there. */
+  async becomeSeveral(): Promise<void> {
+    this.#isSeveral = true
+    this.#isQuiet = true
+    this.#keyframes = new Keyframes()
+    this.#near = undefined
+    const tracker = new FloorTracker(this.#mainParts())
+    for await (const { entry, row } of this.entries(0, this.rows.count)) {
+      tracker.add(entry, this.rows.positions.of(row))
+      if (this.#keyframes.isDue(row + 1)) this.#keep(row + 1, tracker)
+    }
+    tracker.model.malformedLines = this.#tracker.model.malformedLines
+    this.#tracker = tracker
+    this.#isQuiet = false
+  }
+
+  /**
+   * Does something with the state after so many rows; one at a time, and whoever does it must not keep it.
+   * @throws {HttpError} when lines cannot be read any more
+   */
+  at<T>(count: number, act: (tracker: FloorTracker) => T): Promise<T> {
+    const done = this.#asking.then(async () => {
+      if (count >= this.rows.count) return act(this.#tracker)
+      return act(await this.#trackerAt(count))
+    })
+    this.#asking = done.catch(() => {})
+    return done
+  }
+
+  async #trackerAt(count: number): Promise<FloorTracker> {
+    const frame = this.#keyframes.upTo(count)
+    const near = this.#near
+    this.#near = undefined
+    let from = frame?.count ?? 0
+    let tracker: FloorTracker
+    if (near !== undefined && near.count <= count && near.count >= from) {
+      from = near.count
+      tracker = near.tracker
+    } else if (frame === undefined) tracker = new FloorTracker(this.#parts())
+    else tracker = FloorTracker.thaw(frame.text(), frame.position, this.#parts())
+    for await (const { entry, row } of this.entries(from, count))
+      tracker.add(entry, this.rows.positions.of(row))
+    // A line that is no event belongs to the event before it.
+    tracker.model.malformedLines = this.#malformed.findLastIndex((rows) => rows <= count) + 1
+    this.#near = { count, tracker }
+    return tracker
+  }
+
+  /** The events of rows again, in their order. @param to the row after the last */
+  async *entries(from: number, to: number): AsyncGenerator<{ row: number; entry: PlacedEntry }> {
+    for (let at = from; at < to; at += BATCH) {
+      const wanted = Array.from({ length: Math.min(BATCH, to - at) }, (_, i) => at + i)
+      const lines = await this.lines.read(wanted)
+      for (const [i, { event, file }] of lines.entries()) {
+        const row = at + i
+        const { segment, line, bytes, offset } = this.rows.place(row)
+        const { log } = this.rows.segments.get(segment)
+        // A log without `seq` has one segment.
+        const seq = ownSeq(event) ?? (this.#isSeveral ? line : this.rows.positions.of(row))
+        yield { row, entry: { event, seq, log, file, line, bytes, offset } }
+      }
+    }
+  }
+
+  /** Rows as they are shown. @throws {HttpError} when lines cannot be read any more */
+  async placed(rows: readonly number[]): Promise<PlacedEvent[]> {
+    const lines = await this.lines.read(rows)
+    return lines.map(({ event, file }, i) => {
+      const row = rows[i] as number
+      const { segment, line } = this.rows.place(row)
+      const seq = ownSeq(event)
+      return {
+        position: this.rows.positions.of(row),
+        ...(this.#isSeveral && { log: this.rows.segments.get(segment).log }),
+        file,
+        line,
+        ...(seq !== undefined && { seq }),
+        event,
+        text: formatEvent(event, { width: WIDTH }),
+      }
+    })
+  }
+
+  #keep(count: number, tracker: FloorTracker): void {
+    this.#keyframes.add({ count, position: tracker.position, text: tracker.freeze() })
+  }
+
+  #parts(): TrackerParts {
+    return { price: this.#price, firstLog: this.#isSeveral ? this.#file : undefined }
+  }
+
+  #mainParts(): TrackerParts {
+    const listener = unless(() => this.#isQuiet, this.history.listener)
+    return { ...this.#parts(), listener, onTouched: (id) => this.touched.set(id, this.rows.count) }
+  }
+}
+
+/** A listener that hears nothing while it is told not to. */
+function unless(isQuiet: () => boolean, listener: HiveListener): HiveListener {
+  const entries = Object.entries(listener).map(([name, hear]) => [
+    name,
+    (...told: unknown[]) => {
+      if (!isQuiet()) (hear as (...told: unknown[]) => void)(...told)
+    },
+  ])
+  return Object.fromEntries(entries) as HiveListener
+}

@@ -1,0 +1,281 @@
+/**
+ * Who is there and what each is at, kept up event by event: the model of the hive, and beside it what only the floor
+ * shows. It can be frozen to text, from which another one goes on.
+ */
+import { pack, unpack } from '../../analyse/side-index/packed.js'
+import { idOf, textOf } from '../../format/bounded.js'
+import type { Fields } from '../../format/fields.js'
+import type { HiveEvent } from '../../format/kinds.js'
+import type { Agent } from '../../model/agents.js'
+import type { Inbox } from '../../model/inbox.js'
+import type { HiveListener } from '../../model/listener.js'
+import { type HiveEntry, HiveModel, type Price } from '../../model/model.js'
+import { totalsState } from '../../model/plain.js'
+import { type HiveState, noUsage } from '../../model/state.js'
+import { formatEvent } from '../../text/format-event.js'
+import type { Edge, Floor, FloorAgent, Pending, Recipient } from './shapes.js'
+
+/** Messages that a floor shows. */
+const EDGES = 50
+/** Columns of what an agent did last. */
+const WIDTH = 200
+/** The text of a longer line is made at once, so that the line need not be held. */
+const LONG = 4096
+
+type Last = NonNullable<FloorAgent['last']> & { waits?: FloorAgent['waits'] }
+
+/** What an agent did last; the text is made when it is asked for. */
+interface Held extends Omit<Last, 'text'> {
+  text: string | undefined
+  event: HiveEvent | undefined
+}
+
+/** Beside the state. */
+interface Frozen {
+  last: [id: string, last: Last][]
+  undelivered: [id: string, count: number][]
+  asked: [id: string, position: number][]
+  edges: Edge[]
+}
+
+export interface TrackerParts {
+  price: Price
+  /** Path of the first log, where the hive is read from several. */
+  firstLog?: string | undefined
+  /** Told what events change, beside the tracker itself. */
+  listener?: HiveListener | undefined
+  /** Told of whom something changed. */
+  onTouched?: ((agentId: string) => void) | undefined
+}
+
+export class FloorTracker {
+  readonly model: HiveModel
+  /** Position of the last event. */
+  position = 0
+  readonly #isSeveral: boolean
+  readonly #onTouched: ((agentId: string) => void) | undefined
+  readonly #last = new Map<string, Held>()
+  readonly #undelivered = new Map<string, number>()
+  /** Where what is pending was asked. */
+  readonly #asked = new Map<string, number>()
+  #edges: Edge[] = []
+
+  constructor(parts: TrackerParts, from?: HiveState) {
+    const { price, firstLog, listener = {}, onTouched } = parts
+    this.#isSeveral = firstLog !== undefined
+    this.#onTouched = onTouched
+    const own = this.#listener(listener)
+    this.model = new HiveModel({ price, listener: own, ...(firstLog !== undefined && { firstLog }) }, from)
+  }
+
+  /** One that goes on from what `freeze` made. */
+  static thaw(text: string, position: number, parts: TrackerParts): FloorTracker {
+    const end = text.indexOf('\n')
+    const { last, undelivered, asked, edges } = JSON.parse(text.slice(0, end)) as Frozen
+    const state = text.slice(end + 1)
+    const isSeveral = parts.firstLog !== undefined
+    const tracker = new FloorTracker(parts, isSeveral ? (JSON.parse(state) as HiveState) : unpack(state))
+    tracker.position = position
+    for (const [id, each] of last) tracker.#last.set(id, { ...each, event: undefined })
+    for (const [id, count] of undelivered) tracker.#undelivered.set(id, count)
+    for (const [id, at] of asked) tracker.#asked.set(id, at)
+    tracker.#edges = edges
+    return tracker
+  }
+
+  /** Two lines of JSON. */
+  freeze(): string {
+    const frozen: Frozen = {
+      last: Array.from(this.#last, ([id, held]) => [id, lastOf(held)]),
+      undelivered: [...this.#undelivered],
+      asked: [...this.#asked],
+      edges: this.#edges,
+    }
+    const state = this.#isSeveral ? JSON.stringify(this.model.view()) : pack(this.model)
+    return `${JSON.stringify(frozen)}\n${state}`
+  }
+
+  add(entry: HiveEntry & { bytes: number }, position: number): void {
+    this.position = position
+    this.model.add(entry)
+    this.note(entry, position)
+  }
+
+  /** Keeps what the floor shows of an event that the model has taken in already. */
+  note({ event, bytes }: Pick<HiveEntry, 'event'> & { bytes: number }, position: number): void {
+    const { kind, ts } = event
+    const fields = event as Fields
+    if (kind === 'message') {
+      const edge: Edge = { from: idOf(fields.from) ?? '', to: idOf(fields.to) ?? '', position, ts }
+      const act = textOf(fields.act)
+      if (act !== undefined) edge.act = act
+      this.#edges.push(edge)
+      if (this.#edges.length >= 2 * EDGES) this.#edges = this.#edges.slice(-EDGES)
+    } else if (kind === 'drop') this.#dropped(fields)
+    const id =
+      idOf(fields.agentId) ?? (kind === 'agent-hold' ? idOf(fields.id) : undefined) ?? idOf(fields.from)
+    if (id === undefined || this.model.agents.get(id) === undefined) return
+    const held: Held = { position, ts, kind: kind.slice(0, 200), text: undefined, event }
+    if (kind === 'wait') {
+      const { ms, resource, holder } = fields
+      held.waits = { resource: textOf(resource) ?? '', since: ts - (typeof ms === 'number' ? ms : 0) }
+      const who = textOf(holder)
+      if (who !== undefined) held.waits.holder = who
+    }
+    if (bytes > LONG) lastOf(held)
+    this.#last.set(id, held)
+    this.#touch(id)
+  }
+
+  floor(): Floor {
+    const { model, position } = this
+    const pending = this.#pendingBy()
+    return {
+      position,
+      ...(model.lastTs !== undefined && { ts: model.lastTs }),
+      agents: Array.from(model.agents.all(), (agent) => this.#agent(agent, pending)),
+      recipients: this.#recipients(),
+      pending: this.pending(),
+      usage: totalsState(model.usage),
+      edges: this.#edges.slice(-EDGES),
+    }
+  }
+
+  /** These agents, as far as they are known. */
+  agents(ids: Iterable<string>): FloorAgent[] {
+    const pending = this.#pendingBy()
+    const found: FloorAgent[] = []
+    for (const id of ids) {
+      const agent = this.model.agents.get(id)
+      if (agent !== undefined) found.push(this.#agent(agent, pending))
+    }
+    return found
+  }
+
+  pending(): Pending[] {
+    return this.model.escalations.list().map(({ id, from, to, subject, ts, seq }) => ({
+      id,
+      ...(from !== undefined && { from }),
+      ...(to !== undefined && { to }),
+      ...(subject !== undefined && { subject }),
+      ts,
+      position: this.#asked.get(id) ?? seq,
+    }))
+  }
+
+  #agent(agent: Agent, pending: ReadonlyMap<string, number>): FloorAgent {
+    const { id, name, isGod, parent, log, status, since, role, model, usage, inbox } = agent
+    const held = this.#last.get(id)
+    const { calls, inputTokens, outputTokens, costUsd } = usage === undefined ? noUsage() : totalsState(usage)
+    const oldestTs = oldestOf(inbox)
+    const shown: FloorAgent = {
+      agentId: id,
+      name,
+      isGod,
+      status,
+      since,
+      inbox: {
+        waiting: inbox?.waiting ?? 0,
+        undelivered: this.#undelivered.get(id) ?? 0,
+        estimated: inbox?.isEstimated ?? false,
+      },
+      usage: { calls, inputTokens, outputTokens, costUsd },
+      pending: pending.get(id) ?? 0,
+    }
+    if (parent !== undefined) shown.parent = parent
+    if (log !== undefined) shown.log = log
+    if (role !== undefined) shown.role = role
+    if (model !== undefined) shown.model = model
+    if (oldestTs !== undefined) shown.inbox.oldestTs = oldestTs
+    if (held !== undefined) {
+      const { waits, ...last } = lastOf(held)
+      shown.last = last
+      if (waits !== undefined) shown.waits = waits
+    }
+    return shown
+  }
+
+  #recipients(): Recipient[] {
+    const recipients: Recipient[] = []
+    for (const inbox of this.model.strangers.values()) {
+      const { recipient: name, waiting, isEstimated: estimated } = inbox
+      const oldestTs = oldestOf(inbox)
+      if (waiting > 0)
+        recipients.push({ name, waiting, ...(oldestTs !== undefined && { oldestTs }), estimated })
+    }
+    return recipients
+  }
+
+  #pendingBy(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { from } of this.model.escalations.list()) {
+      if (from !== undefined) counts.set(from, (counts.get(from) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  #dropped(fields: Fields): void {
+    const name = idOf(fields.to)
+    const agent = name === undefined ? undefined : this.model.resolve(name)
+    if (agent === undefined) return
+    this.#undelivered.set(agent.id, (this.#undelivered.get(agent.id) ?? 0) + 1)
+    this.#touch(agent.id)
+  }
+
+  #touch(id: string): void {
+    this.#onTouched?.(id)
+  }
+
+  #listener(other: HiveListener): HiveListener {
+    const touch = ({ id }: Agent): void => this.#touch(id)
+    const inbox = ({ recipient }: Inbox): void => this.#touch(recipient)
+    return {
+      ...other,
+      spawned: (agent, before) => {
+        touch(agent)
+        other.spawned?.(agent, before)
+      },
+      ended: (agent, before) => {
+        touch(agent)
+        other.ended?.(agent, before)
+      },
+      lost: (agent, before) => {
+        touch(agent)
+        other.lost?.(agent, before)
+      },
+      delivered: inbox,
+      bounced: inbox,
+      forgotten: ({ id }) => {
+        this.#last.delete(id)
+        this.#undelivered.delete(id)
+      },
+      escalated: (escalation, early, again) => {
+        if (early === undefined) this.#asked.set(escalation.id, this.position)
+        if (escalation.from !== undefined) this.#touch(escalation.from)
+        other.escalated?.(escalation, early, again)
+      },
+      answered: (id, answer, approve, escalation) => {
+        if (answer === 'decides') this.#asked.delete(id)
+        if (escalation?.from !== undefined) this.#touch(escalation.from)
+        other.answered?.(id, answer, approve, escalation)
+      },
+    }
+  }
+}
+
+/** With its text, which is kept. */
+function lastOf(held: Held): Last {
+  if (held.text === undefined) {
+    held.text = formatEvent(held.event as HiveEvent, { width: WIDTH })
+    held.event = undefined
+  }
+  const { position, ts, kind, text, waits } = held
+  return { position, ts, kind, text, ...(waits !== undefined && { waits }) }
+}
+
+/** When the oldest message that waits was sent, as far as it is known. */
+function oldestOf(inbox: Inbox | undefined): number | undefined {
+  if (inbox === undefined || inbox.waiting === 0) return undefined
+  if (inbox.unheld > 0) return inbox.firstUnheld?.ts
+  return inbox.list()[0]?.ts
+}
