@@ -2,6 +2,7 @@
  * `hivelog` records: a hive's own calls, and the plug-in for a tracer provider of OpenTelemetry. It loads no more than
  * that needs; `hivelog/read` reads logs, `hivelog/analyse` says what is in them.
  */
+export { AlreadyDecidedError, DecisionError, type DecisionMade, NotDecidedError } from './decide/errors.js'
 export { HivelogError } from './format/errors.js'
 export {
   type Act,

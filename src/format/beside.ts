@@ -8,6 +8,7 @@
  *     hive.jsonl.agents/               the logs of child processes
  *     hive.jsonl.artifacts/            contents that lines name by their hash
  *     hive.jsonl.cursors/              how far each named reader has come
+ *     hive.jsonl.decisions/            what people decided, until the log's writer has written it down
  *     hive.jsonl.index/                the side index
  *     hive.jsonl.lock                  who writes the log
  *     hive.jsonl.origin                of a copy: what the log is called where it comes from
@@ -30,13 +31,14 @@ export const isChildOf = (child: string, log: string): boolean =>
   dirname(join(child)) === join(agentsFolder(log))
 export const artifactsFolder = (log: string): string => `${log}.artifacts`
 export const cursorsFolder = (log: string): string => `${log}.cursors`
+export const decisionsFolder = (log: string): string => `${log}.decisions`
 export const indexFolder = (log: string): string => `${log}.index`
 export const lockFile = (log: string): string => `${log}.lock`
 export const originFile = (log: string): string => `${log}.origin`
 export const receiptsFile = (log: string): string => `${log}.receipts`
 
 /** Endings of what belongs to a log's writer and readers of the moment, and is nobody's history. */
-export const PASSING = ['.lock', '.cursors', '.index'] as const
+export const PASSING = ['.lock', '.cursors', '.decisions', '.index'] as const
 
 /** Name of a log without its folder and `.jsonl`: what the names of its segments begin with. */
 export const stemOf = (log: string): string => basename(log).replace(/\.jsonl$/, '')

@@ -20,6 +20,9 @@
  * - `ERR_HIVELOG_CURSOR_FILE` (`CursorFileError`): the file of a cursor cannot be read or written
  * - `ERR_HIVELOG_CHECK_CONFIG` (`CheckConfigError`): a rule of `checkLog` is set to what cannot be
  * - `ERR_HIVELOG_EXPORT` (`ExportError`): spans could not be sent to a trace backend, or asked for there
+ * - `ERR_HIVELOG_DECISION` (`DecisionError`): a decision cannot be put beside the log, or may not be given
+ * - `ERR_HIVELOG_DECIDED` (`AlreadyDecidedError`): somebody decided before
+ * - `ERR_HIVELOG_NOT_DECIDED` (`NotDecidedError`): nobody decided in time, or before the hive was shut down
  * - a `CommitErrorCode` (`CommitError`): a log could not be committed to git
  */
 export class HivelogError extends Error {

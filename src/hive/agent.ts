@@ -30,12 +30,20 @@ import type {
 import { formatTraceparent, Sent, spanContextOf } from './sent-message.js'
 import { recordWork } from './work.js'
 
+/** An item that is in the approval queue. */
+export interface AskedItem {
+  id: unknown
+  durable: Promise<void>
+  /** Milliseconds; `undefined`: none. */
+  timeoutMs: number | undefined
+}
+
 /** What an agent needs of its hive. */
 export interface AgentHost {
   core: HiveCore
   spawn(input: SpawnInput, parent: Agent): Agent
   /** The agent put an item into the approval queue. */
-  escalated(id: string, agent: Agent): void
+  escalated(asked: AskedItem, agent: Agent): Escalation
   ended(agent: Agent): void
 }
 
@@ -138,14 +146,26 @@ export class Agent {
     this.#event('drain', fields, now)
   }
 
-  /** Puts an item into the human-approval queue. Answer it with `hive.approve(id, …)`. */
+  /**
+   * Puts an item into the human-approval queue. A person answers it from a shell (`hivelog approve`), on the page, or
+   * by `hive.approve(id, …)` in code; `(await agent.escalate(…).decision).approve` waits for the answer.
+   */
   escalate(input: EscalateInput): Escalation {
-    const { to = 'human', subject, id = this.#core.newId() } = readFields({}, input, ['to', 'subject', 'id'])
+    const given = readFields({}, input, ['to', 'subject', 'id', 'timeoutMs'])
+    const { to = 'human', subject, id = this.#core.newId() } = given
     const fields: Fields = { from: this.agentId, to, subject, id }
     this.#need('escalate', fields, ['subject'])
-    const seq = this.#eventNow('escalate', fields)
-    this.#host.escalated(id as string, this)
-    return { id: id as string, durable: this.#core.recorder.durable(seq) }
+    const durable = this.#core.recorder.durable(this.#eventNow('escalate', fields))
+    return this.#host.escalated({ id, durable, timeoutMs: this.#timeout(given.timeoutMs) }, this)
+  }
+
+  #timeout(ms: unknown): number | undefined {
+    if (ms === undefined || ms === null || ms === Number.POSITIVE_INFINITY) return undefined
+    if (typeof ms === 'number' && ms >= 0) return ms
+    diag.error(
+      `hivelog: \`timeoutMs\` of an escalation of agent ${this.agentId} is ${brief(ms)}, not milliseconds from 0; there is no limit`,
+    )
+    return undefined
   }
 
   /** Records the tokens and the cost of one model call. One that failed has an `error`, and the tokens that are known. */

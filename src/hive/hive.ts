@@ -1,5 +1,5 @@
 import { type Context, context, diag, type TracerProvider, trace } from '@opentelemetry/api'
-import { BoundedMap } from '../format/bounded-map.js'
+import { DecisionError } from '../decide/errors.js'
 import { type Fields, readField, readFields } from '../format/fields.js'
 import { isCustomKind } from '../format/kinds.js'
 import { brief } from '../format/quote.js'
@@ -12,13 +12,11 @@ import type { Recorder } from '../record/recorder.js'
 import { Agent, type AgentHost } from './agent.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
+import { type Clerk, type Desk, deskOf } from './desk.js'
 import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
 import { Sent } from './sent-message.js'
-
-/** Escalations that are remembered at least while they wait: the answer to one may come in another process. */
-const MAX_PENDING = 10_000
 
 /** How a hive ends what `startHive` set up for it. */
 export interface HiveParts {
@@ -39,8 +37,9 @@ export class Hive {
   #parts: HiveParts
   #host: AgentHost
   #agents = new Map<string, Agent>()
-  /** Who escalated what, until it is answered. */
-  #pending = new BoundedMap<Agent>(MAX_PENDING)
+  /** What agents ask people, and how it is decided. */
+  #desk: Desk
+  #clerk: Clerk
   #sessionSpan: AgentSpan | undefined
   #self: Agent | undefined
   #implicit: Agent | undefined
@@ -60,7 +59,12 @@ export class Hive {
     this.#host = {
       core: parts.core,
       spawn: (input, parent) => this.#spawn(input, parent.agentId, parent.context, parent),
-      escalated: (id, agent) => this.#pending.set(id, agent),
+      escalated: (asked, agent) =>
+        this.#desk.ask({
+          ...asked,
+          clerk: this.#clerk,
+          approval: (fields) => (agent.ended ? this.#event('approval', fields) : agent.approval(fields)),
+        }),
       ended: (agent) => {
         if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
         if (this.#process.delete(agent) && this.#process.size === 0) {
@@ -70,6 +74,12 @@ export class Hive {
       },
     }
     const { recorder, session } = parts.core
+    this.#clerk = {
+      approval: (fields) => this.#event('approval', fields),
+      isAgent: (name) => recorder.owners.isLiving(name, session),
+    }
+    this.#desk = deskOf(recorder)
+    this.#desk.join(this.#clerk)
     this.#giveNoMore = recorder.implicit.giveBy(session, () => this.implicit().life)
     const period = Math.min(Math.max(parts.core.maxSpanAgeMs / 10, 20), 10_000)
     this.#rollTimer = setInterval(() => this.#rollOld(), period).unref()
@@ -158,11 +168,15 @@ export class Hive {
   }
 
   /**
-   * Records how a human resolved an escalation. Resolves when the line is on disk, whatever the fsync policy;
-   * rejects with `NotDurableError` when it cannot be put there. A rejection that nobody awaits does no harm.
+   * Records how a human resolved an escalation, with `via: 'code'` unless the input says otherwise. The first decision
+   * holds, by whatever way it came.
+   *
+   * Resolves when the line is on disk, whatever the fsync policy. Rejects with `NotDurableError` when it cannot be put
+   * there, with `AlreadyDecidedError` when somebody decided before, who and when, and with `DecisionError` when `by` is
+   * an agent of this hive: only people decide. A rejection that nobody awaits does no harm.
    */
   approve(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
-    if (!this.#pending.has(id) && !this.#parts.core.hasProcesses) {
+    if (!this.#desk.isPending(id) && this.#desk.earlier(id) === undefined && !this.#parts.core.hasProcesses) {
       diag.warn(
         `hivelog: approval of "${brief(id)}", which no agent of this hive has escalated; it is recorded`,
       )
@@ -172,16 +186,22 @@ export class Hive {
 
   /** @internal Whether an agent of this hive escalated this and has no answer. */
   isPending(id: string): boolean {
-    return this.#pending.has(id)
+    return this.#desk.isPending(id)
   }
 
   /** @internal As `approve`, of what may have been escalated by a process that has ended since. */
   resume(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
-    const agent = this.#pending.get(id)
-    this.#pending.delete(id)
-    const fields = readFields({ id, approve }, input, ['by', 'via', 'note'])
-    const seq = agent === undefined || agent.ended ? this.#event('approval', fields) : agent.approval(fields)
-    return this.#parts.core.recorder.durable(seq)
+    const { by, via = 'code', note } = readFields({}, input, ['by', 'via', 'note'])
+    if (typeof by === 'string' && this.#clerk.isAgent(by)) {
+      const error = new DecisionError(
+        `"${brief(by)}" is an agent and cannot decide "${brief(id)}": only people decide; it is not recorded`,
+      )
+      diag.error(`hivelog: ${error.message}`)
+      const refused = Promise.reject(error)
+      refused.catch(() => {})
+      return refused
+    }
+    return this.#desk.decide({ id, approve, by, via, note }, this.#clerk)
   }
 
   /**
@@ -213,6 +233,7 @@ export class Hive {
     clearInterval(this.#rollTimer)
     this.#isOver = true
     this.#giveNoMore()
+    this.#desk.leave(this.#clerk)
     this.#parts.core.recorder.usageOnce.flush()
     // Children before their parents.
     for (const agent of [...this.#agents.values()].reverse()) {
@@ -287,5 +308,6 @@ export class Hive {
     const now = Date.now()
     for (const agent of this.#agents.values()) agent.rollIfOld(now)
     this.#sessionSpan?.rollIfOld(now)
+    this.#desk.lookAround()
   }
 }

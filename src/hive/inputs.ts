@@ -1,4 +1,5 @@
 /** What the calls of `Hive` and `Agent` take and give. */
+import type { DecisionMade } from '../decide/errors.js'
 import type { Act, ExitStatus, KindFields, KnownKind } from '../format/kinds.js'
 
 /** An agent to be created. */
@@ -67,6 +68,8 @@ export interface EscalateInput {
   to?: string
   /** Default: a new id. */
   id?: string
+  /** Milliseconds until `decision` is given up; the item stays in the queue. Default: no limit. */
+  timeoutMs?: number
 }
 
 /** An item that is in the human-approval queue. */
@@ -78,13 +81,20 @@ export interface Escalation {
    * put there. A rejection that nobody awaits is not reported as unhandled.
    */
   readonly durable: Promise<void>
+  /**
+   * What a person decided, by whatever way: in code, from a shell, on a page. Resolves when the approval is on disk.
+   * Rejects with `NotDecidedError` after `timeoutMs`, and when the hive is shut down before: the escalation stays
+   * pending. Rejects with `NotDurableError` when the approval cannot be put on disk. A rejection that nobody awaits is
+   * not reported as unhandled. The process stays up for it from when this is first read.
+   */
+  readonly decision: Promise<DecisionMade>
 }
 
 /** Who decided an escalation, and why. */
 export interface ApproveInput {
   /** Who decided. */
   by?: string
-  /** The way by which the decision came: `page`, `cli`, `code` or `hook`. Default: not told. */
+  /** The way by which the decision came: `page`, `cli`, `code` or `hook`. Default `code`. */
   via?: string
   /** Why, in words. */
   note?: string

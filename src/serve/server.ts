@@ -22,6 +22,7 @@ import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
 import { Limits, type TokenLimits } from './limits.js'
 import { Metrics, metricsRoute } from './metrics.js'
+import { pageRoutes } from './page.js'
 import { type Route, Router } from './router.js'
 import { ServeError, Tokens } from './tokens.js'
 
@@ -147,6 +148,7 @@ export function routesOf(parts: Parts, isSecure: boolean): Route[] {
     ...sessionRoutes(sessions, tokens, isSecure),
     ...hiveRoutes(parts),
     ...reportRoutes(parts),
+    ...pageRoutes(),
   ]
 }
 

@@ -135,14 +135,14 @@ test('an approval may be the first event of a part', async (t) => {
   assertSame(both)
 })
 
-test('a second answer to one escalation is on the session’s span, as when it was live', async (t) => {
+test('an answer to what nobody here asked is on the session’s span, as when it was live', async (t) => {
   const both = await recordAndExport(t, {}, async (hive, wait) => {
     const a = hive.spawn({ agentId: 'a' })
     const { id } = a.escalate({ subject: 'x' })
     wait(5)
     await hive.approve(id, true)
     wait(5)
-    await hive.approve(id, false)
+    await hive.approve('of another process', false)
     wait(5)
     a.message({ to: 'b', act: 'inform', subject: 'after it' })
   })

@@ -163,7 +163,7 @@ test('an approval lands on the span that escalated; it is no event of the agent'
   await hive.shutdown()
 
   const line = oneEvent(file, 'approval')
-  assertLine(line, { id, approve: false, by: 'ana', note: 'never' }, ENVELOPE_OF_NONE)
+  assertLine(line, { id, approve: false, by: 'ana', via: 'code', note: 'never' }, ENVELOPE_OF_NONE)
   const span = receiver.one('invoke_agent coder')
   assert.equal(line.span, span.spanId)
   assert.deepEqual(

@@ -80,6 +80,9 @@ test('no error of JavaScript’s own is thrown on purpose', () => {
 
 /** What each is made of. */
 const MADE: Record<string, { args: unknown[]; code: string }> = {
+  AlreadyDecidedError: { args: ['e\n1', { approve: true, by: 'a\nb', ts: 1 }], code: 'ERR_HIVELOG_DECIDED' },
+  DecisionError: { args: ['m'], code: 'ERR_HIVELOG_DECISION' },
+  NotDecidedError: { args: ['e\n1', 'w'], code: 'ERR_HIVELOG_NOT_DECIDED' },
   OptionsError: { args: ['m'], code: 'ERR_HIVELOG_OPTIONS' },
   OptionsConflictError: { args: ['f', 'o', 'm'], code: 'ERR_HIVELOG_OPTIONS_CONFLICT' },
   LogLockedError: { args: ['f', { pid: 1, host: 'h', since: 's' }], code: 'ERR_HIVELOG_LOCKED' },

@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   format: [],
   disk: ['format', 'text'],
   text: ['format'],
+  decide: ['read', 'format', 'disk', 'text'],
   redact: ['format'],
   journal: ['format', 'disk', 'text'],
   read: ['format', 'disk', 'text'],
@@ -22,10 +23,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
   // The hive loads the adapters only when it is asked to, and they call it.
-  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks'],
+  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks', 'decide'],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
-  ship: ['read', 'format', 'disk'],
-  serve: ['record', 'analyse', 'model', 'verify', 'ship', 'read', 'format', 'disk', 'text'],
+  ship: ['read', 'format', 'disk', 'decide'],
+  serve: ['record', 'analyse', 'model', 'verify', 'ship', 'decide', 'read', 'format', 'disk', 'text'],
   // The shapes of what the API and the reports say, and how text is made harmless: the rest is asked for.
   page: ['serve', 'analyse', 'verify', 'text'],
   cli: ['*'],

@@ -1,0 +1,72 @@
+/** What can go wrong when people decide. */
+import { HivelogError } from '../format/errors.js'
+import { brief } from '../format/quote.js'
+import { clean } from '../text/clean.js'
+
+/** What was decided, by whom, and when. */
+export interface DecisionMade {
+  /** Whether it may be done. */
+  readonly approve: boolean
+  /** Who decided. Default: not told. */
+  readonly by?: string | undefined
+  /** The way by which the decision came: `page`, `cli`, `code` or `hook`. Default: not told. */
+  readonly via?: string | undefined
+  /** Why, in words. Default: not told. */
+  readonly note?: string | undefined
+  /** When it was written down, epoch milliseconds. */
+  readonly ts: number
+}
+
+/** A decision cannot be put beside the log, or may not be given. The message says why, and what to do. */
+export class DecisionError extends HivelogError {
+  /**
+   * @param message one line, safe to print
+   * @param cause the error behind it, if there is one
+   */
+  constructor(message: string, cause?: unknown) {
+    super('ERR_HIVELOG_DECISION', message, cause)
+    this.name = 'DecisionError'
+  }
+}
+
+/** Somebody decided this escalation before; the second decision is not recorded. */
+export class AlreadyDecidedError extends HivelogError {
+  /** The decision that holds. */
+  readonly decision: DecisionMade
+
+  /**
+   * @param id id of the escalation
+   * @param decision the one that holds
+   */
+  constructor(id: unknown, decision: DecisionMade) {
+    super(
+      'ERR_HIVELOG_DECIDED',
+      `"${clean(brief(id))}" was ${inWords(decision)} before; this decision is not recorded`,
+    )
+    this.name = 'AlreadyDecidedError'
+    this.decision = decision
+  }
+}
+
+/** Nobody decided an escalation in time, or before the hive was shut down. It stays pending. */
+export class NotDecidedError extends HivelogError {
+  /** Id of the escalation, under which it can still be decided. */
+  readonly id: unknown
+
+  /**
+   * @param id id of the escalation
+   * @param why in words, after "is not decided: "
+   */
+  constructor(id: unknown, why: string) {
+    super('ERR_HIVELOG_NOT_DECIDED', `"${clean(brief(id))}" is not decided: ${why}`)
+    this.name = 'NotDecidedError'
+    this.id = id
+  }
+}
+
+/** A decision as part of a sentence: `approved by "ana" (cli) at …`. */
+function inWords({ approve, by, via, ts }: DecisionMade): string {
+  const who = by === undefined ? '' : ` by "${clean(brief(by))}"`
+  const how = via === undefined ? '' : ` (${clean(brief(via))})`
+  return `${approve ? 'approved' : 'rejected'}${who}${how} at ${new Date(ts).toISOString()}`
+}

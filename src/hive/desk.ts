@@ -1,0 +1,285 @@
+/**
+ * What agents of this process asked people, and how it is decided: in code, or by a decision that somebody put beside
+ * the log (`src/decide`). One a log: several hives may write it, and an escalation is decided once.
+ *
+ * Nothing is watched until an agent asks, unless the folder of decisions is there from an earlier process: what that
+ * asked may be decided now, or was decided while nobody ran. By what the log tells, that is decided here too, once.
+ */
+import { existsSync } from 'node:fs'
+import { diag } from '@opentelemetry/api'
+import type { Decision } from '../decide/decision.js'
+import { AlreadyDecidedError, type DecisionMade } from '../decide/errors.js'
+import type { Standing } from '../decide/standing.js'
+import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
+import { decisionsFolder } from '../format/beside.js'
+import { BoundedMap } from '../format/bounded-map.js'
+import type { Fields } from '../format/fields.js'
+import { brief } from '../format/quote.js'
+import type { Recorder } from '../record/recorder.js'
+import { Asked } from './asked.js'
+
+/** Escalations that are remembered at least while they wait, and as many that were decided. */
+const MAX_PENDING = 10_000
+
+/** Who can write an approval: a hive on this log. */
+export interface Clerk {
+  /** Writes the line. @returns its ticket */
+  approval(fields: Fields): number
+  /** Whether this is the id of an agent, which cannot decide. */
+  isAgent(name: string): boolean
+}
+
+export interface Question {
+  id: unknown
+  durable: Promise<void>
+  timeoutMs: number | undefined
+  /** Of whose hive the agent is. */
+  clerk: Clerk
+  /** Writes the approval where the agent is. @returns the line's ticket */
+  approval(fields: Fields): number
+}
+
+interface Pending {
+  asked: Asked
+  question: Question
+}
+
+interface Decided {
+  made: DecisionMade
+  durable: Promise<void>
+  /** Whether it was asked here: then a second decision is refused. */
+  isOwn: boolean
+}
+
+const desks = new WeakMap<Recorder, Desk>()
+
+/** The desk of a log, or of a hive without one. */
+export function deskOf(recorder: Recorder): Desk {
+  let desk = desks.get(recorder)
+  if (desk === undefined) {
+    desk = new Desk(recorder)
+    desks.set(recorder, desk)
+  }
+  return desk
+}
+
+export class Desk {
+  readonly #recorder: Recorder
+  readonly #clerks = new Set<Clerk>()
+  #pending = new Map<unknown, Pending>()
+  readonly #decided = new BoundedMap<Decided>(MAX_PENDING)
+  /** Where decisions are looked for: beside the log that is written now. */
+  #watch: { log: string; watch: DecisionWatch } | undefined
+  #waiting = 0
+  readonly #warned = new Set<string>()
+  #unknown: Map<string, (standing: Standing | undefined) => void> | undefined
+
+  constructor(recorder: Recorder) {
+    this.#recorder = recorder
+  }
+
+  /** A hive begins to write this log: what was decided while nobody ran is taken. */
+  join(clerk: Clerk): void {
+    this.#clerks.add(clerk)
+    this.lookAround()
+  }
+
+  /** A hive ends: who waits for a decision of it is told. */
+  leave(clerk: Clerk): void {
+    this.#clerks.delete(clerk)
+    for (const { asked, question } of this.#pending.values()) {
+      if (question.clerk !== clerk) continue
+      this.#pending.delete(this.#key(question.id))
+      asked.giveUp('the hive was shut down; it stays pending')
+    }
+    if (this.#clerks.size === 0) {
+      this.#watch?.watch.close()
+      this.#watch = undefined
+    }
+  }
+
+  /** Looks whether somebody made the folder of decisions. To be called now and then. */
+  lookAround(): void {
+    const log = this.#recorder.journal?.path
+    if (log !== undefined && this.#watch?.log !== log && existsSync(decisionsFolder(log))) this.#look(false)
+  }
+
+  /** An agent asks. */
+  ask(question: Question): Asked {
+    const id = this.#key(question.id)
+    const asked = new Asked({
+      ...question,
+      onWaited: () => this.#count(1),
+      onOver: () => this.#count(-1),
+    })
+    if (typeof id === 'string') this.#decided.delete(id)
+    this.#pending.delete(id)
+    this.#pending.set(id, { asked, question })
+    if (this.#pending.size > 2 * MAX_PENDING) this.#forgetOldest()
+    if (typeof id === 'string') this.#look(true, id)
+    this.#expect()
+    return asked
+  }
+
+  isPending(id: unknown): boolean {
+    return this.#pending.has(this.#key(id))
+  }
+
+  /** The decision of what was asked here and is not pending any more. */
+  earlier(id: unknown): Decided | undefined {
+    const key = this.#key(id)
+    const decided = typeof key === 'string' ? this.#decided.get(key) : undefined
+    return decided?.isOwn === true ? decided : undefined
+  }
+
+  /**
+   * Writes down a decision, once.
+   * @param clerk writes it when no agent of this process asked
+   * @returns resolves when the line is on disk; rejects with `AlreadyDecidedError` when it was decided before
+   */
+  decide(fields: Fields, clerk: Clerk): Promise<void> {
+    const { id, approve } = fields
+    // What neither approves nor rejects is recorded as it is, and decides nothing.
+    const key = typeof approve === 'boolean' ? this.#key(id) : undefined
+    const earlier = this.earlier(key)
+    if (earlier !== undefined) {
+      const error = new AlreadyDecidedError(id, earlier.made)
+      diag.warn(`hivelog: ${error.message}`)
+      return rejected(error)
+    }
+    const pending = this.#pending.get(key)
+    const ticket = pending === undefined ? clerk.approval(fields) : pending.question.approval(fields)
+    const durable = this.#recorder.durable(ticket)
+    if (key === undefined) return durable
+    this.#pending.delete(key)
+    this.#expect()
+    const made = madeOf(fields)
+    if (typeof key === 'string') this.#decided.set(key, { made, durable, isOwn: pending !== undefined })
+    pending?.asked.decided(made, durable)
+    return durable
+  }
+
+  /** An id as the log has it: a secret in it is not there. */
+  #key(id: unknown): unknown {
+    return typeof id === 'string' ? this.#recorder.scrubber.text(id) : id
+  }
+
+  #count(more: 1 | -1): void {
+    this.#waiting += more
+    this.#expect()
+  }
+
+  #expect(): void {
+    this.#watch?.watch.expect(this.#pending.size > 0, this.#waiting > 0)
+  }
+
+  /** Those of the older half: one by one each would be looked for among those that went before. */
+  #forgetOldest(): void {
+    const pending = [...this.#pending]
+    for (const [, { asked }] of pending.slice(0, MAX_PENDING))
+      asked.giveUp(`over ${2 * MAX_PENDING} are pending; it stays so`)
+    this.#pending = new Map(pending.slice(MAX_PENDING))
+  }
+
+  #look(make: boolean, again?: string): void {
+    const log = this.#recorder.journal?.path
+    if (log === undefined || this.#clerks.size === 0) return
+    // After the log was taken over, it goes on in another, and what is decided lies beside that.
+    if (this.#watch?.log !== log) {
+      this.#watch?.watch.close()
+      const watch = watchDecisions(log, {
+        take: (decision) => this.#take(decision),
+        warn: (message) => diag.warn(`hivelog: ${message}`),
+      })
+      this.#watch = { log, watch }
+      this.#expect()
+    }
+    this.#watch.watch.look(make, again)
+  }
+
+  async #take(decision: Decision): Promise<Taking> {
+    const { id, by } = decision
+    try {
+      if ([...this.#clerks].some((clerk) => clerk.isAgent(by))) {
+        diag.error(
+          `hivelog: the decision of "${brief(id)}" is by "${brief(by)}", an agent, and only people decide; it is removed`,
+        )
+        return 'done'
+      }
+      if (!this.#pending.has(id) && this.#decided.get(id) === undefined) {
+        const standing = await this.#standingOf(id)
+        if (standing === 'decided') return 'done'
+        if (standing !== 'open') return this.#later(id, standing)
+      }
+      return await this.#write(decision)
+    } catch (error) {
+      // It stays, and the next process looks in the log whether the line came to be.
+      this.#warn(`the decision of "${brief(id)}" cannot be written down: ${(error as Error).message}`)
+      return 'later'
+    }
+  }
+
+  async #write({ id, approve, by, via, note }: Decision): Promise<Taking> {
+    // Meanwhile code may have decided it.
+    const earlier = this.#decided.get(id)
+    if (earlier !== undefined) {
+      await earlier.durable
+      return 'done'
+    }
+    const [clerk] = this.#clerks
+    if (clerk === undefined) return 'later'
+    await this.decide({ id, approve, by, via, ...(note === undefined ? {} : { note }) }, clerk)
+    return 'done'
+  }
+
+  #later(id: string, standing: Standing | undefined): Taking {
+    if (standing === 'unknown')
+      this.#warn(`a decision waits for "${brief(id)}", which nobody escalated in this log; it is left there`)
+    return 'later'
+  }
+
+  /** Of several that are asked for in one moment the log is read once. */
+  #standingOf(id: string): Promise<Standing | undefined> {
+    return new Promise((resolve) => {
+      if (this.#unknown === undefined) {
+        this.#unknown = new Map()
+        setImmediate(() => void this.#readStanding())
+      }
+      this.#unknown.set(id, resolve)
+    })
+  }
+
+  async #readStanding(): Promise<void> {
+    const unknown = this.#unknown ?? new Map()
+    this.#unknown = undefined
+    let standing = new Map<string, Standing>()
+    try {
+      const { journal } = this.#recorder
+      await journal?.flush()
+      // Most processes never need what reads logs.
+      const { standingOf } = await import('../decide/standing.js')
+      if (journal !== undefined) standing = await standingOf(journal.path, [...unknown.keys()])
+    } catch (error) {
+      this.#warn(`decisions wait, since the log cannot be read: ${(error as Error).message}`)
+    }
+    for (const [id, resolve] of unknown) resolve(standing.get(id))
+  }
+
+  #warn(message: string): void {
+    if (this.#warned.has(message) || this.#warned.size >= 100) return
+    this.#warned.add(message)
+    diag.warn(`hivelog: ${message}`)
+  }
+}
+
+function madeOf({ approve, by, via, note }: Fields): DecisionMade {
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+  return { approve: approve === true, by: text(by), via: text(via), note: text(note), ts: Date.now() }
+}
+
+/** That nobody need await. */
+function rejected(error: Error): Promise<never> {
+  const promise = Promise.reject(error)
+  promise.catch(() => {})
+  return promise
+}
