@@ -8,6 +8,7 @@ import { useAnswer, useSlowly } from '../data/use-answer.js'
 import { PlaceLink, PositionLink } from '../parts/place-link.js'
 import { Figure } from '../parts/table.js'
 import { Age, byteSize, Clock, clean, dollars, duration, grouped, Said, short } from '../parts/text.js'
+import { sayingOf } from './feed-row.js'
 import { statusWord } from './floor-card.js'
 import { linesOfDiff } from './line-diff.js'
 
@@ -103,7 +104,7 @@ function About({ agent }: { agent: FloorAgent }) {
       {latest !== undefined && (
         <p class="latest">
           <PositionLink at={latest.position} /> <b>{clean(latest.kind)}</b>{' '}
-          <Said text={latest.text} most={400} />
+          <Said text={sayingOf(latest, agentId)} most={400} />
         </p>
       )}
     </>

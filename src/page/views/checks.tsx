@@ -1,6 +1,6 @@
 /** What went wrong without an error (`hivelog check`), and whether the bytes are those that were written (`verify`). */
 import type { CheckReport } from '../../analyse/check/checker.js'
-import type { VerifyReport } from '../../verify/report.js'
+import type { VerifyAnswer } from '../../serve/api/verify-hive.js'
 import { overview, showAgent } from '../data/store.js'
 import type { Asked } from '../data/use-answer.js'
 import { PlaceLink } from '../parts/place-link.js'
@@ -10,7 +10,7 @@ import { ReportFrame, useReport } from './report-frame.js'
 
 export function Checks() {
   const asked = useReport<CheckReport>('check')
-  const verified = useReport<VerifyReport>('verify')
+  const verified = useReport<VerifyAnswer>('verify')
   const report = asked.value
   return (
     <ReportFrame region="Checks" title="Checks" asked={asked}>
@@ -66,11 +66,13 @@ export function Checks() {
   )
 }
 
-function Verified({ asked: { value, error, isLoading } }: { asked: Asked<VerifyReport> }) {
+function Verified({ asked: { value, error, isLoading } }: { asked: Asked<VerifyAnswer> }) {
   if (error !== undefined) return <p class="verified is-off">{error.message}</p>
   if (value === undefined) return <p class="verified">{isLoading ? 'Comparing bytes with seals…' : ''}</p>
-  const sealed = value.files.reduce((sum, file) => sum + file.sealedBytes, 0)
-  const all = value.files.reduce((sum, file) => sum + file.bytes, 0)
+  const files = value.logs.flatMap((log) => log.files)
+  const sealed = files.reduce((sum, file) => sum + file.sealedBytes, 0)
+  const all = files.reduce((sum, file) => sum + file.bytes, 0)
+  const signed = value.logs.reduce((sum, log) => sum + log.signed, 0)
   const until = overview.value?.sealed
   if (!value.ok) {
     return (
@@ -80,12 +82,15 @@ function Verified({ asked: { value, error, isLoading } }: { asked: Asked<VerifyR
           who changed them.
         </p>
         <ul>
-          {value.findings.slice(0, 50).map((each) => (
-            <li key={`${each.file}:${each.line}:${each.kind}`}>
-              <code>{each.kind}</code> <PlaceLink place={each} text={`${each.line ?? '—'}`} />{' '}
-              <Said text={each.message} />
-            </li>
-          ))}
+          {value.logs
+            .flatMap((log) => log.findings)
+            .slice(0, 50)
+            .map((each) => (
+              <li key={`${each.file}:${each.line}:${each.kind}`}>
+                <code>{each.kind}</code> <PlaceLink place={each} text={`${each.line ?? '—'}`} />{' '}
+                <Said text={each.message} />
+              </li>
+            ))}
         </ul>
       </div>
     )
@@ -98,12 +103,12 @@ function Verified({ asked: { value, error, isLoading } }: { asked: Asked<VerifyR
         <>
           <b>As it was written.</b>{' '}
           {counted(
-            value.files.reduce((sum, file) => sum + file.seals, 0),
+            files.reduce((sum, file) => sum + file.seals, 0),
             'seal',
           )}{' '}
           vouch for {byteSize(sealed)} of {byteSize(all)}
           {until !== undefined && <>, up to event {grouped(until.position)}</>}
-          {value.signed > 0 && <>; {grouped(value.signed)} are signed</>}.
+          {signed > 0 && <>; {grouped(signed)} are signed</>}.
         </>
       )}
     </p>

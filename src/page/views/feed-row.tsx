@@ -11,15 +11,24 @@ export interface Line {
   body: string
 }
 
-export function lineOf({ text, event }: PlacedEvent): Line {
+export const lineOf = ({ text, event }: PlacedEvent): Line => partsOf(text, event.kind)
+
+function partsOf(text: string, rawKind: string): Line {
   const start = START.exec(text)
   if (start === null) return { sign: '', body: text }
-  const kind = clean(event.kind)
+  const kind = clean(rawKind)
   const rest = text.slice(start[0].length)
   return {
     sign: (start[1] ?? '').trim(),
     body: rest.startsWith(kind) ? rest.slice(kind.length).trim() : rest.trim(),
   }
+}
+
+/** What an agent's line says, beside its name: without the name. */
+export function sayingOf({ text, kind }: { text: string; kind: string }, agentId: string): string {
+  const { body } = partsOf(text, kind)
+  const name = `${clean(agentId)} `
+  return body.startsWith(name) ? body.slice(name.length).trim() : body
 }
 
 const TONES: Record<string, string> = {

@@ -4,6 +4,7 @@ import type { FloorAgent } from '../../serve/api/shapes.js'
 import { showAgent } from '../data/store.js'
 import { Icon } from '../parts/icons.js'
 import { Age, ageOf, brief, clean, counted, dollars, grouped, Said, short } from '../parts/text.js'
+import { sayingOf } from './feed-row.js'
 
 export type CardSize = 'card' | 'short' | 'tile'
 
@@ -46,9 +47,12 @@ function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
         <span class="agent-name" id={`${id}-name`}>
           <Said text={name} most={300} />
         </span>
-        {size !== 'tile' && <Mail agent={agent} />}
+        {size !== 'tile' && <Mail agent={agent} size={size} />}
       </span>
       {size === 'card' && <Now agent={agent} />}
+      {size === 'card' && inbox.undelivered > 0 && (
+        <span class="undelivered">{grouped(inbox.undelivered)} undelivered</span>
+      )}
       {pending > 0 && size !== 'tile' && (
         <span class="asks">
           <Icon name="person" />
@@ -79,7 +83,7 @@ function about({ status, inbox, pending, role, usage }: FloorAgent): string {
   return parts.join(', ')
 }
 
-function Mail({ agent: { inbox } }: { agent: FloorAgent }) {
+function Mail({ agent: { inbox }, size }: { agent: FloorAgent; size: CardSize }) {
   if (inbox.waiting === 0 && inbox.undelivered === 0) return null
   return (
     <span class="mail" aria-hidden="true">
@@ -95,12 +99,14 @@ function Mail({ agent: { inbox } }: { agent: FloorAgent }) {
           )}
         </span>
       )}
-      {inbox.undelivered > 0 && <span class="undelivered">{grouped(inbox.undelivered)} undelivered</span>}
+      {size === 'short' && inbox.undelivered > 0 && (
+        <span class="undelivered">{grouped(inbox.undelivered)}</span>
+      )}
     </span>
   )
 }
 
-function Now({ agent: { last, status, waits, since } }: { agent: FloorAgent }) {
+function Now({ agent: { agentId, last, status, waits, since } }: { agent: FloorAgent }) {
   if (isOver(status)) {
     return (
       <span class="now over">
@@ -127,7 +133,7 @@ function Now({ agent: { last, status, waits, since } }: { agent: FloorAgent }) {
   return (
     <span class="now">
       <span class="cut">
-        <b>{clean(last.kind)}</b> <Said text={last.text} most={200} />
+        <b>{clean(last.kind)}</b> <Said text={sayingOf(last, agentId)} most={200} />
       </span>
       <small>
         <Age ts={last.ts} />
