@@ -1,8 +1,12 @@
 // A hive of a dozen agents that does a release: what it says is made up, but it runs, and hivelog records it as it
 // records any. The page's tests and pictures are of it.
-//   node scripts/lib/crew.mjs FILE [--fast] [--wait]
+//   node scripts/lib/crew.mjs FILE [--fast] [--wait] [--child]
+// --child has one agent in a process of its own, with a log of its own.
 // --wait leaves its questions to a person, and ends when all are answered, or on SIGTERM.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { startHive } from '../../dist/index.js'
 
 const [file, ...flags] = process.argv.slice(2)
@@ -18,6 +22,8 @@ const random = () => {
 }
 const between = (low, high) => Math.round(low + random() * (high - low))
 const pick = (list) => list[between(0, list.length - 1)]
+
+if (file === 'child') await beChild()
 
 const hive = startHive({ file, serviceName: 'release-crew' })
 const lead = hive.spawn({
@@ -62,6 +68,16 @@ const think = (agent, model) => {
     task: pick(['plan', 'build', 'check']),
   })
 }
+const child = flags.includes('--child')
+  ? lead.spawn({ agentId: 'auditor', name: 'Auditor', role: 'reads along' })
+  : undefined
+const childEnded =
+  child === undefined
+    ? undefined
+    : once(
+        fork(fileURLToPath(import.meta.url), ['child'], { env: { ...process.env, ...child.env() } }),
+        'exit',
+      )
 const MODELS = new Map([
   ...team.map((agent, i) => [
     agent,
@@ -183,4 +199,17 @@ if (waits) {
   console.log('ready')
   await Promise.race([stopped, Promise.all(asked.map((each) => each.decision ?? stopped))])
 }
+await childEnded
 await hive.shutdown()
+
+async function beChild() {
+  const own = startHive()
+  for (let round = 0; round < 12; round++) {
+    own.self.usage({ model: 'claude-haiku-4-5', inputTokens: 700 + round, outputTokens: 50, ms: 90 })
+    own.self.message({ to: 'lead', act: 'inform', subject: `Page ${round + 1} is read` })
+    await sleep(5)
+  }
+  own.self.end()
+  await own.shutdown()
+  process.exit()
+}

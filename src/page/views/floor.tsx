@@ -30,6 +30,7 @@ export function FloorView() {
         class={`stage ${size}s`}
         ref={stage}
         role="group"
+        data-at={now.position}
         aria-label="Agents by who spawned them"
         onKeyDown={(event) => move(event, stage.current)}
       >
