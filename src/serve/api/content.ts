@@ -5,11 +5,14 @@
 import { type BrokenChain, brokenChain, MAX_BROKEN } from '../../analyse/reading.js'
 import { logsOfHive } from '../../disk/hive-logs.js'
 import { ownSeq } from '../../format/decode.js'
+import type { Fields } from '../../format/fields.js'
+import type { HiveEvent } from '../../format/kinds.js'
 import type { HiveListener } from '../../model/listener.js'
 import type { HiveEntry, Price } from '../../model/model.js'
 import type { HiveItem } from '../../read/hive.js'
 import { isBreak, type LogEntry, type MalformedLine } from '../../read/items.js'
 import { formatEvent } from '../../text/format-event.js'
+import { artifactsIn } from '../../verify/refs.js'
 import { FloorTracker, type TrackerParts } from './floor-tracker.js'
 import { History } from './history.js'
 import { Keyframes } from './keyframes.js'
@@ -21,6 +24,8 @@ import type { PlacedEvent } from './shapes.js'
 const WIDTH = 400
 /** Rows that are read again at once. */
 const BATCH = 2048
+/** Artifacts that are known to be named. */
+const MAX_REFS = 500_000
 /** Lines that are no event whose place in the story is known. */
 const MAX_MALFORMED = 1_000_000
 
@@ -44,6 +49,8 @@ export class Content {
   /** Rows before each line that is no event. */
   readonly #malformed: number[] = []
   readonly #broken: { rows: number; chain: BrokenChain }[] = []
+  /** Artifacts that lines name, and the log of the first of them. */
+  readonly #refs = new Map<string, string>()
   /** A state between the keyframes that was asked for last. */
   #near: { count: number; tracker: FloorTracker } | undefined
   #asking: Promise<unknown> = Promise.resolve()
@@ -84,7 +91,15 @@ export class Content {
     const { event } = item
     if (event.kind === 'log.seal' && item.log === this.#file)
       this.sealed = { position, signed: 'sig' in event && event.sig !== undefined }
+    if (mayName(event) && this.#refs.size < MAX_REFS) {
+      for (const { ref } of artifactsIn(event)) if (!this.#refs.has(ref)) this.#refs.set(ref, item.log)
+    }
     if (this.#keyframes.isDue(rows.count)) this.#keep(rows.count, this.#tracker)
+  }
+
+  /** Path of the log that names an artifact; `undefined` where none does. */
+  logOfArtifact(ref: string): string | undefined {
+    return this.#refs.get(ref)
   }
 
   malformed(item: MalformedLine): void {
@@ -197,6 +212,16 @@ export class Content {
     const listener = unless(() => this.#isQuiet, this.history.listener)
     return { ...this.#parts(), listener, onTouched: (id) => this.touched.set(id, this.rows.count) }
   }
+}
+
+/** Whether an event can name an artifact: few can, and looking closely takes longer. */
+function mayName(event: HiveEvent): boolean {
+  if (event.kind === 'snapshot') return true
+  for (const name in event) {
+    const value = (event as Fields)[name]
+    if (typeof value === 'object' && value !== null && 'ref' in value) return true
+  }
+  return false
 }
 
 /** A listener that hears nothing while it is told not to. */

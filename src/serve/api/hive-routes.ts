@@ -7,9 +7,12 @@ import { HttpError } from '../http.js'
 import type { Asked, Route } from '../router.js'
 import type { Catalogue, Known } from './catalogue.js'
 import type { Content } from './content.js'
+import { density } from './density.js'
 import { eventPage } from './events-page.js'
+import { segmentsOf, sendArtifact, sendRaw } from './files.js'
 import type { HiveView } from './hive-view.js'
 import type { Hives } from './hives.js'
+import { lanes } from './lanes.js'
 import type { Live } from './live.js'
 import { numberIn, textIn } from './query.js'
 import type { LogOverview, StateAnswer } from './shapes.js'
@@ -92,6 +95,11 @@ export function hiveRoutes(parts: HiveParts): Route[] {
       const { state, position } = await view.state(numberIn(query, 'at'))
       return { ...stateAnswer(known.file, state), position }
     }),
+    hiveRoute(parts, '/density', async ({ view, query }) => density(await view.content(), query)),
+    hiveRoute(parts, '/lanes', async ({ view, query }) => lanes(await view.content(), query)),
+    hiveRoute(parts, '/artifact/{sha256}', sendArtifact),
+    hiveRoute(parts, '/segments', segmentsOf),
+    hiveRoute(parts, '/raw', sendRaw),
     hiveRoute(parts, '/live', async ({ view, query, request, response }) => {
       await live.hive(view, query, request, response)
       return undefined

@@ -17,6 +17,7 @@ import { whyEvent } from '../../analyse/why.js'
 import { openFile } from '../../disk/open.js'
 import { HttpError } from '../http.js'
 import type { Route } from '../router.js'
+import { agentAnswer } from './agent-answer.js'
 import { type HiveAsked, type HiveParts, hiveRoute, noSuchLog } from './hive-routes.js'
 import { numberIn, oneIn, textIn, timeIn } from './query.js'
 import { verifyHive } from './verify-hive.js'
@@ -91,6 +92,11 @@ export function reportRoutes(parts: ReportParts): Route[] {
     })
   return [
     ...reports,
+    hiveRoute(parts, '/agent/{agentId}', async ({ known, view, rest: [id = ''] }) => {
+      const content = await view.content()
+      const partners = await work.answer([known.file], `partners ${id}`, () => talkPartners([known.file], id))
+      return agentAnswer(content, id, JSON.parse(partners))
+    }),
     ofEvent('event', (file, { query, ...reading }) => showEvent([file], query, reading)),
     ofEvent('why', (file, { query, ...reading }) => whyEvent([file], query, reading)),
     {

@@ -286,7 +286,7 @@ export interface Segments {
     segment: number
     /** Bytes, uncompressed. */
     bytes: number
-    /** Of an archived segment that lies here uncompressed and whose seal or successor names it. */
+    /** Of an archived segment, over its uncompressed bytes. */
     sha256?: string
     /** Whether it still grows. */
     live: boolean
