@@ -228,7 +228,7 @@ export class Audit {
   }
 
   #approval(entry: HiveEntry): void {
-    const { id, approve, by, note } = entry.event as Fields
+    const { id, approve, by, via, note } = entry.event as Fields
     this.#approvals++
     const key = idOf(id)
     if (this.#id !== undefined && key !== this.#id) return
@@ -239,6 +239,7 @@ export class Audit {
       outcome,
       ...(outcome === 'unclear' && { value: jsonOf(approve) }),
       ...optional('by', keyOf(by)),
+      ...optional('via', keyOf(via)),
       ...optional('note', this.#text(note)),
       place: auditPlace(entry),
     }

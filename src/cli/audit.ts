@@ -53,8 +53,8 @@ ${HIVE_HELP}
                     "asker": {"agentId", "name", "parent", "role"}, "to",
                     "subject", "place": {"log", "file", "line", "seq",
                     "offset", "sealed", "unsealed"}, "decisions": [{"id", "ts",
-                    "outcome", "value", "by", "note", "tookMs", "place"}],
-                    "moreDecisions", "tookMs", "waitingMs", "problems",
+                    "outcome", "value", "by", "via", "note", "tookMs",
+                    "place"}], "moreDecisions", "tookMs", "waitingMs", "problems",
                     "before": [{"event", "place"}]}], "orphans": [decision],
                     "problems": [{"kind", "message", "place"}], "notListed":
                     {"escalations", "approvals"}, "broken": [{"file",
@@ -181,10 +181,11 @@ class View {
   }
 
   *#decision(decision: AuditDecision): Generator<string> {
-    const { ts, outcome, by, value, note, tookMs, place } = decision
+    const { ts, outcome, by, via, value, note, tookMs, place } = decision
     const took = tookMs === undefined ? '' : ` after ${duration(tookMs)}`
     const what = value === undefined ? '' : `  approve: ${clean(value)}`
-    const text = `${clock(ts, true)}  by ${clean(by ?? '(nobody named)')}${took}${what}`
+    const how = via === undefined ? '' : ` (${clean(via)})`
+    const text = `${clock(ts, true)}  by ${clean(by ?? '(nobody named)')}${how}${took}${what}`
     yield this.#row(`  ${pad(outcome, 9)} ${text}`, this.#at(place))
     if (note !== undefined) yield* this.#text('note', note)
   }

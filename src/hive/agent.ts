@@ -44,6 +44,8 @@ export interface AgentHost {
   spawn(input: SpawnInput, parent: Agent): Agent
   /** The agent put an item into the approval queue. */
   escalated(asked: AskedItem, agent: Agent): Escalation
+  /** The agent goes on in a process of its own. */
+  handedOver(): void
   ended(agent: Agent): void
 }
 
@@ -236,6 +238,7 @@ export class Agent {
   /** Environment for a child process that goes on as this agent: trace, ids, a log of its own beside this one. */
   env(): Record<string, string> {
     this.#core.hasProcesses = true
+    this.#host.handedOver()
     return childEnvironment(this, formatTraceparent(this.#span.spanContext), this.#core)
   }
 

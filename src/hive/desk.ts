@@ -104,6 +104,11 @@ export class Desk {
     if (log !== undefined && this.#watch?.log !== log && existsSync(decisionsFolder(log))) this.#look(false)
   }
 
+  /** Decisions may come, though nobody in this process asked. */
+  lookFromNowOn(): void {
+    if (this.#watch === undefined) this.#look(true)
+  }
+
   /** An agent asks. */
   ask(question: Question): Asked {
     const id = this.#key(question.id)

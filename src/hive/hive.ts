@@ -65,6 +65,8 @@ export class Hive {
           clerk: this.#clerk,
           approval: (fields) => (agent.ended ? this.#event('approval', fields) : agent.approval(fields)),
         }),
+      // What it asks and has no process any more to hear the answer is decided here.
+      handedOver: () => this.#desk.lookFromNowOn(),
       ended: (agent) => {
         if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
         if (this.#process.delete(agent) && this.#process.size === 0) {

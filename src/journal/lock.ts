@@ -460,6 +460,19 @@ function look(path: string, draft: Draft): Found | 'free' | 'changing' {
   return last
 }
 
+/** Whether somebody writes the log, as far as can be seen from here. Takes nothing, changes nothing, throws nothing. */
+export function isLogHeld(log: string): boolean {
+  const path = lockFile(log)
+  try {
+    return (namesIn(path) ?? []).some((name) => {
+      const read = readRecord(join(path, name))
+      return read !== undefined && fateOf(read.record, Date.now() - read.mtimeMs) === 'alive'
+    })
+  } catch {
+    return false
+  }
+}
+
 const noLock = (path: string, what: string): string =>
   `${path} ${what}, so it is no lock of hivelog's; remove it if nothing needs it`
 

@@ -38,6 +38,8 @@ export interface AuditDecision {
   value?: string
   /** Who decided, as the line says. */
   by?: string
+  /** The way by which the decision came, as the line says: `page`, `cli`, `code`, `hook`. */
+  via?: string
   /** Why, as the line says. */
   note?: string
   /** Milliseconds since the question; left out where the clock ran backwards, or nothing was asked. */

@@ -1,0 +1,4 @@
+/** `hivelog approve` */
+import { decidingCommand } from './deciding.js'
+
+export const command = decidingCommand('approve')

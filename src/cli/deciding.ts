@@ -1,0 +1,253 @@
+/** What `pending`, `approve` and `reject` share: which escalation is meant, who decides, and what became of it. */
+import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { AuditCase, AuditDecision, AuditTrail } from '../analyse/audit/report.js'
+import { auditTrail } from '../analyse/audit.js'
+import { decisionName, MAX_NOTE } from '../decide/decision.js'
+import { type Decision, DecisionError, putDecision, readDecision } from '../decide/decisions.js'
+import { agentsFolder, decisionsFolder } from '../format/beside.js'
+import { isLogHeld } from '../journal/lock.js'
+import { clean, clock, whereIs } from '../text/terminal.js'
+import { type Command, defaultFile, parse, UsageError } from './args.js'
+import { tellNothing } from './hive-args.js'
+import { nearest } from './nearest.js'
+import { Output, say } from './output.js'
+
+/** How long the line is waited for. */
+const WAIT_MS = 3_000
+const LOOK_MS = 20
+const MAX_NAMED = 5
+
+export const isOpen = ({ status }: AuditCase): boolean => status === 'pending' || status === 'unclear'
+
+/** The decision that holds: the first clear one. */
+export const decisionOf = ({ decisions }: AuditCase): AuditDecision | undefined =>
+  decisions.find(({ outcome }) => outcome !== 'unclear')
+
+/** `ana (cli)` */
+export function whoDecided({ by, via }: { by?: string | undefined; via?: string | undefined }): string {
+  const name = by === undefined ? 'somebody who is not named' : clean(by)
+  return via === undefined ? name : `${name} (${clean(via)})`
+}
+
+/** The decision that was put beside the log and is not in it; what cannot be read there counts as none. */
+export function sentDecision(log: string, id: string): Decision | undefined {
+  for (const each of logsFor(log)) {
+    try {
+      const sent = readDecision(each, id)
+      if (sent !== undefined) return sent
+    } catch {
+      // `approve` says what is wrong with it.
+    }
+  }
+  return undefined
+}
+
+/** The log of an escalation, and those above it, whose processes may decide what a child process asked. */
+function logsFor(log: string): string[] {
+  const logs = [log]
+  for (;;) {
+    const folder = dirname(logs.at(-1) as string)
+    const above = folder.replace(/\.agents$/, '')
+    if (above === folder || agentsFolder(above) !== folder) return logs
+    logs.push(above)
+  }
+}
+
+const HELP = {
+  approve: ['Approves', 'Go on, but not on a Friday', 'rejected'],
+  reject: ['Rejects', 'Ask the owner first', 'approved'],
+} as const
+
+/** The command `approve` or `reject`. */
+export function decidingCommand(name: 'approve' | 'reject'): Command {
+  const [verb, note, other] = HELP[name]
+  return {
+    help: `Usage: hivelog ${name} ID [--note TEXT] [--this-file] [--json] [FILE]
+
+${verb} what an agent asks people (hivelog pending lists it). The decision is put
+beside the log; the process that writes the log takes it, and its agent goes on.
+The first decision holds, by whatever way it comes. It is said to be yours: by
+the system's user name. Waits up to 3 seconds for the line in the log.
+
+ID is the escalation's id, or how it begins where no other begins so.
+
+      --note TEXT  why, in words; at most ${MAX_NOTE.toLocaleString('en-US')} characters
+      --this-file  only FILE's own escalations, not those of the logs of its
+                   child processes in FILE.agents
+      --json       one JSON object: {"id", "approve", "by", "via", "note", "ts",
+                   "log", "status": "recorded" | "sent" | "decided" | "refused",
+                   "place": {"log", "file", "line", "seq"}, "earlier": {"approve",
+                   "by", "via", "note", "ts"}}
+      --help       this text
+
+FILE is $HIVELOG_FILE or hive.jsonl by default. A decision for a hive that does
+not run waits for it in FILE.decisions.
+Exit code 0: recorded, or sent; 1: ${other} or decided before, or refused by the
+hive; 2: bad use, no such ID, or no log.
+
+Example: hivelog ${name} q3 --note '${note}' hive.jsonl
+`,
+    run: (args) => decide(name, args),
+  }
+}
+
+interface Told extends Decision {
+  log: string
+  status: 'recorded' | 'sent' | 'decided' | 'refused'
+  place?: object
+  earlier?: object
+}
+
+async function decide(name: 'approve' | 'reject', args: string[]): Promise<number> {
+  const { values, positionals } = parse(name, args, {
+    note: { type: 'string' },
+    'this-file': { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  })
+  const [wanted, file = defaultFile(), ...more] = positionals
+  if (wanted === undefined) throw new UsageError(`${name} needs the ID of an escalation; see hivelog pending`)
+  if (more.length > 0)
+    throw new UsageError(`hivelog ${name} takes one ID and one FILE; see hivelog ${name} --help`)
+  const thisFile = values['this-file']
+  const trail = await auditTrail(file, { thisFile })
+  const nothing = await tellNothing([file], thisFile)
+  if (nothing !== undefined) return nothing
+  const found = caseOf(wanted, trail, file)
+  const id = found.id as string
+  const by = userName()
+  if (by === found.asker.agentId)
+    throw new UsageError(`you are "${clean(by)}", as the agent that asks is called, and only people decide`)
+  const { note } = values
+  const decision: Decision = {
+    id,
+    approve: name === 'approve',
+    by,
+    via: 'cli',
+    ...(note !== undefined && { note }),
+    ts: Date.now(),
+  }
+  const { told, text } = await outcomeOf(decision, found, file, thisFile)
+  const output = new Output()
+  if (values.json) await output.json(told)
+  else if (told.status === 'recorded' || told.status === 'sent') await output.line(text)
+  else say(text)
+  await output.flush()
+  return told.status === 'recorded' || told.status === 'sent' ? 0 : 1
+}
+
+/** @throws {UsageError} when there is none of this id, or there are several */
+function caseOf(wanted: string, { cases }: AuditTrail, file: string): AuditCase {
+  // Of those of one id the last is meant: it was asked again.
+  const byId = new Map<string, AuditCase>()
+  for (const each of cases) if (each.id !== undefined) byId.set(each.id, each)
+  const exact = byId.get(wanted)
+  if (exact !== undefined) return exact
+  const begin = [...byId.values()].filter(({ id }) => id?.startsWith(wanted))
+  const open = begin.filter(isOpen)
+  const fits = open.length > 0 ? open : begin
+  if (fits.length === 1) return fits[0] as AuditCase
+  const name = clean(wanted)
+  if (fits.length > 1) {
+    const ids = fits.slice(0, MAX_NAMED).map(({ id }) => clean(id as string))
+    const rest = fits.length > MAX_NAMED ? ', …' : ''
+    throw new UsageError(`${fits.length} ids begin with ${name}: ${ids.join(', ')}${rest}; give more of it`)
+  }
+  const near = nearest(wanted, [...byId.keys()])
+  const hint = near === undefined ? 'hivelog pending lists what waits' : `did you mean ${clean(near)}?`
+  throw new UsageError(`nobody escalated ${name} in ${clean(file)}; ${hint}`)
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // A user id without an account, as in some containers.
+    return `uid ${process.getuid?.() ?? '?'}`
+  }
+}
+
+async function outcomeOf(
+  decision: Decision,
+  found: AuditCase,
+  file: string,
+  thisFile: boolean,
+): Promise<{ told: Told; text: string }> {
+  const { id } = decision
+  const log = found.place.log ?? file
+  if (!isOpen(found)) return decidedBefore(decision, log, found)
+  // A child process that has ended takes nothing any more; one above it may.
+  const target = logsFor(log).find(isLogHeld) ?? log
+  const sent = sentDecision(log, id)
+  const put = sent === undefined ? putDecision(target, decision) : { put: false as const, earlier: sent }
+  if (!put.put) {
+    const { earlier } = put
+    const text = `${verdict(earlier.approve)} before by ${whoDecided(earlier)} at ${clock(earlier.ts, true)}; that waits for the hive`
+    return { told: { ...decision, log: target, status: 'decided', earlier }, text }
+  }
+  if (!isLogHeld(target))
+    return {
+      told: { ...decision, log: target, status: 'sent' },
+      text: 'sent: waits for the hive, which is not running',
+    }
+  if (!(await isTaken(target, id)))
+    return {
+      told: { ...decision, log: target, status: 'sent' },
+      text: `sent: the hive has not taken it within ${WAIT_MS / 1000} s; it waits in ${clean(decisionsFolder(target))}`,
+    }
+  return whatCame(decision, target, file, thisFile)
+}
+
+async function isTaken(log: string, id: string): Promise<boolean> {
+  const path = join(decisionsFolder(log), decisionName(id))
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; ) {
+    if (!existsSync(path)) return true
+    await new Promise((done) => setTimeout(done, LOOK_MS))
+  }
+  return !existsSync(path)
+}
+
+/** What the log says after the hive took the decision: this one, or one that came before it. */
+async function whatCame(
+  decision: Decision,
+  log: string,
+  file: string,
+  thisFile: boolean,
+): Promise<{ told: Told; text: string }> {
+  const { cases } = await auditTrail(file, { id: decision.id, thisFile })
+  const found = cases.at(-1)
+  const made = found && decisionOf(found)
+  if (found === undefined || made === undefined)
+    return {
+      told: { ...decision, log, status: 'refused' },
+      text: `the hive did not take it: only people decide, and "${clean(decision.by)}" may be an agent there; its own output says more`,
+    }
+  const { by, approve } = decision
+  const isOwn = made.by === by && made.via === 'cli' && (made.outcome === 'approved') === approve
+  if (!isOwn) return decidedBefore(decision, log, found)
+  return {
+    told: { ...decision, log, status: 'recorded', place: made.place },
+    text: `recorded (${whereIs(made.place)})`,
+  }
+}
+
+function decidedBefore(decision: Decision, log: string, found: AuditCase): { told: Told; text: string } {
+  const made = decisionOf(found)
+  if (made === undefined)
+    throw new DecisionError(`"${clean(decision.id)}" is ${found.status}: it cannot be decided`)
+  const { outcome, by, via, note, ts, place } = made
+  const earlier = {
+    approve: outcome === 'approved',
+    ...(by !== undefined && { by }),
+    ...(via !== undefined && { via }),
+    ...(note !== undefined && { note }),
+    ts,
+  }
+  return {
+    told: { ...decision, log, status: 'decided', place, earlier },
+    text: `${verdict(earlier.approve)} before by ${whoDecided(made)} at ${clock(ts, true)} (${whereIs(place)})`,
+  }
+}
+
+const verdict = (approve: boolean): string => (approve ? 'approved' : 'rejected')

@@ -1,0 +1,4 @@
+/** `hivelog reject` */
+import { decidingCommand } from './deciding.js'
+
+export const command = decidingCommand('reject')
