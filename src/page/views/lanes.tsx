@@ -7,6 +7,7 @@ import { useAnswer, useSlowly } from '../data/use-answer.js'
 import { colours, sized } from '../parts/canvas.js'
 import { Clock, clockOf, duration, Said } from '../parts/text.js'
 import { theme } from '../parts/theme.js'
+import { levelsOf } from './floor-tree.js'
 import { drawLanes, GUTTER, type Hit, hitOf, LANE, TOP } from './lanes-draw.js'
 import { LanesTable } from './lanes-table.js'
 
@@ -30,7 +31,7 @@ export function LanesView() {
   const query = { from: Math.floor(asked.from), to: Math.ceil(asked.to), limit: 5_000 }
   const { value, error } = useAnswer<Lanes>(logPath('/lanes'), query)
   const agents = useMemo(() => {
-    const all = value?.agents ?? []
+    const all = inFloorOrder(value?.agents ?? [])
     const fitting =
       wanted === ''
         ? all
@@ -180,6 +181,17 @@ export function LanesView() {
       </p>
     </section>
   )
+}
+
+/** As they stand on the floor: who was spawned first stands first. */
+function inFloorOrder(agents: Lanes['agents']): Lanes['agents'] {
+  const order = new Map(
+    levelsOf(floor.peek()?.agents ?? [])
+      .flat()
+      .map(({ agentId }, i) => [agentId, i]),
+  )
+  const placeOf = (agentId: string): number => order.get(agentId) ?? Number.MAX_SAFE_INTEGER
+  return [...agents].sort((a, b) => placeOf(a.agentId) - placeOf(b.agentId))
 }
 
 function Legend() {
