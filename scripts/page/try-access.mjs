@@ -154,6 +154,9 @@ async function byKeys({ browser, attempt, server }) {
     )
   })
   await attempt('keys alone: search, and the event in full', async () => {
+    await page.keyboard.press('2')
+    await tabTo(/^agent /)
+    await page.keyboard.press('Enter')
     await page.keyboard.press('/')
     assert.equal(await focused(), 'Search')
     await page.keyboard.type('legacy-bot')

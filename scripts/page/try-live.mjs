@@ -29,7 +29,7 @@ export async function tries({ browser, scratch, attempt }) {
       before,
       { timeout: 10_000 },
     )
-    await page.locator('[data-agent=lead].is-killed').waitFor({ timeout: 10_000 })
+    await page.locator('[data-card=lead].is-killed').waitFor({ timeout: 10_000 })
     await page
       .getByRole('region', { name: 'Feed' })
       .getByRole('option')

@@ -83,7 +83,7 @@ async function floorOf(page, id, at) {
       const waiting = / ?([\d,]+) messages? in the inbox/.exec(heard)?.[1]
       return {
         id: card.dataset.agent,
-        name: document.getElementById(card.getAttribute('aria-labelledby')).textContent,
+        name: card.textContent,
         status: heard.split(',')[0],
         waiting: Number((waiting ?? '0').replaceAll(',', '')),
       }

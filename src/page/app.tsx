@@ -5,6 +5,7 @@ import { askFloor, floor } from './data/floor.js'
 import { startKeys } from './data/keys.js'
 import { startLive, stopLive } from './data/live.js'
 import { openLog } from './data/open.js'
+import { report } from './data/report.js'
 import {
   connection,
   isFollowing,
@@ -24,7 +25,7 @@ import {
 import { Dock } from './parts/dock.js'
 import { Head } from './parts/head.js'
 import { Nav } from './parts/nav.js'
-import { grouped } from './parts/text.js'
+import { Clock, grouped } from './parts/text.js'
 import { AgentView } from './views/agent.js'
 import { Calls } from './views/calls.js'
 import { Catalogue } from './views/catalogue.js'
@@ -70,12 +71,10 @@ export function App() {
   const hasLog = logId.value !== '' && trouble.value === undefined
   return (
     <div class={`page view-${view.value}`}>
-      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
-        Skip to the view
-      </button>
       <Head />
       <Nav />
       <main id="main" tabIndex={-1}>
+        <ReportNote />
         <Banner />
         <View />
       </main>
@@ -122,6 +121,20 @@ function View() {
         </div>
       )
   }
+}
+
+/** How much of the log a report holds. */
+function ReportNote() {
+  const made = report.value
+  if (made === undefined) return null
+  const isWhole = made.events === made.ofEvents
+  return (
+    <p class="banner">
+      A report, made <Clock ts={made.made} day />: {isWhole ? 'all' : `the newest ${grouped(made.events)} of`}{' '}
+      {grouped(made.ofEvents)} events, the floor at {grouped(made.floors)} of their positions. The reports
+      count the whole log.
+    </p>
+  )
 }
 
 function Banner() {

@@ -1,28 +1,26 @@
 /** What `hivelog report` put into the file: the API's answers, by their addresses. */
+import { signal } from '@preact/signals'
 import type { Edge, EventPage, Floor, FloorAgent, PlacedEvent } from '../../serve/api/shapes.js'
+import type { ReportData } from '../../serve/report-data.js'
 import { type Answer, ApiError, address, type Query, type Transport } from './transport.js'
 
-/** A floor as what changed since the one before; the first is whole. */
-export type FloorStep = Omit<Floor, 'edges'>
-
-/** `src/cli/report.ts` writes it, as the text of `<script id="report" type="application/json">`. */
-export interface ReportData {
-  /** When it was made, and with which version. */
-  made: number
-  version: string
-  /** Answers that need no thinking: address -> JSON. */
-  answers: Record<string, unknown>
-  /** The newest events, in order. */
-  events: PlacedEvent[]
-  /** Floors after some positions, in order. */
-  floors: FloorStep[]
-}
+/** What is in the report at hand, to be said on the page; undefined where there is a server. */
+export const report = signal<{ made: number; events: number; ofEvents: number; floors: number } | undefined>(
+  undefined,
+)
 
 /** The transport of a report; undefined where the page came from a server. */
 export function reportTransport(): Transport | undefined {
   const element = document.getElementById('report')
   if (element === null) return undefined
-  return new ReportTransport(JSON.parse(element.textContent ?? '') as ReportData)
+  const data = JSON.parse(element.textContent ?? '') as ReportData
+  report.value = {
+    made: data.made,
+    events: data.events.length,
+    ofEvents: data.ofEvents,
+    floors: data.floors.length,
+  }
+  return new ReportTransport(data)
 }
 
 class ReportTransport implements Transport {
@@ -39,6 +37,8 @@ class ReportTransport implements Transport {
     const exact = this.#data.answers[path + asked.search] ?? this.#data.answers[path]
     if (path.endsWith('/floor')) return this.#floor(Number(asked.searchParams.get('at')))
     if (path.endsWith('/events')) return this.#events(asked.searchParams)
+    const event = /\/event\/(\d+)$/.exec(path)?.[1]
+    if (event !== undefined) return this.#event(Number(event))
     if (exact !== undefined) return exact
     throw new ApiError(404, 'this is not in the report; ask hivelog serve for it')
   }
@@ -53,6 +53,14 @@ class ReportTransport implements Transport {
 
   live(): () => void {
     return () => {}
+  }
+
+  /** As much of `hivelog show` as the event itself says. */
+  #event(at: number): object {
+    const placed = this.#data.events.find(({ position }) => position === at)
+    if (placed === undefined) throw new ApiError(404, 'this event is not in the report')
+    const { event, file, line, seq } = placed
+    return { found: 'event', event, place: { file, line, seq } }
   }
 
   #floor(at: number): Floor {

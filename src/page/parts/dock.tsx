@@ -15,7 +15,7 @@ export function Dock() {
   const said = ts === undefined ? '' : `, ${dayOf(ts)} ${clockOf(ts)}`
   const isReport = transport.value?.kind === 'report'
   return (
-    <div class="dock" role="group" aria-label="Time">
+    <section class="dock" aria-label="Time">
       <div class="dock-buttons">
         <button
           type="button"
@@ -89,7 +89,7 @@ export function Dock() {
         <span class="live-dot" aria-hidden="true" />
         {isReport ? 'End' : 'Live'}
       </button>
-    </div>
+    </section>
   )
 }
 

@@ -28,6 +28,9 @@ export function Head() {
   }, [entry?.name])
   return (
     <header class="head">
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
+        Skip to the view
+      </button>
       <button type="button" class="brand" aria-label="All logs" onClick={() => show('logs')}>
         <svg viewBox="0 0 48 48" aria-hidden="true" class="logo">
           <path d="M24 4 41 14v20L24 44 7 34V14z" />
@@ -146,11 +149,20 @@ function Search() {
   useEffect(() => {
     if (text === filter.peek().text) return
     const timer = setTimeout(() => {
+      if (text === filter.peek().text) return
       setFilter({ text })
       if (text !== '' && view.peek() !== 'logs' && view.peek() !== 'floor') show('feed')
     }, TYPING_MS)
     return () => clearTimeout(timer)
   }, [text])
+  const search = (wanted: string) => {
+    const seq = /^\d+$/.test(wanted) ? Number(wanted) : 0
+    const isPlace = seq > 0 && seq <= last.peek()
+    setText(isPlace ? '' : wanted)
+    setFilter({ text: isPlace ? '' : wanted })
+    if (isPlace) goTo(seq)
+    else if (view.peek() !== 'logs') show('feed')
+  }
   return (
     <div class="search">
       <Icon name="search" />
@@ -162,16 +174,7 @@ function Search() {
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key !== 'Enter') return
-          const seq = /^\d+$/.test(text) ? Number(text) : undefined
-          if (seq !== undefined && seq > 0 && seq <= last.value) {
-            setText('')
-            setFilter({ text: '' })
-            goTo(seq)
-          } else {
-            setFilter({ text })
-            if (view.value !== 'logs') show('feed')
-          }
+          if (event.key === 'Enter') search(event.currentTarget.value)
         }}
       />
       {isFollowing.value ? null : <span class="visually-hidden">Past events are shown</span>}

@@ -10,17 +10,18 @@ export function JaegerLink({ trace, span }: { trace: string; span: unknown }) {
   if (!HEX.test(trace)) return null
   const place = typeof span === 'string' && HEX.test(span) ? `?uiFind=${span}` : ''
   return (
-    <details class="jaeger">
-      <summary>
-        <a href={`${base.value}/trace/${trace}${place}`} target="_blank" rel="noreferrer noopener">
-          Trace in Jaeger
-        </a>
-      </summary>
-      <label>
-        Jaeger’s address
-        <input type="url" value={base.value} onChange={(event) => keep(event.currentTarget.value)} />
-      </label>
-    </details>
+    <div class="jaeger">
+      <a href={`${base.value}/trace/${trace}${place}`} target="_blank" rel="noreferrer noopener">
+        Trace in Jaeger
+      </a>
+      <details>
+        <summary>where Jaeger is</summary>
+        <label>
+          Jaeger’s address
+          <input type="url" value={base.value} onChange={(event) => keep(event.currentTarget.value)} />
+        </label>
+      </details>
+    </div>
   )
 }
 

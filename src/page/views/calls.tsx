@@ -55,7 +55,7 @@ export function Calls() {
     },
     { name: 'p50', isNumber: true, by: (row) => row.ms.p50 ?? -1, cell: (row) => ms(row.ms.p50) },
     { name: 'p95', isNumber: true, by: (row) => row.ms.p95 ?? -1, cell: (row) => ms(row.ms.p95) },
-    { name: '', cell: (row) => <Bar share={(row.ms.p95 ?? 0) / most} /> },
+    { name: 'p95 beside the slowest', cell: (row) => <Bar share={(row.ms.p95 ?? 0) / most} /> },
     { name: 'longest', isNumber: true, by: (row) => row.ms.max ?? -1, cell: (row) => ms(row.ms.max) },
     {
       name: 'busiest minute',

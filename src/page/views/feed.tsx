@@ -26,7 +26,8 @@ const ROW = 30
 export function Feed({ isAside = false }: { isAside?: boolean }) {
   return (
     <section class={isAside ? 'feed aside' : 'feed'} aria-label="Feed">
-      {isAside ? <h2>Feed</h2> : <FilterBar />}
+      {isAside ? <h2>Feed</h2> : <h1 class="visually-hidden">Feed</h1>}
+      {!isAside && <FilterBar />}
       {hasFilter.value && !isAside ? <FilteredList /> : <WholeList isAside={isAside} />}
     </section>
   )

@@ -1,4 +1,4 @@
-/** One agent on the floor. */
+/** One agent on the floor: a button named by its name, which reaches over the whole card. */
 import { memo } from 'preact/compat'
 import type { FloorAgent } from '../../serve/api/shapes.js'
 import { showAgent } from '../data/store.js'
@@ -33,20 +33,19 @@ function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
   ]
   const id = `agent-${encodeURIComponent(agentId)}`
   return (
-    <button
-      type="button"
-      class={marks.filter(Boolean).join(' ')}
-      data-agent={agentId}
-      aria-labelledby={`${id}-name`}
-      aria-describedby={`${id}-about`}
-      title={size === 'tile' ? about(agent) : undefined}
-      onClick={() => showAgent(agentId)}
-    >
+    <div class={marks.filter(Boolean).join(' ')} data-card={agentId}>
       <span class="agent-top">
         <span class="dot" aria-hidden="true" />
-        <span class="agent-name" id={`${id}-name`}>
+        <button
+          type="button"
+          class="agent-name"
+          data-agent={agentId}
+          aria-describedby={id}
+          {...(size === 'tile' && { title: about(agent) })}
+          onClick={() => showAgent(agentId)}
+        >
           <Said text={name} most={300} />
-        </span>
+        </button>
         {size !== 'tile' && <Mail agent={agent} size={size} />}
       </span>
       {size === 'card' && <Now agent={agent} />}
@@ -60,10 +59,10 @@ function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
         </span>
       )}
       {size === 'card' && <Foot agent={agent} />}
-      <span class="visually-hidden" id={`${id}-about`}>
+      <span class="visually-hidden" id={id}>
         {about(agent)}
       </span>
-    </button>
+    </div>
   )
 }
 

@@ -82,9 +82,9 @@ export function FloorEdges(props: {
 function placesOf(stage: HTMLElement): Map<string, Point> {
   const origin = stage.getBoundingClientRect()
   const found = new Map<string, Point>()
-  for (const card of stage.querySelectorAll<HTMLElement>('[data-agent], [data-recipient]')) {
+  for (const card of stage.querySelectorAll<HTMLElement>('[data-card], [data-recipient]')) {
     const box = card.getBoundingClientRect()
-    const name = card.dataset.agent ?? card.dataset.recipient ?? ''
+    const name = card.dataset.card ?? card.dataset.recipient ?? ''
     found.set(name, {
       x: box.x - origin.x + box.width / 2,
       y: box.y - origin.y + box.height / 2,

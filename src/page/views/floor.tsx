@@ -3,7 +3,7 @@ import { useMemo, useRef } from 'preact/hooks'
 import type { FloorAgent } from '../../serve/api/shapes.js'
 import { floor } from '../data/floor.js'
 import { filter } from '../data/store.js'
-import { counted, Said } from '../parts/text.js'
+import { counted } from '../parts/text.js'
 import { AgentCard, type CardSize } from './floor-card.js'
 import { FloorEdges } from './floor-edges.js'
 import { levelsOf } from './floor-tree.js'
@@ -26,6 +26,7 @@ export function FloorView() {
   const size: CardSize = drawn.length <= CARDS ? 'card' : drawn.length <= SHORT_CARDS ? 'short' : 'tile'
   return (
     <section class="floor" aria-label="Floor">
+      <h1 class="visually-hidden">Floor</h1>
       <div
         class={`stage ${size}s`}
         ref={stage}
@@ -46,17 +47,7 @@ export function FloorView() {
             ))}
           </ul>
         ))}
-        {drawn.length === 0 && (
-          <p class="nothing">
-            {wanted === '' ? (
-              'No agent was spawned yet.'
-            ) : (
-              <>
-                No agent is called <Said text={wanted} />.
-              </>
-            )}
-          </p>
-        )}
+        {drawn.length === 0 && <p class="nothing">No agent was spawned yet.</p>}
       </div>
       {hidden > 0 && (
         <p class="nothing">{counted(hidden, 'agent')} that ended are not drawn; search finds them by name.</p>
@@ -66,10 +57,12 @@ export function FloorView() {
 }
 
 function choose(agents: readonly FloorAgent[], wanted: string): { drawn: FloorAgent[]; hidden: number } {
-  const fitting =
+  const named =
     wanted === ''
-      ? [...agents]
+      ? []
       : agents.filter(({ agentId, name }) => `${agentId} ${name}`.toLowerCase().includes(wanted))
+  // What is searched for may be in events, and no agent's name.
+  const fitting = named.length > 0 ? named : [...agents]
   if (fitting.length <= MAX_DRAWN) return { drawn: fitting, hidden: 0 }
   const living = fitting.filter(({ status }) => status === 'alive' || status === 'held')
   const drawn = (living.length > 0 ? living : fitting).slice(0, MAX_DRAWN)

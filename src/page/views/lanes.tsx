@@ -32,11 +32,9 @@ export function LanesView() {
   const { value, error } = useAnswer<Lanes>(logPath('/lanes'), query)
   const agents = useMemo(() => {
     const all = inFloorOrder(value?.agents ?? [])
-    const fitting =
-      wanted === ''
-        ? all
-        : all.filter((each) => `${each.agentId} ${each.name}`.toLowerCase().includes(wanted))
-    return fitting.slice(0, MAX_LANES)
+    const fitting = all.filter((each) => `${each.agentId} ${each.name}`.toLowerCase().includes(wanted))
+    // What is searched for may be in events, and no agent's name.
+    return (fitting.length > 0 ? fitting : all).slice(0, MAX_LANES)
   }, [value, wanted])
   const lanes = useMemo(() => (value === undefined ? undefined : { ...value, agents }), [value, agents])
   const [isTable, setTable] = useState(false)
