@@ -54,9 +54,10 @@ ${HIVE_HELP}
                     "subject", "place": {"log", "file", "line", "seq",
                     "offset", "sealed", "unsealed"}, "decisions": [{"id", "ts",
                     "outcome", "value", "by", "via", "note", "tookMs",
-                    "place"}], "moreDecisions", "tookMs", "waitingMs", "problems",
-                    "before": [{"event", "place"}]}], "orphans": [decision],
-                    "problems": [{"kind", "message", "place"}], "notListed":
+                    "place"}], "moreDecisions", "tookMs", "waitingMs",
+                    "problems", "before": [{"event", "place"}]}], "orphans":
+                    [decision], "problems": [{"kind", "message", "place"}],
+                    "notListed":
                     {"escalations", "approvals"}, "broken": [{"file",
                     "reason"}], "skipped"}; what is unknown is left out
       --help        this text

@@ -12,7 +12,7 @@ import { clean, clock, whereIs } from '../text/terminal.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { tellNothing } from './hive-args.js'
 import { nearest } from './nearest.js'
-import { Output, say } from './output.js'
+import { Output } from './output.js'
 
 /** How long the line is waited for. */
 const WAIT_MS = 3_000
@@ -66,10 +66,10 @@ export function decidingCommand(name: 'approve' | 'reject'): Command {
   return {
     help: `Usage: hivelog ${name} ID [--note TEXT] [--this-file] [--json] [FILE]
 
-${verb} what an agent asks people (hivelog pending lists it). The decision is put
-beside the log; the process that writes the log takes it, and its agent goes on.
-The first decision holds, by whatever way it comes. It is said to be yours: by
-the system's user name. Waits up to 3 seconds for the line in the log.
+${verb} what an agent asks people (hivelog pending lists it). The decision is
+put beside the log; the process that writes the log takes it, and its agent goes
+on. The first decision holds, by whatever way it comes. It is said to be yours:
+by the system's user name. Waits up to 3 seconds for the line in the log.
 
 ID is the escalation's id, or how it begins where no other begins so.
 
@@ -77,9 +77,9 @@ ID is the escalation's id, or how it begins where no other begins so.
       --this-file  only FILE's own escalations, not those of the logs of its
                    child processes in FILE.agents
       --json       one JSON object: {"id", "approve", "by", "via", "note", "ts",
-                   "log", "status": "recorded" | "sent" | "decided" | "refused",
-                   "place": {"log", "file", "line", "seq"}, "earlier": {"approve",
-                   "by", "via", "note", "ts"}}
+                   "log", "status": "recorded" | "sent" | "decided" |
+                   "refused", "place": {"log", "file", "line", "seq"},
+                   "earlier": {"approve", "by", "via", "note", "ts"}}
       --help       this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default. A decision for a hive that does
@@ -131,8 +131,7 @@ async function decide(name: 'approve' | 'reject', args: string[]): Promise<numbe
   const { told, text } = await outcomeOf(decision, found, file, thisFile)
   const output = new Output()
   if (values.json) await output.json(told)
-  else if (told.status === 'recorded' || told.status === 'sent') await output.line(text)
-  else say(text)
+  else await output.line(text)
   await output.flush()
   return told.status === 'recorded' || told.status === 'sent' ? 0 : 1
 }

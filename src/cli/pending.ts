@@ -17,11 +17,11 @@ decide it. A decision that was sent and is not in the log yet is said.
 
       --this-file  only FILE's own, not those of the logs of its child processes
                    in FILE.agents
-      --json       one JSON object: {"file", "asOf", "pending": [{"id", "status",
-                   "ts", "waitingMs", "asker": {"agentId", "name", "parent",
-                   "role"}, "to", "subject", "place": {"log", "file", "line",
-                   "seq", "offset", "sealed"}, "sent": {"approve", "by", "via",
-                   "note", "ts"}}], "more"}; what is unknown is left out
+      --json       one JSON object: {"file", "asOf", "pending": [{"id",
+                   "status", "ts", "waitingMs", "asker": {"agentId", "name",
+                   "parent", "role"}, "to", "subject", "place": {"log", "file",
+                   "line", "seq", "offset", "sealed"}, "sent": {"approve", "by",
+                   "via", "note", "ts"}}], "more"}; what is unknown is left out
       --help       this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.

@@ -13,6 +13,7 @@ import type { IncomingMessage } from 'node:http'
 import { isStorable } from '../format/beside.js'
 import { decodeLine, MAX_SEQ } from '../format/decode.js'
 import { CopyError, type CopyStore, isLogId } from './copies.js'
+import type { CopyDecisions } from './decisions.js'
 import type { EventStore } from './events.js'
 import { HttpError, readBody } from './http.js'
 import type { Metrics } from './metrics.js'
@@ -31,10 +32,12 @@ export interface IngestParts {
   copies: CopyStore
   events: EventStore
   metrics: Metrics
+  /** What people decided of what copies ask. Default: nothing is */
+  decisions?: CopyDecisions
 }
 
 /** Everything that a sender asks for. */
-export function ingestRoutes({ copies, events, metrics }: IngestParts): Route[] {
+export function ingestRoutes({ copies, events, metrics, decisions }: IngestParts): Route[] {
   const scope = 'ingest'
   const received = (what: Received) => metrics.received(what)
   return [
@@ -45,7 +48,7 @@ export function ingestRoutes({ copies, events, metrics }: IngestParts): Route[] 
       run: ({ request, token }) =>
         request.headers['hivelog-log'] === undefined
           ? ingestEvents(request, events, token?.scopes.includes('decide') ?? false, received)
-          : ingestCopy(request, copies, received),
+          : ingestCopy(request, copies, received, decisions),
     },
     {
       method: 'GET',
@@ -145,6 +148,7 @@ export async function ingestCopy(
   request: IncomingMessage,
   store: CopyStore,
   onReceived: (received: Received) => void,
+  decisions?: CopyDecisions,
 ): Promise<object> {
   const { headers } = request
   const at = logName(headers['hivelog-session'], headers['hivelog-log'])
@@ -165,7 +169,11 @@ export async function ingestCopy(
       log: at.log,
       ...(lastTs !== undefined && { lastTs }),
     })
-    return { ...stored, skipped }
+    if (decisions === undefined) return { ...stored, skipped }
+    const copy = store.pathOf(at.session, at.log)
+    decisions.received(copy, bytes)
+    const waiting = await decisions.waiting(copy)
+    return { ...stored, skipped, ...(waiting.length > 0 && { decisions: waiting }) }
   } catch (error) {
     if (!(error instanceof CopyError)) throw error
     const { refusal, wanted, message } = error

@@ -8,7 +8,7 @@ import type { KeyObject } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import { Catalogue } from './api/catalogue.js'
 import { hiveRoutes } from './api/hive-routes.js'
@@ -18,6 +18,7 @@ import { reportRoutes } from './api/reports.js'
 import { Sessions, sessionRoutes } from './api/sessions.js'
 import { Work } from './api/work.js'
 import { CopyStore } from './copies.js'
+import { CopyDecisions, decisionRoutes } from './decisions.js'
 import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
 import { Limits, type TokenLimits } from './limits.js'
@@ -65,6 +66,7 @@ export interface RunningServer<Store = string> {
 }
 
 const CLOSE_MS = 5_000
+const IDLE_MS = 50
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 const HEALTH: Route = { method: 'GET', path: '/healthz', run: () => ({ ok: true }) }
 
@@ -91,12 +93,20 @@ export async function serve(options: ServeOptions): Promise<RunningServer<string
   })
   const server = serverOf(tls)
   server.maxConnections = options.maxConnections ?? 4096
-  server.on('request', (request, response) => router.handle(request, response))
+  const unused = new Set<Socket>()
+  server.on('connection', (socket) => {
+    unused.add(socket)
+    socket.on('close', () => unused.delete(socket))
+  })
+  server.on('request', (request, response) => {
+    unused.delete(request.socket)
+    router.handle(request, response)
+  })
   await listening(server, host, port)
   const { port: actual } = server.address() as AddressInfo
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`
-  return { url, port: actual, token, store, close: () => close(server, parts) }
+  return { url, port: actual, token, store, close: () => close(server, unused, parts) }
 }
 
 const needsTokens = (host: string, store: string | undefined): string =>
@@ -111,12 +121,13 @@ export interface Parts {
   live: Live
   work: Work
   metrics: Metrics
+  decisions: CopyDecisions
   /** Where there is no store, nothing is received. */
   received: { copies: CopyStore; events: EventStore } | undefined
 }
 
 function partsOf(
-  { logs = [], key, maxViewers = 64 }: ServeOptions,
+  { logs = [], key, maxViewers = 64, onError }: ServeOptions,
   store: string | undefined,
   tokens: Tokens,
 ) {
@@ -130,6 +141,7 @@ function partsOf(
     live,
     work: new Work(),
     metrics: new Metrics(() => live.viewers),
+    decisions: new CopyDecisions(onError),
     received:
       store === undefined
         ? undefined
@@ -140,13 +152,14 @@ function partsOf(
 
 /** All that the server answers. @param isSecure whether it speaks TLS itself */
 export function routesOf(parts: Parts, isSecure: boolean): Route[] {
-  const { sessions, tokens, metrics, received } = parts
+  const { sessions, tokens, metrics, received, decisions } = parts
   return [
     HEALTH,
     metricsRoute(metrics),
-    ...(received === undefined ? noIngestRoutes() : ingestRoutes({ ...received, metrics })),
+    ...(received === undefined ? noIngestRoutes() : ingestRoutes({ ...received, metrics, decisions })),
     ...sessionRoutes(sessions, tokens, isSecure),
     ...hiveRoutes(parts),
+    ...decisionRoutes(parts),
     ...reportRoutes(parts),
     ...pageRoutes(),
   ]
@@ -185,13 +198,22 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   })
 }
 
-async function close(server: Server, { live, hives, received }: Parts): Promise<void> {
+/** @param unused connections over which nothing was asked yet */
+async function close(
+  server: Server,
+  unused: ReadonlySet<Socket>,
+  { live, hives, received }: Parts,
+): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
+  // Node takes these for busy.
+  for (const socket of unused) if (socket.bytesRead === 0) socket.destroy()
   // Streams end only by being told to.
   live.close()
-  server.closeIdleConnections()
+  // A connection whose answer ends only now would be kept open for the next request.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS)
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
   await closed
+  clearInterval(idle)
   clearTimeout(timer)
   await Promise.all([hives.close(), received?.copies.close(), received?.events.close()])
 }

@@ -119,6 +119,9 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
     to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
   },
   token: {},
+  pending: {},
+  approve: {},
+  reject: {},
   commit: {
     segments: [[['x', 'All'], /one of all, archived/]],
     wait: [[[...NUMBERS, '86400001'], /a whole number from 0 to 86400000/]],
@@ -157,7 +160,14 @@ function folderWithLog(t: TestContext): string {
 }
 
 /** What each command needs beside the option. */
-const NEEDED: Record<string, string[]> = { diff: ['hive.jsonl'], show: ['1'], why: ['1'], talk: ['a'] }
+const NEEDED: Record<string, string[]> = {
+  diff: ['hive.jsonl'],
+  show: ['1'],
+  why: ['1'],
+  talk: ['a'],
+  approve: ['a'],
+  reject: ['a'],
+}
 /** What takes no log. */
 const APART: Record<string, string[]> = { serve: [], token: ['list'] }
 const filesOf = (command: string): string[] => APART[command] ?? [...(NEEDED[command] ?? []), 'hive.jsonl']

@@ -86,7 +86,7 @@ test('what was decided before is told, by whom and where, and nothing is written
   await hive.approve('e1', false, { by: 'bo' })
   const ran = await hivelog(['approve', 'e1', file])
   assert.equal(ran.code, 1)
-  assert.match(ran.stderr, /^hivelog: rejected before by bo \(code\) at .* \(hive\.jsonl:4 seq 4\)\n$/)
+  assert.match(ran.stdout, /^rejected before by bo \(code\) at .* \(hive\.jsonl:4 seq 4\)\n$/)
   const { status, earlier } = JSON.parse((await hivelog(['approve', 'e1', '--json', file])).stdout)
   assert.deepEqual([status, earlier.approve, earlier.by, earlier.via], ['decided', false, 'bo', 'code'])
   assert.equal(eventsOf(file).filter(({ kind }) => kind === 'approval').length, 1)
@@ -101,7 +101,7 @@ test('for a hive that does not run the decision waits, and a second one hears of
   assert.equal(readDecision(file, 'e1')?.by, ME)
   const second = await hivelog(['reject', 'e1', file])
   assert.equal(second.code, 1)
-  assert.match(second.stderr, new RegExp(`approved before by ${ME} \\(cli\\) at .*; that waits for the hive`))
+  assert.match(second.stdout, new RegExp(`approved before by ${ME} \\(cli\\) at .*; that waits for the hive`))
   assert.match(
     (await hivelog(['pending', file])).stdout,
     new RegExp(`approved by ${ME} \\(cli\\): sent, not in the log yet`),

@@ -98,6 +98,9 @@ const RUNS: Record<string, string[][]> = {
   audit: [['FILE']],
   calls: [['FILE']],
   waits: [['FILE']],
+  pending: [['FILE']],
+  approve: [['a', 'FILE']],
+  reject: [['a', 'FILE']],
   cost: [['FILE']],
   export: [
     ['--format', 'csv', 'FILE'],

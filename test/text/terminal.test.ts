@@ -274,6 +274,15 @@ const TEXT: Record<string, string[][]> = {
     ['--by', 'POISON'],
   ],
   waits: [['FILE'], ['--by', 'agent', 'FILE'], ['--by', 'holder', 'FILE'], ['--by', 'pair', 'FILE']],
+  pending: [['FILE'], ['ODD'], ['missingPOISON']],
+  approve: [
+    ['e1', '--note', 'POISON', 'ODD'],
+    ['POISON', 'FILE'],
+  ],
+  reject: [
+    ['e1', '--note', 'POISON', 'ODD'],
+    ['POISON', 'ODD'],
+  ],
   cost: ['agent', 'model', 'provider', 'task', 'decision', 'session']
     .map((by) => ['--by', by, 'FILE'])
     .concat([['--prices', 'CONFIG', 'FILE']]),

@@ -2,7 +2,7 @@
  * The logs that a server knows. Each has an id that does not change while the server runs; what is told of it is looked
  * up anew when its file has changed.
  */
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { logsOfHive, sizeOfLogs } from '../../disk/hive-logs.js'
 import { archivedSegments } from '../../disk/segments.js'
 import { spanOf } from '../../read/glance.js'
@@ -24,6 +24,8 @@ const LIST_MS = 1_000
 const LIVE_MS = 30_000
 /** What is told of a log that grows is not looked up more often. */
 const LOOK_MS = 500
+/** Stamp of a file that is not there. */
+const GONE = 'gone'
 /** A first line is shorter than this in any log. */
 const GLANCE = 1024 * 1024
 const MAX_PAGE = 1_000
@@ -101,7 +103,10 @@ export class Catalogue {
     all.sort((a, b) => b.mtime - a.mtime || (a.known.file < b.known.file ? -1 : 1))
     const shown = all.slice(from, from + Math.min(limit, MAX_PAGE))
     const logs: LogEntry[] = []
-    for (const entry of shown) logs.push(await this.#told(entry))
+    for (const entry of shown) {
+      this.#stat(entry)
+      logs.push(await this.#told(entry))
+    }
     const next = from + shown.length
     return { logs, total: all.length, ...(next < all.length && { cursor: String(next) }) }
   }
@@ -179,7 +184,7 @@ export class Catalogue {
   #stat(entry: Entry): void {
     const stats = statSync(entry.known.file, { throwIfNoEntry: false })
     entry.mtime = stats?.mtimeMs ?? entry.mtime
-    entry.stamp = stats === undefined ? 'gone' : `${stats.ino} ${stats.size} ${stats.mtimeMs}`
+    entry.stamp = stats === undefined ? GONE : `${stats.ino} ${stats.size} ${stats.mtimeMs}`
   }
 
   async #told(entry: Entry): Promise<LogEntry> {
@@ -187,7 +192,8 @@ export class Catalogue {
     const now = Date.now()
     const told = entry.told
     const isFresh = told !== undefined && entry.lookedStamp === stamp
-    if (!isFresh && (told === undefined || now - entry.lookedAt >= LOOK_MS)) {
+    const mayWait = told !== undefined && stamp !== GONE && now - entry.lookedAt < LOOK_MS
+    if (!isFresh && !mayWait) {
       entry.lookedAt = now
       entry.lookedStamp = stamp
       entry.told = await lookUp(known)
@@ -219,7 +225,10 @@ async function lookUp({ id, session, name, file, source }: Known): Promise<LogEn
   try {
     told.bytes = sizeOfLogs(logsOfHive([file]))
     const span = await spanOf(file)
-    if (span === undefined) return { ...told, error: 'none of its lines is an event' }
+    if (span === undefined) {
+      const isThere = existsSync(file)
+      return { ...told, error: isThere ? 'none of its lines is an event' : 'the file is not there any more' }
+    }
     return { ...told, firstTs: span.from, lastTs: span.to }
   } catch (error) {
     return { ...told, error: clean((error as Error).message) }

@@ -1,0 +1,213 @@
+/**
+ * The desk over HTTP: what waits for people, what they decided, and the way of a decision to the process that writes the
+ * log. Of a log that lies here the decision is put beside it; of a copy too, from where it rides on the answers to its
+ * sender until the sender's line says that it was taken.
+ */
+
+import { userInfo } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { auditTrail } from '../analyse/audit.js'
+import { MAX_NOTE } from '../decide/decision.js'
+import {
+  type Decision,
+  DecisionError,
+  listDecisions,
+  putDecision,
+  removeDecision,
+} from '../decide/decisions.js'
+import { standingOf } from '../decide/standing.js'
+import { decodeLine } from '../format/decode.js'
+import { clean } from '../text/clean.js'
+import { deskAt } from './api/desk.js'
+import { type HiveParts, hiveRoute, noSuchLog, pattern } from './api/hive-routes.js'
+import { numberIn } from './api/query.js'
+import type { CopyStore } from './copies.js'
+import { answer, HttpError, readBody } from './http.js'
+import { logName } from './ingest.js'
+import type { Asked, Route } from './router.js'
+import type { Token, Tokens } from './tokens.js'
+
+const BODY = { sent: 64 * 1024, unpacked: 64 * 1024, ms: 10_000 }
+const MAX_WAIT_S = 30
+/** Another process, such as `hivelog approve` on a copy, may put a decision too. */
+const LOOK_MS = 250
+const NEWLINE = 10
+const APPROVAL = Buffer.from('"kind":"approval"')
+
+/** Decisions that wait in the store for the senders of copies. */
+export class CopyDecisions {
+  readonly #onError: (message: string) => void
+  /** Copies whose lines were looked at since the server began: a server that was killed may have missed one. */
+  readonly #checked = new Set<string>()
+  readonly #told = new Set<string>()
+
+  /** @param onError is told of what cannot be read or removed, a line each */
+  constructor(onError: (message: string) => void = () => {}) {
+    this.#onError = (message) => {
+      if (this.#told.size > 100 || this.#told.has(message)) return
+      this.#told.add(message)
+      onError(message)
+    }
+  }
+
+  /** What waits for the sender of a copy. @param copy path of its log */
+  async waiting(copy: string): Promise<Decision[]> {
+    const decisions = listDecisions(copy, this.#onError)
+    if (decisions.length === 0 || this.#checked.has(copy)) return decisions
+    const standing = await standingOf(
+      copy,
+      decisions.map(({ id }) => id),
+    )
+    this.#checked.add(copy)
+    return decisions.filter(({ id }) => standing.get(id) !== 'decided' || !this.#remove(copy, id))
+  }
+
+  /** Lines of a copy are on the disk: what is decided in them waits no more. */
+  received(copy: string, lines: Buffer): void {
+    for (let at = lines.indexOf(APPROVAL); at !== -1; at = lines.indexOf(APPROVAL, at + 1)) {
+      const from = lines.lastIndexOf(NEWLINE, at) + 1
+      const decoded = decodeLine(lines.subarray(from, lines.indexOf(NEWLINE, at)))
+      if (!('event' in decoded)) continue
+      const { kind, id, approve } = decoded.event as Record<string, unknown>
+      if (kind === 'approval' && typeof id === 'string' && typeof approve === 'boolean')
+        this.#remove(copy, id)
+    }
+  }
+
+  #remove(copy: string, id: string): boolean {
+    try {
+      removeDecision(copy, id)
+      return true
+    } catch (error) {
+      this.#onError(`a decision that was taken cannot be removed: ${(error as Error).message}`)
+      return false
+    }
+  }
+}
+
+export interface DecisionParts extends HiveParts {
+  tokens: Tokens
+  /** Where there is no store, nobody asks for decisions. */
+  received: { copies: CopyStore } | undefined
+  decisions: CopyDecisions
+}
+
+export function decisionRoutes(parts: DecisionParts): Route[] {
+  const { received } = parts
+  return [
+    hiveRoute(parts, '/desk', async ({ view, query }) => {
+      const at = numberIn(query, 'at')
+      const { pending } = await view.floor(at)
+      return deskAt(await view.content(), pending, at)
+    }),
+    {
+      method: 'POST',
+      path: pattern('/api/logs/{id}/decisions'),
+      scope: 'decide',
+      run: (asked) => decide(parts, asked),
+    },
+    ...(received === undefined
+      ? []
+      : [
+          {
+            method: 'GET' as const,
+            path: '/v1/decisions',
+            scope: 'ingest' as const,
+            run: (asked: Asked) => waitFor(parts.decisions, received.copies, asked),
+          },
+        ]),
+  ]
+}
+
+async function decide({ catalogue, hives, tokens }: DecisionParts, asked: Asked): Promise<undefined> {
+  const { params, request, response, token } = asked
+  const known = await catalogue.find(params[0] ?? '')
+  if (known === undefined) throw noSuchLog()
+  const { id, approve, note } = givenIn(await readBody(request, BODY))
+  const { model } = (await hives.open(known.file).content()).now
+  const by = nameOf(token as Token, tokens)
+  if (model.agents.get(by) !== undefined)
+    throw new HttpError(403, `"${clean(by)}" is an agent of this hive, and only people decide`)
+  const open = model.escalations.get(id)
+  if (open === undefined) await refuse(known.file, id)
+  const log = open?.log ?? known.file
+  const decision: Decision = {
+    id,
+    approve,
+    by,
+    via: 'page',
+    ...(note !== undefined && { note }),
+    ts: Date.now(),
+  }
+  let earlier: Decision | undefined
+  try {
+    const put = putDecision(log, decision)
+    earlier = put.put ? undefined : put.earlier
+  } catch (error) {
+    if (error instanceof DecisionError) throw new HttpError(409, error.message)
+    throw error
+  }
+  if (earlier !== undefined)
+    throw new HttpError(409, 'somebody decided before; that waits for the hive', { earlier })
+  answer(response, 202, { status: 'sent' })
+  return undefined
+}
+
+/** What is not pending was decided, by somebody, or never asked. @throws {HttpError} */
+async function refuse(log: string, id: string): Promise<never> {
+  const { cases } = await auditTrail(log, { id })
+  const made = cases.at(-1)?.decisions.find(({ outcome }) => outcome !== 'unclear')
+  if (made === undefined) throw new HttpError(404, 'nothing of that id is asked in this log')
+  const { outcome, by, via, note, ts, place } = made
+  throw new HttpError(409, 'it was decided before', {
+    earlier: { id, approve: outcome === 'approved', by, via, note, ts },
+    place,
+  })
+}
+
+/** For the run's own token, which is whoever started the server: the system's name of the user. */
+function nameOf(token: Token, tokens: Tokens): string {
+  if (tokens.stored.some(({ sha256 }) => sha256 === token.sha256)) return token.name
+  try {
+    return userInfo().username
+  } catch {
+    // A user id without an account, as in some containers.
+    return token.name
+  }
+}
+
+function givenIn(body: Buffer): { id: string; approve: boolean; note: string | undefined } {
+  let given: Record<string, unknown>
+  try {
+    given = JSON.parse(body.toString('utf8')) ?? {}
+  } catch {
+    throw new HttpError(400, 'the body must be JSON: {"id", "approve", "note"}')
+  }
+  const { id, approve, note } = given
+  if (typeof id !== 'string' || id === '') throw new HttpError(400, '`id` must be that of an escalation')
+  if (typeof approve !== 'boolean') throw new HttpError(400, '`approve` must be true or false')
+  if (note !== undefined && (typeof note !== 'string' || note.length > MAX_NOTE))
+    throw new HttpError(400, `\`note\` must be a text of at most ${MAX_NOTE} characters`)
+  return {
+    id,
+    approve,
+    note: typeof note === 'string' && note.trim() === '' ? undefined : (note as string | undefined),
+  }
+}
+
+/** Answers as soon as there is a decision, or when the time is over. */
+async function waitFor(
+  decisions: CopyDecisions,
+  copies: CopyStore,
+  { query, request }: Asked,
+): Promise<{ decisions: Decision[] }> {
+  const { session, log } = logName(query.get('session'), query.get('log'))
+  const until = Date.now() + (numberIn(query, 'wait', { max: MAX_WAIT_S }) ?? 0) * 1_000
+  const copy = copies.pathOf(session, log)
+  for (;;) {
+    const waiting = await decisions.waiting(copy)
+    const left = until - Date.now()
+    if (waiting.length > 0 || left <= 0 || request.socket.destroyed) return { decisions: waiting }
+    await pause(Math.min(LOOK_MS, left))
+  }
+}
