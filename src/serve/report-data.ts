@@ -114,7 +114,7 @@ class Collector {
     this.#answers[`${path}/density`] = density
     const lanes = `${path}/lanes?from=${Math.floor(firstTs)}&to=${Math.ceil(lastTs)}&limit=5000`
     this.#answers[`${path}/lanes`] = await this.#ask(lanes)
-    for (const name of ['check', 'verify']) await this.#keep(`${path}/${name}`)
+    for (const name of ['check', 'verify', 'desk']) await this.#keep(`${path}/${name}`)
     for (const [name, keys] of Object.entries(BY)) {
       for (const key of keys) await this.#keep(`${path}/${name}?by=${key}`)
     }
