@@ -42,12 +42,12 @@ export const command: Command = {
     })
     const file = oneFile('report', positionals)
     const to = values.output
-    if (to === undefined) throw new UsageError('report needs -o FILE, the HTML file that it writes')
     if (file === '-') throw new UsageError('report reads a file: standard input cannot be read twice')
     const limits = {
       events: wholeNumber('--events', values.events, { min: 1, max: 50_000 }),
       floors: wholeNumber('--floors', values.floors, { min: 1, max: 5_000 }),
     }
+    if (to === undefined) throw new UsageError('report needs -o FILE, the HTML file that it writes')
     const data = await withProgress((tell) => collectReport(file, limits, tell))
     const html = documentOf(data)
     const written = await createOutputFile(to, [file], values.force)

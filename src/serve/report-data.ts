@@ -3,6 +3,7 @@
  * without a server. Asked of a server that runs for as long as it takes.
  */
 import { existsSync } from 'node:fs'
+import { openFile } from '../disk/open.js'
 import { VERSION } from '../version.js'
 import type { AgentAnswer, EventPage, Floor, FloorAgent, LogOverview, PlacedEvent } from './api/shapes.js'
 import { serve } from './server.js'
@@ -48,23 +49,33 @@ export async function collectReport(
   limits: ReportLimits,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<ReportData> {
-  if (!existsSync(file)) throw new ServeError(`there is no ${file}`)
+  if (!existsSync(file)) throw new ServeError(`there is no ${file}: name a log`)
+  // A pipe, a device and the like are refused here, as by every command.
+  await (await openFile(file)).close()
   const server = await serve({ logs: [file], port: 0 })
   try {
-    return await new Collector(server.url, server.token ?? '', limits, onProgress).collect()
+    return await new Collector(file, server.url, server.token ?? '', limits, onProgress).collect()
   } finally {
     await server.close()
   }
 }
 
 class Collector {
+  readonly #file: string
   readonly #url: string
   readonly #token: string
   readonly #limits: ReportLimits
   readonly #tell: (done: number, total: number) => void
   readonly #answers: Record<string, unknown> = {}
 
-  constructor(url: string, token: string, limits: ReportLimits, tell: (done: number, total: number) => void) {
+  constructor(
+    file: string,
+    url: string,
+    token: string,
+    limits: ReportLimits,
+    tell: (done: number, total: number) => void,
+  ) {
+    this.#file = file
     this.#url = url
     this.#token = token
     this.#limits = limits
@@ -74,7 +85,7 @@ class Collector {
   async collect(): Promise<ReportData> {
     const { logs } = (await this.#keep('/api/logs')) as { logs: { id: string; error?: string }[] }
     const entry = logs[0]
-    if (entry === undefined) throw new ServeError('this is no log')
+    if (entry === undefined) throw new ServeError(`${this.#file} is no log`)
     if (entry.error !== undefined) throw new ServeError(entry.error)
     const path = `/api/logs/${entry.id}`
     const overview = (await this.#ask(path)) as LogOverview
