@@ -96,7 +96,7 @@ function Verified({ asked: { value, error, isLoading } }: { asked: Asked<VerifyA
     )
   }
   return (
-    <p class="verified is-on">
+    <p class={sealed === 0 ? 'verified' : 'verified is-on'}>
       {sealed === 0 ? (
         <>No seal is in this log yet: nothing vouches for its bytes.</>
       ) : (

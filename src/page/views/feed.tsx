@@ -131,7 +131,7 @@ function FilterBar() {
           Back to the newest
         </button>
       )}
-      <span class="count">{grouped(last.value - first.value + 1)} events</span>
+      {!hasFilter.value && <span class="count">{grouped(last.value - first.value + 1)} events</span>}
     </div>
   )
 }
