@@ -1,4 +1,4 @@
-// Compiles src/ to dist/; with --tests also src/ and test/ to .build/ (what the suite runs).
+// Compiles src/ to dist/, and src/page/ to dist/page/; with --tests also src/ and test/ to .build/ (what the suite runs).
 //
 // What ships of dist/ is its doors and the command, each with all that it needs in few files: to find and read one
 // module for each of our files took a third of the time that a process needs to load hivelog. The modules themselves
@@ -8,6 +8,7 @@ import { chmodSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { buildPage } from './lib/build-page.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
@@ -75,5 +76,6 @@ async function bundle() {
 
 compile('tsconfig.build.json', 'dist')
 await bundle()
+await buildPage()
 chmodSync('dist/cli/bin.js', 0o755)
 if (process.argv.includes('--tests')) compile('tsconfig.json', '.build')

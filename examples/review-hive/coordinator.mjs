@@ -15,7 +15,10 @@ export class Coordinator {
   #members = new Map()
   #lock = new Lock()
 
-  /** @param decide asked with each escalation; resolves to `{ approve, by, note }` */
+  /**
+   * @param decide asked with each escalation and its handle; resolves to `{ approve, by, note }`, with `isRecorded`
+   * where that is in the log already
+   */
   constructor(hive, decide) {
     this.#hive = hive
     this.#decide = decide
@@ -112,12 +115,19 @@ export class Coordinator {
   }
 
   async #escalate(agent, { subject, risk }) {
-    const { id, durable } = agent.escalate({ subject })
+    const asked = agent.escalate({ subject })
     // On disk before anybody is asked, and the answer is before anybody acts on it.
-    await durable
-    const { approve, by, note } = await this.#decide({ id, ...risk })
-    await this.#hive.approve(id, approve, { by, note })
-    return { approve, by, note }
+    await asked.durable
+    const { approve, by, note, isRecorded } = await this.#decide({ id: asked.id, ...risk }, asked)
+    if (isRecorded) return { approve, by, note }
+    try {
+      await this.#hive.approve(asked.id, approve, { by, note })
+      return { approve, by, note }
+    } catch (error) {
+      if (error.code !== 'ERR_HIVELOG_DECIDED') throw error
+      // Somebody was faster, from a page or a shell.
+      return asked.decision
+    }
   }
 
   async #untilExit({ agent, child, inbox }) {

@@ -13,6 +13,7 @@ import { Coordinator } from './coordinator.mjs'
 import { Feed } from './feed.mjs'
 import { leadReview } from './lead.mjs'
 import { HELP, readOptions } from './options.mjs'
+import { personAtPage, servePage } from './page.mjs'
 import { Screen } from './screen.mjs'
 import { findSources, shareOut } from './source-files.mjs'
 import { closingWords, openingWords } from './words.mjs'
@@ -39,11 +40,13 @@ diag.setLogger(
 )
 const hive = startHive({ file: join(folder, 'hive.jsonl'), serviceName: 'review-hive' })
 const feed = new Feed(hive.file, screen)
-const coordinator = new Coordinator(hive, approver(options.interactive, screen))
+const page = options.page ? await servePage(hive.file) : undefined
+const coordinator = new Coordinator(hive, page ? personAtPage : approver(options.interactive, screen))
 let interrupted
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interrupt(signal))
 
 openingWords(screen, hive.file, areas, options)
+if (page) screen.line(`Live in the browser: ${page.url}\n`)
 const lead = hive.spawn({
   agentId: 'lead',
   name: 'Lead',
@@ -60,6 +63,11 @@ await hive.shutdown()
 const report = await verifyLog(hive.file)
 await feed.finish(report.lastSeq)
 closingWords(screen, { file: hive.file, notebook, report, summary, traceId, unsent })
+if (page && interrupted === undefined) {
+  screen.line(`\nStill in the browser, until Ctrl-C: ${page.url}`)
+  await page.ended
+}
+page?.stop()
 if (interrupted !== undefined) process.exitCode = 128 + constants.signals[interrupted]
 else if (!report.ok || summary.lost.length > 0) process.exitCode = 1
 
@@ -68,6 +76,7 @@ function interrupt(signal) {
   interrupted ??= signal
   screen.close()
   coordinator.stop()
+  page?.stop()
 }
 
 /** What can go wrong before there is a hive ends in one line. */

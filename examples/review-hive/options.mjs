@@ -9,6 +9,8 @@ A hive reviews source code: a lead, and reviewers in processes of their own, whi
 other, wait for the shared notebook and escalate what is risky. You decide at the terminal.
 
   -y, --yes    a policy decides instead; also without a terminal
+      --page   the hive in the browser, live: you decide there, and what you leave for 20 s the policy
+               does; goes on until Ctrl-C
       --fast   without the small delays that let a person follow
       --help   this text
 
@@ -26,7 +28,8 @@ export function readOptions(args) {
   return {
     help: values.help,
     fast: values.fast,
-    interactive: !values.yes && process.stdin.isTTY === true && process.stdout.isTTY === true,
+    page: values.page,
+    interactive: !values.yes && !values.page && process.stdin.isTTY === true && process.stdout.isTTY === true,
     paths: positionals.length > 0 ? positionals : [here('../../src'), here('planted')],
   }
 }
@@ -38,6 +41,7 @@ function parse(args) {
       allowPositionals: true,
       options: {
         yes: { type: 'boolean', short: 'y', default: false },
+        page: { type: 'boolean', default: false },
         fast: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },

@@ -8,7 +8,7 @@ const SKIPPED = new Set(['node_modules', 'dist', 'build', 'vendor', 'coverage', 
 /** Larger files are generated. */
 const MAX_BYTES = 512 * 1024
 /** What can be reviewed in the time that a person watches. */
-const MAX_FILES = 400
+const MAX_FILES = 1_000
 
 /**
  * Source files at and under the paths: `{ path, bytes }`, by path.

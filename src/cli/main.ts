@@ -31,6 +31,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
   calls: { summary: 'show which external APIs were called', load: () => import('./calls.js') },
   waits: { summary: 'show what agents waited for', load: () => import('./waits.js') },
   cost: { summary: 'show what model calls used and cost', load: () => import('./cost.js') },
+  report: { summary: 'write the page of a log as one file', load: () => import('./report.js') },
   export: { summary: 'send spans to a trace backend, or write a table', load: () => import('./export.js') },
   commit: { summary: 'commit a log to its git repository', load: () => import('./commit.js') },
   pull: { summary: 'get logs back from a store, byte for byte', load: () => import('./pull.js') },

@@ -26,6 +26,7 @@ import { Limits, type TokenLimits } from './limits.js'
 import { Metrics, metricsRoute } from './metrics.js'
 import { otlpRoutes } from './otlp/routes.js'
 import { SpanStore } from './otlp/spans.js'
+import { pageRoutes } from './page.js'
 import { type Route, Router } from './router.js'
 import { ServeError, Tokens } from './tokens.js'
 
@@ -187,6 +188,7 @@ export function routesOf(parts: Parts, isSecure: boolean): Route[] {
     ...hiveRoutes(parts),
     ...decisionRoutes(parts),
     ...reportRoutes(parts),
+    ...pageRoutes(),
   ]
 }
 

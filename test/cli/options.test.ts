@@ -114,6 +114,11 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
   talk: { ...SPAN, lines: [[[...NUMBERS, '0'], /a whole number from 1 on/]] },
   why: { depth: [[[...NUMBERS, '0'], /a whole number from 1 to/]] },
   top: { sort: [[WORDS.slice(1), /one of action, inbox, pending, cost/]] },
+  report: {
+    output: [],
+    events: [[[...NUMBERS, '0', '50001'], /a whole number from 1 to 50000/]],
+    floors: [[[...NUMBERS, '0', '5001'], /a whole number from 1 to 5000/]],
+  },
   serve: { port: [[[...NUMBERS, '65536'], /a whole number from 0 to 65535/]] },
   pull: { from: [[['x', 'localhost:9428', 'ftp://x'], /--from (?:needs a )?URL/]] },
   setup: {

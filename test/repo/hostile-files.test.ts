@@ -107,6 +107,7 @@ const RUNS: Record<string, string[][]> = {
     ['--format', 'otlp-json', 'FILE'],
   ],
   commit: [['FILE']],
+  report: [['--force', '-o', 'report.html', 'FILE']],
 }
 /** They have nothing to do with a log that is there, or send it elsewhere: `ship` reads with the readers. */
 const APART = ['pull', 'serve', 'setup', 'ship', 'token']

@@ -293,6 +293,10 @@ const TEXT: Record<string, string[][]> = {
     ['--otlp', 'http://127.0.0.1:9/POISON', 'ODD'],
     ['--header', 'POISON', '--otlp', 'http://127.0.0.1:9/', 'ODD'],
   ],
+  report: [
+    ['--force', '-o', 'outPOISON', 'ODD'],
+    ['-o', 'out', 'missingPOISON'],
+  ],
   commit: [['ODD'], ['--message', 'POISON', '--path', 'xPOISON', 'ODD'], ['missingPOISON']],
 }
 

@@ -1,0 +1,2 @@
+/** The bundler takes style sheets in by their names. */
+declare module '*.css' {}
