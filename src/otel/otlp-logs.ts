@@ -27,13 +27,18 @@ type Protocol = (typeof PROTOCOLS)[number]
  * signals may be one that takes traces and nothing else.
  */
 export function otlpLogsOptions(asked: boolean | OtlpLogsOptions | undefined): OtlpLogsOptions | undefined {
-  if (asked === false || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
-  if (typeof asked === 'object') return asked
-  if (asked === true) return {}
+  if (asked === false) return undefined
+  const options = typeof asked === 'object' ? asked : asked === true || isNamedByEnv() ? {} : undefined
+  // Last: the SDK is loaded for it.
+  if (options === undefined || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED'))
+    return undefined
+  return options
+}
+
+function isNamedByEnv(): boolean {
   const exporters = fromEnv('OTEL_LOGS_EXPORTER')
-  if (exporters !== undefined)
-    return exporters.split(',').some((name) => name.trim() === 'otlp') ? {} : undefined
-  return fromEnv('OTEL_EXPORTER_OTLP_LOGS_ENDPOINT') === undefined ? undefined : {}
+  if (exporters !== undefined) return exporters.split(',').some((name) => name.trim() === 'otlp')
+  return fromEnv('OTEL_EXPORTER_OTLP_LOGS_ENDPOINT') !== undefined
 }
 
 /** Sends log records, one request a call. */
