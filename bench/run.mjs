@@ -25,6 +25,7 @@ const SECTIONS = [
   { letter: 'O', name: 'backend', limit: 180 },
   { letter: 'P', name: 'spans', limit: 120 },
   { letter: 'R', name: 'redact', limit: 120 },
+  { letter: 'V', name: 'api', limit: 240 },
   { letter: 'W', name: 'frameworks', limit: 120 },
   { letter: 'X', name: 'http', limit: 60 },
 ]

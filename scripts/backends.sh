@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Gets the real backends, once, and prints where they are: for tests, and for people without Docker.
 #
-#   scripts/backends.sh            prints jaeger=PATH, otelcol=PATH and kafka=DIR, a line each
-#   scripts/backends.sh jaeger     only that one's path; the same with otelcol and kafka
+#   scripts/backends.sh            prints jaeger=PATH, otelcol=PATH, victorialogs=PATH and kafka=DIR, a line each
+#   scripts/backends.sh jaeger     only that one's path; the same with the others
 #
 # Versions: scripts/backends.env. Cache: ${HIVELOG_CACHE:-$HOME/.cache/hivelog}, outside the repository. The first run
 # takes some minutes and the network, the next one neither.
 #
-# Jaeger and the collector are built from source, with Go. Kafka is its published jars, fetched with Maven; it needs
+# Jaeger, the collector and VictoriaLogs are built from source, with Go. Kafka is its published jars, fetched with Maven; it needs
 # Java 17 to run, so without Java it is not offered, cached or not. What lacks its tool gets no line, the others do:
 # a caller skips what is not there. What is missing is said in one line on standard error.
 # Exit: 0 everything asked for is printed, 2 bad use, 3 a tool is missing, else that of a build that failed.
@@ -35,6 +35,7 @@ pom=$root/scripts/kafka/pom.xml
 # The name says everything that the thing was made from, so a stale one is never taken for a fresh one.
 jaeger=$cache/jaeger-$JAEGER_VERSION
 otelcol=$cache/otelcol-$OTELCOL_VERSION-$(cksum <"$manifest" | cut -d' ' -f1)
+victorialogs=$cache/victoria-logs-$VICTORIALOGS_VERSION
 kafka=$cache/kafka-$KAFKA_VERSION-$(cksum <"$pom" | cut -d' ' -f1)
 
 # No C compiler needed, no paths of this machine inside, no question to git.
@@ -93,6 +94,19 @@ build_otelcol() {
   finish_work "$work/otelcol/otelcol" "$otelcol"
 }
 
+build_victorialogs() {
+  [ -x "$victorialogs" ] && return
+  if ! command -v go >/dev/null; then
+    go_for+="${go_for:+ and }VictoriaLogs $VICTORIALOGS_VERSION"
+    return
+  fi
+  echo "backends: building VictoriaLogs $VICTORIALOGS_VERSION" >&2
+  start_work
+  GOBIN=$work nice go install -ldflags '-s -w' \
+    "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@v$VICTORIALOGS_VERSION" >&2
+  finish_work "$work/victoria-logs" "$victorialogs"
+}
+
 build_kafka() {
   # A java may be there that only says where to get one: it has to name a version.
   if ! [[ $(java -version 2>&1) =~ version\ \"([0-9]+) ]] || [ "${BASH_REMATCH[1]}" -lt 17 ]; then
@@ -116,10 +130,10 @@ build_kafka() {
 }
 
 case "$#:${1:-}" in
-  0:) names='jaeger otelcol kafka' ;;
-  1:jaeger | 1:otelcol | 1:kafka) names=$1 ;;
+  0:) names='jaeger otelcol victorialogs kafka' ;;
+  1:jaeger | 1:otelcol | 1:victorialogs | 1:kafka) names=$1 ;;
   *)
-    echo "usage: scripts/backends.sh [jaeger | otelcol | kafka]" >&2
+    echo "usage: scripts/backends.sh [jaeger | otelcol | victorialogs | kafka]" >&2
     exit 2
     ;;
 esac

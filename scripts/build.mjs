@@ -4,7 +4,8 @@
 // module for each of our files took a third of the time that a process needs to load hivelog. The modules themselves
 // stay there too, for the benchmarks of single parts; they are not packed.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { buildPage } from './lib/build-page.mjs'
@@ -22,6 +23,40 @@ function compile(project, outDir) {
   if (run.status !== 0) process.exit(run.status ?? 1)
 }
 
+const API = 'node_modules/@opentelemetry/api'
+
+/**
+ * Takes the parts of OpenTelemetry's API that are used into the bundle: as a package of forty CommonJS files it takes a
+ * quarter of what a process needs to load hivelog. All copies of the API in a process share their globals, and the keys
+ * of their contexts have one name; the application may have a copy of another version in any case.
+ */
+const apiWithin = {
+  name: 'api-within',
+  setup(build) {
+    const { module, version } = JSON.parse(readFileSync(`${API}/package.json`, 'utf8'))
+    build.onResolve({ filter: /^@opentelemetry\/api$/ }, () => ({
+      path: join(root, API, module),
+      sideEffects: false,
+    }))
+    // Each copy has this file. The licence's text is that of this package.
+    build.onLoad({ filter: /api\/build\/esm\/internal\/global-utils\.js$/ }, ({ path }) => ({
+      contents: `/*! @opentelemetry/api ${version}, Copyright The OpenTelemetry Authors, Apache-2.0 */\n${readFileSync(path, 'utf8')}`,
+    }))
+  },
+}
+
+/** Small packages of which a part ships with us, so that no user has to install them. */
+const BUNDLED = /^@bufbuild\/protobuf\//
+
+const externalButBundled = {
+  name: 'packages are external, but for those that are bundled',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+      kind === 'entry-point' || BUNDLED.test(path) ? undefined : { path, external: true },
+    )
+  },
+}
+
 /** What two doors share is in a file of its own, so that it is there once; what is loaded when needed stays so. */
 async function bundle() {
   await build({
@@ -33,7 +68,7 @@ async function bundle() {
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    packages: 'external',
+    plugins: [apiWithin, externalButBundled],
     chunkNames: 'chunks/[name]-[hash]',
     logLevel: 'warning',
   })

@@ -276,8 +276,12 @@ await check('docker-compose.yml is valid with every set of profiles', { go }, ()
     [
       'default: jaeger',
       'collector: collector jaeger',
+      'fleet: jaeger kafka logs-gateway logs-to-victorialogs victorialogs',
+      'collector+fleet: collector jaeger kafka logs-gateway logs-to-victorialogs victorialogs',
       'scale: cassandra gateway-1 gateway-2 jaeger jaeger-scale kafka kafka-to-jaeger',
       'collector+scale: cassandra collector gateway-1 gateway-2 jaeger jaeger-scale kafka kafka-to-jaeger',
+      'fleet+scale: cassandra gateway-1 gateway-2 jaeger jaeger-scale kafka kafka-to-jaeger logs-gateway logs-to-victorialogs victorialogs',
+      'collector+fleet+scale: cassandra collector gateway-1 gateway-2 jaeger jaeger-scale kafka kafka-to-jaeger logs-gateway logs-to-victorialogs victorialogs',
     ],
     'services',
   )

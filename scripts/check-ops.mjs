@@ -32,8 +32,8 @@ function pins(file) {
   return found
 }
 
-// One entry a service: its image, the entries under ports, the config files that it mounts, its environment, and the
-// names of all its keys.
+// One entry a service: its image, the entries under ports and command, the config files that it mounts, its
+// environment, and the names of all its keys.
 function services(file) {
   const found = {}
   let section
@@ -46,7 +46,7 @@ function services(file) {
     if (indent === 0) section = word
     if (section !== 'services:') continue
     if (indent === 2) {
-      service = { where, ports: [], configs: [], env: new Map(), keys: new Set() }
+      service = { where, ports: [], command: [], configs: [], env: new Map(), keys: new Set() }
       found[word.slice(0, -1)] = service
     }
     if (indent === 4) {
@@ -57,6 +57,7 @@ function services(file) {
     if (key === 'ports' && (word.startsWith('- ') || /\[/.test(word))) {
       service.ports.push({ text: word.replace(/^- /, ''), where })
     }
+    if (key === 'command' && word.startsWith('- ')) service.command.push(word.replace(/^- /, ''))
     const [, name, value] = /^(\w+): "?(.*?)"?$/.exec(word) ?? []
     if (key === 'environment' && indent === 6 && name) service.env.set(name, value)
     const mount = /^- \.\/(collector-config\/[\w.-]+):/.exec(word)
@@ -88,6 +89,9 @@ const images = {
   kafka: `apache/kafka:${versions.KAFKA_VERSION}`,
   'kafka-to-jaeger': otelcol,
   'jaeger-scale': jaeger,
+  'logs-gateway': otelcol,
+  'logs-to-victorialogs': otelcol,
+  victorialogs: `victoriametrics/victoria-logs:v${versions.VICTORIALOGS_VERSION}`,
   // Not built from source here, so no line of backends.env: any exact version.
   cassandra: /^cassandra:\d+\.\d+\.\d+$/,
 }
@@ -98,8 +102,8 @@ function fits(image, wanted) {
 
 const composed = services('docker-compose.yml')
 for (const name of new Set([...Object.keys(images), ...Object.keys(composed)])) {
-  const none = { ports: [], configs: [], env: new Map(), keys: new Set() }
-  const { where: at, image, ports, configs, env, keys } = composed[name] ?? none
+  const none = { ports: [], command: [], configs: [], env: new Map(), keys: new Set() }
+  const { where: at, image, ports, command, configs, env, keys } = composed[name] ?? none
   if (!image || !fits(image.name, images[name])) {
     const has = image
       ? `${image.where}: image '${image.name}'`
@@ -112,19 +116,19 @@ for (const name of new Set([...Object.keys(images), ...Object.keys(composed)])) 
   if (at) {
     for (const key of needed) if (!keys.has(key)) problems.push(`${at}: service '${name}' without ${key}`)
   }
-  const config = configs.map((file) => resolved(file, env)).join('\n')
+  const config = [...configs.map((file) => resolved(file, env)), ...command].join('\n')
   for (const { text, where } of ports) {
     const [, port] = /^127\.0\.0\.1:(\d+):\1$/.exec(text) ?? []
     if (!port) problems.push(`${where}: port '${text}' is not 127.0.0.1:<n>:<n>`)
     else if (!new RegExp(`(:|port: )${port}$`, 'm').test(config)) {
       problems.push(
-        `${where}: nothing in ${configs.map((file) => basename(file)).join(', ')} listens on ${port}`,
+        `${where}: nothing in ${configs.map((file) => basename(file)).join(', ') || 'its command'} listens on ${port}`,
       )
     }
   }
   for (const file of configs) {
     for (const variable of env.keys()) {
-      const isOurs = /^(COLLECTOR|JAEGER|KAFKA|CASSANDRA|GATEWAY|TAIL)_/.test(variable)
+      const isOurs = /^(COLLECTOR|JAEGER|KAFKA|CASSANDRA|GATEWAY|TAIL|VICTORIALOGS)_/.test(variable)
       const read = new RegExp(`\\{env:${variable}[:}]`)
       if (isOurs && !read.test(readFileSync(join(root, file), 'utf8'))) {
         problems.push(`${at}: ${variable} is set, and ${basename(file)} does not read it`)

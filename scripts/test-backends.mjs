@@ -1,6 +1,6 @@
 // Runs test/backends with Node's test runner against the real programs that scripts/backends.sh builds: Jaeger, the
-// OpenTelemetry Collector, Apache Kafka. One file after the other, since they share the machine. A program that cannot
-// be built here (no Go, no Java) is said in one line, and the tests that need it count as skipped.
+// OpenTelemetry Collector, Apache Kafka, VictoriaLogs. One file after the other, since they share the machine. A
+// program that cannot be built here (no Go, no Java) is said in one line, and the tests that need it count as skipped.
 //
 //   node scripts/test-backends.mjs [NAME...]     only the files whose path contains one of the names
 //
@@ -31,7 +31,7 @@ const built = spawnSync('bash', ['scripts/backends.sh'], {
 })
 if (built.status !== 0 && built.status !== 3) process.exit(1)
 const env = { ...process.env }
-for (const name of ['jaeger', 'otelcol', 'kafka']) {
+for (const name of ['jaeger', 'otelcol', 'kafka', 'victorialogs']) {
   const path = new RegExp(`^${name}=(.+)$`, 'm').exec(built.stdout)?.[1]
   if (path === undefined) delete env[`HIVELOG_TEST_${name.toUpperCase()}`]
   else env[`HIVELOG_TEST_${name.toUpperCase()}`] = path

@@ -41,6 +41,7 @@ export type {
   UsageInput,
   WaitInput,
 } from './hive/inputs.js'
+export type { ShipOptions, ShipStatus } from './hive/ship.js'
 export { type HiveOptions, startHive } from './hive/start-hive.js'
 export {
   type LockHolder,
@@ -55,9 +56,11 @@ export type { FsyncPolicy } from './journal/syncer.js'
 export { HiveSpanProcessor, type HiveSpanProcessorOptions } from './otel/hive-span-processor.js'
 export { JsonlSpanExporter, ShutDownError } from './otel/jsonl-span-exporter.js'
 export type { OtlpOptions } from './otel/otlp.js'
+export type { OtlpLogsOptions } from './otel/otlp-logs.js'
 export type { ProviderOptions } from './otel/provider.js'
 export type { ResourceOptions } from './otel/resource.js'
 export { DependencyError } from './otel/sdk.js'
 export type { RecorderOptions } from './record/log-recorder.js'
 export type { RedactOptions } from './redact/redact.js'
+export type { Shipped } from './ship/copy-sender.js'
 export { VERSION } from './version.js'

@@ -19,11 +19,6 @@ if (isMainThread) main()
 
 function main(): void {
   ensureDiagLogger()
-  if (process.env.AGENT_LOG_ENDPOINT) {
-    diag.warn(
-      'hivelog: AGENT_LOG_ENDPOINT: a process does not send its log itself; start hivelog ship FILE beside it, which does',
-    )
-  }
   const { hive, setRoot } = start()
   const self = hive.self
   if (self !== undefined) setRoot(() => self.context)

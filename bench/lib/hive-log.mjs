@@ -138,6 +138,9 @@ const RARE = [
     }),
   ],
 ]
+/** Epoch milliseconds from which on the last hundredth of such a log was written. */
+export const lastHundredth = (events) => FIRST_TS + 7 * (events - events / 100 + 1)
+
 /** The trace of one line in a hundred. */
 export const RARE_TRACE = '00000000000000000000000000c0ffee'
 

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { auditTrail, callReport, costReport, waitReport } from '../../dist/analyse.js'
-import { readLog } from '../../dist/read.js'
-import { RARE_TRACE, writeRareLog } from '../lib/hive-log.mjs'
+import { hiveBatches, readLog } from '../../dist/read.js'
+import { lastHundredth, RARE_TRACE, writeRareLog } from '../lib/hive-log.mjs'
 import { parseAll } from '../lib/parse-all.mjs'
 import { inRounds, median, ratio } from '../lib/stats.mjs'
 
@@ -26,6 +26,13 @@ export default async function select({ dir, quick }) {
     for await (const _ of readLog(file, { select: selection })) count++
     expect(count, oneIn)
   }
+  const since = lastHundredth(events)
+  const catSince = async () => {
+    let count = 0
+    for await (const items of hiveBatches(file, { since })) count += items.length
+    expect(count, 100)
+  }
+  const iso = new Date(since).toISOString()
   const audit = async () => {
     const { escalations, approvals } = await auditTrail(file)
     expect(escalations + approvals, 100)
@@ -38,6 +45,12 @@ export default async function select({ dir, quick }) {
       args: ['cat', '--kind', 'escalate', '--kind', 'approval'],
       target: 10,
       ask: () => cat({ kinds: ['escalate', 'approval'] }, 100),
+    },
+    { args: ['cat', '--since', iso], target: 10, ask: catSince },
+    {
+      args: ['cost', '--since', iso],
+      target: 10,
+      ask: async () => expect((await costReport(file, { since })).total.calls, 2000),
     },
     { args: ['calls'], target: 10, ask: async () => expect((await callReport(file)).total.calls, 100) },
     { args: ['waits'], target: 10, ask: async () => expect((await waitReport(file)).total.waits, 100) },
@@ -65,7 +78,7 @@ export default async function select({ dir, quick }) {
   })
   const counted = (each) => cpu.get(each).slice(-rounds)
   const name = ({ args }) =>
-    args === undefined ? 'JSON.parse loop' : args.join(' ').replace(RARE_TRACE, 'T')
+    args === undefined ? 'JSON.parse loop' : args.join(' ').replace(RARE_TRACE, 'T').replace(iso, 'TIME')
   const times = (value) => `${value.toFixed(1)} x`
   return {
     title: TITLE,

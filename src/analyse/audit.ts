@@ -21,7 +21,6 @@ import type {
   Unsealed,
 } from './audit/report.js'
 import { AUDIT_RULES } from './options.js'
-import { placeOf } from './place.js'
 import { tallyLogs } from './reading.js'
 
 /** The kinds that tell of escalations, and of who the agents are. */
@@ -149,9 +148,11 @@ export class Audit {
       counts[each.status]++
       if (each.status === 'unclear') counts.pending++
       if (isWaiting(each) && asOf !== undefined) each.waitingMs = Math.max(0, asOf - each.ts)
-      this.#markSealed([each, ...each.decisions, ...(each.before ?? [])])
+      this.#markSealed(each)
+      for (const decision of each.decisions) this.#markSealed(decision)
+      for (const before of each.before ?? []) this.#markSealed(before)
     }
-    this.#markSealed(orphans)
+    for (const orphan of orphans) this.#markSealed(orphan)
     const wrong = orphans.filter(({ id }) => isWhole || id === undefined)
     const problems = [...cases.flatMap((each) => each.problems), ...wrong.map(orphanProblem)]
     return {
@@ -176,17 +177,18 @@ export class Audit {
       this.#notListed.escalations++
       return
     }
-    const record: AuditCase = {
-      ...(key !== undefined && { id: key }),
-      status: 'pending',
-      ts: entry.event.ts,
-      asker: this.#asker(from),
-      ...optional('to', keyOf(to)),
-      ...optional('subject', this.#text(subject)),
-      place: auditPlace(entry),
-      decisions: [],
-      problems: [],
-    }
+    // A big hive has tens of thousands of these; to spread what may be left out takes longer than to read the line.
+    const record = (key === undefined ? {} : { id: key }) as AuditCase
+    record.status = 'pending'
+    record.ts = entry.event.ts
+    record.asker = this.#asker(from)
+    const recipient = keyOf(to)
+    if (recipient !== undefined) record.to = recipient
+    const text = this.#text(subject)
+    if (text !== undefined) record.subject = text
+    record.place = auditPlace(entry)
+    record.decisions = []
+    record.problems = []
     const asker = record.asker.agentId
     if (this.#recent !== undefined && asker !== undefined) {
       record.before = this.#recent.of(asker).map((each) => ({ event: each.event, place: auditPlace(each) }))
@@ -219,12 +221,11 @@ export class Audit {
     const agent = this.#model.agents.get(agentId)
     if (agent === undefined) return { agentId }
     const { name, parent, role } = agent
-    return {
-      agentId,
-      ...((agent.lives > 0 || name !== agentId) && { name }),
-      ...(parent !== undefined && { parent }),
-      ...(role !== undefined && { role }),
-    }
+    const asker: AuditAsker = { agentId }
+    if (agent.lives > 0 || name !== agentId) asker.name = name
+    if (parent !== undefined) asker.parent = parent
+    if (role !== undefined) asker.role = role
+    return asker
   }
 
   #approval(entry: HiveEntry): void {
@@ -233,16 +234,17 @@ export class Audit {
     const key = idOf(id)
     if (this.#id !== undefined && key !== this.#id) return
     const outcome = outcomeOf(approve)
-    const decision: AuditDecision = {
-      ...optional('id', key),
-      ts: entry.event.ts,
-      outcome,
-      ...(outcome === 'unclear' && { value: jsonOf(approve) }),
-      ...optional('by', keyOf(by)),
-      ...optional('via', keyOf(via)),
-      ...optional('note', this.#text(note)),
-      place: auditPlace(entry),
-    }
+    const decision = (key === undefined ? {} : { id: key }) as AuditDecision
+    decision.ts = entry.event.ts
+    decision.outcome = outcome
+    if (outcome === 'unclear') decision.value = jsonOf(approve)
+    const who = keyOf(by)
+    if (who !== undefined) decision.by = who
+    const way = keyOf(via)
+    if (way !== undefined) decision.via = way
+    const text = this.#text(note)
+    if (text !== undefined) decision.note = text
+    decision.place = auditPlace(entry)
     const opened = key === undefined ? undefined : this.#open.get(key)
     if (opened !== undefined) opened.decide(decision, this.#budget)
     else this.#orphan(decision)
@@ -281,12 +283,10 @@ export class Audit {
     }
   }
 
-  #markSealed(parts: readonly { place: AuditPlace }[]): void {
-    for (const { place } of parts) {
-      const why = this.#whyUnsealed(place)
-      place.sealed = why === undefined
-      if (why !== undefined) place.unsealed = why
-    }
+  #markSealed({ place }: { place: AuditPlace }): void {
+    const why = this.#whyUnsealed(place)
+    place.sealed = why === undefined
+    if (why !== undefined) place.unsealed = why
   }
 
   #whyUnsealed({ file, offset }: AuditPlace): Unsealed | undefined {
@@ -312,8 +312,8 @@ export class Audit {
     const wanted = keyOf(agent)
     if (!matches || (pending === true && !isWaiting(record))) return false
     if (agent !== undefined && wanted !== agentId && wanted !== name) return false
-    if (![record, ...record.decisions].some(({ ts }) => this.#isInTime(ts))) return false
-    return record.decisions.some((decision) => this.#isBy(decision)) || this.#options.by === undefined
+    if (!this.#isInTime(record.ts) && !record.decisions.some(({ ts }) => this.#isInTime(ts))) return false
+    return this.#options.by === undefined || record.decisions.some((decision) => this.#isBy(decision))
   }
 
   #isInTime(ts: number): boolean {
@@ -339,11 +339,11 @@ const isWaiting = ({ status }: AuditCase): boolean => status === 'pending' || st
 const outcomeOf = (approve: unknown): AuditOutcome =>
   approve === true ? 'approved' : approve === false ? 'rejected' : 'unclear'
 
-const auditPlace = (entry: HiveEntry): AuditPlace => ({
-  ...placeOf(entry),
-  offset: entry.offset,
-  sealed: false,
-})
+function auditPlace({ log, file, line, seq, offset }: HiveEntry): AuditPlace {
+  return line === undefined
+    ? { log, file, seq, offset, sealed: false }
+    : { log, file, line, seq, offset, sealed: false }
+}
 
 function orphanProblem({ id, outcome, place }: AuditDecision): AuditTrail['problems'][number] {
   if (id === undefined) {
@@ -358,9 +358,4 @@ function orphanProblem({ id, outcome, place }: AuditDecision): AuditTrail['probl
     message: `${outcome} at seq ${place.seq}, but nobody has escalated that id`,
     place,
   }
-}
-
-/** A field that is there or left out. */
-function optional<K extends string>(name: K, value: string | undefined): { [P in K]?: string } {
-  return (value === undefined ? {} : { [name]: value }) as { [P in K]?: string }
 }

@@ -1,5 +1,6 @@
 /** The state of a hive at any event of its logs. */
 import { checkOptions } from '../format/options.js'
+import type { Listed } from '../model/plain.js'
 import type { HiveState } from '../model/state.js'
 import { hiveBatches, logsOfHive, type OnProgress } from '../read/hive.js'
 import { isBreak, isMalformed, type LogItem } from '../read/items.js'
@@ -47,6 +48,18 @@ export async function replay(
   options: ReplayOptions = {},
 ): Promise<HiveState> {
   checkOptions('replay', options, REPLAY_RULES)
+  return stateAt(files, options, 'all')
+}
+
+/**
+ * As `replay`, for who does not need all messages that wait.
+ * @param listed which of them are listed
+ */
+export async function stateAt(
+  files: string | readonly string[],
+  options: ReplayOptions,
+  listed: Listed,
+): Promise<HiveState> {
   const { at, time, thisFile = false, index = true, indexSpacing, onProgress } = options
   const until = { ...(at !== undefined && { seq: at }), ...(time !== undefined && { time }) }
   const hive = hiveOf(files, thisFile)
@@ -61,7 +74,7 @@ export async function replay(
       })
     : await walkHive(hive, until, reducerOf(hive), onProgress === undefined ? {} : { onProgress })
   // Nobody goes on with the reducer, so its state need not be copied.
-  return { ...reducer.view(), ...(broken.length > 0 && { broken }) }
+  return { ...reducer.view(listed), ...(broken.length > 0 && { broken }) }
 }
 
 /** What `hivelog state --json` tells of a state. @param file that was named first */

@@ -42,8 +42,12 @@ export class ItemFilter {
     this.#since = since ?? Number.NEGATIVE_INFINITY
     this.#until = until ?? Number.POSITIVE_INFINITY
     const named = kind.length + agent.length + trace.length + span.length
+    this.hasNames = named > 0
     this.choosesAll = named === 0 && since === undefined && until === undefined
   }
+
+  /** Whether kinds, agents, traces or spans were asked for. */
+  readonly hasNames: boolean
 
   /** Whether nothing was asked for in particular. */
   readonly choosesAll: boolean

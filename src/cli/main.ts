@@ -3,6 +3,7 @@
 import { pad } from '../text/terminal.js'
 import { VERSION } from '../version.js'
 import { type Command, UsageError } from './args.js'
+import { withStore } from './from-store.js'
 import { type Io, io, withIo } from './io.js'
 import { nearest } from './nearest.js'
 import { say } from './output.js'
@@ -33,7 +34,9 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
   report: { summary: 'write the page of a log as one file', load: () => import('./report.js') },
   export: { summary: 'send spans to a trace backend, or write a table', load: () => import('./export.js') },
   commit: { summary: 'commit a log to its git repository', load: () => import('./commit.js') },
+  pull: { summary: 'get logs back from a store, byte for byte', load: () => import('./pull.js') },
   serve: { summary: 'receive logs of other machines', load: () => import('./serve.js') },
+  setup: { summary: 'show the settings of coding agents, or write them', load: () => import('./setup.js') },
   ship: { summary: 'send logs to a server, as exact copies', load: () => import('./ship.js') },
   token: { summary: 'say who may send to a server, and see', load: () => import('./token.js') },
 }
@@ -43,7 +46,7 @@ function usage(): string {
   return `Usage: hivelog COMMAND [OPTIONS] [FILE]
 
 Reads the event logs of hives of agents. FILE is $HIVELOG_FILE or hive.jsonl by
-default.
+default; --from URL --session S instead: what a store has, see pull.
 
 ${rows.join('\n')}
 
@@ -89,7 +92,7 @@ async function act([name, ...args]: string[]): Promise<number> {
     stdout.write(command.help)
     return 0
   }
-  return command.run(args)
+  return withStore(name, args, (own) => command.run(own))
 }
 
 /**

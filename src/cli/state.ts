@@ -1,5 +1,5 @@
 /** `hivelog state` */
-import { replay, stateAnswer } from '../analyse/replay.js'
+import { stateAnswer, stateAt } from '../analyse/replay.js'
 import { spanOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
 import { type Command, defaultFile, parse, UsageError, wholeNumber } from './args.js'
@@ -77,13 +77,18 @@ export const command: Command = {
     const at = values.at === undefined ? undefined : wholeNumber('--at', values.at)
     const { time, outside } = await timeOf(values, files, thisFile)
     const progress = new Progress('reading')
-    const state = await replay(files, {
-      ...(at !== undefined && { at }),
-      ...(time !== undefined && { time }),
-      thisFile,
-      index: !values['no-index'],
-      onProgress: progress.update,
-    }).finally(() => progress.end())
+    const state = await stateAt(
+      files,
+      {
+        ...(at !== undefined && { at }),
+        ...(time !== undefined && { time }),
+        thisFile,
+        index: !values['no-index'],
+        onProgress: progress.update,
+      },
+      // People are shown the newest of each inbox.
+      values.json ? 'all' : 'newest',
+    ).finally(() => progress.end())
     if (state.events === 0) {
       const { events, malformed } = state
       const lines = malformed + (state.ts === undefined ? 0 : 1)

@@ -138,7 +138,10 @@ async function* lastOf(
     return
   }
   const progress = new Progress('reading')
-  for await (const items of hiveBatches(files, { text, thisFile, onProgress: progress.update })) {
+  // Who asked for names is told of those that there are, in all of the hive.
+  const select = { ...(since !== undefined && { since }), ...(until !== undefined && { until }) }
+  const reading = { text, thisFile, onProgress: progress.update, ...(!filter.hasNames && { select }) }
+  for await (const items of hiveBatches(files, reading)) {
     for (const item of items) {
       if (!filter.accepts(item)) continue
       progress.end()

@@ -4,7 +4,8 @@
 export function endOf(): Promise<void> {
   return new Promise((resolve) => {
     const stop = (): void => {
-      process.off('SIGINT', stop).off('SIGTERM', stop)
+      // An open log ends the process at a signal that nobody else waits for: it looks after this one was called.
+      setImmediate(() => process.off('SIGINT', stop).off('SIGTERM', stop))
       resolve()
     }
     process.on('SIGINT', stop).on('SIGTERM', stop)

@@ -11,12 +11,13 @@
  *     hive.jsonl.decisions/            what people decided, until the log's writer has written it down
  *     hive.jsonl.index/                the side index
  *     hive.jsonl.lock                  who writes the log
+ *     hive.jsonl.otlp-logs             how far it was sent as OTLP log records
  *     hive.jsonl.origin                of a copy: what the log is called where it comes from
  *     hive.jsonl.receipts              of a copy: what a server acknowledged
  *
  * The 12 digits make the names of segments sort in the order of the log.
  */
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 
 /** As many digits as `MAX_SEQ` has, without a leading zero where there are more than twelve, and not zero. */
 const SEGMENT = /^(.*)\.(\d{12}|[1-9]\d{12,14})\.jsonl(\.gz)?$/s
@@ -26,6 +27,14 @@ const LOG_OR_FOLDER = /^(.*\.jsonl)(?:\.agents)?$/s
 const TAKEN = /\.(\d{12,}|apart-[0-9a-f]{8})$/
 
 export const agentsFolder = (log: string): string => `${log}.agents`
+/** Path of a log in its hive, from the folder of the hive's own log on: `hive.jsonl.agents/coder.jsonl`. */
+export function pathInHive(log: string): string {
+  const path = [basename(log)]
+  for (let folder = dirname(resolve(log)); folder.endsWith('.jsonl.agents'); folder = dirname(folder)) {
+    path.unshift(basename(folder))
+  }
+  return path.join('/')
+}
 /** Whether a log is that of a child process of another log's process: it lies in the `.agents` folder of that log. */
 export const isChildOf = (child: string, log: string): boolean =>
   dirname(join(child)) === join(agentsFolder(log))
@@ -35,10 +44,11 @@ export const decisionsFolder = (log: string): string => `${log}.decisions`
 export const indexFolder = (log: string): string => `${log}.index`
 export const lockFile = (log: string): string => `${log}.lock`
 export const originFile = (log: string): string => `${log}.origin`
+export const otlpLogsFile = (log: string): string => `${log}.otlp-logs`
 export const receiptsFile = (log: string): string => `${log}.receipts`
 
 /** Endings of what belongs to a log's writer and readers of the moment, and is nobody's history. */
-export const PASSING = ['.lock', '.cursors', '.decisions', '.index'] as const
+export const PASSING = ['.lock', '.cursors', '.decisions', '.index', '.otlp-logs'] as const
 
 /** Name of a log without its folder and `.jsonl`: what the names of its segments begin with. */
 export const stemOf = (log: string): string => basename(log).replace(/\.jsonl$/, '')

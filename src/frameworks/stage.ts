@@ -141,8 +141,9 @@ export class Stage {
     agent: Agent,
     { name, toolCallId, argsBytes }: ToolStart,
   ): (end: Omit<ToolInput, 'name' | 'ms'>) => void {
-    const began = performance.now()
     agent.log('tool.start', { name, ...(toolCallId !== undefined && { toolCallId }) })
+    // After the line: what that takes is no time of the tool's.
+    const began = performance.now()
     let hasEnded = false
     return (end) => {
       if (hasEnded) return

@@ -5,6 +5,7 @@ import { type ArtifactRef, FIELD_ORDER, isCustomKind, type KnownKind } from '../
 import { brief, describe, MAX_NODES } from '../format/quote.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import { AS_IS, agentShape, endingOf, type WorkKind } from '../otel/span-shapes.js'
+import { formatTraceparent } from '../otel/traceparent.js'
 import type { Life } from '../record/owners.js'
 import { counted } from '../record/recorder.js'
 import { AgentSpan } from './agent-span.js'
@@ -27,7 +28,7 @@ import type {
   UsageInput,
   WaitInput,
 } from './inputs.js'
-import { formatTraceparent, Sent, spanContextOf } from './sent-message.js'
+import { Sent, spanContextOf } from './sent-message.js'
 import { recordWork } from './work.js'
 
 /** An item that is in the approval queue. */

@@ -12,8 +12,8 @@ import {
 } from '@opentelemetry/api'
 import type { Fields } from '../format/fields.js'
 import { brief } from '../format/quote.js'
+import type { HiveIdGenerator } from '../otel/ids.js'
 import type { PlainEvent } from '../otel/plain-events.js'
-import type { HiveIdGenerator } from '../otel/provider.js'
 import { toFields } from '../otel/span-mapping.js'
 import { type Life, recordOf, type SpanEvent } from '../record/owners.js'
 import type { Listener, Place, Recorder } from '../record/recorder.js'
@@ -23,7 +23,7 @@ import { KIND_RULE, type Scrubber } from '../redact/scrub.js'
 export type Audience = 'none' | 'sampled' | 'all'
 
 export interface CoreOptions {
-  tracer: Tracer
+  tracer: Pick<Tracer, 'startSpan'>
   recorder: Recorder
   /** Given when the tracer's provider is the hive's own. */
   idGenerator: HiveIdGenerator | undefined
@@ -50,7 +50,7 @@ export class HiveCore {
   hasProcesses = false
   /** Trace of the agents that have no parent. */
   #traceId = randomBytes(16).toString('hex')
-  #tracer: Tracer
+  #tracer: Pick<Tracer, 'startSpan'>
   #idGenerator: HiveIdGenerator | undefined
   #audience: Audience
   #idPrefix = `${randomPart()}-`

@@ -14,6 +14,7 @@ import {
 import { agentsFolder, isTaken } from '../format/beside.js'
 import { shown } from '../format/options.js'
 import { sdk } from '../otel/sdk.js'
+import { parseTraceparent } from '../otel/traceparent.js'
 import type { HiveCore } from './core.js'
 
 /** What goes along with `TRACEPARENT`: its name in a carrier, and in the environment. */
@@ -113,14 +114,15 @@ export function inheritedContext(): Context {
     incoming = new W3CBaggagePropagator().extract(incoming, { baggage }, defaultTextMapGetter)
   }
   if (!traceparent) return incoming
-  const { parseTraceParent, TraceState } = sdk('@opentelemetry/core')
-  const parsed = parseTraceParent(traceparent)
-  if (parsed === null) {
+  const parsed = parseTraceparent(traceparent)
+  if (parsed === undefined) {
     diag.warn(
       `hivelog: TRACEPARENT: ${shown(traceparent)} is no trace context of W3C; spans begin traces of their own`,
     )
     return incoming
   }
-  const traceState = tracestate ? { traceState: new TraceState(tracestate) } : {}
+  const traceState = tracestate
+    ? { traceState: new (sdk('@opentelemetry/core').TraceState)(tracestate) }
+    : undefined
   return trace.setSpanContext(incoming, { ...parsed, ...traceState, isRemote: true })
 }

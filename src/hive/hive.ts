@@ -17,23 +17,25 @@ import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
 import { Sent } from './sent-message.js'
+import type { ShipStatus } from './ship.js'
 
 /** How a hive ends what `startHive` set up for it. */
 export interface HiveParts {
   core: HiveCore
   /** The incoming context: parent of agents that have none. */
   incoming: Context
-  provider: TracerProvider
+  /** Its tracer provider, which is made when it is first asked for. */
+  provider(): TracerProvider
   /** Name of the service, if the application gave one. */
   serviceName?: string | undefined
+  /** How far the log is sent, where it is. */
+  shipping(): ShipStatus | undefined
   /** Ends the provider, the file, and what was registered. */
   shutdown(): Promise<void>
 }
 
 /** A set of agents and their log. Made by `startHive`. */
 export class Hive {
-  /** The tracer provider, to give to instrumentations. */
-  readonly tracerProvider: TracerProvider
   #parts: HiveParts
   #host: AgentHost
   #agents = new Map<string, Agent>()
@@ -55,7 +57,6 @@ export class Hive {
   /** @internal */
   constructor(parts: HiveParts) {
     this.#parts = parts
-    this.tracerProvider = parts.provider
     this.#host = {
       core: parts.core,
       spawn: (input, parent) => this.#spawn(input, parent.agentId, parent.context, parent),
@@ -87,6 +88,11 @@ export class Hive {
     this.#rollTimer = setInterval(() => this.#rollOld(), period).unref()
   }
 
+  /** The tracer provider, to give to instrumentations. */
+  get tracerProvider(): TracerProvider {
+    return this.#parts.provider()
+  }
+
   /** Session id, in every line and on every span. */
   get sessionId(): string {
     return this.#parts.core.session
@@ -95,6 +101,11 @@ export class Hive {
   /** Absolute path of the log; `undefined` when the hive writes none. */
   get file(): string | undefined {
     return this.#parts.core.recorder.journal?.path
+  }
+
+  /** How far the log is sent to a server; `undefined` when it is not (see the option `ship`). */
+  get shipping(): ShipStatus | undefined {
+    return this.#parts.shipping()
   }
 
   /** The living agents, by id. */

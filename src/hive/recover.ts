@@ -13,7 +13,7 @@ import { diag, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api'
 import type { Life } from '../export/life.js'
 import type { RebuiltSpan } from '../export/open-span.js'
 import { timerMs } from '../format/options.js'
-import { HiveIdGenerator } from '../otel/provider.js'
+import { HiveIdGenerator } from '../otel/ids.js'
 import type { LogRecorder } from '../record/log-recorder.js'
 
 /** Gives a span the id that it had. */
@@ -37,7 +37,7 @@ export class RecoveryIdGenerator extends HiveIdGenerator {
 
 export interface RecoveryInput {
   recorder: LogRecorder
-  tracer: Tracer
+  tracer: Pick<Tracer, 'startSpan'>
   /** Left out when the tracer's provider is the application's: then spans cannot have the ids that they had. */
   idGenerator: RecoveryIdGenerator | undefined
 }

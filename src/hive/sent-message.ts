@@ -1,7 +1,7 @@
 /** A message on its way: its id, and the span it came from. */
-import { isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry/api'
+import { isSpanContextValid, type SpanContext } from '@opentelemetry/api'
 import { readField } from '../format/fields.js'
-import { sdk } from '../otel/sdk.js'
+import { formatTraceparent, parseTraceparent } from '../otel/traceparent.js'
 import type { SentMessage } from './inputs.js'
 
 export class Sent implements SentMessage {
@@ -24,11 +24,6 @@ export class Sent implements SentMessage {
   }
 }
 
-/** W3C Trace Context, `traceparent` version 00. */
-export function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {
-  return `00-${traceId}-${spanId}-${(traceFlags & TraceFlags.SAMPLED) === 0 ? '00' : '01'}`
-}
-
 /** The sender's span of a drained message, if the message tells it. */
 export function spanContextOf(message: unknown): SpanContext | undefined {
   try {
@@ -37,7 +32,6 @@ export function spanContextOf(message: unknown): SpanContext | undefined {
     // A proxy of plain JavaScript's own making.
   }
   const traceparent = readField(message, 'traceparent')
-  const parsed =
-    typeof traceparent === 'string' ? sdk('@opentelemetry/core').parseTraceParent(traceparent) : null
-  return parsed === null ? undefined : { ...parsed, isRemote: true }
+  const parsed = typeof traceparent === 'string' ? parseTraceparent(traceparent) : undefined
+  return parsed === undefined ? undefined : { ...parsed, isRemote: true }
 }

@@ -3,6 +3,7 @@ import { checkOptions, pickOptions } from '../format/options.js'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
 import { RECORDER_RULES } from '../otel/options.js'
+import type { OtlpLogsOptions } from '../otel/otlp-logs.js'
 import { createProvider, ensureDiagLogger, type ProviderOptions, register } from '../otel/provider.js'
 import { countFromEnv } from '../otel/sampler.js'
 import { endWithin, type WatchedProcessor } from '../otel/shutdown.js'
@@ -16,7 +17,9 @@ import { inheritedContext } from './environment.js'
 import { type GitOptions, scheduleCommits } from './git.js'
 import { Hive } from './hive.js'
 import { HIVE_RULES } from './options.js'
+import { sendLines } from './otlp-logs.js'
 import { RecoveryIdGenerator, recover } from './recover.js'
+import { type ShipOptions, startShip } from './ship.js'
 
 /** What `startHive` takes: how the log is written, and how the tracer provider is set up. */
 export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOptions {
@@ -44,12 +47,23 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
    */
   git?: GitOptions
   /**
+   * Sends every line of the log, and of its child processes' logs, as an OTLP log record: behind the file, which is the
+   * buffer, and over restarts. `true`: where the `OTEL_EXPORTER_OTLP_*` variables say. Default: what
+   * `OTEL_LOGS_EXPORTER` says, or `true` where `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT` is set, else nothing.
+   */
+  otlpLogs?: boolean | OtlpLogsOptions
+  /**
    * After a crash: end what the processes before left open in this log. Each agent without an exit gets an `exit` line
    * with status `lost`, in its old session, and its open span is sent to the trace exporters with the ids that it had,
    * ended at its last event. Done in the background, from the last 256 MiB of the log; one line to the diag logger
    * says what was found. Default false.
    */
   recover?: boolean
+  /**
+   * Sends the log to a server (`hivelog serve`), and those of child processes, behind the writer and never in its way:
+   * where to, and when. Default: to `AGENT_LOG_ENDPOINT`, if that is set. `false`: nowhere.
+   */
+  ship?: ShipOptions | false
 }
 
 /**
@@ -99,9 +113,10 @@ function startOn(
   own: ReturnType<typeof ownProvider> | undefined,
 ): ReturnType<typeof startRegistered> {
   const { shutdownTimeoutMs = 5_000 } = options
-  const provider = own?.provider ?? (options.tracerProvider as TracerProvider)
+  const theirs = options.tracerProvider as TracerProvider
+  const tracer = own?.tracer ?? theirs.getTracer('hivelog', VERSION)
   const core = new HiveCore({
-    tracer: provider.getTracer('hivelog', VERSION),
+    tracer,
     recorder: exporter?.recorder ?? new Recorder(new Redactor(options.redact), options.maxFieldBytes),
     idGenerator: own?.idGenerator,
     audience: audienceOf(own?.processors),
@@ -113,24 +128,29 @@ function startOn(
     maxSpanAgeMs: options.maxSpanAgeMs ?? 300_000,
   })
   const git = scheduleCommits(exporter, options.git)
+  const ship = startShip(exporter, options.ship, shutdownTimeoutMs)
+  const lines = sendLines(exporter, options.otlpLogs, options.serviceName)
   const recovery =
     options.recover === true && exporter !== undefined
       ? recover({
           recorder: exporter.recorder,
-          tracer: provider.getTracer('hivelog', VERSION),
+          tracer,
           idGenerator: own?.idGenerator,
         })
       : undefined
   const hive = new Hive({
     core,
     incoming: inheritedContext(),
-    provider,
+    provider: own?.provider ?? (() => theirs),
     serviceName: options.serviceName,
+    shipping: () => ship?.status,
     async shutdown() {
       await recovery?.finish(shutdownTimeoutMs)
       await Promise.all([
-        exporter?.shutdown().finally(() => git?.finish()),
-        own && endWithin(own.provider, own.processors, shutdownTimeoutMs),
+        exporter
+          ?.shutdown()
+          .finally(() => Promise.all([git?.finish(), ship?.finish(), lines?.finish(shutdownTimeoutMs)])),
+        own && endWithin(own, own.processors, shutdownTimeoutMs),
       ])
       own?.registration.unregister()
     },

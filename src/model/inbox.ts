@@ -50,6 +50,13 @@ const MANY = 64
 /** Places of taken messages that may stay in the queue until it is moved up. */
 const SLACK = 128
 
+/** Messages of a stored state, which are made when somebody asks for them: most of them nobody does. */
+export interface StoredMessages {
+  readonly count: number
+  /** The same ones each time, oldest first. */
+  load(): readonly Message[]
+}
+
 /** What makes an inbox other than an empty one, beside what waits in it. */
 export interface InboxCarry {
   recipient: string
@@ -76,6 +83,9 @@ export class Inbox {
   #queue: (Message | undefined)[] = []
   #head = 0
   #held = 0
+  /** What comes before the queue, but for the first `#gone` of it, where that was not needed yet. */
+  #stored: StoredMessages | undefined
+  #gone = 0
   #byId: Map<string, number> | undefined
   /** Whether an id is in the queue twice, so that the map knows only the older one. */
   #hasTwins = false
@@ -97,12 +107,22 @@ export class Inbox {
 
   /** The messages that are held, oldest first. */
   list(): Message[] {
+    this.#load()
     const list: Message[] = []
     for (let i = this.#head; i < this.#queue.length; i++) {
       const message = this.#queue[i]
       if (message !== undefined) list.push(message)
     }
     return list
+  }
+
+  /** The newest message that is held, if any is. */
+  newest(): Message | undefined {
+    for (let i = this.#queue.length - 1; i >= this.#head; i--) {
+      const message = this.#queue[i]
+      if (message !== undefined) return message
+    }
+    return this.#stored?.load().at(-1)
   }
 
   /** Puts a message in. False if a drain has taken it already. */
@@ -119,7 +139,16 @@ export class Inbox {
     this.#queue.push(message)
     this.#held++
     this.#room.held++
+    this.#trim()
+  }
+
+  /** Holds no more than there is room for. */
+  #trim(): void {
     while (this.#held > this.#room.each) {
+      if (this.#stored !== undefined && this.unheld > 0) {
+        this.#forgetStored(this.#stored)
+        continue
+      }
       const oldest = this.#shift() as Message
       if (this.waiting - this.#held === 1) this.firstUnheld = oldest
     }
@@ -176,7 +205,7 @@ export class Inbox {
     this.#room.held -= this.#held + (this.#early?.size ?? 0)
     this.waiting = this.#held = this.#head = 0
     this.#queue = []
-    this.#byId = this.#early = this.firstUnheld = undefined
+    this.#byId = this.#early = this.firstUnheld = this.#stored = undefined
   }
 
   /** What another one needs to go on; `undefined` where that is nothing. */
@@ -191,11 +220,30 @@ export class Inbox {
     return Object.keys(carry).length > 1 ? carry : undefined
   }
 
-  /** Goes on from what was stored. */
-  restore(waiting: number, messages: readonly Message[]): void {
+  /** Goes on from what was stored; the inbox is new. */
+  restore(waiting: number, stored: StoredMessages): void {
     this.waiting = waiting
     if (waiting > 0) this.filled = ++this.#room.fills
-    for (const message of messages) this.#hold(message)
+    if (stored.count === 0) return
+    this.#stored = stored
+    this.#gone = 0
+    this.#held += stored.count
+    this.#room.held += stored.count
+    this.#trim()
+  }
+
+  /** The oldest is not held any longer. */
+  #forgetStored({ count }: StoredMessages): void {
+    this.#held--
+    this.#room.held--
+    if (++this.#gone === count) this.#stored = undefined
+  }
+
+  #load(): void {
+    const stored = this.#stored
+    if (stored === undefined) return
+    this.#stored = undefined
+    this.#queue = [...stored.load().slice(this.#gone), ...this.#queue]
   }
 
   restoreCarry({ credit = 0, creditTs = 0, early, estimated }: InboxCarry): void {
@@ -248,6 +296,7 @@ export class Inbox {
   }
 
   #shift(): Message | undefined {
+    this.#load()
     while (this.#head < this.#queue.length) {
       const message = this.#queue[this.#head]
       if (message !== undefined) {
@@ -281,6 +330,7 @@ export class Inbox {
 
   /** Place in the queue of the oldest message of an id, or -1. */
   #find(id: string): number {
+    this.#load()
     if (this.#held >= MANY) {
       this.#byId ??= this.#mapped()
       return this.#byId.get(id) ?? -1

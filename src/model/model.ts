@@ -11,7 +11,7 @@ import type { HiveEvent } from '../format/kinds.js'
 import { exitStatus, hasFailed } from '../format/outcome.js'
 import { type Agent, Agents, Totals } from './agents.js'
 import { type Escalation, Escalations, type EscalationsCarry } from './escalations.js'
-import { Inbox, type InboxCarry, type Message, placeIn, Room } from './inbox.js'
+import { Inbox, type InboxCarry, type Message, placeIn, Room, type StoredMessages } from './inbox.js'
 import type { HiveListener } from './listener.js'
 import {
   agentFrom,
@@ -19,7 +19,8 @@ import {
   escalationFrom,
   escalationState,
   inboxState,
-  messageFrom,
+  type Listed,
+  storedFrom,
   totalsFrom,
   totalsState,
 } from './plain.js'
@@ -28,6 +29,7 @@ import {
   emptyState,
   type HiveLogState,
   type HiveState,
+  type InboxState,
   isEnded,
   MAX_ENDED_AGENTS,
   MAX_LISTED_MESSAGES,
@@ -56,6 +58,11 @@ export interface HiveEntry {
 
 /** US dollars of the call of a `usage` event with these fields; `undefined` where no price is known. */
 export type Price = (fields: Fields, ts: number) => number | undefined
+
+/** A state of which the messages that wait may not be made yet. */
+export type StoredState = Omit<HiveState, 'inboxes'> & {
+  inboxes: (Omit<InboxState, 'messages'> & { messages: InboxState['messages'] | StoredMessages })[]
+}
 
 export interface ModelOptions {
   listener?: HiveListener
@@ -115,7 +122,7 @@ export class HiveModel {
   #log: Log
 
   /** @param from state to go on from. Default: that of an empty hive */
-  constructor(options: ModelOptions = {}, from: HiveState = emptyState()) {
+  constructor(options: ModelOptions = {}, from: StoredState = emptyState()) {
     this.#listener = options.listener ?? {}
     this.#price = options.price ?? recordedCost
     this.#firstLog = options.firstLog
@@ -579,11 +586,11 @@ export class HiveModel {
 
   /**
    * What the hive is now, of which some parts live on: for whoever writes it down at once.
-   * @param messages whether the messages that wait are listed. Default true
+   * @param listed which of the messages that wait are listed. Default: all that are held
    */
-  view(messages = true): HiveState {
+  view(listed: Listed = 'all'): HiveState {
     const first = this.#logOf(this.#firstLog)
-    const inboxes = this.filledInboxes().map((inbox) => inboxState(inbox, messages))
+    const inboxes = this.filledInboxes().map((inbox) => inboxState(inbox, listed))
     const state: HiveState = {
       seq: first.seq,
       ...(this.lastTs !== undefined && { ts: this.lastTs, firstTs: this.firstTs as number }),
@@ -649,7 +656,7 @@ export class HiveModel {
     return Object.keys(carry).length === 0 ? undefined : carry
   }
 
-  #restore(from: HiveState): void {
+  #restore(from: StoredState): void {
     const carry = (from.carry ?? {}) as Carry
     this.events = from.events
     this.messages = from.messages
@@ -678,7 +685,8 @@ export class HiveModel {
     )
     for (const { recipient, waiting, messages, estimated } of from.inboxes) {
       const inbox = this.#restoredInbox(recipient)
-      inbox.restore(waiting, messages.map(messageFrom))
+      if (inbox.waiting > 0) continue
+      inbox.restore(waiting, Array.isArray(messages) ? storedFrom(messages) : messages)
       inbox.isEstimated = estimated === true
     }
     for (const each of carry.inboxes ?? []) this.#restoredInbox(each.recipient).restoreCarry(each)

@@ -1,7 +1,7 @@
 /** Parts of the model as the plain data of a state, and back. */
 import { Agent, Totals } from './agents.js'
 import type { Escalation } from './escalations.js'
-import { type Inbox, type Message, placeIn } from './inbox.js'
+import { type Inbox, type Message, placeIn, type StoredMessages } from './inbox.js'
 import type { AgentState, InboxState, PendingEscalation, UsageTotals, WaitingMessage } from './state.js'
 
 export function agentState(agent: Agent): AgentState {
@@ -80,13 +80,21 @@ export function totalsFrom(state: UsageTotals): Totals {
   return totals
 }
 
-/** @param messages whether they are listed */
-export function inboxState(inbox: Inbox, messages: boolean): InboxState {
+/** Which of the messages that wait are listed. */
+export type Listed = 'all' | 'newest' | 'none'
+
+export function inboxState(inbox: Inbox, which: Listed): InboxState {
   const { recipient, waiting, isEstimated } = inbox
-  const listed = messages ? inbox.list().map(messageState) : []
+  const listed = listedOf(inbox, which).map(messageState)
   const state: InboxState = { recipient, waiting, messages: listed }
   if (isEstimated) state.estimated = true
   return state
+}
+
+function listedOf(inbox: Inbox, which: Listed): readonly Message[] {
+  if (which === 'all') return inbox.list()
+  const newest = which === 'newest' ? inbox.newest() : undefined
+  return newest === undefined ? [] : [newest]
 }
 
 function messageState(message: Message): WaitingMessage {
@@ -101,7 +109,13 @@ function messageState(message: Message): WaitingMessage {
   return state
 }
 
-export function messageFrom(state: WaitingMessage): Message {
+/** The messages of a state that is plain data. */
+export const storedFrom = (messages: readonly WaitingMessage[]): StoredMessages => ({
+  count: messages.length,
+  load: () => messages.map(messageFrom),
+})
+
+function messageFrom(state: WaitingMessage): Message {
   const { seq, ts, id, from, act, subject, requiresReply, log, file, line } = state
   return { order: 0, seq, ts, id, from, act, subject, requiresReply, log, file, line }
 }

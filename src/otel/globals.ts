@@ -29,7 +29,8 @@ import { sdk } from './sdk.js'
 
 /** What one hive has for the process. */
 export interface Offer {
-  provider: TracerProvider
+  /** Its provider, which is made when it is first asked for. */
+  provider(): TracerProvider
   /** The context of all code that runs in none. */
   root: (() => Context) | undefined
   /**
@@ -331,7 +332,7 @@ class StandInTracer implements Tracer {
   }
 
   get #tracer(): Tracer {
-    const provider = (theirs.trace as TracerProvider | undefined) ?? offers[0]?.provider ?? laterProvider()
+    const provider = (theirs.trace as TracerProvider | undefined) ?? offers[0]?.provider() ?? laterProvider()
     if (this.#made?.[0] !== provider) this.#made = [provider, provider.getTracer(...this.#scope)]
     return (this.#made as [TracerProvider, Tracer])[1]
   }

@@ -6,12 +6,11 @@ import { HivelogError } from '../format/errors.js'
 import { checkOptions } from '../format/options.js'
 import { LogRecorder, type RecorderOptions } from '../record/log-recorder.js'
 import type { Opener } from '../record/sharing.js'
-import { EndedSpans, timelineOf } from './ended-spans.js'
+import { EndedSpans } from './ended-spans.js'
 import { isOfHive } from './foreign-spans.js'
 import { RECORDER_RULES } from './options.js'
-import { hrToMillis, kindOfEvent, toFields } from './span-mapping.js'
-import type { SpanNode } from './span-node.js'
 import { SpanTeller } from './span-teller.js'
+import { localParentOf, tellEnded } from './tell-ended.js'
 
 /** The OpenTelemetry specification's export results; the numbers are part of the SDK's interface. */
 const SUCCESS = 0
@@ -120,21 +119,7 @@ export class JsonlSpanExporter implements SpanExporter {
 
   /** Writes what spans stand for that lie under one another, in the order in which it happened. */
   #tell(spans: readonly ReadableSpan[]): void {
-    const nodes = new Map<ReadableSpan, SpanNode>()
-    const { owners } = this.recorder
-    for (const { span, event, isStart } of timelineOf(spans)) {
-      const node = nodes.get(span)
-      if (event !== undefined) {
-        const kind = kindOfEvent(event.name)
-        if (kind === undefined || node === undefined) continue
-        this.#teller.event(node, hrToMillis(event.time), kind, toFields(kind, event.attributes))
-      } else if (isStart) {
-        const begun = this.#teller.begin(span, owners.of(span.parentSpanContext), localParentOf(span))
-        nodes.set(span, begun)
-        owners.remember(span.spanContext(), begun)
-        this.#teller.decide(begun, span)
-      } else if (node !== undefined) this.#teller.end(node, span)
-    }
+    tellEnded(spans, this.#teller, this.recorder.owners)
     for (const span of spans) warnOfDropped(span)
   }
 
@@ -163,9 +148,4 @@ function warnOfDropped({ droppedEventsCount, name }: ReadableSpan): void {
     `hivelog: the SDK dropped ${droppedEventsCount} events of span ${name} before it ended; ` +
       'register a HiveSpanProcessor, which records them as they happen',
   )
-}
-
-/** Id of the span's parent, if that is a span of this process. */
-function localParentOf({ parentSpanContext: parent }: ReadableSpan): string | undefined {
-  return parent === undefined || parent.isRemote === true ? undefined : parent.spanId
 }

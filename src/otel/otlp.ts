@@ -46,7 +46,7 @@ export function otlpProcessor(
 
 /** Undefined: nothing is to be sent. */
 function otlpOptions(otlp: boolean | OtlpOptions | undefined): OtlpOptions | undefined {
-  if (otlp === false || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
+  if (otlp === false || isDisabled()) return undefined
   if (typeof otlp === 'object') return otlp
   if (otlp === true) return {}
   const exporters = fromEnv('OTEL_TRACES_EXPORTER')
@@ -54,6 +54,11 @@ function otlpOptions(otlp: boolean | OtlpOptions | undefined): OtlpOptions | und
   const endpoint = fromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? fromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
   return endpoint === undefined ? undefined : {}
 }
+
+/** Nothing is loaded to find that nothing is said. */
+const isDisabled = (): boolean =>
+  fromEnv('OTEL_SDK_DISABLED') !== undefined &&
+  sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED') === true
 
 /** The names in `OTEL_TRACES_EXPORTER`; says which of them are not served. */
 function exportersIn(given: string): string[] {
@@ -105,7 +110,7 @@ export function otlpSettings(otlp: OtlpOptions, protocol: Protocol): OtlpSetting
 }
 
 /** Whether the backend is on this machine, where sending costs less than compressing. */
-function isLoopback(url: string): boolean {
+export function isLoopback(url: string): boolean {
   const { hostname } = new URL(url)
   return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 }

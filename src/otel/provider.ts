@@ -1,18 +1,28 @@
 /** The tracer provider that `startHive` sets up: standard parts, configured by the standard `OTEL_*` variables. */
 import { inspect } from 'node:util'
-import { type Context, DiagConsoleLogger, type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api'
-import type { BasicTracerProvider, IdGenerator, Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
+import {
+  type Context,
+  DiagConsoleLogger,
+  type DiagLogger,
+  DiagLogLevel,
+  diag,
+  type Tracer,
+} from '@opentelemetry/api'
+import type { BasicTracerProvider, Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
 import { visible } from '../text/clean.js'
+import { VERSION } from '../version.js'
 import { hasDiagLogger, type Offer, offer, rootChanged, withdraw } from './globals.js'
 import type { HiveSpanProcessor } from './hive-span-processor.js'
+import type { HiveIdGenerator } from './ids.js'
 import { joinProvider } from './join-provider.js'
 import { type OtlpOptions, otlpProcessor } from './otlp.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
-import { samplerFromEnv } from './sampler.js'
-import { fromEnv, sdk } from './sdk.js'
+import { defaultSampler, samplerFromEnv } from './sampler.js'
+import { checkSdk, fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
+import { UnheardTracer } from './unheard-span.js'
 
 /** How the tracer provider is set up that `startHive` registers. */
 export interface ProviderOptions extends ResourceOptions {
@@ -24,37 +34,22 @@ export interface ProviderOptions extends ResourceOptions {
   spanProcessors?: SpanProcessor[]
 }
 
-/** Lets a span without a parent join a trace that is there: all agents of a hive without a parent share one. */
-export class HiveIdGenerator implements IdGenerator {
-  #traceId: string | undefined
-  #random: IdGenerator = new (sdk('@opentelemetry/sdk-trace-base').RandomIdGenerator)()
-
-  generateTraceId(): string {
-    return this.#traceId ?? this.#random.generateTraceId()
-  }
-
-  generateSpanId(): string {
-    return this.#random.generateSpanId()
-  }
-
-  /** Runs `start` with `traceId` for a trace that it begins. */
-  within<T>(traceId: string, start: () => T): T {
-    this.#traceId = traceId
-    try {
-      return start()
-    } finally {
-      this.#traceId = undefined
-    }
-  }
-}
-
+/** What `startHive` set up. */
 export interface HiveProvider {
-  provider: BasicTracerProvider
-  /** All its processors but the hive's own, which writes the file. */
+  /** The provider, which is made when it is first asked for if nobody hears of its spans. */
+  provider(): BasicTracerProvider
+  /** Starts the spans of the hive's own agents. */
+  tracer: Pick<Tracer, 'startSpan'>
+  /** All processors of the provider but the hive's own, which writes the file. */
   processors: WatchedProcessor[]
+  /** Resolves when the provider, if it was made, has ended. */
+  shutdown(): Promise<void>
 }
 
-/** @param own the processors that write the hive's file */
+/**
+ * @param own the processors that write the hive's file
+ * @throws {DependencyError} when the SDK is not there
+ */
 export function createProvider(
   options: ProviderOptions,
   redactor: Redactor,
@@ -66,15 +61,38 @@ export function createProvider(
   })
   const backend = otlpProcessor(options.otlp, redactor)
   if (backend !== undefined) processors.push(backend)
+  const sampler = options.sampler ?? samplerFromEnv()
+  let made: BasicTracerProvider | undefined
+  const provider = (): BasicTracerProvider => {
+    made ??= makeProvider(options, redactor, idGenerator, sampler, [...own, ...processors])
+    return made
+  }
+  // Loading the SDK takes longer than all else here.
+  const isUnheard = processors.length === 0 && sampler === undefined
+  if (isUnheard) checkSdk('@opentelemetry/sdk-trace-base')
+  return {
+    provider,
+    tracer: isUnheard ? new UnheardTracer(idGenerator) : provider().getTracer('hivelog', VERSION),
+    processors,
+    shutdown: async () => made?.shutdown(),
+  }
+}
+
+function makeProvider(
+  options: ProviderOptions,
+  redactor: Redactor,
+  idGenerator: HiveIdGenerator,
+  sampler: Sampler | undefined,
+  spanProcessors: SpanProcessor[],
+): BasicTracerProvider {
   const { BasicTracerProvider } = sdk('@opentelemetry/sdk-trace-base')
   const { createAlwaysRecordSampler } = sdk('@opentelemetry/sdk-trace')
-  const provider = new BasicTracerProvider({
+  return new BasicTracerProvider({
     resource: hiveResource(options, redactor),
-    sampler: createAlwaysRecordSampler(options.sampler ?? samplerFromEnv()),
+    sampler: createAlwaysRecordSampler(sampler ?? defaultSampler()),
     idGenerator,
-    spanProcessors: [...own, ...processors],
+    spanProcessors,
   })
-  return { provider, processors }
 }
 
 const classOf = (value: object): string => brief(value?.constructor?.name || 'without a name')
@@ -90,7 +108,7 @@ export interface Registration {
  * the application's, whenever they come. Its provider gets `recording`, so that its spans are recorded too.
  */
 export function register(
-  provider: BasicTracerProvider,
+  provider: () => BasicTracerProvider,
   recording: HiveSpanProcessor | undefined,
 ): Registration {
   const given: Offer = {

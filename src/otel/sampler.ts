@@ -3,21 +3,30 @@ import type { Sampler } from '@opentelemetry/sdk-trace-base'
 import { shown } from '../format/options.js'
 import { fromEnv, sdk } from './sdk.js'
 
-/**
- * The sampler that `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` name, default `parentbased_always_on`
- * (OpenTelemetry specification, environment variables). The SDK reads them only when it is given no sampler, and a
- * hive must wrap its sampler.
- */
-export function samplerFromEnv(): Sampler {
+const DEFAULT = 'parentbased_always_on'
+
+/** The default of the specification. */
+export function defaultSampler(): Sampler {
   const { AlwaysOnSampler, ParentBasedSampler } = sdk('@opentelemetry/sdk-trace-base')
-  const name = fromEnv('OTEL_TRACES_SAMPLER')?.trim() ?? 'parentbased_always_on'
+  return new ParentBasedSampler({ root: new AlwaysOnSampler() })
+}
+
+/**
+ * The sampler that `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` name; `undefined`: the default,
+ * `parentbased_always_on` (OpenTelemetry specification, environment variables). The SDK reads them only when it is
+ * given no sampler, and a hive must wrap its sampler.
+ */
+export function samplerFromEnv(): Sampler | undefined {
+  const name = fromEnv('OTEL_TRACES_SAMPLER')?.trim() ?? DEFAULT
+  if (name === DEFAULT) return undefined
+  const { ParentBasedSampler } = sdk('@opentelemetry/sdk-trace-base')
   const isParentBased = name.startsWith('parentbased_')
   const rootName = isParentBased ? name.slice('parentbased_'.length) : name
   const root = rootSampler(rootName)
   if (root === undefined) {
     const why = NOT_THERE.includes(rootName) ? 'is not available here' : 'is no sampler of the specification'
     diag.error(`hivelog: OTEL_TRACES_SAMPLER=${name} ${why}; all traces are sent`)
-    return new ParentBasedSampler({ root: new AlwaysOnSampler() })
+    return undefined
   }
   return isParentBased ? new ParentBasedSampler({ root }) : root
 }

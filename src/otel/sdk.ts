@@ -56,6 +56,18 @@ export function sdk<Name extends keyof Packages>(name: Name): Packages[Name] {
   }
 }
 
+/**
+ * Looks whether a package can be found, without loading it.
+ * @throws {DependencyError}
+ */
+export function checkSdk(name: keyof Packages): void {
+  try {
+    require.resolve(name)
+  } catch (error) {
+    throw new DependencyError(name, error)
+  }
+}
+
 /** An environment variable as the OpenTelemetry specification has it: one that is empty is as if it were not set. */
 export function fromEnv(name: string): string | undefined {
   const given = process.env[name]

@@ -10,6 +10,7 @@ import { Heap, isBefore, type Next } from './merge.js'
 import { HIVE_READ_RULES } from './options.js'
 import { type BatchOptions, logBatches, type ReadOptions, snapshotBatches } from './read.js'
 import { LogSnapshot } from './segments.js'
+import { timesOfLines } from './selecting-reader.js'
 import { BIG_CHUNK, CHUNK, missing } from './sources.js'
 
 export { logsOfHive } from '../disk/hive-logs.js'
@@ -73,10 +74,20 @@ export function hiveBatches(
 async function* batchesOf(files: readonly string[], options: HiveReadOptions): AsyncGenerator<HiveItem[]> {
   const logs = logsOfHive(files, options.thisFile)
   const named = logsOfHive(files, true).length
-  const reading = counting(logs, options)
+  const reading = counting(logs, timed(options))
   const batches = logs.length === 1 ? oneLog(logs[0] as string, reading) : merged(logs, named, reading)
   if (options.since === undefined && options.until === undefined) yield* batches
   else yield* within(batches, options.since, options.until)
+}
+
+/** Events of other times are passed over where their bytes tell it; they are counted nowhere. */
+function timed(options: HiveReadOptions): HiveReadOptions {
+  const { since, until, select, passed: _, ...others } = options
+  if (select !== undefined || (since === undefined && until === undefined)) return options
+  return {
+    ...others,
+    select: { ...(since !== undefined && { since }), ...(until !== undefined && { until }) },
+  }
 }
 
 /** With somebody who counts the bytes of these logs, where progress is asked for. */
@@ -118,7 +129,9 @@ async function* within(
   for await (const items of batches) {
     yield items.filter((item, i) => {
       if (!isMalformed(item)) times.set(item.log, item.event.ts)
-      const ts = isMalformed(item) ? (times.get(item.log) ?? timeAfter(items, i)) : item.event.ts
+      const ts = isMalformed(item)
+        ? (timesOfLines.get(item)?.ts ?? times.get(item.log) ?? timeAfter(items, i))
+        : item.event.ts
       return ts >= since && ts <= until
     })
   }
@@ -235,7 +248,8 @@ class Head implements Next {
       this.#items = next.value
       this.#at = 0
     }
-    if (isFirst) this.#timeOf(this.#items)
+    // What a selection passed over may have come before its first item.
+    if (isFirst && this.ts === Number.NEGATIVE_INFINITY) this.#timeOf(this.#items)
     this.#look()
     return true
   }
@@ -260,6 +274,7 @@ class Head implements Next {
 
   #look(): void {
     const item = this.#items[this.#at] as LogItem
-    if (!isMalformed(item)) this.ts = Math.max(this.ts, item.latest ?? item.event.ts)
+    const latest = isMalformed(item) ? timesOfLines.get(item)?.latest : (item.latest ?? item.event.ts)
+    if (latest !== undefined) this.ts = Math.max(this.ts, latest)
   }
 }

@@ -104,6 +104,8 @@ export interface Start {
   count: number
   /** The greatest `ts` of the log before it, where a selection is read. */
   latest?: number | undefined
+  /** The `ts` of the last event before it, where a selection by time is read. */
+  before?: number | undefined
 }
 
 /** Turns the chunks of one segment into items. */

@@ -113,12 +113,19 @@ export async function* snapshotBatches(
 ): AsyncGenerator<LogItem[]> {
   let count: number | undefined
   let latest: number | undefined
+  let before: number | undefined
   const selector = options.select === undefined ? undefined : new Selector(options.select)
   const chain = new ChainWatch()
   try {
     for (let source = await snapshot.next(); source !== undefined; source = await snapshot.next()) {
       try {
-        const start: Start = { offset: 0, line: 0, count: count ?? (source.firstSeq ?? 1) - 1, latest }
+        const start: Start = {
+          offset: 0,
+          line: 0,
+          count: count ?? (source.firstSeq ?? 1) - 1,
+          latest,
+          before,
+        }
         const reader = readerOf(source.file, start, options, selector)
         await chain.begin(source)
         let isWhole = true
@@ -127,14 +134,20 @@ export async function* snapshotBatches(
           onBytes === undefined || source.gzip ? undefined : (chunk: Buffer) => onBytes(chunk.length)
         for await (const items of itemsOf(source, reader, onChunk, size)) {
           const notice = chain.take(reader instanceof SelectingReader ? reader.head : items)
-          if (notice !== undefined) yield [notice]
+          if (notice !== undefined) {
+            if (reader instanceof SelectingReader) reader.timeNotice(notice, before)
+            yield [notice]
+          }
           if (source.gzip) isWhole = !items.some(isDamagedData)
           yield items
         }
         chain.end(reader instanceof SelectingReader ? reader.lastSeq : undefined, isWhole)
         if (source.gzip) onBytes?.(Number(source.stats.size))
         count = reader.count
-        if (reader instanceof SelectingReader) latest = reader.latest
+        if (reader instanceof SelectingReader) {
+          latest = reader.latest
+          before = reader.before
+        }
       } finally {
         await source.handle.close()
       }
@@ -166,7 +179,9 @@ export async function* itemsOf(
     if (!source.gzip) throw error
     yield reader.end()
     const reason = gzipDamage(error)
-    yield [{ malformed: '', reason, offset: reader.offset, file: source.file, bytes: 0 }]
+    const notice = { malformed: '', reason, offset: reader.offset, file: source.file, bytes: 0 }
+    if (reader instanceof SelectingReader) reader.timeLine(notice)
+    yield [notice]
     return
   }
   yield reader.end()

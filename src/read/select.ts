@@ -44,6 +44,8 @@ export interface PassedOver {
 /** A selection, ready for use. */
 export class Selector {
   readonly last: boolean
+  /** Whether events are chosen by their time. */
+  readonly isTimed: boolean
   /** What a line must hold to be parsed; `undefined` when its bytes cannot tell. */
   readonly plan: ScanPlan | undefined
   readonly #kinds: ReadonlySet<string> | undefined
@@ -59,6 +61,7 @@ export class Selector {
     const { kinds = [], since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = selection
     const isPrefix = (kind: string): boolean => kind.endsWith('*')
     this.last = selection.last === true
+    this.isTimed = selection.since !== undefined || selection.until !== undefined
     this.#kinds = kinds.length === 0 ? undefined : new Set(kinds.filter((kind) => !isPrefix(kind)))
     this.#prefixes = kinds.filter(isPrefix).map((kind) => kind.slice(0, -1))
     this.#agents = setOf(selection.agents)

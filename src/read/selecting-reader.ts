@@ -1,6 +1,6 @@
 /** Reads the lines of a segment for those events that are wanted; the others are parsed only where they must be. */
 import { isUtf8 } from 'node:buffer'
-import { ownSeq } from '../format/decode.js'
+import { decodeLine, ownSeq } from '../format/decode.js'
 import {
   HEAD_BYTES,
   isMalformed,
@@ -8,10 +8,22 @@ import {
   type LogEntry,
   type LogItem,
   MAX_LINE_BYTES,
+  type MalformedLine,
 } from './items.js'
 import { ItemReader, type Start } from './lines.js'
 import { BLOCK_BYTES, LineScanner, type ScanPlan } from './scan.js'
 import type { PassedOver, Selector } from './select.js'
+
+/** When a line that is no event was written, as far as its log tells. */
+export interface TimeOfLine {
+  /** Of the event before it, or where there is none of the one after it. */
+  ts: number
+  /** The greatest up to it. */
+  latest: number
+}
+
+/** Of the malformed lines that selections by time gave: most events around them are not given. */
+export const timesOfLines = new WeakMap<MalformedLine, TimeOfLine>()
 
 /**
  * Gives the items that reading everything and then leaving out the events that are not wanted would give. Only a
@@ -28,6 +40,8 @@ export class SelectingReader extends ItemReader {
   latest: number
   /** The last `seq` that a line of the segment carries, up to here. */
   lastSeq: number | undefined
+  /** The `ts` of the last event of the log up to here; kept up for selections by time only. */
+  before: number | undefined
   readonly #selector: Selector
   readonly #passed: PassedOver
   readonly #plan: ScanPlan | undefined
@@ -40,6 +54,14 @@ export class SelectingReader extends ItemReader {
   #after = 0
   /** Whether lines of this block were passed over after its last line that was seen to carry a `seq`. */
   #isSeqOpen = false
+  /** Whether lines were passed over since `before`. */
+  #isStale = false
+  /** The lines that are taken, where they begin, and where that one begins that is added. */
+  #bytes: Buffer = Buffer.alloc(0)
+  #from = 0
+  #at = 0
+  /** Malformed lines before the first event. */
+  #early: MalformedLine[] = []
 
   constructor(
     file: string,
@@ -51,6 +73,7 @@ export class SelectingReader extends ItemReader {
     super(file, start, options)
     const { maxLineBytes = MAX_LINE_BYTES } = options
     this.latest = start.latest ?? Number.NEGATIVE_INFINITY
+    this.before = start.before
     this.#selector = selector
     this.#passed = passed
     this.#maxLineBytes = maxLineBytes
@@ -71,6 +94,7 @@ export class SelectingReader extends ItemReader {
     const rest = Math.max(from, to)
     if (rest < chunk.length) this.splitter.push(chunk.subarray(rest))
     if (this.head.length > 0) this.#isInHead = false
+    if (this.#early.length > 0) this.#timeEarly(chunk, from, to)
     return this.taken()
   }
 
@@ -95,9 +119,12 @@ export class SelectingReader extends ItemReader {
     if (isMalformed(item)) {
       this.#after++
       this.items.push(item)
+      this.timeLine(item)
       return
     }
     this.#after = 0
+    this.before = item.event.ts
+    this.#isStale = false
     const { event } = item
     const seq = ownSeq(event)
     if (seq !== undefined) {
@@ -118,6 +145,8 @@ export class SelectingReader extends ItemReader {
   /** Takes whole lines: `bytes[from, to)`, the first of which begins at the splitter's offset. */
   #take(bytes: Buffer, from: number, to: number): void {
     this.#after = 0
+    this.#bytes = bytes
+    this.#from = from
     const scanner = this.#scanner
     const plan = this.#plan
     const toOffset = this.splitter.offset - from
@@ -127,6 +156,7 @@ export class SelectingReader extends ItemReader {
     while (at < to) {
       const next = canScan ? scanner.scan(plan, bytes, at, to) : at
       if (next === at) {
+        this.#at = at
         at = this.#addLine(bytes, at, toOffset)
         continue
       }
@@ -138,6 +168,7 @@ export class SelectingReader extends ItemReader {
         this.#passOver(line - seen, (scanner as LineScanner).latestOf(i))
         const start = at + (scanner as LineScanner).startOf(i)
         const end = at + (scanner as LineScanner).endOf(i)
+        this.#at = start
         this.add(bytes.subarray(start, end), end - start, true, toOffset + start)
         seen = line + 1
       }
@@ -160,6 +191,7 @@ export class SelectingReader extends ItemReader {
     this.advance(lines)
     this.#after += lines
     this.#isSeqOpen ||= lines > 0
+    this.#isStale ||= lines > 0
     this.#passed.lines += lines
     this.#passed.unparsed += lines
   }
@@ -172,6 +204,7 @@ export class SelectingReader extends ItemReader {
       const start = end === from ? from : Math.max(from, bytes.lastIndexOf(10, end - 1) + 1)
       const item = this.itemOf(bytes.subarray(start, end), end - start, true, toOffset + start, after)
       if (!isMalformed(item)) {
+        if (!hasEvent) this.before = item.event.ts
         if (!hasEvent && after < this.#after) {
           if (this.latest > item.event.ts) item.latest = this.latest
           this.#last = { item, isParsed: false }
@@ -187,6 +220,58 @@ export class SelectingReader extends ItemReader {
       end = start - 1
     }
     this.#isSeqOpen = false
+    this.#isStale = false
+  }
+
+  /** Notes when a line that is no event was written, or a notice belongs. */
+  timeLine(item: MalformedLine): void {
+    if (!this.#selector.isTimed) return
+    if (this.#isStale) this.#lookBefore()
+    const { before, latest } = this
+    timesOfLines.set(item, { ts: before ?? Number.NEGATIVE_INFINITY, latest })
+    if (before === undefined) this.#early.push(item)
+  }
+
+  /** Notes when the notice belongs with which the segment begins. @param before of the event before the segment */
+  timeNotice(notice: MalformedLine, before: number | undefined): void {
+    if (!this.#selector.isTimed) return
+    const first = this.head.find((item) => !isMalformed(item)) as LogEntry | undefined
+    const ts = before ?? first?.event.ts ?? Number.NEGATIVE_INFINITY
+    timesOfLines.set(notice, { ts, latest: Number.NEGATIVE_INFINITY })
+  }
+
+  /** Lines before the first event have the time of that. */
+  #timeEarly(bytes: Buffer, from: number, to: number): void {
+    let ts: number | undefined
+    for (let start = from; start < to && ts === undefined; ) {
+      const end = bytes.indexOf(10, start)
+      ts = this.#timeOf(bytes, start, end)
+      start = end + 1
+    }
+    const time = { ts: ts ?? Number.NEGATIVE_INFINITY, latest: Number.NEGATIVE_INFINITY }
+    for (const item of this.#early) timesOfLines.set(item, time)
+    this.#early = []
+  }
+
+  /** Finds the last event before the line that is added, as lines were passed over. */
+  #lookBefore(): void {
+    const bytes = this.#bytes
+    const from = this.#from
+    let ts: number | undefined
+    for (let end = this.#at - 1; end >= from && ts === undefined; ) {
+      const start = end === from ? from : Math.max(from, bytes.lastIndexOf(10, end - 1) + 1)
+      ts = this.#timeOf(bytes, start, end)
+      end = start - 1
+    }
+    if (ts !== undefined) this.before = ts
+    this.#isStale = false
+  }
+
+  /** The `ts` of a line, if it is an event. */
+  #timeOf(bytes: Buffer, start: number, end: number): number | undefined {
+    if (end - start > this.#maxLineBytes) return undefined
+    const decoded = decodeLine(bytes.subarray(start, end))
+    return 'event' in decoded ? decoded.event.ts : undefined
   }
 }
 

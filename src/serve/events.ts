@@ -1,16 +1,14 @@
 /**
- * Stores events that anybody sends: one log a session, of which the server is the writer, with its redaction, its seals
- * and its lock. What comes again is known by the agent's `checkpoint`, or by the key of the request, also after a
- * restart: all that is needed for it is in the log itself.
+ * Stores events that anybody sends, and what other programs' telemetry tells: one log a session, see `SessionLog`.
  */
-import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { encodeTail } from '../format/encode.js'
-import { isMalformed } from '../read/items.js'
-import { logBatches } from '../read/read.js'
-import { LogRecorder } from '../record/log-recorder.js'
-import { type Line, RecordError, type Understood, understand } from './records.js'
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDecisionName } from '../decide/decision.js'
+import { decisionsFolder } from '../format/beside.js'
+import { RecordError, type Understood, understand } from './records.js'
+import { type Added, SessionLog } from './session-log.js'
+import type { Told } from './told.js'
 
 export interface EventsAnswer {
   accepted: number
@@ -19,27 +17,27 @@ export interface EventsAnswer {
   rejected: { index: number; reason: string }[]
 }
 
-/**
- * Begins a request with a key: so many lines without a `checkpoint` follow, unless the process was killed meanwhile.
- */
-const BATCH = 'ingest.batch'
-/** Keys of requests that are known again. */
-const MAX_KEYS = 10_000
 /** Logs that are open at a time. */
 const MAX_OPEN = 256
+/** How often it is looked for decisions beside logs that are not open, milliseconds. */
+const LOOK_MS = 5_000
 
 export class EventStore {
-  readonly #root: string
+  readonly root: string
+  readonly #warn: (message: string) => void
   readonly #logs = new Map<string, SessionLog>()
   #last: Promise<unknown> = Promise.resolve()
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(root: string) {
-    this.#root = root
+  /** @param warn is told of what is wrong beside a log, in a line */
+  constructor(root: string, warn: (message: string) => void = () => {}) {
+    this.root = root
+    this.#warn = warn
   }
 
   /** Path of a session's log. */
   pathOf(session: string): string {
-    return join(this.#root, session, 'events.jsonl')
+    return join(this.root, session, 'events.jsonl')
   }
 
   /**
@@ -48,56 +46,130 @@ export class EventStore {
    * @param session of records that name none
    * @param key the same when the same request is sent again
    */
-  add(
+  async add(
     records: readonly unknown[],
     mayDecide: boolean,
     session: string | undefined,
     key: string | undefined,
   ): Promise<EventsAnswer> {
     const now = Date.now()
-    const answer: EventsAnswer = { accepted: 0, duplicates: 0, rejected: [] }
-    const bySession = new Map<string, Understood[]>()
+    const rejected: EventsAnswer['rejected'] = []
+    const understood: Understood[] = []
     for (const [index, record] of records.entries()) {
       try {
-        const understood = understand(record, session, now)
-        if (!mayDecide && understood.lines.some(({ kind }) => kind === 'approval')) {
+        const one = understand(record, session, now)
+        if (!mayDecide && one.lines.some(({ kind }) => kind === 'approval')) {
           throw new RecordError('its approval needs a token with the scope decide')
         }
-        const others = bySession.get(understood.session)
-        if (others === undefined) bySession.set(understood.session, [understood])
-        else others.push(understood)
+        understood.push(one)
       } catch (error) {
         if (!(error instanceof RecordError)) throw error
-        answer.rejected.push({ index, reason: error.message })
+        rejected.push({ index, reason: error.message })
       }
     }
-    // One after the other: two requests must not both find that they are the first.
-    const stored = this.#last.then(async () => {
-      const durable: Promise<void>[] = []
-      for (const [name, understood] of bySession) {
-        const log = await this.#logOf(name)
-        const { accepted, duplicates, ticket } = log.add(understood, key)
-        answer.accepted += accepted
-        answer.duplicates += duplicates
-        durable.push(
-          log.durable(ticket).catch(async (error) => {
-            // What is seen and stored is found out anew: it may be sent again.
-            this.#logs.delete(name)
-            await log.close().catch(() => {})
-            throw error
-          }),
-        )
-      }
-      return durable
-    })
-    this.#last = stored.catch(() => {})
-    return stored.then((durable) => Promise.all(durable)).then(() => answer)
+    const { accepted, duplicates } = await this.#into(understood, (log, given) => log.add(given, key))
+    return { accepted, duplicates, rejected }
+  }
+
+  /** Stores what was told, as far as it was not before; resolves when that is on the disk. */
+  tell(told: readonly Told[]): Promise<Added> {
+    return this.#into(told, (log, given) => log.tell(given))
+  }
+
+  /** Does something with the log of a session, in turn with all others who do. */
+  with<T>(session: string, act: (log: SessionLog) => T): Promise<T> {
+    return this.#inTurn(async () => act(await this.#logOf(session)))
+  }
+
+  /**
+   * Resolves when all that a log was given is on the disk.
+   * @param sync waits for that
+   * @throws what the disk says; it may be given again
+   */
+  async durable(
+    session: string,
+    log: SessionLog,
+    sync: () => Promise<void> = () => log.durable(log.ticket),
+  ): Promise<void> {
+    try {
+      await sync()
+    } catch (error) {
+      // What is seen and stored is found out anew.
+      if (this.#logs.get(session) === log) this.#logs.delete(session)
+      await log.close().catch(() => {})
+      throw error
+    }
+  }
+
+  /**
+   * Takes what people decide beside logs that nothing is written to now, too: after a restart say.
+   * @param everyMs how often it is looked, milliseconds. Default 5,000
+   */
+  takeDecisions(everyMs = LOOK_MS): void {
+    const look = (): void => {
+      this.#openDecided()
+        .catch((error: Error) => this.#warn(`decisions are not looked for: ${error.message}`))
+        .finally(() => {
+          if (this.#timer !== undefined) this.#timer = setTimeout(look, everyMs).unref()
+        })
+    }
+    this.#timer = setTimeout(look, 0).unref()
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     await this.#last
     await Promise.all([...this.#logs.values()].map((log) => log.close()))
     this.#logs.clear()
+  }
+
+  /** Opens the logs beside which a decision lies: an open log takes it. */
+  async #openDecided(): Promise<void> {
+    for (const entry of await readdir(this.root, { withFileTypes: true })) {
+      const { name } = entry
+      if (!entry.isDirectory() || this.#logs.has(name)) continue
+      const folder = decisionsFolder(this.pathOf(name))
+      if (!existsSync(this.pathOf(name)) || !existsSync(folder)) continue
+      if ((await readdir(folder)).some(isDecisionName) && this.#timer !== undefined)
+        await this.#inTurn(() => this.#logOf(name))
+    }
+  }
+
+  async #into<T extends { session: string }>(
+    given: readonly T[],
+    put: (log: SessionLog, given: readonly T[]) => Added,
+  ): Promise<Added> {
+    const bySession = new Map<string, T[]>()
+    for (const each of given) {
+      const others = bySession.get(each.session)
+      if (others === undefined) bySession.set(each.session, [each])
+      else others.push(each)
+    }
+    const sum: Added = { accepted: 0, duplicates: 0 }
+    // One after the other: two requests must not both find that they are the first.
+    const durable = await this.#inTurn(async () => {
+      const stored: Promise<void>[] = []
+      for (const [name, each] of bySession) {
+        const log = await this.#logOf(name)
+        const { accepted, duplicates } = put(log, each)
+        sum.accepted += accepted
+        sum.duplicates += duplicates
+        const one = this.durable(name, log)
+        // It may fail before somebody waits for it.
+        one.catch(() => {})
+        stored.push(one)
+      }
+      return stored
+    })
+    for (const each of await Promise.allSettled(durable)) if (each.status === 'rejected') throw each.reason
+    return sum
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(act)
+    this.#last = result.catch(() => {})
+    return result
   }
 
   async #logOf(session: string): Promise<SessionLog> {
@@ -105,148 +177,15 @@ export class EventStore {
     if (log === undefined) {
       for (const [name, other] of this.#logs) {
         if (this.#logs.size < MAX_OPEN) break
+        if (other.isAwaited) continue
         this.#logs.delete(name)
         await other.close()
       }
-      log = await SessionLog.open(this.pathOf(session), session)
+      log = await SessionLog.open(this.pathOf(session), session, this.#warn)
     }
     // The one that was used last is the last to be closed.
     this.#logs.delete(session)
     this.#logs.set(session, log)
     return log
-  }
-}
-
-class SessionLog {
-  readonly #recorder: LogRecorder
-  readonly #session: string
-  readonly #seen = new Map<string, Counts>()
-  /** Lines of each request with a key that are in the log. */
-  readonly #keys = new Map<string, number>()
-  #last = 0
-
-  private constructor(recorder: LogRecorder, session: string) {
-    this.#recorder = recorder
-    this.#session = session
-  }
-
-  static async open(path: string, session: string): Promise<SessionLog> {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    const recorder = LogRecorder.open({ file: path, sessionId: session }, 'hivelog serve')
-    const log = new SessionLog(recorder, session)
-    try {
-      await log.#remember(path)
-      return log
-    } catch (error) {
-      await recorder.release()
-      throw error
-    }
-  }
-
-  add(
-    given: readonly Understood[],
-    key: string | undefined,
-  ): { accepted: number; duplicates: number; ticket: number } {
-    const id = key === undefined ? undefined : createHash('sha256').update(key).digest('hex').slice(0, 16)
-    const uncounted = given.filter((each) => !isCounted(each)).length
-    let known = id === undefined ? 0 : (this.#keys.get(id) ?? 0)
-    if (id !== undefined && uncounted > 0) {
-      if (!this.#keys.has(id))
-        this.#append({ ts: Date.now(), kind: BATCH, fields: { key: id, lines: uncounted } })
-      this.#noteKey(id, Math.max(known, uncounted))
-    }
-    let accepted = 0
-    for (const each of given) {
-      const isNew = isCounted(each) ? this.#isNew(each.agent, each.checkpoint) : known-- <= 0
-      if (!isNew) continue
-      accepted++
-      for (const line of each.lines) this.#append(line)
-    }
-    return { accepted, duplicates: given.length - accepted, ticket: this.#last }
-  }
-
-  durable(ticket: number): Promise<void> {
-    return ticket === 0 ? Promise.resolve() : this.#recorder.durable(ticket)
-  }
-
-  close(): Promise<void> {
-    return this.#recorder.release()
-  }
-
-  #append({ ts, kind, fields, trace, span, checkpoint }: Line): void {
-    const scrubbed = this.#recorder.scrubber.any(kind, fields)
-    if (scrubbed === undefined) return
-    const ids = trace === undefined || span === undefined ? {} : { trace, span }
-    const tail = encodeTail({ session: this.#recorder.scrubber.text(this.#session), ...ids })
-    this.#last = this.#recorder.journal.append(ts, kind, scrubbed, tail, checkpoint)
-  }
-
-  #isNew(agent: string, checkpoint: number): boolean {
-    let counts = this.#seen.get(agent)
-    if (counts === undefined) {
-      counts = new Counts()
-      this.#seen.set(agent, counts)
-    }
-    return counts.add(checkpoint)
-  }
-
-  #noteKey(id: string, lines: number): void {
-    this.#keys.delete(id)
-    this.#keys.set(id, lines)
-    if (this.#keys.size > MAX_KEYS) this.#keys.delete(this.#keys.keys().next().value as string)
-  }
-
-  async #remember(path: string): Promise<void> {
-    let key: string | undefined
-    let left = 0
-    for await (const items of logBatches(path)) {
-      for (const item of items) {
-        if (isMalformed(item) || item.event.kind.startsWith('log.')) continue
-        const { kind, agentId, from, checkpoint, ...more } = item.event as Record<string, unknown>
-        if (kind === BATCH) {
-          key = String(more.key)
-          left = Number(more.lines)
-          this.#noteKey(key, 0)
-          continue
-        }
-        const agent = agentId ?? from
-        if (typeof agent === 'string' && typeof checkpoint === 'number') this.#isNew(agent, checkpoint)
-        else if (key !== undefined && left-- > 0) this.#noteKey(key, (this.#keys.get(key) ?? 0) + 1)
-      }
-    }
-  }
-}
-
-/** A record that tells by itself whether it was seen. Such have one line each, but for messages that cost something. */
-const isCounted = (each: Understood): each is Understood & { agent: string; checkpoint: number } =>
-  each.agent !== undefined && each.checkpoint !== undefined
-
-/** Numbers that were seen, as ranges: an agent's counter has few gaps. */
-class Counts {
-  /** Sorted, apart from each other, both ends included. */
-  readonly #ranges: [number, number][] = []
-
-  /** @returns whether it was not there */
-  add(count: number): boolean {
-    const ranges = this.#ranges
-    let low = 0
-    let high = ranges.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((ranges[middle] as [number, number])[1] < count) low = middle + 1
-      else high = middle
-    }
-    const after = ranges[low]
-    if (after !== undefined && after[0] <= count) return false
-    const before = ranges[low - 1]
-    const touchesBefore = before !== undefined && before[1] === count - 1
-    const touchesAfter = after !== undefined && after[0] === count + 1
-    if (touchesBefore && touchesAfter) {
-      before[1] = after[1]
-      ranges.splice(low, 1)
-    } else if (touchesBefore) before[1] = count
-    else if (touchesAfter) after[0] = count
-    else ranges.splice(low, 0, [count, count])
-    return true
   }
 }

@@ -115,13 +115,15 @@ export function answer(
   value: unknown,
   headers: Record<string, string> = {},
 ): void {
-  const text = `${JSON.stringify(value)}\n`
+  const body = Buffer.from(`${JSON.stringify(value)}\n`)
   response.writeHead(status, {
     'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
+    'content-length': body.length,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    // What a sender may compress with (RFC 7694).
+    'accept-encoding': ENCODINGS.join(', '),
     ...headers,
   })
-  response.end(text)
+  response.end(body)
 }

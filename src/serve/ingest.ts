@@ -76,9 +76,18 @@ export function ingestRoutes({ copies, events, metrics, decisions }: IngestParts
 
 /** Where there is no store, a sender is told so, and not that it got the path wrong. */
 export const noIngestRoutes = (): Route[] =>
-  (['GET', 'POST'] as const).map((method) => ({
+  (
+    [
+      ['GET', '/v1/ingest'],
+      ['POST', '/v1/ingest'],
+      ['POST', '/v1/traces'],
+      ['POST', '/v1/logs'],
+      ['POST', '/v1/metrics'],
+      ['POST', '/v1/hooks/claude-code'],
+    ] as const
+  ).map(([method, path]) => ({
     method,
-    path: '/v1/ingest',
+    path,
     scope: 'ingest' as const,
     run: () => {
       throw new HttpError(404, 'this server receives nothing: start it with hivelog serve --store DIR')

@@ -17,12 +17,15 @@ import { Live } from './api/live.js'
 import { reportRoutes } from './api/reports.js'
 import { Sessions, sessionRoutes } from './api/sessions.js'
 import { Work } from './api/work.js'
+import { type HookDesk, hookDesk } from './coding-agents/routes.js'
 import { CopyStore } from './copies.js'
 import { CopyDecisions, decisionRoutes } from './decisions.js'
 import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
 import { Limits, type TokenLimits } from './limits.js'
 import { Metrics, metricsRoute } from './metrics.js'
+import { otlpRoutes } from './otlp/routes.js'
+import { SpanStore } from './otlp/spans.js'
 import { pageRoutes } from './page.js'
 import { type Route, Router } from './router.js'
 import { ServeError, Tokens } from './tokens.js'
@@ -81,7 +84,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer<string
   const isOpen = tokens.stored.length === 0
   if (isOpen && !LOOPBACK.has(host)) throw new ServeError(needsTokens(host, store))
   const token = isOpen ? tokens.addOwn('local', ['ingest', 'read', 'decide']) : undefined
-  const parts = partsOf(options, store, tokens)
+  const parts = await partsOf(options, store, tokens)
   const router = new Router({
     routes: routesOf(parts, tls !== undefined),
     tokens,
@@ -123,16 +126,19 @@ export interface Parts {
   metrics: Metrics
   decisions: CopyDecisions
   /** Where there is no store, nothing is received. */
-  received: { copies: CopyStore; events: EventStore } | undefined
+  received: Received | undefined
 }
 
-function partsOf(
-  { logs = [], key, maxViewers = 64, onError }: ServeOptions,
+/** Makes what the routes work with. */
+export async function partsOf(
+  options: ServeOptions,
   store: string | undefined,
   tokens: Tokens,
-) {
+): Promise<Parts> {
+  const { logs = [], maxViewers = 64, onError } = options
   const hives = new Hives()
   const live = new Live(maxViewers)
+  const metrics = new Metrics(() => live.viewers)
   const parts: Parts = {
     tokens,
     sessions: new Sessions(tokens),
@@ -140,14 +146,29 @@ function partsOf(
     hives,
     live,
     work: new Work(),
-    metrics: new Metrics(() => live.viewers),
+    metrics,
     decisions: new CopyDecisions(onError),
-    received:
-      store === undefined
-        ? undefined
-        : { copies: new CopyStore(store, { key }), events: new EventStore(store) },
+    received: store === undefined ? undefined : await receivedInto(store, options, metrics),
   }
   return parts
+}
+
+async function receivedInto(store: string, options: ServeOptions, metrics: Metrics): Promise<Received> {
+  const onError = options.onError ?? (() => {})
+  const events = new EventStore(store, onError)
+  events.takeDecisions()
+  const spans = await SpanStore.open({ events, onError })
+  const copies = new CopyStore(store, { key: options.key })
+  return { copies, events, spans, hooks: hookDesk({ events, metrics }), onError }
+}
+
+/** What a sender sends to. */
+export interface Received {
+  copies: CopyStore
+  events: EventStore
+  spans: SpanStore
+  hooks: HookDesk
+  onError(message: string): void
 }
 
 /** All that the server answers. @param isSecure whether it speaks TLS itself */
@@ -156,7 +177,13 @@ export function routesOf(parts: Parts, isSecure: boolean): Route[] {
   return [
     HEALTH,
     metricsRoute(metrics),
-    ...(received === undefined ? noIngestRoutes() : ingestRoutes({ ...received, metrics, decisions })),
+    ...(received === undefined
+      ? noIngestRoutes()
+      : [
+          ...ingestRoutes({ ...received, metrics, decisions }),
+          ...otlpRoutes({ ...received, metrics }),
+          ...received.hooks.routes,
+        ]),
     ...sessionRoutes(sessions, tokens, isSecure),
     ...hiveRoutes(parts),
     ...decisionRoutes(parts),
@@ -207,13 +234,16 @@ async function close(
   const closed = new Promise<void>((done) => server.close(() => done()))
   // Node takes these for busy.
   for (const socket of unused) if (socket.bytesRead === 0) socket.destroy()
-  // Streams end only by being told to.
+  // Streams end only by being told to, and who waits for a person.
   live.close()
+  received?.hooks.release()
   // A connection whose answer ends only now would be kept open for the next request.
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS)
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
   await closed
   clearInterval(idle)
   clearTimeout(timer)
+  // Spans are told to the logs of events.
+  await received?.spans.close()
   await Promise.all([hives.close(), received?.copies.close(), received?.events.close()])
 }

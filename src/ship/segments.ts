@@ -1,10 +1,10 @@
-/** The bytes of a log's segments from any place on, as a shipper sends them: whole lines, a piece at a time. */
+/** What a log is called where it is sent to, and where its segments lie. */
 import { createHash } from 'node:crypto'
 import { archivedSegments } from '../disk/segments.js'
 import { isStorable } from '../format/beside.js'
 import { decodeLine } from '../format/decode.js'
 import { logIdOf } from '../format/seal.js'
-import { chunksOf, firstSeqOf, isAt, openArchived, openSource, type Source } from '../read/sources.js'
+import { chunksOf, firstSeqOf, openArchived, openSource, type Source } from '../read/sources.js'
 
 const NEWLINE = 10
 
@@ -17,7 +17,7 @@ export interface LogIdentity {
 }
 
 /** A session's id as the name of a folder; one that cannot be one is named by its hash. */
-function folderOf(session: unknown, log: string): string {
+export function folderOf(session: unknown, log: string): string {
   if (typeof session !== 'string' || session === '') return `log_${log}`
   if (isStorable(session)) return session
   return `sess_${createHash('sha256').update(session).digest('hex').slice(0, 16)}`
@@ -26,7 +26,7 @@ function folderOf(session: unknown, log: string): string {
 /** @returns `undefined` while the log has no whole line. @throws when it cannot be read */
 export async function identityOf(file: string): Promise<LogIdentity | undefined> {
   const [archived] = archivedSegments(file)
-  const source = archived === undefined ? await openSource(file, true) : await openArchived(archived)
+  const source = archived === undefined ? await openSource(file) : await openArchived(archived)
   if (source === undefined) return undefined
   try {
     const line = await firstLine(source)
@@ -55,7 +55,15 @@ async function firstLine(source: Source): Promise<Buffer | undefined> {
   return undefined
 }
 
-/** The segment that is read from at present. */
+/** Where a log goes on. */
+export interface Position {
+  /** `seq` of the first line of the segment. */
+  segment: number
+  /** Bytes of it, uncompressed, up to the end of a whole line. */
+  offset: number
+}
+
+/** A segment that is read from. */
 export interface OpenSegment {
   source: Source
   /** `seq` of its first line. */
@@ -72,7 +80,7 @@ export async function openSegment(file: string, segment: number): Promise<OpenSe
     const archived = archivedSegments(file).find(({ firstSeq }) => firstSeq === segment)
     const source = archived === undefined ? undefined : await openArchived(archived)
     if (source !== undefined) return { source, segment }
-    const live = await openSource(file, true)
+    const live = await openSource(file)
     if (live === undefined) continue
     if ((await firstOfLive(live)) === segment) return { source: live, segment }
     await live.handle.close()
@@ -82,20 +90,16 @@ export async function openSegment(file: string, segment: number): Promise<OpenSe
 
 /** `seq` with which the segment after this one begins, if there is one. */
 export async function segmentAfter(file: string, segment: number): Promise<number | undefined> {
-  const later = archivedSegments(file).find(({ firstSeq }) => (firstSeq as number) > segment)
-  if (later !== undefined) return later.firstSeq
-  const live = await openSource(file, true)
-  if (live === undefined) return undefined
-  try {
-    const first = await firstOfLive(live)
-    return first > segment ? first : undefined
-  } finally {
+  // The live one first: whatever was archived before it began is in the folder then.
+  const live = await openSource(file)
+  let last: number | undefined
+  if (live !== undefined) {
+    last = await firstOfLive(live)
     await live.handle.close()
   }
+  const archived = archivedSegments(file).find(({ firstSeq }) => (firstSeq as number) > segment)
+  return archived?.firstSeq ?? (last !== undefined && last > segment ? last : undefined)
 }
-
-/** Whether the segment is still the one that is written to. */
-export const isLive = (file: string, { source }: OpenSegment): Promise<boolean> => isAt(source, file)
 
 /**
  * The whole lines from `offset` on, about `maxBytes` of them, but one line at least; empty when none is there yet. What

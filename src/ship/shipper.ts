@@ -1,48 +1,57 @@
 /**
- * Sends logs to a server as exact copies, behind their writers: the file is the buffer, so nothing grows in memory
- * while the server is away, and the server knows where to go on, so nothing is remembered here.
+ * Sends the logs of a hive to a server, behind their writers: the file is the buffer, so nothing grows in memory while
+ * the server is away.
  */
-import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Decision } from '../decide/decision.js'
+import { putDecision } from '../decide/decisions.js'
 import { logsOfHive } from '../disk/hive-logs.js'
-import { artifactsFolder } from '../format/beside.js'
-import { identityOf, isLive, type LogIdentity, linesFrom, openSegment, segmentAfter } from './segments.js'
-import { type Answer, ShipError, Transport, type TransportOptions } from './transport.js'
+import { CopySender, type Sender, type Shipped } from './copy-sender.js'
+import { pollDecisions } from './decisions.js'
+import { LogShipper } from './log-shipper.js'
+import type { LogIdentity } from './segments.js'
+import { SummarySender } from './summary-sender.js'
+import { Transport, type TransportOptions } from './transport.js'
 
-export interface ShipOptions extends Omit<TransportOptions, 'signal'> {
+export type { Shipped } from './copy-sender.js'
+
+export interface ShipLogsOptions extends Omit<TransportOptions, 'signal'> {
   /** Milliseconds after which what is there is sent. Default 5000. */
-  flushMs?: number
+  flushMs?: number | undefined
   /** Bytes after which it is sent at once, and that one request holds about. Default 1 MiB. */
-  maxBytes?: number
+  maxBytes?: number | undefined
+  /** Only events of these kinds, as events and not as a copy. Default: exact copies. */
+  kinds?: readonly string[] | undefined
   /** Send what is there now, and end. Default false. */
   once?: boolean
   /** Only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
+  /** Logs of child processes are sent by those themselves, and from here only what they leave. Default false. */
+  childrenShip?: boolean
   /** Ends it. */
   signal?: AbortSignal
-}
-
-/** What was sent of one log. */
-export interface Shipped {
-  /** Path of the log. */
-  file: string
-  /** Its id, under which it is stored. */
-  log: string
-  session: string
-  /** Bytes that were sent and acknowledged by this run. */
-  bytes: number
-  /** The last `seq` that the server has. */
-  seq: number
-  /** Artifacts that were sent. */
-  artifacts: number
+  /**
+   * Is told what a person decided at the server; perhaps more than once, since each answer may tell it. Default: it is
+   * put beside the log, for the hive that writes it.
+   */
+  onDecision?: ((file: string, decision: Decision) => void) | undefined
+  /** Is told when that cannot be done, once each time. */
+  onNotHanded?: (error: Error) => void
+  /**
+   * Is told that a log is refused for good; it is tried again after a minute, and the others go on. Default: the first
+   * refusal ends it all.
+   */
+  onRefused?: (error: Error, file: string) => void
+  /** Is told of events that the server does not take, where only some kinds are sent. */
+  onRejected?: (file: string, count: number, reason: string) => void
 }
 
 const FLUSH_MS = 5_000
 const MAX_BYTES = 1024 * 1024
-/** Between two looks at how long a log has become. */
-const LOOK_MS = 100
+/** Between two looks at which logs there are. */
+const CHILDREN_MS = 1_000
+/** Until a log that was refused is tried again. */
+const REFUSED_MS = 60_000
 
 /**
  * Sends the logs of a hive to `hivelog serve`. Ends when all that is there is acknowledged (`once`), or when the signal
@@ -51,216 +60,153 @@ const LOOK_MS = 100
  * @throws {ShipError} when the server refuses for good: the token is wrong, or it has other bytes of a log
  * @throws {LogReadError} when a named log is missing or must not be read
  */
-export async function shipLogs(files: readonly string[], options: ShipOptions): Promise<Shipped[]> {
-  const { once = false, thisFile = false, signal } = options
-  const ended = new AbortController()
-  signal?.addEventListener('abort', () => ended.abort(signal.reason), { once: true })
-  if (signal?.aborted === true) ended.abort(signal.reason)
-  const transport = new Transport({ ...options, signal: ended.signal })
-  const shippers = new Map<string, LogShipper>()
-  const running = new Set<Promise<void>>()
-  let failure: Error | undefined
-  const begin = (): void => {
-    for (const file of logsOfHive(files, thisFile)) {
-      if (shippers.has(file)) continue
-      const shipper = new LogShipper(file, transport, options)
-      shippers.set(file, shipper)
-      const run = shipper
-        .run(ended.signal)
-        .catch((error: Error) => {
-          if (ended.signal.aborted) return
-          failure ??= error
-          ended.abort(error)
-        })
-        .finally(() => running.delete(run))
-      running.add(run)
-    }
-  }
-  begin()
-  // Child processes come and go.
-  while (!once && !ended.signal.aborted) {
-    await pause(LOOK_MS * 10, undefined, { signal: ended.signal }).catch(() => {})
-    begin()
-  }
-  await Promise.all(running)
-  if (failure !== undefined) throw failure
-  return [...shippers.values()].flatMap(({ shipped }) => (shipped === undefined ? [] : [shipped]))
-}
+export const shipLogs = (files: readonly string[], options: ShipLogsOptions): Promise<Shipped[]> =>
+  new HiveShipper(files, options).run()
 
-class LogShipper {
-  shipped: Shipped | undefined
-  readonly #file: string
+export class HiveShipper {
+  readonly #files: readonly string[]
+  readonly #options: ShipLogsOptions
   readonly #transport: Transport
-  readonly #flushMs: number
-  readonly #maxBytes: number
-  readonly #once: boolean
-  readonly #artifacts = new RecentRefs()
+  readonly #shippers = new Map<string, LogShipper>()
+  readonly #running = new Set<Promise<void>>()
+  /** Logs about whose escalations the server is asked. */
+  readonly #asking = new Set<LogShipper>()
+  /** Ends everything. */
+  readonly #ended = new AbortController()
+  /** Ends the waiting for what is to come. */
+  readonly #finishing = new AbortController()
+  #failure: Error | undefined
 
-  constructor(
-    file: string,
-    transport: Transport,
-    { flushMs = FLUSH_MS, maxBytes = MAX_BYTES, once = false }: ShipOptions,
-  ) {
-    this.#file = file
-    this.#transport = transport
-    this.#flushMs = flushMs
-    this.#maxBytes = maxBytes
-    this.#once = once
+  constructor(files: readonly string[], options: ShipLogsOptions) {
+    this.#files = files
+    this.#options = options
+    this.#transport = new Transport({ ...options, signal: this.#ended.signal })
+    const { signal } = options
+    if (signal?.aborted) this.end(signal.reason)
+    else signal?.addEventListener('abort', () => this.end(signal.reason), { once: true })
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const identity = await this.#identity(signal)
-    if (identity === undefined) return
-    const { log, session } = identity
-    this.shipped = { file: this.#file, log, session, bytes: 0, seq: 0, artifacts: 0 }
-    let at = await this.#position(identity)
-    for (;;) {
-      signal.throwIfAborted()
-      const next = await this.#shipFrom(at, identity, signal)
-      if (next === undefined) return
-      at = next
+  /** Address of the server. */
+  get url(): string {
+    return this.#transport.url
+  }
+
+  /** Why the server cannot be reached at present. */
+  get trouble(): string | undefined {
+    return this.#transport.trouble
+  }
+
+  /** What was sent of each log that has a line. */
+  get shipped(): Shipped[] {
+    return [...this.#shippers.values()].flatMap(({ shipped }) => (shipped === undefined ? [] : [shipped]))
+  }
+
+  /** @throws as `shipLogs` */
+  async run(): Promise<Shipped[]> {
+    const { once = false } = this.#options
+    const { signal } = this.#finishing
+    this.#begin()
+    // Child processes come and go.
+    while (!once && !signal.aborted) {
+      await pause(CHILDREN_MS, undefined, { signal, ref: this.#options.holds ?? true }).catch(() => {})
+      if (!this.#ended.signal.aborted) this.#begin()
     }
+    await Promise.all(this.#running)
+    await this.#transport.close()
+    if (this.#failure !== undefined) throw this.#failure
+    return this.shipped
   }
 
-  /** A log that is not there yet, or empty, is waited for. */
-  async #identity(signal: AbortSignal): Promise<LogIdentity | undefined> {
-    for (;;) {
-      const identity = await identityOf(this.#file)
-      if (identity !== undefined || this.#once) return identity
-      await pause(LOOK_MS, undefined, { signal })
-    }
+  /** Sends what is there now, and ends `run`; meanwhile the process goes on for it. */
+  finish(): void {
+    this.#transport.hold()
+    for (const shipper of this.#shippers.values()) shipper.finish()
+    this.#finishing.abort()
   }
 
-  async #position({ session, log, first }: LogIdentity): Promise<Position> {
-    const query = new URLSearchParams({ session, log })
-    const { status, body } = await this.#transport.get(`v1/ingest?${query}`)
-    if (status !== 200) throw refused(status, body)
-    const { segment, offset } = body as unknown as Position
-    ;(this.shipped as Shipped).seq = Number(body.seq)
-    return offset === 0 && segment < first ? { segment: first, offset: 0 } : { segment, offset }
+  /** Ends `run` at once. */
+  end(reason?: unknown): void {
+    this.#ended.abort(reason)
+    this.#finishing.abort()
   }
 
-  /** @returns where to go on; `undefined` at the end of what is there now, when that is all that is asked for */
-  async #shipFrom(at: Position, identity: LogIdentity, signal: AbortSignal): Promise<Position | undefined> {
-    const open = await openSegment(this.#file, at.segment)
-    if (open === undefined) {
-      const message = `the segment of ${this.#file} that begins at seq ${at.segment} is gone, and the server has not all of it`
-      throw new ShipError(message, 409)
-    }
-    try {
-      const live = await isLive(this.#file, open)
-      if (live && !this.#once) await this.#enough(at.offset, signal)
-      const bytes = await linesFrom(open, at.offset, this.#maxBytes)
-      if (bytes.length > 0) return await this.#send(bytes, at, identity)
-      const next = await segmentAfter(this.#file, at.segment)
-      // The last lines may have come between the two looks.
-      if (next !== undefined && (await linesFrom(open, at.offset, 1)).length === 0)
-        return { segment: next, offset: 0 }
-      return this.#once && next === undefined ? undefined : at
-    } finally {
-      await open.source.handle.close()
-    }
-  }
-
-  /** Waits until there is enough to send, or long enough. */
-  async #enough(offset: number, signal: AbortSignal): Promise<void> {
-    const due = Date.now() + this.#flushMs
-    while (Date.now() < due) {
-      const size = await stat(this.#file).then(
-        (stats) => stats.size,
-        () => undefined,
+  #begin(): void {
+    const { flushMs = FLUSH_MS, maxBytes = MAX_BYTES, once = false, holds = true } = this.#options
+    const { thisFile, childrenShip = false } = this.#options
+    for (const file of logsOfHive(this.#files, thisFile)) {
+      if (this.#shippers.has(file)) continue
+      const shipper = new LogShipper(
+        file,
+        {
+          flushMs,
+          maxBytes,
+          once: once || this.#finishing.signal.aborted,
+          holds,
+          isOthers: childrenShip && !this.#files.includes(file),
+        },
+        (identity) => this.#senderFor(file, identity),
+        (open) => this.#ask(open),
       )
-      // Shorter: it was rotated.
-      if (size === undefined || size < offset || size - offset >= this.#maxBytes) return
-      await pause(Math.min(LOOK_MS, Math.max(1, due - Date.now())), undefined, { signal })
+      this.#shippers.set(file, shipper)
+      const run = this.#follow(shipper).finally(() => this.#running.delete(run))
+      this.#running.add(run)
     }
   }
 
-  async #send(bytes: Buffer, at: Position, identity: LogIdentity): Promise<Position> {
-    const { log, session } = identity
-    await this.#sendArtifacts(bytes, identity)
-    const { status, body } = await this.#transport.post('v1/ingest', bytes, {
-      'content-type': 'application/x-ndjson',
-      'hivelog-session': session,
-      'hivelog-log': log,
-      'hivelog-name': encodeURIComponent(basename(this.#file)),
-      'hivelog-segment': String(at.segment),
-      'hivelog-offset': String(at.offset),
-    })
-    const shipped = this.shipped as Shipped
-    if (status === 200) {
-      shipped.bytes += bytes.length - Number(body.skipped ?? 0)
-      shipped.seq = Number(body.seq)
-      return { segment: Number(body.segment), offset: Number(body.offset) }
-    }
-    const wanted = body.wanted as Position
-    if (status === 409 && body.refusal === 'hole' && (await this.#hasMore(wanted))) return wanted
-    throw refused(status, body, this.#file)
-  }
-
-  /** Whether there is anything to send from there on: else the server has other bytes, and would ask for ever. */
-  async #hasMore({ segment, offset }: Position): Promise<boolean> {
-    const open = await openSegment(this.#file, segment)
-    if (open === undefined) return false
-    try {
-      return (await linesFrom(open, offset, 1)).length > 0
-    } finally {
-      await open.source.handle.close()
+  async #follow(shipper: LogShipper): Promise<void> {
+    const { signal } = this.#ended
+    const { onRefused } = this.#options
+    for (;;) {
+      try {
+        return await shipper.run(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        if (onRefused === undefined) {
+          this.#failure ??= error as Error
+          return this.end(error)
+        }
+        onRefused(error as Error, shipper.file)
+        if (this.#finishing.signal.aborted) return
+        await pause(REFUSED_MS, undefined, { signal: this.#finishing.signal, ref: false }).catch(() => {})
+      }
     }
   }
 
-  /** What lines name is there before them, so that a copy is never without. */
-  async #sendArtifacts(bytes: Buffer, { session, log }: LogIdentity): Promise<void> {
-    const refs = this.#artifacts.fresh(refsIn(bytes))
-    if (refs.length === 0) return
-    const asked = await this.#transport.post('v1/artifacts/missing', JSON.stringify({ session, log, refs }))
-    if (asked.status !== 200) throw refused(asked.status, asked.body, this.#file)
-    for (const ref of asked.body.missing as string[]) {
-      const content = await readFile(join(artifactsFolder(this.#file), ref.slice(0, 2), ref)).catch(
-        () => undefined,
+  #senderFor(file: string, identity: LogIdentity): Sender {
+    const { kinds, onRejected } = this.#options
+    if (kinds !== undefined) {
+      return new SummarySender(file, identity, this.#transport, kinds, (count, reason) =>
+        onRejected?.(file, count, reason),
       )
-      // Not there, or not what it should be: that the copy lacks it too is what `verify` says of both.
-      if (content === undefined || createHash('sha256').update(content).digest('hex') !== ref) continue
-      const headers = { 'hivelog-session': session, 'hivelog-log': log }
-      const { status, body } = await this.#transport.put(`v1/artifacts/${ref}`, content, headers)
-      if (status !== 200 && status !== 413) throw refused(status, body, this.#file)
-      if (status === 200) (this.shipped as Shipped).artifacts++
     }
-    this.#artifacts.add(refs)
-  }
-}
-
-interface Position {
-  segment: number
-  offset: number
-}
-
-function refused(status: number, body: Answer['body'], file?: string): ShipError {
-  const why = typeof body.error === 'string' ? body.error : 'without a reason'
-  return new ShipError(
-    `the server refuses${file === undefined ? '' : ` ${file}`} (${status}): ${why}`,
-    status,
-  )
-}
-
-const REF = /"ref":"([0-9a-f]{64})"/g
-
-const refsIn = (bytes: Buffer): string[] => [
-  ...new Set([...bytes.toString('latin1').matchAll(REF)].map(([, ref]) => ref as string)),
-]
-
-/** Artifacts that the server is known to have. */
-class RecentRefs {
-  #refs = new Set<string>()
-
-  fresh(refs: readonly string[]): string[] {
-    return refs.filter((ref) => !this.#refs.has(ref))
+    return new CopySender(file, identity, this.#transport, (decision) => this.#hand(file, decision))
   }
 
-  add(refs: readonly string[]): void {
-    if (this.#refs.size > MAX_RECENT) this.#refs.clear()
-    for (const ref of refs) this.#refs.add(ref)
+  #hand(file: string, decision: Decision): void {
+    const { onDecision = putDecision, onNotHanded } = this.#options
+    try {
+      onDecision(file, decision)
+    } catch (error) {
+      onNotHanded?.(error as Error)
+    }
+  }
+
+  /** Asks the server for decisions, for as long as there is something to decide. */
+  #ask(shipper: LogShipper): void {
+    const { kinds, once = false } = this.#options
+    const { shipped, open, file } = shipper
+    if (kinds !== undefined || shipped === undefined) return
+    if (once || this.#finishing.signal.aborted || this.#asking.has(shipper)) return
+    this.#asking.add(shipper)
+    pollDecisions(
+      this.#transport,
+      shipped,
+      open,
+      (decision) => this.#hand(file, decision),
+      this.#finishing.signal,
+    )
+      // It is over, or the server refuses, which sending finds out too.
+      .catch(() => {})
+      .finally(() => this.#asking.delete(shipper))
   }
 }
-
-const MAX_RECENT = 100_000

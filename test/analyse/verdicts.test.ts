@@ -94,6 +94,30 @@ async function compare(file: string, expected: Verdict): Promise<void> {
     assert.deepEqual([of.status, of.waiting], [status, inbox?.waiting ?? 0], `stats of ${agentId}`)
   }
 
+  const top = await json('top', ['--once'], file)
+  assert.deepEqual(
+    {
+      events: top.events,
+      malformed: top.malformed,
+      agents: sum(Object.values(top.counts)),
+      pending: top.pending,
+      waiting: top.inbox,
+      usage: {
+        calls: top.usage.calls,
+        costUsd: rounded(top.usage.costUsd),
+        unpriced: top.usage.unpriced,
+      },
+    },
+    { events, malformed, agents, pending, waiting, usage },
+    'top',
+  )
+  for (const { agentId, status, pending: own, inbox } of top.agents) {
+    const one = state.agents.find((agent: { agentId: string }) => agent.agentId === agentId)
+    const box = state.inboxes.find(({ recipient }: { recipient: string }) => recipient === agentId)
+    const asked = state.pending.filter(({ from }: { from: string }) => from === agentId)
+    assert.deepEqual([status, own, inbox], [one.status, asked.length, box?.waiting ?? 0], `top of ${agentId}`)
+  }
+
   const audit = await json('audit', [], file)
   assert.deepEqual(
     [audit.events, audit.malformed, audit.counts.pending],

@@ -120,8 +120,17 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
     floors: [[[...NUMBERS, '0', '5001'], /a whole number from 1 to 5000/]],
   },
   serve: { port: [[[...NUMBERS, '65536'], /a whole number from 0 to 65535/]] },
+  pull: { from: [[['x', 'localhost:9428', 'ftp://x'], /--from (?:needs a )?URL/]] },
+  setup: {
+    url: [[['x', 'localhost:4319', 'ftp://x', 'http://a:b@c', 'http://x/?y'], /--url needs http/]],
+    token: [[['a b', 'ä', 'x\r\ny'], /--token needs a token/]],
+    wait: [[[...NUMBERS, '601'], /a whole number from 0 to 600/]],
+  },
   ship: {
     to: [[['x', 'localhost:4319', 'ftp://x'], /a URL|--to URL/]],
+    kinds: [[['Message', 'usage,,x'], /--kinds takes kinds of events/]],
+    'otlp-logs': [[['x', 'localhost:4318', 'ftp://x'], /a URL, http:/]],
+    'missing-in': [[['x'], /--otlp-logs URL/]],
   },
   token: {},
   pending: {},
@@ -174,7 +183,7 @@ const NEEDED: Record<string, string[]> = {
   reject: ['a'],
 }
 /** What takes no log. */
-const APART: Record<string, string[]> = { serve: [], token: ['list'] }
+const APART: Record<string, string[]> = { pull: [], serve: [], setup: ['codex'], token: ['list'] }
 const filesOf = (command: string): string[] => APART[command] ?? [...(NEEDED[command] ?? []), 'hive.jsonl']
 
 test('the table has every command', () => {

@@ -28,8 +28,22 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     assert.match(token, /^hl_[\w-]{43}$/)
     assert.deepEqual(rest, { store })
     assert.deepEqual(await (await fetch(`${url}/healthz`)).json(), { ok: true })
+    const post = (path: string, body: object): Promise<Response> =>
+      fetch(url + path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}` },
+        body: JSON.stringify(body),
+      })
+    // A log that is open, and somebody who waits for an answer.
+    await post('/v1/ingest', { kind: 'note', session: 's' })
+    const asked = { session_id: 's', hook_event_name: 'PermissionRequest', tool_name: 'Bash', tool_input: {} }
+    const waiting = post('/v1/hooks/claude-code?wait=600', asked)
+    const log = join(store, 's', 'events.jsonl')
+    while (!readFileSync(log, 'utf8').includes('"kind":"escalate"'))
+      await new Promise((resolve) => setTimeout(resolve, 10))
     const ended = once(child, 'exit')
     child.kill(signal)
+    assert.deepEqual(await (await waiting).json(), {})
     assert.deepEqual(await ended, [0, null])
   })
 }

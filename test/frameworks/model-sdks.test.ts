@@ -63,6 +63,107 @@ test('a stream says the same in whatever pieces it comes', () => {
   )
 })
 
+/** A stream of each interface with 2,000 events in its middle, all of which look as if they said something. */
+const LONG: [path: string, events: unknown[], found: object][] = [
+  [
+    '/v1/chat/completions',
+    [
+      { id: 'c-1', model: 'gpt-x', choices: [{ delta: { content: 'a' } }], usage: null },
+      ...Array.from({ length: 2_000 }, (_, i) => ({
+        id: 'c-1',
+        model: 'gpt-x',
+        choices: [{ delta: { content: `"usage":{"prompt_tokens":${i}}, "error", [DONE]` } }],
+        usage: null,
+      })),
+      { id: 'c-1', model: 'gpt-x', choices: [], usage: { prompt_tokens: 40, completion_tokens: 9 } },
+      '[DONE]',
+    ],
+    { isAnswer: true, isWhole: true, model: 'gpt-x', responseId: 'c-1', inputTokens: 40, outputTokens: 9 },
+  ],
+  [
+    '/v1/messages',
+    [
+      {
+        type: 'message_start',
+        message: { type: 'message', id: 'm', model: 'c', usage: { input_tokens: 10 } },
+      },
+      ...Array.from({ length: 2_000 }, () => ({
+        type: 'content_block_delta',
+        delta: { text: '"usage":{"output_tokens":1}, message_stop' },
+      })),
+      { type: 'message_delta', delta: {}, usage: { output_tokens: 12 } },
+      { type: 'message_stop' },
+    ],
+    { isAnswer: true, isWhole: true, model: 'c', responseId: 'm', inputTokens: 10, outputTokens: 12 },
+  ],
+  [
+    '/v1/responses',
+    [
+      { type: 'response.created', response: { object: 'response', id: 'r', model: 'g', usage: null } },
+      ...Array.from({ length: 2_000 }, () => ({
+        type: 'response.output_text.delta',
+        delta: 'response.completed "error"',
+      })),
+      {
+        type: 'response.completed',
+        response: {
+          object: 'response',
+          id: 'r',
+          model: 'g',
+          status: 'completed',
+          error: null,
+          output: ['x'.repeat(100_000)],
+          usage: { input_tokens: 5, output_tokens: 2_000 },
+        },
+      },
+    ],
+    { isAnswer: true, isWhole: true, model: 'g', responseId: 'r', inputTokens: 5, outputTokens: 2_000 },
+  ],
+  [
+    '/models/m:streamGenerateContent',
+    Array.from({ length: 2_001 }, (_, i) => ({
+      candidates: [{ content: { parts: [{ text: 'a' }] }, ...(i === 2_000 && { finishReason: 'STOP' }) }],
+      usageMetadata: { promptTokenCount: 7, candidatesTokenCount: i },
+      modelVersion: 'g',
+      responseId: 'r',
+    })),
+    { isAnswer: true, isWhole: true, model: 'g', responseId: 'r', inputTokens: 7, outputTokens: 2_000 },
+  ],
+]
+
+for (const [path, events, expected] of LONG) {
+  test(`a long stream of ${path} is read in batches, and its end says what matters`, () => {
+    const bytes = Buffer.from(events.map(event).join(''))
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 200_000 }), (length) => {
+        const answer = new Answer(dialectOf(path), true)
+        for (let i = 0; i < bytes.length; i += length) {
+          // As some readers do with what they have read.
+          const piece = Buffer.from(bytes.subarray(i, i + length))
+          answer.add(piece)
+          piece.fill(0)
+        }
+        answer.end()
+        assert.deepEqual(answer.found, expected)
+      }),
+      { numRuns: 12, examples: [[1_000_000], [151], [64 * 1024]] },
+    )
+  })
+}
+
+test('that a stream is over shows before its connection ends, where an event comes as a piece', () => {
+  for (const [path, events] of LONG.slice(0, 3)) {
+    const answer = new Answer(dialectOf(path), true)
+    for (const each of events) {
+      assert.notEqual(answer.found.isWhole, true)
+      const { type } = each as { type?: string }
+      const name = path === '/v1/responses' ? `event: ${type}\n` : ''
+      answer.add(Buffer.from(name + event(each)))
+    }
+    assert.equal(answer.found.isWhole, true, path)
+  }
+})
+
 test('hostile pieces do no harm, and no number is made up', () => {
   const paths = [
     '/chat/completions',

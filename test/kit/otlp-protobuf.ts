@@ -1,6 +1,6 @@
 /**
  * An OTLP request in Protocol Buffers as what it would be in JSON. Read by a table of the fields of
- * `opentelemetry/proto/trace/v1/trace.proto` and its imports (OTLP 1.x), apart from the code that writes them.
+ * `opentelemetry/proto/trace/v1/trace.proto`, `logs/v1/logs.proto` and their imports (OTLP 1.x), apart from the code that writes them.
  */
 
 type Kind = 'text' | 'hex' | 'base64' | 'bool' | 'int' | 'int64' | 'fixed64' | 'fixed32' | 'double'
@@ -70,17 +70,47 @@ const RESOURCE_SPANS: Message = {
 }
 const REQUEST: Message = { 1: ['resourceSpans', () => RESOURCE_SPANS, true] }
 
+const LOG_RECORD: Message = {
+  1: ['timeUnixNano', 'fixed64'],
+  2: ['severityNumber', 'int'],
+  3: ['severityText', 'text'],
+  5: ['body', () => VALUE],
+  6: attributes,
+  7: ['droppedAttributesCount', 'int'],
+  8: ['flags', 'fixed32'],
+  9: ['traceId', 'hex'],
+  10: ['spanId', 'hex'],
+  11: ['observedTimeUnixNano', 'fixed64'],
+  12: ['eventName', 'text'],
+}
+const SCOPE_LOGS: Message = {
+  1: ['scope', () => SCOPE],
+  2: ['logRecords', () => LOG_RECORD, true],
+  3: ['schemaUrl', 'text'],
+}
+const RESOURCE_LOGS: Message = {
+  1: ['resource', () => RESOURCE],
+  2: ['scopeLogs', () => SCOPE_LOGS, true],
+  3: ['schemaUrl', 'text'],
+}
+const LOGS_REQUEST: Message = { 1: ['resourceLogs', () => RESOURCE_LOGS, true] }
+
 /** What a default that is not sent is in JSON, where a reader wants it. */
 const DEFAULTS = new Map<Message, Record<string, unknown>>([
   [RESOURCE_SPANS, { resource: {}, scopeSpans: [] }],
   [SCOPE_SPANS, { spans: [] }],
   [SPAN, { name: '', kind: 0, startTimeUnixNano: '0', endTimeUnixNano: '0' }],
   [EVENT, { name: '', timeUnixNano: '0' }],
+  [RESOURCE_LOGS, { resource: {}, scopeLogs: [] }],
+  [SCOPE_LOGS, { logRecords: [] }],
   [KEY_VALUE, { key: '', value: {} }],
 ])
 
 /** @throws {RangeError} when it is no such request */
 export const requestOf = (bytes: Buffer): unknown => messageOf(bytes, REQUEST)
+
+/** The same of a request of logs. @throws {RangeError} when it is none */
+export const logsRequestOf = (bytes: Buffer): unknown => messageOf(bytes, LOGS_REQUEST)
 
 function messageOf(bytes: Buffer, message: Message): Record<string, unknown> {
   const found: Record<string, unknown> = { ...DEFAULTS.get(message) }

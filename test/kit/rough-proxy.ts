@@ -29,14 +29,20 @@ const DOINGS = [
   'twice',
 ] as const
 
-/** @param dice gives numbers from 0 to 1, the same in every run */
-export async function roughProxy(dice: () => number): Promise<RoughProxy> {
+/**
+ * @param dice gives numbers from 0 to 1, the same in every run
+ * @param passed is told of each answer before its sender gets it
+ */
+export async function roughProxy(
+  dice: () => number,
+  passed: (request: IncomingMessage, answer: { status: number; text: string }) => void = () => {},
+): Promise<RoughProxy> {
   let port = 0
   const counts: Record<string, number> = {}
   const forward = (request: IncomingMessage, body: Buffer): Promise<{ status: number; text: string }> =>
     new Promise((resolve, reject) => {
       const { method, url, headers } = request
-      const passed = send(
+      const sent = send(
         { port, method, path: url, headers: { ...headers, host: `127.0.0.1:${port}` } },
         (answer) => {
           let text = ''
@@ -47,8 +53,8 @@ export async function roughProxy(dice: () => number): Promise<RoughProxy> {
           answer.on('error', reject)
         },
       )
-      passed.on('error', reject)
-      passed.end(body)
+      sent.on('error', reject)
+      sent.end(body)
     })
   const server = createServer(async (request, response) => {
     const doing = DOINGS[Math.floor(dice() * DOINGS.length)] as string
@@ -63,6 +69,7 @@ export async function roughProxy(dice: () => number): Promise<RoughProxy> {
       if (doing === 'twice') await forward(request, body)
       const { status, text } = await forward(request, body)
       if (doing === 'cut after') return request.socket.destroy()
+      passed(request, { status, text })
       response.writeHead(status, { 'content-type': 'application/json' }).end(text)
     } catch {
       request.socket.destroy()

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api'
 import { SamplingDecision } from '@opentelemetry/sdk-trace-base'
-import { countFromEnv, samplerFromEnv } from '../../src/otel/sampler.js'
+import { countFromEnv, defaultSampler, samplerFromEnv } from '../../src/otel/sampler.js'
 import { withEnvironment } from '../kit/git-repo.js'
 import { captureDiag } from '../kit/hive-support.js'
 
@@ -13,7 +13,7 @@ const TRACES = 400
 /** Of 400 traces, how many are sent: those that begin here, those of a sampled parent, those of one that is not. */
 function sent(t: TestContext, name: string | undefined, arg?: string): [number, number, number] {
   withEnvironment(t, { OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: arg })
-  const sampler = samplerFromEnv()
+  const sampler = samplerFromEnv() ?? defaultSampler()
   const count = (parent: TraceFlags | undefined): number => {
     let sampled = 0
     for (let i = 0; i < TRACES; i++) {

@@ -12,7 +12,7 @@ import { ItemReader } from '../../src/read/lines.js'
 import { logBatches, readLog } from '../../src/read/read.js'
 import { LineScanner } from '../../src/read/scan.js'
 import { type PassedOver, type Selection, Selector } from '../../src/read/select.js'
-import { SelectingReader } from '../../src/read/selecting-reader.js'
+import { SelectingReader, timesOfLines } from '../../src/read/selecting-reader.js'
 import { scratch } from '../kit/reader-log.js'
 
 /** What the conditions say, in the plainest way. */
@@ -256,6 +256,20 @@ test('a selection gives the same events at the same places, from whatever bytes'
           if (offsets.has(item.offset)) assert.ok(found.some((each) => same(each, item)))
           else
             assert.ok(looksRight(text.toString('utf8', item.offset, item.offset + item.bytes)), item.reason)
+        }
+        for (const item of found.filter(isMalformed)) {
+          const time = timesOfLines.get(item)
+          if (selection.since === undefined && selection.until === undefined) {
+            assert.equal(time, undefined)
+            continue
+          }
+          const before = events.findLast(({ offset }) => offset < item.offset)
+          const after = events.find(({ offset }) => offset > item.offset)
+          const due = before ?? after
+          // Only what is read at once is looked through for the one after it.
+          if (before !== undefined || (pieces.length === 0 && isEnded))
+            assert.equal(time?.ts, due?.event.ts ?? Number.NEGATIVE_INFINITY)
+          else assert.ok([due?.event.ts, Number.NEGATIVE_INFINITY].includes(time?.ts))
         }
         assert.equal(passed.lines, all.length - found.length)
         assert.ok(passed.unparsed <= passed.lines)

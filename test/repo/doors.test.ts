@@ -108,6 +108,8 @@ test('what two doors have in common is the same', () => {
 
 const door = (name: string): string => JSON.stringify(pathToFileURL(join(root, 'dist', `${name}.js`)).href)
 
+const api = JSON.stringify(import.meta.resolve('@opentelemetry/api'))
+
 /** The packages, beside this one, that a program has loaded when it ends. */
 async function loadedBy(code: string, folder: string): Promise<string[]> {
   const tell = `import { createRequire } from 'node:module'
@@ -122,11 +124,11 @@ process.on('exit', () => {
   return JSON.parse(run.stdout)
 }
 
-const API = '@opentelemetry/api'
+/** What keeps a context, and the API that it is made for; the API that is used here itself lies within the doors. */
+const CONTEXT = ['@opentelemetry/api', '@opentelemetry/context-async-hooks']
 /** What a provider of the hive's own is made of, and these need themselves. */
 const SDK = [
-  API,
-  '@opentelemetry/context-async-hooks',
+  ...CONTEXT,
   '@opentelemetry/core',
   '@opentelemetry/resources',
   '@opentelemetry/sdk-trace',
@@ -135,14 +137,14 @@ const SDK = [
 ]
 
 for (const [what, code, loads] of [
-  ['hivelog', `await import(${door('index')})`, [API]],
+  ['hivelog', `await import(${door('index')})`, []],
   ['hivelog/read', `await import(${door('read')})`, []],
   [
     'the plug-in, recording',
     `const { HiveSpanProcessor, JsonlSpanExporter } = await import(${door('index')})
 const exporter = new JsonlSpanExporter({ file: 'plug-in.jsonl' })
 await new HiveSpanProcessor({ exporter }).shutdown()`,
-    [API],
+    [],
   ],
   [
     'a hive with a file only',
@@ -151,16 +153,22 @@ const hive = startHive({ file: 'file.jsonl' })
 const lead = hive.spawn({ agentId: 'lead' })
 lead.drain([lead.message({ to: 'lead', act: 'inform', subject: 's' })])
 await hive.shutdown()`,
+    CONTEXT,
+  ],
+  [
+    'a hive with a file only, and a library that makes spans,',
+    `const { startHive } = await import(${door('index')})
+const hive = startHive({ file: 'library.jsonl' })
+const { trace } = await import(${api})
+hive.spawn({ agentId: 'lead' }).run(() => trace.getTracer('library').startSpan('work').end())
+await hive.shutdown()`,
     SDK,
   ],
   // The process is an agent, so that a run in which nothing happens is recorded too.
-  [
-    'hivelog/register',
-    `process.env.AGENT_ID = 'app'; await import(${door('register')})`,
-    SDK.filter((name) => name !== '@opentelemetry/context-async-hooks'),
-  ],
+  ['hivelog/register', `process.env.AGENT_ID = 'app'; await import(${door('register')})`, []],
 ] as const) {
-  test(`${what} loads ${loads.length === 0 ? 'nothing' : loads.length === 1 ? loads[0] : 'no exporter'}`, async (t) => {
+  const extent = loads.length === 0 ? 'nothing' : loads === SDK ? 'no exporter' : 'no SDK'
+  test(`${what} loads ${extent}`, async (t) => {
     assert.deepEqual(await loadedBy(code, tempFolder(t)), loads)
   })
 }
@@ -168,7 +176,7 @@ await hive.shutdown()`,
 test('hivelog/analyse loads no exporter, no SDK and no prices until they are asked for', async (t) => {
   const loaded = await loadedBy(`await import(${door('analyse')})`, tempFolder(t))
   assert.deepEqual(
-    loaded.filter((name) => name !== API && name !== '@jest/diff-sequences'),
+    loaded.filter((name) => !CONTEXT.includes(name) && name !== '@jest/diff-sequences'),
     [],
   )
 })

@@ -110,7 +110,7 @@ const RUNS: Record<string, string[][]> = {
   report: [['--force', '-o', 'report.html', 'FILE']],
 }
 /** They have nothing to do with a log that is there, or send it elsewhere: `ship` reads with the readers. */
-const APART = ['serve', 'ship', 'token']
+const APART = ['pull', 'serve', 'setup', 'ship', 'token']
 
 function scene(t: TestContext): string {
   const folder = scratch(t)

@@ -22,15 +22,46 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   otel: ['record', 'format', 'redact', 'journal', 'text'],
   export: ['otel', 'analyse', 'model', 'read', 'format', 'disk'],
   git: ['disk', 'format', 'text'],
-  // The hive loads the adapters only when it is asked to, and they call it.
-  hive: ['otel', 'record', 'journal', 'redact', 'format', 'export', 'git', 'frameworks', 'decide'],
+  // The hive loads the adapters only when it is asked to, and they call it; what sends its log see `LAZILY`.
+  hive: [
+    'otel',
+    'record',
+    'journal',
+    'redact',
+    'format',
+    'export',
+    'git',
+    'frameworks',
+    'decide',
+    'disk',
+    'ship',
+  ],
   frameworks: ['hive', 'otel', 'record', 'redact', 'format', 'text'],
-  ship: ['read', 'format', 'disk', 'decide'],
-  serve: ['record', 'analyse', 'model', 'verify', 'ship', 'decide', 'read', 'format', 'disk', 'text'],
+  ship: ['read', 'format', 'disk', 'decide', 'otel'],
+  pull: ['read', 'format', 'disk'],
+  serve: [
+    'otel',
+    'record',
+    'redact',
+    'analyse',
+    'model',
+    'verify',
+    'read',
+    'format',
+    'disk',
+    'decide',
+    'ship',
+    'text',
+  ],
   // The shapes of what the API and the reports say, and how text is made harmless: the rest is asked for.
   page: ['serve', 'analyse', 'verify', 'text'],
   cli: ['*'],
 }
+/**
+ * Rooms that a room loads only when it is told to use them: what reads a log, which is a good part of the package, must
+ * not be in a process that only records.
+ */
+const LAZILY: Record<string, readonly string[]> = { hive: ['ship'] }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
 
 const src = join(packageRoot(), 'src')
@@ -82,6 +113,27 @@ test('imports point one way', () => {
   assert.deepEqual(wrong, [])
 })
 
+test('recording loads what sends a log only when it sends one', () => {
+  for (const [folder, rooms] of Object.entries(LAZILY)) {
+    const inFolder = files.filter((file) => folderOf(file) === folder)
+    const lazy = inFolder.flatMap((file) => [...textOf(file).matchAll(/\bimport\(\s*'\.\.\/([^/']+)\//g)])
+    for (const room of rooms) {
+      assert.ok(
+        lazy.some(([, loaded]) => loaded === room),
+        `${folder} does not load ${room} at all`,
+      )
+      const eager = inFolder.filter((file) =>
+        [
+          ...textOf(file).matchAll(
+            /(?:^|\n)\s*(?:import|export)\b(?! type\b)[^'"`;]*?\bfrom '\.\.\/([^/']+)\//g,
+          ),
+        ].some(([, loaded]) => loaded === room),
+      )
+      assert.deepEqual(eager, [], `these load ${room} with the hive`)
+    }
+  }
+})
+
 test('nobody imports the surface but the command line', () => {
   const wrong = files.filter(
     (file) => folderOf(file) !== 'cli' && importsOf(file).some((imported) => SURFACE.includes(imported)),
@@ -89,13 +141,21 @@ test('nobody imports the surface but the command line', () => {
   assert.deepEqual(wrong, [])
 })
 
+/** Packages that `scripts/build.mjs` puts into what ships. */
+const BUNDLED = ['@bufbuild/protobuf']
+
 test('what is imported from other packages is what the package depends on', () => {
-  const { dependencies, peerDependencies, devDependencies } = JSON.parse(
+  const { dependencies, devDependencies, peerDependencies } = JSON.parse(
     readFileSync(join(packageRoot(), 'package.json'), 'utf8'),
   )
   const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }))
   const isPage = (file: string): boolean => folderOf(file) === 'page'
-  assert.deepEqual([...packagesOf(files.filter((file) => !isPage(file)))].sort(), [...declared].sort())
+  const used = packagesOf(files.filter((file) => !isPage(file)))
+  for (const name of BUNDLED) {
+    assert.ok(used.delete(name), `${name} is not used`)
+    assert.ok(name in devDependencies, `${name} is bundled, so a user need not install it`)
+  }
+  assert.deepEqual([...used].sort(), [...declared].sort())
   // The page is bundled when it is built, so that nobody who installs hivelog installs these.
   for (const name of packagesOf(files.filter(isPage))) assert.ok(name in devDependencies, name)
 })

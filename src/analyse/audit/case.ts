@@ -45,8 +45,8 @@ export class OpenCase {
       record.status = decision.outcome
     }
     const took = (this.#firstClear ?? this.#first).tookMs
-    if (took === undefined) delete record.tookMs
-    else record.tookMs = took
+    if (took !== undefined) record.tookMs = took
+    else if (record.tookMs !== undefined) delete record.tookMs
   }
 
   /**

@@ -26,7 +26,7 @@ import {
 import { dirname, join } from 'node:path'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { draftOf } from '../../disk/durable.js'
-import type { HiveState } from '../../model/state.js'
+import type { StoredState } from '../../model/model.js'
 import type { Identity } from './fit.js'
 import { openOwn } from './key.js'
 import { unpack } from './packed.js'
@@ -71,7 +71,7 @@ export interface Directory {
 }
 
 /** Changes when the states do: an index of another format is made anew. */
-const FORMAT = 3
+const FORMAT = 4
 /** The quickest there is: states are written while a log is walked. */
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
 const MAGIC = `hivelog-index ${FORMAT}\n`
@@ -111,7 +111,7 @@ export class IndexFile {
   }
 
   /** The state before a block, as it was written; `undefined` when it is damaged. */
-  state(block: Block): HiveState | undefined {
+  state(block: Block): StoredState | undefined {
     try {
       return unpack(brotliDecompressSync(this.bytes(block)).toString())
     } catch {

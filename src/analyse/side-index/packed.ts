@@ -1,29 +1,34 @@
 /**
- * States as the side index holds them. Most of a big state are the messages that wait: they are written field by field
- * and not one by one, which takes half the time and room.
+ * States as the side index holds them. Most of a big state are the messages that wait, and hardly anybody asks for one
+ * of them: they are written field by field, all of an inbox in one text, which is taken apart when it is needed.
  */
-import type { Inbox, Message } from '../../model/inbox.js'
-import type { HiveModel } from '../../model/model.js'
-import type { HiveState, InboxState, WaitingMessage } from '../../model/state.js'
+import type { Inbox, Message, StoredMessages } from '../../model/inbox.js'
+import type { HiveModel, StoredState } from '../../model/model.js'
+import type { InboxState } from '../../model/state.js'
 
-/** The messages of an inbox; what one of them does not have is null. */
+/** An inbox and its messages, field by field. */
 interface Columns extends Omit<InboxState, 'messages'> {
+  /** Messages that are held. */
+  held: number
   seq: Numbers
   ts: Numbers
-  id: (string | null)[]
-  from: (string | null)[]
-  act: (string | null)[]
-  subject: (string | null)[]
+  id: Texts
+  from: Texts
+  act: Texts
+  subject: Texts
   /** Which of them require a reply. */
   reply?: number[]
 }
 
-/** Whole numbers, each as what it is more than the one before it; others as they are. */
-type Numbers = number[] | { exact: number[] }
+/** Whole numbers, with spaces between them, each as what it is more than the one before it; others as they are. */
+type Numbers = string | number[]
+
+/** One a line; those of which one is missing, or more than a line, as they are, and null where there is none. */
+type Texts = string | (string | null)[]
 
 /** The JSON of the state that a model of one log is in. */
 export function pack(model: HiveModel): string {
-  const state = model.view(false)
+  const state = model.view('none')
   const inboxes = model.filledInboxes()
   for (let i = 0; i < inboxes.length; i++) {
     state.inboxes[i] = columnsOf(state.inboxes[i] as InboxState, (inboxes[i] as Inbox).list()) as never
@@ -32,54 +37,67 @@ export function pack(model: HiveModel): string {
 }
 
 /** @throws when it is not what `pack` made */
-export function unpack(text: string): HiveState {
-  const packed = JSON.parse(text) as Omit<HiveState, 'inboxes'> & { inboxes: Columns[] }
+export function unpack(text: string): StoredState {
+  const packed = JSON.parse(text) as Omit<StoredState, 'inboxes'> & { inboxes: Columns[] }
   return { ...packed, inboxes: packed.inboxes.map(inboxOf) }
 }
 
 function columnsOf({ messages: _, ...inbox }: InboxState, messages: readonly Message[]): Columns {
-  const { length } = messages
-  const id = new Array<string | null>(length)
-  const from = new Array<string | null>(length)
-  const act = new Array<string | null>(length)
-  const subject = new Array<string | null>(length)
-  let reply: number[] | undefined
-  for (let i = 0; i < length; i++) {
-    const message = messages[i] as Message
-    id[i] = message.id ?? null
-    from[i] = message.from ?? null
-    act[i] = message.act ?? null
-    subject[i] = message.subject ?? null
-    if (message.requiresReply !== true) continue
-    reply ??= []
-    reply.push(i)
-  }
   const columns: Columns = {
     ...inbox,
+    held: messages.length,
     seq: numbers(messages, 'seq'),
     ts: numbers(messages, 'ts'),
-    id,
-    from,
-    act,
-    subject,
+    id: texts(messages, 'id'),
+    from: texts(messages, 'from'),
+    act: texts(messages, 'act'),
+    subject: texts(messages, 'subject'),
   }
-  if (reply !== undefined) columns.reply = reply
+  const reply: number[] = []
+  for (let i = 0; i < messages.length; i++) if (messages[i]?.requiresReply === true) reply.push(i)
+  if (reply.length > 0) columns.reply = reply
   return columns
 }
 
-function inboxOf({ seq, ts, id, from, act, subject, reply, ...inbox }: Columns): InboxState {
-  const seqs = exact(seq)
-  const times = exact(ts)
-  const messages = seqs.map((seq, i): WaitingMessage => {
-    const message: WaitingMessage = { seq, ts: times[i] as number }
-    if (id[i] !== null) message.id = id[i] as string
-    if (from[i] !== null) message.from = from[i] as string
-    if (act[i] !== null) message.act = act[i] as string
-    if (subject[i] !== null) message.subject = subject[i] as string
-    return message
-  })
-  for (const at of reply ?? []) (messages[at] as WaitingMessage).requiresReply = true
+function inboxOf({
+  held,
+  seq,
+  ts,
+  id,
+  from,
+  act,
+  subject,
+  reply,
+  ...inbox
+}: Columns): StoredState['inboxes'][0] {
+  const messages: StoredMessages = {
+    count: held,
+    load: () => messagesOf({ held, seq, ts, id, from, act, subject, ...(reply !== undefined && { reply }) }),
+  }
   return { ...inbox, messages }
+}
+
+function messagesOf(columns: Omit<Columns, keyof InboxState>): Message[] {
+  const seqs = numbersOf(columns.seq)
+  const times = numbersOf(columns.ts)
+  const ids = textsOf(columns.id)
+  const senders = textsOf(columns.from)
+  const acts = textsOf(columns.act)
+  const subjects = textsOf(columns.subject)
+  const replies = new Set(columns.reply)
+  return Array.from({ length: columns.held }, (_, i) => ({
+    order: 0,
+    seq: seqs[i] as number,
+    ts: times[i] as number,
+    id: ids[i] ?? undefined,
+    from: senders[i] ?? undefined,
+    act: acts[i] ?? undefined,
+    subject: subjects[i] ?? undefined,
+    requiresReply: replies.has(i) ? true : undefined,
+    log: undefined,
+    file: undefined,
+    line: undefined,
+  }))
 }
 
 function numbers(messages: readonly Message[], name: 'seq' | 'ts'): Numbers {
@@ -87,18 +105,31 @@ function numbers(messages: readonly Message[], name: 'seq' | 'ts'): Numbers {
   let last = 0
   for (let i = 0; i < messages.length; i++) {
     const value = (messages[i] as Message)[name]
-    if (!Number.isSafeInteger(value)) return { exact: messages.map((message) => message[name]) }
+    if (!Number.isSafeInteger(value)) return messages.map((message) => message[name])
     steps[i] = value - last
     last = value
   }
-  return steps
+  return steps.join(' ')
 }
 
-function exact(given: Numbers): number[] {
-  if (!Array.isArray(given)) return given.exact
+function numbersOf(given: Numbers): number[] {
+  if (typeof given !== 'string') return given
   let last = 0
-  return given.map((step) => {
-    last += step
+  return given.split(' ').map((step) => {
+    last += Number(step)
     return last
   })
 }
+
+function texts(messages: readonly Message[], name: 'id' | 'from' | 'act' | 'subject'): Texts {
+  const all = new Array<string | null>(messages.length)
+  let isPlain = true
+  for (let i = 0; i < messages.length; i++) {
+    const text = (messages[i] as Message)[name]
+    all[i] = text ?? null
+    isPlain &&= text !== undefined && !text.includes('\n')
+  }
+  return isPlain ? all.join('\n') : all
+}
+
+const textsOf = (given: Texts): (string | null)[] => (typeof given === 'string' ? given.split('\n') : given)

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { sizeOfLogs } from '../../disk/hive-logs.js'
 import { indexFolder } from '../../format/beside.js'
 import { ownSeq } from '../../format/decode.js'
-import type { HiveState } from '../../model/state.js'
+import type { StoredState } from '../../model/model.js'
 import { ChainWatch } from '../../read/chain.js'
 import { isMalformed, type LogItem, type MalformedLine } from '../../read/items.js'
 import { ItemReader } from '../../read/lines.js'
@@ -220,7 +220,7 @@ class Walk {
     return new Extension(path, source, before, this.#spacing, this.#prices)
   }
 
-  #reducer(from?: HiveState): StateReducer {
+  #reducer(from?: StoredState): StateReducer {
     const { onChange, price } = this.#options
     return new StateReducer(from, onChange, { price })
   }

@@ -3,8 +3,8 @@ import type { HiveEvent } from '../../format/kinds.js'
 import { checkOptions } from '../../format/options.js'
 import type { Agent } from '../../model/agents.js'
 import type { HiveListener } from '../../model/listener.js'
-import { type HiveEntry, HiveModel, type ModelOptions } from '../../model/model.js'
-import { totalsState } from '../../model/plain.js'
+import { type HiveEntry, HiveModel, type ModelOptions, type StoredState } from '../../model/model.js'
+import { type Listed, totalsState } from '../../model/plain.js'
 import type { AgentStatus, HiveState } from '../../model/state.js'
 import { REDUCER_RULES } from '../options.js'
 import type { OnChange } from './changes.js'
@@ -23,7 +23,7 @@ export class StateReducer {
    * @param options what calls cost, and the path of the first log where the hive is read from several
    * @throws {OptionsError} when an option is none, or has a value that it cannot have
    */
-  constructor(from?: HiveState, onChange?: OnChange, options: ReducerOptions = {}) {
+  constructor(from?: StoredState, onChange?: OnChange, options: ReducerOptions = {}) {
     checkOptions('StateReducer', options, REDUCER_RULES)
     let model: HiveModel | undefined
     const listener = onChange === undefined ? {} : telling(onChange, () => model as HiveModel)
@@ -41,9 +41,12 @@ export class StateReducer {
     return this.model.state()
   }
 
-  /** The state now, of which some parts live on: for whoever writes it down at once. */
-  view(): HiveState {
-    return this.model.view()
+  /**
+   * The state now, of which some parts live on: for whoever writes it down at once.
+   * @param listed which of the messages that wait are listed. Default: all that are held
+   */
+  view(listed?: Listed): HiveState {
+    return this.model.view(listed)
   }
 
   /** A line that is no event. */

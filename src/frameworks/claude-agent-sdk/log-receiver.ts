@@ -3,12 +3,15 @@
  * some, keeps no process alive, and each child has an address of its own that nobody can guess.
  */
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
 import { createServer as createProbe } from 'node:net'
 import { diag } from '@opentelemetry/api'
 import { readField } from '../../format/fields.js'
 import { brief } from '../../format/quote.js'
 import { itemsIn, quietly, textIn } from '../reading.js'
+
+const require = createRequire(import.meta.url)
 
 export interface LogTaker {
   /** @param attributes by name */
@@ -43,6 +46,8 @@ export class LogReceiver {
     const address = probe.address()
     this.#port = typeof address === 'object' && address !== null ? address.port : 0
     probe.close()
+    // Few processes have a child that sends logs, and it takes milliseconds to load.
+    const { createServer } = require('node:http') as typeof import('node:http')
     const server = createServer((request, response) => this.#take(request, response))
     server.on('connection', (socket) => socket.unref())
     server.on('error', (error) => {

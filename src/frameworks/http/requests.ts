@@ -10,11 +10,16 @@
  */
 import { subscribe } from 'node:diagnostics_channel'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { context, diag } from '@opentelemetry/api'
+import { context, createContextKey, diag } from '@opentelemetry/api'
 import { isList, readField } from '../../format/fields.js'
 import { brief } from '../../format/quote.js'
-import { sdk } from '../../otel/sdk.js'
 import type { Stage } from '../stage.js'
+
+/**
+ * Where code that sends telemetry says that it does (`suppressTracing` of `@opentelemetry/core`): all copies of the API
+ * have one key by this name. To ask that package would load it, which only who exports needs.
+ */
+const SUPPRESSED = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
 
 /** A request that is about to be sent. */
 export interface OutgoingRequest {
@@ -108,8 +113,15 @@ class Following {
     this.#tell((each) => each.body?.sent(bytes))
   }
 
+  /** Of a stream there are hundreds. */
   received(bytes: Uint8Array): void {
-    this.#tell((each) => each.body?.received(bytes))
+    for (const each of this.#followers) {
+      try {
+        each.body?.received(bytes)
+      } catch (error) {
+        this.#drop(each, error)
+      }
+    }
   }
 
   ended(): void {
@@ -122,10 +134,14 @@ class Following {
       try {
         what(each)
       } catch (error) {
-        this.#followers = this.#followers.filter((other) => other !== each)
-        complain(error)
+        this.#drop(each, error)
       }
     }
+  }
+
+  #drop(failed: Follower, error: unknown): void {
+    this.#followers = this.#followers.filter((other) => other !== failed)
+    complain(error)
   }
 }
 
@@ -166,8 +182,7 @@ function follow(
  */
 function isTelemetry(agent: unknown): boolean {
   return (
-    (typeof agent === 'string' && agent.startsWith('OTel-')) ||
-    sdk('@opentelemetry/core').isTracingSuppressed(context.active())
+    (typeof agent === 'string' && agent.startsWith('OTel-')) || context.active().getValue(SUPPRESSED) === true
   )
 }
 

@@ -4,8 +4,14 @@ import type { Dialect, Found } from './dialects.js'
 /** Bytes of a document, or of one event, that are kept as they are; of a longer one its two ends. */
 const MAX_KEPT = 1024 * 1024
 const MAX_END = 64 * 1024
-/** Events that are read as a whole before some are passed over: they say whose answer it is. */
-const FIRST_EVENTS = 4
+/** What comes after the first words of the model is looked at in batches of so many bytes. */
+const BATCH = 64 * 1024
+/** Memory for batches that is kept for the next answers. */
+const MAX_SPARE = 4
+/** Events of a batch that are read, its last ones: counts are sums so far, and what ends a stream is at its end. */
+const MAX_READ = 8
+const LINE_END = 10
+const spare: Buffer[] = []
 
 /** Bytes up to a bound, then their beginning and their end. */
 class Ends {
@@ -93,7 +99,9 @@ export class Answer {
   #dialect: Dialect
   #isStream: boolean
   #waiting = new Ends()
-  #events = 0
+  /** What came since the last batch: a copy, since whoever reads the answer may do with its pieces as he likes. */
+  #batch: Buffer | undefined
+  #batchSize = 0
 
   /** @param isStream of server-sent events */
   constructor(dialect: Dialect, isStream: boolean) {
@@ -102,33 +110,81 @@ export class Answer {
   }
 
   add(bytes: Uint8Array): void {
-    if (!this.#isStream) {
-      this.#waiting.add(bytes)
-      return
-    }
-    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    let begin = 0
-    for (let end = all.indexOf(10); end >= 0; end = all.indexOf(10, begin)) {
-      const line = all.subarray(begin, end)
-      if (this.#waiting.isEmpty) this.#line(line)
-      else {
-        this.#waiting.add(line)
-        this.#waitingLine()
-      }
-      begin = end + 1
-    }
-    // A copy: what came with it need not be kept.
-    if (begin < all.length) this.#waiting.add(Buffer.from(all.subarray(begin)))
+    // Whose answer it is was said by then.
+    if (this.#isStream && this.hasContent) this.#keep(bytes)
+    else if (this.#isStream) this.#lines(bytes, (all) => this.#eachLine(all))
+    else this.#waiting.add(bytes)
   }
 
   /** No more comes. */
   end(): void {
+    this.#readBatch()
+    if (this.#batch !== undefined && spare.length < MAX_SPARE) spare.push(this.#batch)
+    this.#batch = undefined
     if (this.#waiting.isEmpty) return
     if (this.#isStream) this.#waitingLine()
     else {
       this.#dialect.read(this.#waiting.json(), this.found)
       this.#waiting.clear()
     }
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const { length } = bytes
+    if (this.#batchSize + length > BATCH) this.#readBatch()
+    if (length > BATCH) {
+      this.#lines(bytes, (all) => this.#marked(all))
+      return
+    }
+    this.#batch ??= spare.pop() ?? Buffer.allocUnsafeSlow(BATCH)
+    this.#batch.set(bytes, this.#batchSize)
+    this.#batchSize += length
+    if (this.#dialect.mayEnd(bytes)) this.#readBatch()
+  }
+
+  #readBatch(): void {
+    const size = this.#batchSize
+    this.#batchSize = 0
+    if (this.#batch !== undefined && size > 0)
+      this.#lines(this.#batch.subarray(0, size), (all) => this.#marked(all))
+  }
+
+  /** @param read gets whole lines, with the end of each */
+  #lines(bytes: Uint8Array, read: (all: Buffer) => void): void {
+    let all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    if (!this.#waiting.isEmpty) {
+      const end = all.indexOf(LINE_END)
+      this.#waiting.add(Buffer.from(end < 0 ? all : all.subarray(0, end)))
+      if (end < 0) return
+      this.#waitingLine()
+      all = all.subarray(end + 1)
+    }
+    const whole = all.lastIndexOf(LINE_END) + 1
+    if (whole > 0) read(all.subarray(0, whole))
+    // A copy: what came with it need not be kept.
+    if (whole < all.length) this.#waiting.add(Buffer.from(all.subarray(whole)))
+  }
+
+  #eachLine(all: Buffer): void {
+    for (let begin = 0; begin < all.length; ) {
+      const end = all.indexOf(LINE_END, begin)
+      this.#line(all.subarray(begin, end))
+      begin = end + 1
+    }
+  }
+
+  /** Reads the last lines in which there is a mark: most say nothing that matters. */
+  #marked(all: Buffer): void {
+    const begins: number[] = []
+    for (const mark of this.#dialect.marks) {
+      let end = 0
+      for (let at = all.indexOf(mark); at >= 0; at = all.indexOf(mark, end)) {
+        end = all.indexOf(LINE_END, at)
+        if (!isNull(all, at + mark.length)) begins.push(all.lastIndexOf(LINE_END, at) + 1)
+      }
+    }
+    const last = [...new Set(begins)].sort((a, b) => a - b).slice(-MAX_READ)
+    for (const begin of last) this.#line(all.subarray(begin, all.indexOf(LINE_END, begin)))
   }
 
   #waitingLine(): void {
@@ -146,12 +202,6 @@ export class Answer {
       this.found.isWhole = true
       return
     }
-    const mayBePassed = this.hasContent && this.#events >= FIRST_EVENTS
-    this.#events++
-    if (mayBePassed) {
-      const text = data.toString('latin1')
-      if (!this.#dialect.marks.some((mark) => text.includes(mark))) return
-    }
     this.#event(parsed(data.toString()))
   }
 
@@ -159,4 +209,12 @@ export class Answer {
     this.#dialect.read(json, this.found)
     if (!this.hasContent) this.hasContent = this.#dialect.isContent(json)
   }
+}
+
+/** Whether the field whose name ends before `at` is null: what is said once is null in all other events. */
+function isNull(bytes: Buffer, at: number): boolean {
+  let i = at
+  // A colon, and spaces.
+  while (bytes[i] === 58 || bytes[i] === 32) i++
+  return i > at && bytes[i] === 110 && bytes[i + 1] === 117 && bytes[i + 2] === 108 && bytes[i + 3] === 108
 }

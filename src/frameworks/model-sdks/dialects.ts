@@ -29,8 +29,16 @@ export interface Dialect {
   readonly provider: string
   /** Whether others have such paths too. */
   readonly isCommonPath?: boolean
-  /** One of these is in each piece of a stream that says something, but for how the answer begins. */
-  readonly marks: readonly string[]
+  /**
+   * One of these is in each event of a stream that says something, but for how the answer begins. Where an event's text
+   * has them too, it is read in vain.
+   */
+  readonly marks: readonly Buffer[]
+  /**
+   * Whether a stream may be over with these bytes, by a glance: a caller need not wait for the end of its connection.
+   * It may miss an end.
+   */
+  mayEnd(bytes: Uint8Array): boolean
   /** Takes in a whole answer, or one piece of a stream. */
   read(json: unknown, found: Found): void
   /** Whether a piece of a stream is a part of what the model says. */
@@ -64,6 +72,23 @@ export function errorIn(json: unknown): string | undefined {
   return brief(what === undefined ? message : `${what}: ${message}`)
 }
 
+const marksOf = (...texts: string[]): Buffer[] => texts.map((text) => Buffer.from(text))
+
+const NEVER = (): boolean => false
+
+/** Where the text of these bytes ends, without the ends of lines. */
+function lengthOf(bytes: Uint8Array): number {
+  let { length } = bytes
+  while (length > 0 && (bytes[length - 1] === 10 || bytes[length - 1] === 13)) length--
+  return length
+}
+
+const [COMPLETED, INCOMPLETE, FAILED] = ['com', 'inc', 'fai'].map((word) => Buffer.from(word)) as [
+  Buffer,
+  Buffer,
+  Buffer,
+]
+
 /** Tokens as OpenAI's older interfaces name them. */
 function readChatUsage(usage: unknown, found: Found): void {
   put(found, {
@@ -77,10 +102,14 @@ function readChatUsage(usage: unknown, found: Found): void {
   })
 }
 
+const CONTENTS = ['content', 'tool_calls', 'refusal', 'reasoning_content', 'reasoning', 'function_call']
+
 const chat: Dialect = {
+  // `[DONE]`
+  mayEnd: (bytes) => bytes[lengthOf(bytes) - 1] === 93,
   path: /(?:\/deployments\/([^/]+))?\/(?:chat\/)?completions$/,
   provider: 'openai',
-  marks: ['"usage"', '"error"'],
+  marks: marksOf('"usage":{', '"usage": {', '"error"', '[DONE]'),
   read(json, found) {
     const isAnswer = isList(readField(json, 'choices'))
     put(found, {
@@ -92,10 +121,10 @@ const chat: Dialect = {
     readChatUsage(readField(json, 'usage') ?? at(json, 'x_groq', 'usage'), found)
   },
   isContent(json) {
-    const choice = at(json, 'choices', 0)
+    const choice = readField(readField(json, 'choices'), 0)
     const delta = readField(choice, 'delta')
     return (
-      ['content', 'tool_calls', 'refusal', 'reasoning_content', 'reasoning', 'function_call'].some((name) => {
+      CONTENTS.some((name) => {
         const value = readField(delta, name)
         return value !== undefined && value !== null && value !== ''
       }) || textOf(readField(choice, 'text')) !== undefined
@@ -104,10 +133,17 @@ const chat: Dialect = {
 }
 
 const responses: Dialect = {
+  mayEnd(bytes) {
+    // `event: response.completed`, or `data: {"type":"response.completed"` where events have no names.
+    const at = bytes[0] === 101 ? 16 : 22
+    return [COMPLETED, INCOMPLETE, FAILED].some(
+      (word) => bytes[at] === word[0] && bytes[at + 1] === word[1] && bytes[at + 2] === word[2],
+    )
+  },
   path: /\/responses$/,
   provider: 'openai',
   isCommonPath: true,
-  marks: ['response.completed', 'response.incomplete', 'response.failed', '"error"'],
+  marks: marksOf('response.completed', 'response.incomplete', 'response.failed', '"error"'),
   read(json, found) {
     const type = textOf(readField(json, 'type'))
     if (type === 'error') {
@@ -137,6 +173,7 @@ const responses: Dialect = {
 }
 
 const embeddings: Dialect = {
+  mayEnd: NEVER,
   path: /(?:\/deployments\/([^/]+))?\/embeddings$/,
   provider: 'openai',
   isCommonPath: true,
@@ -159,9 +196,16 @@ function readUsage(json: unknown): Found {
 }
 
 const messages: Dialect = {
+  mayEnd(bytes) {
+    // `{"type":"message_stop"}`, with any spaces: what the model says ends in two brackets.
+    let last = lengthOf(bytes) - 1
+    if (bytes[last--] !== 125) return false
+    while (bytes[last] === 32) last--
+    return bytes[last] === 34
+  },
   path: /\/v1\/messages$|\/publishers\/anthropic\/models\/([^/:]+):(?:streamR|r)awPredict$/,
   provider: 'anthropic',
-  marks: ['"usage"', '"error"', 'message_stop'],
+  marks: marksOf('"usage"', '"error"', 'message_stop'),
   read(json, found) {
     const type = readField(json, 'type')
     if (type === 'error') {
@@ -200,9 +244,10 @@ const messages: Dialect = {
 }
 
 const generateContent: Dialect = {
+  mayEnd: NEVER,
   path: /\/models\/([^/:]+):(?:streamG|g)enerateContent$/,
   provider: 'gcp.gemini',
-  marks: ['"usageMetadata"', '"error"'],
+  marks: marksOf('"usageMetadata"', '"error"'),
   read(json, found) {
     // A stream without server-sent events is a list.
     if (isList(json)) {
@@ -236,6 +281,7 @@ const generateContent: Dialect = {
 }
 
 const embedContent: Dialect = {
+  mayEnd: NEVER,
   path: /\/models\/([^/:]+):(?:batchE|e)mbedContents?$/,
   provider: 'gcp.gemini',
   marks: [],

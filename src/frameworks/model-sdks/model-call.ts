@@ -97,6 +97,7 @@ export class ModelCall implements Follower {
       (error !== undefined && (isProvider || model !== undefined))
     if (!isModels) return
     this.#isTold = true
+    this.#answer?.end()
     const ms = this.#ms()
     const { startTs } = this.#request
     const { responseId, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd } = found

@@ -156,7 +156,7 @@ export class Content {
       from = near.count
       tracker = near.tracker
     } else if (frame === undefined) tracker = new FloorTracker(this.#parts())
-    else tracker = FloorTracker.thaw(frame.text(), frame.position, this.#parts())
+    else tracker = FloorTracker.thaw(frame.texts(), frame.position, this.#parts())
     for await (const { entry, row } of this.entries(from, count))
       tracker.add(entry, this.rows.positions.of(row))
     // A line that is no event belongs to the event before it.
@@ -201,7 +201,7 @@ export class Content {
   }
 
   #keep(count: number, tracker: FloorTracker): void {
-    this.#keyframes.add({ count, position: tracker.position, text: tracker.freeze() })
+    this.#keyframes.add({ count, position: tracker.position, texts: tracker.freeze() })
   }
 
   #parts(): TrackerParts {

@@ -1,9 +1,12 @@
 /** States of a hive some thousand events apart, packed: from one of them any other is a short way. */
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
+import type { FrozenTexts } from './floor-tracker.js'
+
+const unpacked = (bytes: Buffer): string => brotliDecompressSync(bytes).toString()
 
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
 /** Rows between two at first. */
-const SPACING = 8192
+const SPACING = 4096
 /** Bytes that all of a hive take; beyond it they are further apart. */
 const MAX_BYTES = 128 * 1024 * 1024
 
@@ -12,13 +15,14 @@ export interface Keyframe {
   count: number
   /** Position of the last of them. */
   position: number
-  text: string
+  texts: FrozenTexts
 }
 
 interface Packed {
   count: number
   position: number
-  bytes: Buffer
+  packed: readonly [Buffer, Buffer]
+  size: number
 }
 
 export class Keyframes {
@@ -36,15 +40,16 @@ export class Keyframes {
     return count - (this.#frames.at(-1)?.count ?? 0) >= this.#spacing
   }
 
-  add({ count, position, text }: Keyframe): void {
-    const bytes = brotliCompressSync(text, FAST)
-    this.#frames.push({ count, position, bytes })
-    this.#bytes += bytes.length
+  add({ count, position, texts: [beside, state] }: Keyframe): void {
+    const packed = [brotliCompressSync(beside, FAST), brotliCompressSync(state, FAST)] as const
+    const size = packed[0].length + packed[1].length
+    this.#frames.push({ count, position, packed, size })
+    this.#bytes += size
     while (this.#bytes > this.#maxBytes && this.#frames.length > 2) this.#thin()
   }
 
   /** The last one that has no more than so many rows. */
-  upTo(count: number): (Omit<Keyframe, 'text'> & { text(): string }) | undefined {
+  upTo(count: number): (Omit<Keyframe, 'texts'> & { texts(): FrozenTexts }) | undefined {
     let low = 0
     let high = this.#frames.length
     while (low < high) {
@@ -54,14 +59,14 @@ export class Keyframes {
     }
     const frame = this.#frames[low - 1]
     if (frame === undefined) return undefined
-    const { bytes, ...rest } = frame
-    return { ...rest, text: () => brotliDecompressSync(bytes).toString() }
+    const { position, packed } = frame
+    return { count: frame.count, position, texts: () => [unpacked(packed[0]), unpacked(packed[1])] }
   }
 
   /** Every other one goes. */
   #thin(): void {
     this.#frames = this.#frames.filter((_, i) => i % 2 === 1)
     this.#spacing *= 2
-    this.#bytes = this.#frames.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    this.#bytes = this.#frames.reduce((sum, { size }) => sum + size, 0)
   }
 }

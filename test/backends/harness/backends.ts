@@ -13,7 +13,7 @@ function binary(name: Name): string | undefined {
   return process.env[`HIVELOG_TEST_${name}`] || undefined
 }
 
-type Name = 'JAEGER' | 'OTELCOL' | 'KAFKA'
+export type Name = 'JAEGER' | 'OTELCOL' | 'KAFKA' | 'VICTORIALOGS'
 
 /** Why a test is skipped that needs these programs; `false` when they are there. */
 export function without(...names: Name[]): string | false {
@@ -21,7 +21,7 @@ export function without(...names: Name[]): string | false {
   return missing.length > 0 && `missing: ${missing.join(', ').toLowerCase()}`
 }
 
-function needed(name: Name): string {
+export function needed(name: Name): string {
   const path = binary(name)
   if (path === undefined) throw new Error(`HIVELOG_TEST_${name} is not set: run scripts/test-backends.mjs`)
   return path
@@ -93,7 +93,7 @@ export async function collector(t: TestContext, folder: string, to: Jaeger): Pro
 }
 
 /** The Collector with a configuration that takes its ports from the environment, not yet started. */
-async function portable(
+export async function portable(
   t: TestContext,
   folder: string,
   name: string,

@@ -1,0 +1,110 @@
+/** Where and how a log's lines are sent as OTLP log records: by options, else by the standard `OTEL_*` variables. */
+import { diag } from '@opentelemetry/api'
+import { shown } from '../format/options.js'
+import { VERSION } from '../version.js'
+import type { Outcome } from './bounded-processor.js'
+import type { LogRecord } from './log-records.js'
+import { isLoopback } from './otlp.js'
+import { compressed, OtlpSender, type OtlpSettings } from './otlp-sender.js'
+import { fromEnv, sdk } from './sdk.js'
+
+/** Where a log's lines are sent as OTLP log records, over OTLP/HTTP. */
+export interface OtlpLogsOptions {
+  /**
+   * Full URL of the logs endpoint. Default: `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, else that of `/v1/logs` under
+   * `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://localhost:4318/v1/logs`.
+   */
+  url?: string
+  /** Extra headers, for authentication say. Default: `OTEL_EXPORTER_OTLP_HEADERS`, or its logs form. */
+  headers?: Record<string, string>
+}
+
+const PROTOCOLS = ['http/protobuf', 'http/json'] as const
+type Protocol = (typeof PROTOCOLS)[number]
+
+/**
+ * What is asked for; undefined: nothing is sent. By the environment alone only where it names logs: an endpoint for all
+ * signals may be one that takes traces and nothing else.
+ */
+export function otlpLogsOptions(asked: boolean | OtlpLogsOptions | undefined): OtlpLogsOptions | undefined {
+  if (asked === false || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED')) return undefined
+  if (typeof asked === 'object') return asked
+  if (asked === true) return {}
+  const exporters = fromEnv('OTEL_LOGS_EXPORTER')
+  if (exporters !== undefined)
+    return exporters.split(',').some((name) => name.trim() === 'otlp') ? {} : undefined
+  return fromEnv('OTEL_EXPORTER_OTLP_LOGS_ENDPOINT') === undefined ? undefined : {}
+}
+
+/** Sends log records, one request a call. */
+export class OtlpLogSender {
+  /** Where they go. */
+  readonly url: string
+  readonly #sender: OtlpSender
+  readonly #serialize: (records: LogRecord[]) => Uint8Array | undefined
+  readonly #isCompressed: boolean
+
+  /** @param clean what people may see of the backend's words */
+  constructor(options: OtlpLogsOptions, clean: (text: string) => string = (text) => text) {
+    const protocol = protocolFromEnv()
+    const { JsonLogsSerializer, ProtobufLogsSerializer } = sdk('@opentelemetry/otlp-transformer')
+    const serializer = protocol === 'http/json' ? JsonLogsSerializer : ProtobufLogsSerializer
+    const { convertLegacyHttpOptions } = sdk('@opentelemetry/otlp-exporter-base/node-http')
+    const found = convertLegacyHttpOptions({ ...options }, 'LOGS', 'v1/logs', {})
+    const isSaid = fromEnv('OTEL_EXPORTER_OTLP_LOGS_COMPRESSION') ?? fromEnv('OTEL_EXPORTER_OTLP_COMPRESSION')
+    const settings: OtlpSettings = {
+      url: found.url,
+      timeoutMs: found.timeoutMillis,
+      contentType: protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
+      isCompressed: isSaid === undefined ? !isLoopback(found.url) : found.compression === 'gzip',
+      headers: async () => ({ 'User-Agent': `hivelog/${VERSION}`, ...(await found.headers()) }),
+      agent: (url) => found.agentFactory(url),
+      // Of the sender only what sends is used, and its answers differ in the name of one field.
+      serializer: {
+        serializeRequest: () => undefined,
+        deserializeResponse(body) {
+          const { partialSuccess } = serializer.deserializeResponse(body)
+          if (partialSuccess === undefined) return {}
+          const { rejectedLogRecords, errorMessage } = partialSuccess
+          return {
+            partialSuccess: {
+              ...(rejectedLogRecords !== undefined && { rejectedSpans: rejectedLogRecords }),
+              ...(errorMessage !== undefined && { errorMessage }),
+            },
+          }
+        },
+      },
+    }
+    this.url = found.url
+    this.#isCompressed = settings.isCompressed
+    this.#sender = new OtlpSender(settings, (span) => span, clean)
+    this.#serialize = (records) => serializer.serializeRequest(records)
+  }
+
+  /** A request's body, which can be sent again. */
+  async build(records: LogRecord[]): Promise<Uint8Array> {
+    const body = this.#serialize(records)
+    if (body === undefined) throw new Error('the lines cannot be written as a request')
+    return this.#isCompressed ? compressed(body) : body
+  }
+
+  send(body: Uint8Array): Promise<Outcome> {
+    return this.#sender.send(body)
+  }
+
+  /** Ends all requests that are under way. */
+  close(): void {
+    this.#sender.close()
+  }
+}
+
+function protocolFromEnv(): Protocol {
+  const logs = 'OTEL_EXPORTER_OTLP_LOGS_PROTOCOL'
+  const name = fromEnv(logs) === undefined ? 'OTEL_EXPORTER_OTLP_PROTOCOL' : logs
+  const given = fromEnv(name)?.trim() ?? 'http/protobuf'
+  const known = PROTOCOLS.find((protocol) => protocol === given)
+  if (known === undefined) {
+    diag.warn(`hivelog: ${name}: ${shown(given)} is not there for logs; they are sent as 'http/protobuf'`)
+  }
+  return known ?? 'http/protobuf'
+}

@@ -1,0 +1,151 @@
+/**
+ * `/v1/traces`, `/v1/logs`, `/v1/metrics`: OTLP over HTTP, as its specification (opentelemetry-proto 1.9,
+ * `docs/specification.md`) has it: JSON or Protocol Buffers, plain or gzip; 64 MiB at most, unpacked too (413); what
+ * cannot be read is 400, and not sent again; what the disk does not take now is 503 with `Retry-After`. Of records that
+ * are none the answer tells, and keeps the others. Metrics are answered, and left.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { EventStore } from '../events.js'
+import { HttpError, readBody } from '../http.js'
+import type { Metrics } from '../metrics.js'
+import type { Route } from '../router.js'
+import { answerRefused, answerTaken, type Encoding, encodingOf, type Outcome } from './answers.js'
+import { toldByLogs } from './logs.js'
+import { logRecordsIn, RequestError, spansIn } from './request.js'
+import type { SpanStore } from './spans.js'
+
+/** Bytes of one request: as the specification recommends. */
+const LIMITS = { sent: 64 * 1024 * 1024, unpacked: 64 * 1024 * 1024, ms: 60_000 }
+/** Values in one request: what they take in memory is bounded, however small they are. */
+const MAX_VALUES = 2_000_000
+
+const SIGNALS = ['traces', 'logs', 'metrics'] as const
+type Signal = (typeof SIGNALS)[number]
+
+export interface OtlpParts {
+  events: EventStore
+  spans: SpanStore
+  metrics: Metrics
+  /** Is told of what goes wrong inside. */
+  onError(message: string): void
+}
+
+export function otlpRoutes(parts: OtlpParts): Route[] {
+  return SIGNALS.map((signal) => ({
+    method: 'POST',
+    path: `/v1/${signal}`,
+    scope: 'ingest',
+    run: async ({ request, response, token }) => {
+      const encoding = encodingOf(request.headers['content-type'])
+      if (encoding === undefined) {
+        throw new HttpError(415, 'content-type must be application/json or application/x-protobuf')
+      }
+      try {
+        const mayDecide = token?.scopes.includes('decide') ?? false
+        const outcome = await take(signal, request, encoding, mayDecide, parts)
+        await answerTaken(response, encoding, signal, outcome)
+      } catch (error) {
+        await refuse(response, encoding, error as Error, parts)
+      }
+      return undefined
+    },
+  }))
+}
+
+async function take(
+  signal: Signal,
+  request: IncomingMessage,
+  encoding: Encoding,
+  mayDecide: boolean,
+  { events, spans, metrics }: OtlpParts,
+): Promise<Outcome> {
+  const body = await readBody(request, LIMITS)
+  const value = encoding === 'json' ? fromJson(body) : await fromProtobuf(body, signal)
+  if (signal === 'metrics') return { rejected: 0, message: '' }
+  if (signal === 'traces') {
+    const given = spansIn(value)
+    const { accepted, rejected, warning } = await spans.add(given, mayDecide)
+    metrics.received({ bytes: body.length, lines: accepted })
+    return outcomeOf(rejected, warning)
+  }
+  const { told, rejected } = toldByLogs(logRecordsIn(value), mayDecide)
+  const { accepted } = await events.tell(told)
+  metrics.received({ bytes: body.length, lines: accepted })
+  return outcomeOf(rejected)
+}
+
+function outcomeOf(rejected: readonly string[], warning = ''): Outcome {
+  const [first] = rejected
+  if (first === undefined) return { rejected: 0, message: warning }
+  const others = rejected.length > 1 ? ` (and ${rejected.length - 1} more)` : ''
+  return { rejected: rejected.length, message: `${first}${others}` }
+}
+
+function fromJson(body: Buffer): unknown {
+  if (valuesIn(body) > MAX_VALUES) throw tooMany()
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    throw new HttpError(400, 'the body is not JSON')
+  }
+}
+
+/** How many values JSON holds at most, by the bytes that part them. */
+function valuesIn(body: Buffer): number {
+  let count = 0
+  for (const byte of body) if (byte === 0x2c || byte === 0x7b || byte === 0x5b) count++
+  return count
+}
+
+async function fromProtobuf(body: Buffer, signal: Signal): Promise<unknown> {
+  const { decodeRequest, TooManyError, WireError } = await import('./wire.js')
+  try {
+    return decodeRequest(body, signal, MAX_VALUES)
+  } catch (error) {
+    if (error instanceof TooManyError) throw tooMany()
+    if (error instanceof WireError)
+      throw new HttpError(400, `the body is no request of ${signal}: ${error.message}`)
+    throw error
+  }
+}
+
+const tooMany = (): HttpError =>
+  new HttpError(413, `the body holds more than ${MAX_VALUES} values; send less at once`)
+
+/** Codes of a disk that may take it later: of the specification's that make a sender try again, 503. */
+const LATER: Readonly<Record<string, number>> = {
+  ENOSPC: 30,
+  EDQUOT: 30,
+  EMFILE: 5,
+  ENFILE: 5,
+  ERR_HIVELOG_NOT_DURABLE: 5,
+  ERR_HIVELOG_LOCKED: 5,
+}
+
+async function refuse(
+  response: ServerResponse,
+  encoding: Encoding,
+  error: NodeJS.ErrnoException,
+  { metrics, onError }: OtlpParts,
+): Promise<void> {
+  const refused = refusalOf(error)
+  metrics.refused(refused.status)
+  if (!(error instanceof HttpError || error instanceof RequestError)) onError(error.message)
+  if (response.headersSent || response.destroyed) {
+    response.destroy()
+    return
+  }
+  // What is left of a body that is not read would be taken for the next request.
+  const headers = { connection: 'close', ...refused.headers }
+  await answerRefused(response, encoding, refused.status, refused.message, headers)
+}
+
+function refusalOf(error: NodeJS.ErrnoException): HttpError {
+  if (error instanceof HttpError) return error
+  if (error instanceof RequestError) return new HttpError(400, error.message)
+  const seconds = LATER[error.code ?? '']
+  if (seconds === undefined)
+    return new HttpError(500, 'something went wrong here; nothing of this request is stored')
+  const message = 'the disk does not take it now; what is not acknowledged may be sent again'
+  return new HttpError(503, message, {}, { 'retry-after': String(seconds) })
+}

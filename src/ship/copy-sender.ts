@@ -1,0 +1,180 @@
+/** Sends a log as an exact copy. The server knows how far the copy has come, so nothing is remembered here. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Decision } from '../decide/decision.js'
+import { artifactsFolder } from '../format/beside.js'
+import { decisionsIn } from './decisions.js'
+import { type LogIdentity, openSegment, type Position } from './segments.js'
+import { type Answer, ShipError, type Transport } from './transport.js'
+import { LogWalk, type Piece } from './walk.js'
+
+/** What was sent of one log. */
+export interface Shipped {
+  /** Path of the log. */
+  file: string
+  /** Its id, under which it is stored. */
+  log: string
+  /** Name of the folder that it is stored in: its session, where that can be one. */
+  session: string
+  /** Bytes that were sent and acknowledged by this run. */
+  bytes: number
+  /** The last `seq` that the server has. */
+  seq: number
+  /** Artifacts that were sent. */
+  artifacts: number
+  /** Events that the server did not have before, where only some kinds are sent. */
+  events?: number
+}
+
+/** Where the lines of one log go. */
+export interface Sender {
+  readonly shipped: Shipped
+  /** Bytes of a piece at most. */
+  readonly maxBytes?: number
+  /** Bytes that the next piece must have. */
+  readonly exactly?: number | undefined
+  /** Where to go on. */
+  position(): Promise<Position>
+  /** Sends whole lines. @returns where to go on @throws {ShipError} when they are refused for good */
+  send(piece: Piece): Promise<Position>
+}
+
+export class CopySender implements Sender {
+  readonly shipped: Shipped
+  readonly #transport: Transport
+  readonly #identity: LogIdentity
+  readonly #onDecision: (decision: Decision) => void
+  readonly #sentArtifacts = new RecentRefs()
+
+  constructor(
+    file: string,
+    identity: LogIdentity,
+    transport: Transport,
+    onDecision: (decision: Decision) => void = () => {},
+  ) {
+    const { log, session } = identity
+    this.shipped = { file, log, session, bytes: 0, seq: 0, artifacts: 0 }
+    this.#transport = transport
+    this.#identity = identity
+    this.#onDecision = onDecision
+  }
+
+  async position(): Promise<Position> {
+    const { at, seq } = await positionOf(this.#transport, this.#identity)
+    this.shipped.seq = seq
+    return at
+  }
+
+  async send({ bytes, at }: Piece): Promise<Position> {
+    const { shipped } = this
+    await this.#sendArtifacts(bytes)
+    const { status, body } = await this.#transport.post('v1/ingest', bytes, {
+      'content-type': 'application/x-ndjson',
+      'hivelog-session': shipped.session,
+      'hivelog-log': shipped.log,
+      'hivelog-name': encodeURIComponent(basename(shipped.file)),
+      'hivelog-segment': String(at.segment),
+      'hivelog-offset': String(at.offset),
+    })
+    if (status === 200) {
+      shipped.bytes += bytes.length - Number(body.skipped ?? 0)
+      shipped.seq = Number(body.seq)
+      for (const decision of decisionsIn(body)) this.#onDecision(decision)
+      return { segment: Number(body.segment), offset: Number(body.offset) }
+    }
+    const wanted = body.wanted as Position
+    if (status === 409 && body.refusal === 'hole' && (await this.#hasMore(wanted))) return wanted
+    throw refusalOf(status, body, shipped.file)
+  }
+
+  /** Whether there is anything to send from there on: else the server has other bytes, and would ask for ever. */
+  async #hasMore({ segment, offset }: Position): Promise<boolean> {
+    const open = await openSegment(this.shipped.file, segment)
+    if (open === undefined) return false
+    await open.source.handle.close()
+    const walk = new LogWalk(this.shipped.file, { segment, offset })
+    try {
+      return (await walk.next(1)) !== undefined
+    } finally {
+      await walk.rest()
+    }
+  }
+
+  /** What lines name is there before them, so that a copy is never without. */
+  async #sendArtifacts(bytes: Buffer): Promise<void> {
+    const refs = this.#sentArtifacts.fresh(refsIn(bytes))
+    const { file, session, log } = this.shipped
+    for (let i = 0; i < refs.length; i += MAX_ASKED) {
+      const asked = JSON.stringify({ session, log, refs: refs.slice(i, i + MAX_ASKED) })
+      const { status, body } = await this.#transport.post('v1/artifacts/missing', asked)
+      if (status !== 200) throw refusalOf(status, body, file)
+      for (const ref of body.missing as string[]) await this.#sendArtifact(ref)
+    }
+    this.#sentArtifacts.add(refs)
+  }
+
+  async #sendArtifact(ref: string): Promise<void> {
+    const { file, session, log } = this.shipped
+    const content = await readFile(join(artifactsFolder(file), ref.slice(0, 2), ref)).catch(() => undefined)
+    // Not there, or not what it should be: that the copy lacks it too is what `verify` says of both.
+    if (content === undefined || createHash('sha256').update(content).digest('hex') !== ref) return
+    const headers = { 'hivelog-session': session, 'hivelog-log': log }
+    const { status, body } = await this.#transport.put(`v1/artifacts/${ref}`, content, headers)
+    if (status === 200) this.shipped.artifacts++
+    else if (status !== 413) throw refusalOf(status, body, file)
+  }
+}
+
+/** Where the server's copy of a log goes on, and its last `seq`. @throws {ShipError} */
+export async function positionOf(
+  transport: Transport,
+  { session, log, first }: LogIdentity,
+): Promise<{ at: Position; seq: number }> {
+  const { status, body } = await transport.get(`v1/ingest?${new URLSearchParams({ session, log })}`)
+  if (status !== 200) throw refusalOf(status, body)
+  const at = { segment: Number(body.segment), offset: Number(body.offset) }
+  // Segments that were removed before anything was sent are not asked for.
+  return {
+    at: at.offset === 0 && at.segment < first ? { segment: first, offset: 0 } : at,
+    seq: Number(body.seq),
+  }
+}
+
+export function refusalOf(status: number, body: Answer['body'], file?: string): ShipError {
+  const why = typeof body.error === 'string' ? body.error : 'without a reason'
+  const what = file === undefined ? '' : ` ${file}`
+  return new ShipError(`the server refuses${what} (${status}): ${why}`, status)
+}
+
+/** References that one request may ask for. */
+const MAX_ASKED = 5_000
+const REF = Buffer.from('"ref":"')
+const REF_LENGTH = 64
+
+/** Found byte by byte where they can be, since a mebibyte as text would hold up the agent's own work. */
+function refsIn(bytes: Buffer): string[] {
+  const refs = new Set<string>()
+  for (let at = bytes.indexOf(REF); at !== -1; at = bytes.indexOf(REF, at + 1)) {
+    const from = at + REF.length
+    const ref = bytes.toString('latin1', from, from + REF_LENGTH + 1)
+    if (/^[0-9a-f]{64}"$/.test(ref)) refs.add(ref.slice(0, -1))
+  }
+  return [...refs]
+}
+
+/** Artifacts that the server is known to have. */
+class RecentRefs {
+  #refs = new Set<string>()
+
+  fresh(refs: readonly string[]): string[] {
+    return refs.filter((ref) => !this.#refs.has(ref))
+  }
+
+  add(refs: readonly string[]): void {
+    if (this.#refs.size > MAX_RECENT) this.#refs.clear()
+    for (const ref of refs) this.#refs.add(ref)
+  }
+}
+
+const MAX_RECENT = 100_000
