@@ -20,19 +20,19 @@ export async function tries({ browser, scratch, attempt }) {
     const { page, wrong } = await openPage(browser, server.home)
     await page.getByRole('slider', { name: 'Position' }).waitFor()
     const { first, last, logs: ofHive } = await server.get(`/api/logs/${id}`)
-    // Where there are children, a position of the merged story is no seq of the first log.
-    if (ofHive.length === 1) {
-      await attempt(`${name}: the floor at ${POSITIONS} places is what state says`, async () => {
-        for (let i = 0; i < POSITIONS; i++) {
-          const at = first + Math.floor(Math.random() * (last - first + 1))
-          assert.deepEqual(
-            await floorOf(page, id, at),
-            expectedFloor(json('state', '--at', String(at), file)),
-            `at ${at}`,
-          )
-        }
-      })
-    }
+    // `--at SEQ` means the first log; where there are children its lines have other positions in the merged story.
+    const { events } = await server.get(`/api/logs/${id}/events?limit=1000`)
+    const places = events
+      .filter((each) => each.log === undefined || each.log === file)
+      .map(({ position, seq }) => ({ position, seq: seq ?? position }))
+    await attempt(`${name}: the floor at ${POSITIONS} places is what state says`, async () => {
+      assert.ok(ofHive.length === 1 || places.some(({ position, seq }) => position !== seq))
+      for (let i = 0; i < POSITIONS; i++) {
+        const { position, seq } = places[Math.floor(Math.random() * places.length)]
+        const state = json('state', '--at', String(seq), file)
+        assert.deepEqual(await floorOf(page, id, position), expectedFloor(state), `at ${seq}`)
+      }
+    })
     await attempt(`${name}: the floor at the end is what state says`, async () => {
       assert.deepEqual(await floorOf(page, id, last), expectedFloor(json('state', file)))
     })
@@ -45,6 +45,26 @@ export async function tries({ browser, scratch, attempt }) {
       assert.ok(rows >= Math.min(10, last - first + 1), `${rows} rows`)
     })
     await attempt(`${name}: cost, calls, waits, checks`, () => reports(page, server.url, id, file))
+    if (ofHive.length > 1) {
+      await attempt(`${name}: the place of a finding is its line, in whichever log`, async () => {
+        await page.goto(`${server.url}/#log=${id}&view=checks`)
+        const { findings } = json('check', file)
+        const { first: place } = findings.find(({ first: at }) => at.seq !== undefined)
+        const link = page
+          .locator('.finding')
+          .filter({ hasText: findings.find(({ first: at }) => at === place).message })
+        await link
+          .getByRole('button', { name: grouped(place.seq), exact: true })
+          .first()
+          .click()
+        const panel = page.getByRole('complementary', { name: 'Event' })
+        await panel.getByText(`:${place.line}`).waitFor()
+        await panel
+          .getByText(place.file.slice(place.file.lastIndexOf('/') + 1))
+          .first()
+          .waitFor()
+      })
+    }
     await attempt(`${name}: nothing went wrong in the page`, () => assert.deepEqual(wrong, []))
     await page.context().close()
     server.child.kill()
