@@ -118,7 +118,7 @@ async function live() {
         new Promise((done) => {
           const look = () => {
             const row = [...document.querySelectorAll('.row-text')].find(({ textContent }) =>
-              textContent.includes(`one=${wanted}`),
+              new RegExp(`one="?${wanted}\\b`).test(textContent),
             )
             const at = row && /at=(\d+)/.exec(row.textContent)?.[1]
             if (at) done(Date.now() - Number(at))

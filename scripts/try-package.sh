@@ -24,7 +24,7 @@ check() { # NAME COMMAND...
 tarball="$work/$(cd "$root" && npm pack --silent --pack-destination "$work" 2>/dev/null | tail -n 1)"
 [ -f "$tarball" ] || { echo "try-package: npm pack made no tarball"; exit 1; }
 
-no_strays() { ! tar -tzf "$tarball" | grep -Ev '^package/(dist/|collector-config/|docs/[a-z]+\.md|docker-compose.yml|package.json|README.md|LICENSE|CHANGELOG.md)'; }
+no_strays() { ! tar -tzf "$tarball" | grep -Ev '^package/(dist/|collector-config/|docs/[a-z-]+\.(md|json)|docker-compose.yml|package.json|README.md|LICENSE|CHANGELOG.md)'; }
 check 'the tarball holds only what users need' no_strays
 check 'package.json is sound (publint)' npx --prefix "$root" publint run "$tarball" --strict
 # CommonJS gets the ES module by require(), which Node 20.19 and newer can.

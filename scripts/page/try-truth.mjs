@@ -20,19 +20,17 @@ export async function tries({ browser, scratch, attempt }) {
     const { page, wrong } = await openPage(browser, server.home)
     await page.getByRole('slider', { name: 'Position' }).waitFor()
     const { first, last, logs: ofHive } = await server.get(`/api/logs/${id}`)
-    // Where there are children, a position of the merged story is no seq of the first log.
-    if (ofHive.length === 1) {
-      await attempt(`${name}: the floor at ${POSITIONS} places is what state says`, async () => {
-        for (let i = 0; i < POSITIONS; i++) {
-          const at = first + Math.floor(Math.random() * (last - first + 1))
-          assert.deepEqual(
-            await floorOf(page, id, at),
-            expectedFloor(json('state', '--at', String(at), file)),
-            `at ${at}`,
-          )
-        }
-      })
-    }
+    // `--at SEQ` means the first log; where there are children its lines have other positions in the merged story.
+    const { events } = await server.get(`/api/logs/${id}/events?limit=1000`)
+    const places = placesOf(events, file)
+    await attempt(`${name}: the floor at ${POSITIONS} places is what state says`, async () => {
+      assert.ok(places.length > 10)
+      for (let i = 0; i < POSITIONS; i++) {
+        const { position, seq } = places[Math.floor(Math.random() * places.length)]
+        const state = json('state', '--at', String(seq), file)
+        assert.deepEqual(await floorOf(page, id, position), expectedFloor(state), `at ${seq}`)
+      }
+    })
     await attempt(`${name}: the floor at the end is what state says`, async () => {
       assert.deepEqual(await floorOf(page, id, last), expectedFloor(json('state', file)))
     })
@@ -45,10 +43,41 @@ export async function tries({ browser, scratch, attempt }) {
       assert.ok(rows >= Math.min(10, last - first + 1), `${rows} rows`)
     })
     await attempt(`${name}: cost, calls, waits, checks`, () => reports(page, server.url, id, file))
+    if (ofHive.length > 1) {
+      await attempt(`${name}: the place of a finding is its line, in whichever log`, async () => {
+        await page.goto(`${server.url}/#log=${id}&view=checks`)
+        const { findings } = json('check', file)
+        const { first: place } = findings.find(({ first: at }) => at.seq !== undefined)
+        const link = page
+          .locator('.finding')
+          .filter({ hasText: findings.find(({ first: at }) => at === place).message })
+        await link
+          .getByRole('button', { name: grouped(place.seq), exact: true })
+          .first()
+          .click()
+        const panel = page.getByRole('complementary', { name: 'Event' })
+        await panel.getByText(`:${place.line}`).waitFor()
+        await panel
+          .getByText(place.file.slice(place.file.lastIndexOf('/') + 1))
+          .first()
+          .waitFor()
+      })
+    }
     await attempt(`${name}: nothing went wrong in the page`, () => assert.deepEqual(wrong, []))
     await page.context().close()
     server.child.kill()
   }
+}
+
+/**
+ * Events of the first log, by position and seq. After one that events of other logs follow, `state --at` goes on to the
+ * first log's next line, so those are not compared.
+ */
+function placesOf(events, file) {
+  const isFirst = (each) => each === undefined || each.log === undefined || each.log === file
+  return events
+    .filter((each, i) => isFirst(each) && isFirst(events[i + 1]))
+    .map(({ position, seq }) => ({ position, seq: seq ?? position }))
 }
 
 function logsIn(scratch) {

@@ -243,8 +243,11 @@ const messages: Dialect = {
   },
 }
 
+const FINISH = Buffer.from('"finishReason"')
+
 const generateContent: Dialect = {
-  mayEnd: NEVER,
+  // Its pieces are few, and the connection may end long after the last one.
+  mayEnd: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(FINISH),
   path: /\/models\/([^/:]+):(?:streamG|g)enerateContent$/,
   provider: 'gcp.gemini',
   marks: marksOf('"usageMetadata"', '"error"'),

@@ -137,8 +137,15 @@ export function setOther(name: string): void {
   remember()
 }
 
+const NOTICE_MS = 5_000
+let noticeTimer: ReturnType<typeof setTimeout> | undefined
+
 export function say(text: string): void {
   notice.value = text
+  clearTimeout(noticeTimer)
+  noticeTimer = setTimeout(() => {
+    notice.value = ''
+  }, NOTICE_MS)
 }
 
 function here(): Place {

@@ -162,7 +162,7 @@ function Talk({ a, b, again }: { a: string; b: string; again: number }) {
             >
               <span class="bubble-head">
                 <b>{clean(String(act ?? kind))}</b> <Clock ts={item.event.ts} />{' '}
-                <PlaceLink place={item.place} />
+                <PlaceLink place={{ ...item.place, ts: item.event.ts }} />
               </span>
               <span>
                 <Said text={subject ?? ''} most={4_000} />

@@ -128,7 +128,7 @@ function Side({ place, isLinked }: { place: EventPlace | undefined; isLinked: bo
   return (
     <>
       {isLinked ? (
-        <PlaceLink place={place} />
+        <PlaceLink place={{ ...place, ts: place.event.ts }} />
       ) : (
         <span class="tabular soft">{grouped(place.seq ?? place.line ?? 0)}</span>
       )}{' '}

@@ -59,7 +59,7 @@ function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
         </span>
       )}
       {size === 'card' && <Foot agent={agent} />}
-      <span class="visually-hidden" id={id}>
+      <span hidden id={id}>
         {about(agent)}
       </span>
     </div>
