@@ -3,6 +3,7 @@
 import { keyOf, msOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
+import { hasCallFailed, hasToolFailed, httpStatus } from '../format/outcome.js'
 import type { HiveEntry } from '../read/hive.js'
 import { PeakMinute } from './calls/peak.js'
 import { type CALL_KEYS, CALL_RULES } from './options.js'
@@ -131,7 +132,7 @@ export class Calls {
       ts: event.ts,
       ms,
       agent: keyOf(fields.agentId),
-      failure: this.#by === 'tool' ? (fields.ok === true ? undefined : 'otherErrors') : failureOf(fields),
+      failure: this.#by === 'tool' ? (hasToolFailed(fields) ? 'otherErrors' : undefined) : failureOf(fields),
     }
     this.#total.add(call)
     this.#group(keyBy(this.#by, fields)).add(call)
@@ -217,19 +218,11 @@ class Group {
 }
 
 function failureOf(fields: Fields): Failure | undefined {
-  const status = statusOf(fields.status)
+  const status = httpStatus(fields)
   if (status === 429) return 'rateLimited'
   if (status !== undefined && status >= 400 && status < 500) return 'clientErrors'
   if (status !== undefined && status >= 500 && status < 600) return 'serverErrors'
-  const { error } = fields
-  const failed = error !== undefined && error !== null && error !== false && error !== ''
-  return failed || (status !== undefined && status >= 600) ? 'otherErrors' : undefined
-}
-
-/** Some write the number as text. */
-function statusOf(status: unknown): number | undefined {
-  if (typeof status === 'string' && /^\d{3}$/.test(status)) return Number(status)
-  return typeof status === 'number' ? status : undefined
+  return hasCallFailed(fields) ? 'otherErrors' : undefined
 }
 
 const NONE = '(none)'

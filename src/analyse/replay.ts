@@ -202,6 +202,9 @@ async function walkHive(
       else if (item.event.ts > time || (hive.isFirst(item) && item.seq > seq)) return { reducer, broken }
       else reducer.add(item)
       if (visit !== undefined && !(await visit(item))) return { reducer, broken }
+      // What other logs tell after that event is later in the story, although the next of this log is later still.
+      if (!isBreak(item) && !isMalformed(item) && hive.isFirst(item) && item.seq === seq)
+        return { reducer, broken }
     }
   }
   return { reducer, broken }

@@ -19,7 +19,7 @@ docs/hive.md says by what rules. Counts of a foreign log that had to be guessed
 are marked with ≈.
 
       --at SEQ     after event SEQ of the (first) FILE (in a log without seq:
-                   line SEQ)
+                   line SEQ), and what other logs tell before it
       --time T     just before the first event later than T: 14:03 (on the log's
                    last day that has it), 2026-08-22T14:03:07, 30m (ago),
                    yesterday, or epoch milliseconds; --until is the same

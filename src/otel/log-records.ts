@@ -2,8 +2,10 @@
 import type { HrTime } from '@opentelemetry/api'
 import type { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer'
 import { decodeLine, ownSeq } from '../format/decode.js'
+import type { Fields } from '../format/fields.js'
 import type { HiveEvent } from '../format/kinds.js'
 import { LOGGED, type Part, partsOf } from '../format/logged-line.js'
+import { hasGoneWrong } from '../format/outcome.js'
 import { VERSION } from '../version.js'
 import { sdk } from './sdk.js'
 
@@ -139,8 +141,7 @@ function agentOf(event: HiveEvent): string | undefined {
 
 function severityOf(event: HiveEvent | undefined): number {
   if (event === undefined || event.kind === 'log.gap' || event.kind === 'log.torn') return WARN
-  const { error, status, ok } = event as Record<string, unknown>
-  return error !== undefined || status === 'error' || status === 'lost' || ok === false ? ERROR : INFO
+  return hasGoneWrong(event.kind, event as Fields) ? ERROR : INFO
 }
 
 function spanContextOf(event: HiveEvent | undefined): Pick<LogRecord, 'spanContext'> {

@@ -6,6 +6,7 @@
 import { type Attributes, SpanKind, type SpanStatus, SpanStatusCode } from '@opentelemetry/api'
 import { type Fields, readField } from '../format/fields.js'
 import { FIELD_ORDER } from '../format/kinds.js'
+import { hasCallFailed, hasFailed, hasToolFailed, httpStatus } from '../format/outcome.js'
 import { describe } from '../format/quote.js'
 import { ATTR, toAttributes } from './span-mapping.js'
 
@@ -108,7 +109,7 @@ export function workShape(kind: WorkKind, fields: Fields, session: string | unde
 }
 
 function toolShape(fields: Fields, session: string | undefined, fit: Fit): WorkShape {
-  const { name, ok, error, status, toolCallId } = fields
+  const { name, error, status, toolCallId } = fields
   const own = textOf(name, fit)
   const attributes: Attributes = { [ATTR.agentId]: textOf(fields.agentId, fit) }
   if (session !== undefined) attributes[ATTR.conversation] = session
@@ -121,22 +122,22 @@ function toolShape(fields: Fields, session: string | undefined, fit: Fit): WorkS
     attributes,
     ms: took(fields),
   }
-  return ok === true ? shape : failed(shape, error, status, fit)
+  return hasToolFailed(fields) ? failed(shape, error, status, fit) : shape
 }
 
 /** Without any name in `gen_ai`: Jaeger would take it for a call of a model. */
 function callShape(fields: Fields, session: string | undefined, fit: Fit): WorkShape {
-  const { host, method, path, status, error } = fields
+  const { host, method, path, error } = fields
+  const status = httpStatus(fields)
   const attributes: Attributes = { [ATTR.callerId]: textOf(fields.agentId, fit) }
   if (session !== undefined) attributes[ATTR.session] = session
   if (typeof method === 'string') attributes[ATTR.method] = fit.text(method)
   if (typeof host === 'string') attributes[ATTR.host] = fit.text(host)
   if (typeof path === 'string') attributes[ATTR.path] = fit.text(path)
-  if (typeof status === 'number' && fit.isSayable(status)) attributes[ATTR.statusCode] = status
+  if (status !== undefined && fit.isSayable(status)) attributes[ATTR.statusCode] = status
   const name = textOf(method ?? host, fit)
   const shape: WorkShape = { name, kind: SpanKind.CLIENT, attributes, ms: took(fields) }
-  const hasFailed = error !== undefined || (typeof status === 'number' && status >= 400)
-  return hasFailed ? failed(shape, error, status, fit) : shape
+  return hasCallFailed(fields) ? failed(shape, error, status, fit) : shape
 }
 
 /** The fields of a model call that its span tells in other ways than as attributes of their own. */
@@ -161,7 +162,7 @@ function modelCallShape(fields: Fields, session: string | undefined, fit: Fit): 
   }
   const name = typeof told.model === 'string' && told.model !== '' ? `chat ${told.model}` : 'chat'
   const shape: WorkShape = { name, kind: SpanKind.CLIENT, attributes, ms: took(fields) }
-  return error === undefined ? shape : failed(shape, error, undefined, fit)
+  return hasFailed(fields) ? failed(shape, error, undefined, fit) : shape
 }
 
 function failed(shape: WorkShape, error: unknown, status: unknown, fit: Fit): WorkShape {

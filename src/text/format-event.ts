@@ -1,7 +1,7 @@
 /** One event as one line for people. Everything in it comes from a log that may be hostile, so all is cleaned. */
 import type { Fields } from '../format/fields.js'
 import { ENVELOPE_FIELDS, type HiveEvent, isKind } from '../format/kinds.js'
-import { exitStatus } from '../format/outcome.js'
+import { exitStatus, hasCallFailed, hasToolFailed } from '../format/outcome.js'
 import {
   byteSize,
   clean,
@@ -131,17 +131,19 @@ function agentsOwn(event: HiveEvent): Body {
     const { agentId, method, host, path, status, ms, error } = event
     const target = `${method === undefined ? '' : `${word(method)} `}${word(host)}${word(path ?? '')}`
     const parts: Part[] = [name(agentId), [target, 'plain']]
-    const failed = error !== undefined || (typeof status === 'number' && status >= 400)
     if (status !== undefined) parts.push([word(status), 'plain'])
     parts.push(...took(ms))
     if (error !== undefined) parts.push(quoted(error))
-    return failed ? { sign: '!', style: 'red', parts } : { parts }
+    return hasCallFailed(event) ? { sign: '!', style: 'red', parts } : { parts }
   }
   if (isKind(event, 'tool')) {
     const parts: Part[] = [name(event.agentId), [word(event.name), 'plain']]
-    parts.push([event.ok === true ? 'ok' : 'failed', 'plain'], ...took(event.ms))
+    const failed = hasToolFailed(event)
+    // A harness that does not say how its tools ended is not told to have said so.
+    if (failed || event.ok === true) parts.push([failed ? 'failed' : 'ok', 'plain'])
+    parts.push(...took(event.ms))
     if (event.error !== undefined) parts.push(quoted(event.error))
-    return event.ok === true ? { parts } : { sign: '!', style: 'red', parts }
+    return failed ? { sign: '!', style: 'red', parts } : { parts }
   }
   if (isKind(event, 'wait')) {
     const holder = event.holder === undefined ? '' : `, held by ${word(event.holder)}`

@@ -71,7 +71,8 @@ test('groups by path without its query, by agent, by status, and tools by name',
   assert.deepEqual(keys('agent'), ['coder', '(none)'])
   assert.deepEqual(keys('status'), ['200', '500', '(none)'])
   const tools = calls(
-    [{ name: 'grep', ok: true, ms: 3 }, { name: 'grep', ok: false }, {}],
+    // A line that says neither `ok` nor an error is no failure.
+    [{ name: 'grep', ok: true, ms: 3 }, { name: 'grep', ok: false }, {}, { name: 'cat', error: 'none' }],
     { by: 'tool' },
     'tool',
   )
@@ -79,7 +80,8 @@ test('groups by path without its query, by agent, by status, and tools by name',
     tools.rows.map(({ key, calls, errors }) => [key, calls, errors]),
     [
       ['grep', 2, 1],
-      ['(none)', 1, 1],
+      ['(none)', 1, 0],
+      ['cat', 1, 1],
     ],
   )
 })

@@ -113,10 +113,17 @@ test('state: the files in any order, alone, and at a seq of the first or a time'
   assert.deepEqual(await ids(child, 'hive.jsonl'), ['lead', 'coder'])
   const known = await state(cwd, child, 'hive.jsonl')
   assert.deepEqual([known.seq, known.writer.pid], [5, 2], 'of the first FILE')
-  // After seq 3 of the parent's log comes all of the child's that is not later than its seq 4.
+  // The child asks at 30, between seq 3 (at 20) and seq 4 (at 40) of the parent's log.
   const at = await state(cwd, '--at', '3')
-  assert.deepEqual([at.seq, at.pending.length, at.inboxes.length], [3, 1, 0])
-  assert.equal((await state(cwd, '--at', '2')).pending.length, 0)
+  assert.deepEqual([at.seq, at.pending.length, at.inboxes.length], [3, 0, 0])
+  const next = await state(cwd, '--at', '4')
+  assert.deepEqual([next.seq, next.pending.length, next.inboxes.length], [4, 1, 1])
+  const replayed = async (...args: string[]): Promise<number[]> =>
+    linesOf((await hivelog(['replay', '--speed', '0', '--json', ...args], { cwd })).stdout).map(
+      (line) => JSON.parse(line).event.ts - FIRST_TS,
+    )
+  assert.deepEqual(await replayed('--from', '3', '--to', '4'), [20, 30, 40])
+  assert.deepEqual(await replayed('--to', '3'), [0, 1, 9, 10, 19, 20])
   const early = await state(cwd, '--time', String(FIRST_TS + 29))
   assert.deepEqual([early.events, early.pending.length], [4, 0])
   assert.deepEqual(await state(cwd, '--until', String(FIRST_TS + 29)), early)

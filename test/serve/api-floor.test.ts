@@ -91,9 +91,7 @@ test('in a hive of several logs the position is that in the merged story', async
   )
   const own = events.filter((event) => event.log === file)
   assert.ok(own.length > 5 && own.length < events.length)
-  for (const [i, { seq }] of own.entries()) {
-    // As far as the story goes before the next event of the first log.
-    const position = (own[i + 1]?.position ?? events.length + 1) - 1
+  for (const { seq, position } of own) {
     await assertAt(api, log, position, await stateOf(file, seq as number))
   }
 })

@@ -1,6 +1,7 @@
 /** Finds calls and tools that one agent repeats again and again. */
 
 import { idOf } from '../../format/bounded.js'
+import { hasCallFailed, hasToolFailed, httpStatus } from '../../format/outcome.js'
 import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type Findings, placeOf } from './findings.js'
@@ -81,11 +82,10 @@ function toolOf(event: AnyEvent): string | undefined {
 
 /** Why the call or the tool failed, '' where that is not said; `undefined` if it did not fail. */
 function errorOf(event: AnyEvent): string | undefined {
-  const { error, status, ok } = event
-  const text = idOf(error)
-  if (event.kind === 'tool')
-    return ok === false || (ok !== true && text !== undefined) ? (text ?? '') : undefined
-  const code = typeof status === 'number' && status >= 400 ? `status ${status}` : undefined
-  if (text !== undefined) return code === undefined ? text : `${code}: ${text}`
-  return code ?? (error === undefined || error === null || error === false ? undefined : '')
+  const text = idOf(event.error)
+  if (event.kind === 'tool') return hasToolFailed(event) ? (text ?? '') : undefined
+  if (!hasCallFailed(event)) return undefined
+  const status = httpStatus(event) ?? 0
+  const code = status >= 400 ? `status ${status}` : undefined
+  return code !== undefined && text !== undefined ? `${code}: ${text}` : (code ?? text ?? '')
 }

@@ -5,7 +5,7 @@
 import { idOf, textOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
 import type { HiveEvent } from '../../format/kinds.js'
-import { hasFailed } from '../../format/outcome.js'
+import { hasCallFailed, hasFailed, hasToolFailed } from '../../format/outcome.js'
 import { Buckets, eachRow } from './buckets.js'
 import type { Content } from './content.js'
 import { numberIn, textsIn, timeIn } from './query.js'
@@ -118,13 +118,12 @@ function barOf(event: HiveEvent, position: number): Bar | undefined {
   const bar = { agentId, type: kind as Bar['type'], from: ts - ms, to: ts, position }
   switch (kind) {
     case 'tool':
-      return { ...bar, name: textOf(fields.name, 100) ?? '', ok: fields.ok === true }
+      return { ...bar, name: textOf(fields.name, 100) ?? '', ok: !hasToolFailed(fields) }
     case 'usage':
       return { ...bar, name: textOf(fields.model, 100) ?? '', ok: !hasFailed(fields) }
     case 'call': {
       const name = `${textOf(fields.method, 20) ?? ''} ${textOf(fields.host, 80) ?? ''}`.trim()
-      const status = typeof fields.status === 'number' ? fields.status : 0
-      return { ...bar, name, ok: !hasFailed(fields) && status < 400 }
+      return { ...bar, name, ok: !hasCallFailed(fields) }
     }
     default:
       return { ...bar, name: textOf(fields.resource, 100) ?? '' }

@@ -3,7 +3,7 @@
  * the end.
  */
 import type { Fields } from '../../format/fields.js'
-import { exitStatus, hasFailed } from '../../format/outcome.js'
+import { hasGoneWrong } from '../../format/outcome.js'
 import { agentsOf } from '../../model/who.js'
 import type { HiveItem } from '../../read/hive.js'
 import type { LogEntry } from '../../read/items.js'
@@ -133,21 +133,6 @@ export class Rows {
 /** A stretch that is longer is a mistake, and would make every question look at all. */
 const MAX_STRETCH = 24 * 3_600_000
 
-function isError(fields: Fields, kind: string): boolean {
-  switch (kind) {
-    case 'usage':
-      return hasFailed(fields)
-    case 'call':
-      return hasFailed(fields) || (typeof fields.status === 'number' && fields.status >= 400)
-    case 'tool':
-      return fields.ok !== true
-    case 'exit':
-      return exitStatus(fields) !== 'ok'
-    case 'drop':
-    case 'log.gap':
-    case 'log.changed':
-      return true
-    default:
-      return false
-  }
-}
+const LOSSES: ReadonlySet<string> = new Set(['drop', 'log.gap', 'log.changed'])
+
+const isError = (fields: Fields, kind: string): boolean => LOSSES.has(kind) || hasGoneWrong(kind, fields)
