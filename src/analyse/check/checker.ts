@@ -8,6 +8,7 @@ import { Checkpoints } from './checkpoints.js'
 import { Clock } from './clock.js'
 import { Conversations } from './conversations.js'
 import { CostSpikes } from './cost-spikes.js'
+import { Deciders } from './deciders.js'
 import { Deliveries } from './deliveries.js'
 import { type CheckFinding, type CheckPlace, Findings, placeOf, type Within } from './findings.js'
 import { Lives } from './lives.js'
@@ -175,6 +176,24 @@ export class Checker {
       listener.answered = (id, answer, approve, escalation) =>
         approvals.answered(id, answer, approve, escalation)
       wanted.push({ check: approvals, kinds: [] })
+    }
+    if (settings.isOn('agent-approval')) {
+      const deciders = new Deciders(findings, model)
+      const { spawned, escalated, answered } = listener
+      listener.spawned = (agent, before) => {
+        spawned?.(agent, before)
+        deciders.called(agent)
+      }
+      listener.renamed = (agent) => deciders.called(agent)
+      listener.escalated = (escalation, early, again) => {
+        escalated?.(escalation, early, again)
+        deciders.escalated(escalation, early)
+      }
+      listener.answered = (id, answer, approve, escalation) => {
+        answered?.(id, answer, approve, escalation)
+        deciders.answered(id, answer, approve, escalation)
+      }
+      wanted.push({ check: deciders, kinds: [] })
     }
     if (settings.isOn('ping-pong', 'reply-chain', 'retry-storm'))
       wanted.push({ check: new Conversations(findings, model), kinds: ['message'] })

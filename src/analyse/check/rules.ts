@@ -82,6 +82,11 @@ export const CHECK_RULES = {
     about: 'an escalation that was approved and rejected',
     options: {},
   },
+  'agent-approval': {
+    severity: 'error',
+    about: 'an agent that decides what it asked itself (warning: what another asked, not its child)',
+    options: {},
+  },
   'ping-pong': {
     severity: 'warning',
     about: 'two agents that send each other the same subject in turns',
