@@ -1,13 +1,13 @@
 /** What `pending`, `approve` and `reject` share: which escalation is meant, who decides, and what became of it. */
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { AuditCase, AuditDecision, AuditTrail } from '../analyse/audit/report.js'
 import { auditTrail } from '../analyse/audit.js'
 import { decisionName, MAX_NOTE } from '../decide/decision.js'
-import { type Decision, DecisionError, putDecision, readDecision } from '../decide/decisions.js'
-import { agentsFolder, decisionsFolder } from '../format/beside.js'
-import { isLogHeld } from '../journal/lock.js'
+import { type Decision, DecisionError, putDecision } from '../decide/decisions.js'
+import { sentDecision, takerOf } from '../decide/taker.js'
+import { decisionsFolder } from '../format/beside.js'
 import { clean, clock, whereIs } from '../text/terminal.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { tellNothing } from './hive-args.js'
@@ -29,30 +29,6 @@ export const decisionOf = ({ decisions }: AuditCase): AuditDecision | undefined 
 export function whoDecided({ by, via }: { by?: string | undefined; via?: string | undefined }): string {
   const name = by === undefined ? 'somebody who is not named' : clean(by)
   return via === undefined ? name : `${name} (${clean(via)})`
-}
-
-/** The decision that was put beside the log and is not in it; what cannot be read there counts as none. */
-export function sentDecision(log: string, id: string): Decision | undefined {
-  for (const each of logsFor(log)) {
-    try {
-      const sent = readDecision(each, id)
-      if (sent !== undefined) return sent
-    } catch {
-      // `approve` says what is wrong with it.
-    }
-  }
-  return undefined
-}
-
-/** The log of an escalation, and those above it, whose processes may decide what a child process asked. */
-function logsFor(log: string): string[] {
-  const logs = [log]
-  for (;;) {
-    const folder = dirname(logs.at(-1) as string)
-    const above = folder.replace(/\.agents$/, '')
-    if (above === folder || agentsFolder(above) !== folder) return logs
-    logs.push(above)
-  }
 }
 
 const HELP = {
@@ -176,26 +152,35 @@ async function outcomeOf(
   const { id } = decision
   const log = found.place.log ?? file
   if (!isOpen(found)) return decidedBefore(decision, log, found)
-  // A child process that has ended takes nothing any more; one above it may.
-  const target = logsFor(log).find(isLogHeld) ?? log
-  const sent = sentDecision(log, id)
-  const put = sent === undefined ? putDecision(target, decision) : { put: false as const, earlier: sent }
-  if (!put.put) {
-    const { earlier } = put
-    const text = `${verdict(earlier.approve)} before by ${whoDecided(earlier)} at ${clock(earlier.ts, true)}; that waits for the hive`
-    return { told: { ...decision, log: target, status: 'decided', earlier }, text }
+  const { log: target, isRunning } = takerOf(log)
+  const earlier = sentDecision(log, id) ?? putOrEarlier(target, decision)
+  if (!isRunning) {
+    if (earlier === undefined)
+      return {
+        told: { ...decision, log: target, status: 'sent' },
+        text: 'sent: waits for the hive, which is not running',
+      }
+    return waitsBefore(decision, target, earlier)
   }
-  if (!isLogHeld(target))
-    return {
-      told: { ...decision, log: target, status: 'sent' },
-      text: 'sent: waits for the hive, which is not running',
-    }
-  if (!(await isTaken(target, id)))
-    return {
-      told: { ...decision, log: target, status: 'sent' },
-      text: `sent: the hive has not taken it within ${WAIT_MS / 1000} s; it waits in ${clean(decisionsFolder(target))}`,
-    }
-  return whatCame(decision, target, file, thisFile)
+  if (await isTaken(target, id)) return whatCame(decision, earlier === undefined, target, file, thisFile)
+  if (earlier !== undefined) return waitsBefore(decision, target, earlier)
+  return {
+    told: { ...decision, log: target, status: 'sent' },
+    text: `sent: the hive has not taken it within ${WAIT_MS / 1000} s; it waits in ${clean(decisionsFolder(target))}`,
+  }
+}
+
+/** @returns the decision that was there before */
+function putOrEarlier(log: string, decision: Decision): Decision | undefined {
+  const put = putDecision(log, decision)
+  return put.put ? undefined : put.earlier
+}
+
+function waitsBefore(decision: Decision, log: string, earlier: Decision): { told: Told; text: string } {
+  return {
+    told: { ...decision, log, status: 'decided', earlier },
+    text: `${verdict(earlier.approve)} before by ${whoDecided(earlier)} at ${clock(earlier.ts, true)}; that waits for the hive`,
+  }
 }
 
 async function isTaken(log: string, id: string): Promise<boolean> {
@@ -207,9 +192,10 @@ async function isTaken(log: string, id: string): Promise<boolean> {
   return !existsSync(path)
 }
 
-/** What the log says after the hive took the decision: this one, or one that came before it. */
+/** What the log says after the hive took what was put: this decision, or another. @param isPut whether it was this */
 async function whatCame(
   decision: Decision,
+  isPut: boolean,
   log: string,
   file: string,
   thisFile: boolean,
@@ -223,7 +209,7 @@ async function whatCame(
       text: `the hive did not take it: only people decide, and "${clean(decision.by)}" may be an agent there; its own output says more`,
     }
   const { by, approve } = decision
-  const isOwn = made.by === by && made.via === 'cli' && (made.outcome === 'approved') === approve
+  const isOwn = isPut && made.by === by && made.via === 'cli' && (made.outcome === 'approved') === approve
   if (!isOwn) return decidedBefore(decision, log, found)
   return {
     told: { ...decision, log, status: 'recorded', place: made.place },

@@ -16,6 +16,7 @@ import {
   removeDecision,
 } from '../decide/decisions.js'
 import { standingOf } from '../decide/standing.js'
+import { sentDecision, takerOf } from '../decide/taker.js'
 import { decodeLine } from '../format/decode.js'
 import { clean } from '../text/clean.js'
 import { deskAt } from './api/desk.js'
@@ -139,18 +140,22 @@ async function decide({ catalogue, hives, tokens }: DecisionParts, asked: Asked)
     ...(note !== undefined && { note }),
     ts: Date.now(),
   }
-  let earlier: Decision | undefined
+  const earlier = sentDecision(log, id) ?? putOrEarlier(takerOf(log).log, decision)
+  if (earlier !== undefined)
+    throw new HttpError(409, 'somebody decided before; that waits for the hive', { earlier })
+  answer(response, 202, { status: 'sent', decision })
+  return undefined
+}
+
+/** @returns the decision that was there before @throws {HttpError} */
+function putOrEarlier(log: string, decision: Decision): Decision | undefined {
   try {
     const put = putDecision(log, decision)
-    earlier = put.put ? undefined : put.earlier
+    return put.put ? undefined : put.earlier
   } catch (error) {
     if (error instanceof DecisionError) throw new HttpError(409, error.message)
     throw error
   }
-  if (earlier !== undefined)
-    throw new HttpError(409, 'somebody decided before; that waits for the hive', { earlier })
-  answer(response, 202, { status: 'sent' })
-  return undefined
 }
 
 /** What is not pending was decided, by somebody, or never asked. @throws {HttpError} */

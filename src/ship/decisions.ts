@@ -62,29 +62,36 @@ const MAX_OPEN = 10_000
 
 /** Seconds for which the server is asked to wait for a decision. */
 const WAIT_S = 25
-/** Between two requests to a server that answers at once, though it has nothing. */
-const EMPTY_MS = 1_000
+/** Between two requests to a server that answers at once, though it has nothing new. */
+const NOTHING_NEW_MS = 250
 /** Until a server is asked again that knows nothing of decisions. */
 const UNKNOWN_MS = 60_000
 
+/** Whether a decision was handed over now, or before, or could not be. */
+export type Handed = 'new' | 'known' | 'failed'
+
 /**
- * Asks for decisions for as long as something is open.
- * @param onDecision is told of each, perhaps more than once
+ * Asks for decisions for as long as something is open that nobody has decided.
+ * @param hand is given each, perhaps more than once
  */
 export async function pollDecisions(
   transport: Transport,
   { session, log }: { session: string; log: string },
   open: OpenEscalations,
-  onDecision: (decision: Decision) => void,
+  hand: (decision: Decision) => Handed,
   signal: AbortSignal,
 ): Promise<void> {
   const query = new URLSearchParams({ session, log, wait: String(WAIT_S) })
   while (open.size > 0 && !signal.aborted) {
     const { status, body } = await transport.get(`v1/decisions?${query}`, { waitMs: WAIT_S * 1000, signal })
-    const decisions = decisionsIn(body)
-    for (const decision of decisions) onDecision(decision)
-    // What was decided is offered until its line is in the copy.
-    const rest = status === 200 ? EMPTY_MS : UNKNOWN_MS
-    if (open.size > 0) await pause(rest, undefined, { signal, ref: false })
+    let isNew = false
+    for (const decision of decisionsIn(body)) {
+      const handed = hand(decision)
+      if (handed !== 'failed') open.answered(decision.id)
+      // What was decided is offered until its line is in the copy.
+      if (handed === 'new') isNew = true
+    }
+    if (open.size === 0 || isNew) continue
+    await pause(status === 200 ? NOTHING_NEW_MS : UNKNOWN_MS, undefined, { signal, ref: false })
   }
 }

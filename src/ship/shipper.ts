@@ -5,9 +5,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Decision } from '../decide/decision.js'
 import { putDecision } from '../decide/decisions.js'
+import { takerOf } from '../decide/taker.js'
 import { logsOfHive } from '../disk/hive-logs.js'
+import { BoundedMap } from '../format/bounded-map.js'
 import { CopySender, type Sender, type Shipped } from './copy-sender.js'
-import { pollDecisions } from './decisions.js'
+import { type Handed, pollDecisions } from './decisions.js'
 import { LogShipper } from './log-shipper.js'
 import type { LogIdentity } from './segments.js'
 import { SummarySender } from './summary-sender.js'
@@ -52,6 +54,8 @@ const MAX_BYTES = 1024 * 1024
 const CHILDREN_MS = 1_000
 /** Until a log that was refused is tried again. */
 const REFUSED_MS = 60_000
+/** Decisions that are remembered at least. */
+const MAX_HANDED = 10_000
 
 /**
  * Sends the logs of a hive to `hivelog serve`. Ends when all that is there is acknowledged (`once`), or when the signal
@@ -63,6 +67,11 @@ const REFUSED_MS = 60_000
 export const shipLogs = (files: readonly string[], options: ShipLogsOptions): Promise<Shipped[]> =>
   new HiveShipper(files, options).run()
 
+/** What an ended child process asked is decided by one above it. */
+const putBeside = (file: string, decision: Decision): void => {
+  putDecision(takerOf(file).log, decision)
+}
+
 export class HiveShipper {
   readonly #files: readonly string[]
   readonly #options: ShipLogsOptions
@@ -71,6 +80,8 @@ export class HiveShipper {
   readonly #running = new Set<Promise<void>>()
   /** Logs about whose escalations the server is asked. */
   readonly #asking = new Set<LogShipper>()
+  /** Times of decisions that were handed over. */
+  readonly #handed = new BoundedMap<number>(MAX_HANDED)
   /** Ends everything. */
   readonly #ended = new AbortController()
   /** Ends the waiting for what is to come. */
@@ -182,12 +193,18 @@ export class HiveShipper {
     return new CopySender(file, identity, this.#transport, (decision) => this.#hand(file, decision))
   }
 
-  #hand(file: string, decision: Decision): void {
-    const { onDecision = putDecision, onNotHanded } = this.#options
+  /** Each answer of the server may tell a decision again, until the copy has its line. */
+  #hand(file: string, decision: Decision): Handed {
+    const { onDecision = putBeside, onNotHanded } = this.#options
+    const key = `${file}\n${decision.id}`
+    if (this.#handed.get(key) === decision.ts) return 'known'
     try {
       onDecision(file, decision)
+      this.#handed.set(key, decision.ts)
+      return 'new'
     } catch (error) {
       onNotHanded?.(error as Error)
+      return 'failed'
     }
   }
 

@@ -6,13 +6,13 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { AuditTrail } from '../../src/analyse/audit/report.js'
-import { listDecisions } from '../../src/decide/decisions.js'
+import { type Decision, listDecisions } from '../../src/decide/decisions.js'
 import { startHive } from '../../src/index.js'
 import type { Desk, EventPage } from '../../src/serve/api/shapes.js'
 import { Tokens } from '../../src/serve/tokens.js'
 import { identityOf } from '../../src/ship/segments.js'
 import { type Api, busyLog, tempApi } from '../kit/api-server.js'
-import { defer, eventsOf, type Line, tempFolder, tempHive } from '../kit/hive-support.js'
+import { defer, eventsOf, type Line, oneEvent, tempFolder, tempHive } from '../kit/hive-support.js'
 import { hivelog, MAIN } from '../kit/reader-cli.js'
 
 const ME = userInfo().username
@@ -45,7 +45,11 @@ test('a decision of a page is taken by the hive, and the desk tells what waits, 
     ['spawn', 'tool'],
   )
   const sent = await decide(api, log, { id: 'e1', approve: false, note: 'never' })
-  assert.deepEqual([sent.status, await sent.json()], [202, { status: 'sent' }])
+  const { status, decision } = (await sent.json()) as { status: string; decision: Decision }
+  assert.deepEqual(
+    [sent.status, status, { ...decision, ts: 0 }],
+    [202, 'sent', { id: 'e1', approve: false, by: ME, via: 'page', note: 'never', ts: 0 }],
+  )
   const { ts: _, ...made } = await asked.decision
   assert.deepEqual(made, { approve: false, by: ME, via: 'page', note: 'never' })
   const line = approvals(file)[0] as Line
@@ -86,6 +90,23 @@ test('for a hive that is down it waits, is shown as sent, and the second hears o
   assert.deepEqual([sent?.approve, sent?.by, sent?.via], [true, ME, 'page'])
   const second = await decide(api, log, { id: 'e1', approve: false })
   assert.deepEqual([second.status, ((await second.json()) as { earlier: object }).earlier], [409, sent])
+})
+
+test('what a child process asked that has ended is decided by the process above it, and is shown as sent until then', async (t) => {
+  const { hive, file } = tempHive(t)
+  hive.spawn({ agentId: 'lead', isGod: true })
+  const child = startHive({ file: join(`${file}.agents`, 'coder.jsonl'), fsync: 'no' })
+  await child.spawn({ agentId: 'coder' }).escalate({ id: 'e1', subject: '?' }).durable
+  await child.shutdown()
+  const api = await tempApi(t, { logs: [file] })
+  const log = await api.log('hive.jsonl')
+  assert.equal((await decide(api, log, { id: 'e1', approve: true })).status, 202)
+  // Nobody in the process above has asked yet: it looks now and then whether there is something for it.
+  const [waiting] = (await api.get<Desk>(`${log}/desk`)).pending
+  if (waiting !== undefined) assert.equal(waiting.sent?.by, ME)
+  while (approvals(file).length === 0) await new Promise((done) => setTimeout(done, 20))
+  const line = oneEvent(file, 'approval')
+  assert.deepEqual([line.id, line.approve, line.by, line.via], ['e1', true, ME, 'page'])
 })
 
 test('who may not, and what is no decision, is refused', async (t) => {

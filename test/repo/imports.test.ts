@@ -11,7 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   format: [],
   disk: ['format', 'text'],
   text: ['format'],
-  decide: ['read', 'format', 'disk', 'text'],
+  decide: ['read', 'journal', 'format', 'disk', 'text'],
   redact: ['format'],
   journal: ['format', 'disk', 'text'],
   read: ['format', 'disk', 'text'],

@@ -1,5 +1,5 @@
 /** What waits for people at a position, and what they decided up to there. */
-import { type Decision, readDecision } from '../../decide/decisions.js'
+import { sentDecision } from '../../decide/taker.js'
 import { idOf, textOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
 import { Escalations } from '../../model/escalations.js'
@@ -28,7 +28,7 @@ export async function deskAt(
   const waiting: Desk['pending'] = []
   for (const each of pending.slice(0, MAX_PENDING)) {
     const row = rows.positions.rowUpTo(each.position)
-    const sent = isEnd ? sentBeside(rows.segments.get(rows.place(row).segment).log, each.id) : undefined
+    const sent = isEnd ? sentDecision(rows.segments.get(rows.place(row).segment).log, each.id) : undefined
     waiting.push({
       ...each,
       ageMs: Math.max(0, now - each.ts),
@@ -37,15 +37,6 @@ export async function deskAt(
     })
   }
   return { pending: waiting, decided: await decided(content, count) }
-}
-
-/** What cannot be read there counts as none; the hive says what is wrong with it. */
-function sentBeside(log: string, id: string): Decision | undefined {
-  try {
-    return readDecision(log, id)
-  } catch {
-    return undefined
-  }
 }
 
 async function before(content: Content, asked: number): Promise<PlacedEvent[]> {
