@@ -14,7 +14,10 @@ process.on('exit', () => {
 
 export const answers = async (url) => (await fetch(url)).ok
 
-/** Starts a program, and resolves when it is ready. */
+/**
+ * Starts a program, and resolves when it is ready.
+ * @param isReady (what it has printed so far) -> whether it is
+ */
 export async function start(name, command, args, env, isReady) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
@@ -25,12 +28,14 @@ export async function start(name, command, args, env, isReady) {
   }
   running.add(child)
   child.on('exit', () => running.delete(child))
-  await until(`${name} is ready`, isReady).catch((error) => {
+  await until(`${name} is ready`, () => isReady(output)).catch((error) => {
     throw new Error(`${error.message}\n${output}`)
   })
   return {
     name,
     pid: child.pid,
+    /** What it has printed last. */
+    output: () => output,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return
       const gone = once(child, 'exit')

@@ -48,6 +48,8 @@ export interface Acknowledged extends CopyPosition {
   sha256: string
   /** Bytes that were there already. */
   skipped: number
+  /** Lines that were not. */
+  lines: number
 }
 
 export type CopyRefusal =
@@ -248,6 +250,7 @@ class Copy {
   /** @param skipped bytes at its start that are there already */
   async #write(live: Live, { bytes }: CopyBatch, skipped: number): Promise<Acknowledged> {
     const fresh = bytes.subarray(skipped)
+    const lastSeq = live.seq
     if (fresh.length > 0) {
       const before = live.size
       try {
@@ -268,7 +271,8 @@ class Copy {
     const sha256 = live.hash.copy().digest('hex')
     const { segment, size, seq } = live
     await this.#receipt({ ts: Date.now(), log: this.#log, segment, bytes: size, sha256, seq })
-    return { segment, offset: size, seq, sha256, skipped }
+    // A log of another writer may count otherwise than by lines.
+    return { segment, offset: size, seq, sha256, skipped, lines: Math.max(0, seq - lastSeq) }
   }
 
   async #receipt(receipt: Omit<Receipt, 'sig'>): Promise<void> {
@@ -338,7 +342,8 @@ class Copy {
       await file.close()
     }
     const sha256 = live.hash.copy().digest('hex')
-    return { segment: live.segment, offset: live.size, seq: live.seq, sha256, skipped: batch.bytes.length }
+    const { segment, size: offset, seq } = live
+    return { segment, offset, seq, sha256, skipped: batch.bytes.length, lines: 0 }
   }
 
   async #mustBeSame(file: FileHandle, batch: CopyBatch, length: number): Promise<void> {

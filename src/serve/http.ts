@@ -37,14 +37,26 @@ export interface BodyLimits {
 const MAX_RATIO = 200
 const RATIO_FROM = 1024 * 1024
 
-type Unpacker = () => Transform
+type Unpacker = (options: { chunkSize: number }) => Transform
 
 /** Node 20 has no zstd. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: Unpacker }
 
 const UNPACKERS: Record<string, Unpacker | undefined> = {
-  gzip: () => zlib.createGunzip(),
+  gzip: zlib.createGunzip,
   ...(createZstdDecompress !== undefined && { zstd: createZstdDecompress }),
+}
+
+/** Bytes of a piece that comes out at once. Each is a turn of the pool, and several are put together at the end. */
+const MIN_PIECE = 16 * 1024
+const MAX_PIECE = 4 * 1024 * 1024
+
+/** As much as there will be, if gzip's last four bytes tell the truth; else some four times as much as came. */
+function pieceSizeFor(sent: Buffer, encoding: string): number {
+  const told = encoding === 'gzip' && sent.length > 4 ? sent.readUInt32LE(sent.length - 4) + 1 : 0
+  const isLikely = told > sent.length && told <= sent.length * MAX_RATIO
+  const wanted = isLikely ? told : sent.length * 4
+  return Math.min(MAX_PIECE, Math.max(MIN_PIECE, wanted))
 }
 
 /** Content encodings that can be unpacked. */
@@ -62,27 +74,50 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
   }
   const timer = setTimeout(() => request.destroy(new HttpError(408, 'the body took too long')), limits.ms)
   try {
-    const sent = await bytesOf(request, limits.sent)
-    return unpacker === undefined ? sent : await unpacked(sent, unpacker(), limits.unpacked)
+    const sent = await (announced > 0 ? announcedBytes(request, announced) : bytesOf(request, limits.sent))
+    return unpacker === undefined
+      ? sent
+      : await unpacked(sent, unpacker({ chunkSize: pieceSizeFor(sent, encoding) }), limits.unpacked)
   } finally {
     clearTimeout(timer)
   }
 }
 
+/** Each piece goes to its place as it comes: kept until the last one is there, they would keep the collector busy. */
+async function announcedBytes(request: IncomingMessage, length: number): Promise<Buffer> {
+  let body: Buffer | undefined
+  let size = 0
+  await eachChunk(request, (chunk) => {
+    // No memory for what is announced and does not come.
+    if (body === undefined && chunk.length === length) body = chunk
+    else {
+      body ??= Buffer.allocUnsafe(length)
+      chunk.copy(body, size)
+    }
+    size += chunk.length
+  })
+  return body ?? Buffer.alloc(0)
+}
+
 async function bytesOf(request: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
+  await eachChunk(request, (chunk) => {
+    size += chunk.length
+    if (size > limit) throw tooLarge(limit)
+    chunks.push(chunk)
+  })
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
+}
+
+/** @throws {HttpError} what `take` throws, or that the body was cut off */
+async function eachChunk(request: IncomingMessage, take: (chunk: Buffer) => void): Promise<void> {
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length
-      if (size > limit) throw tooLarge(limit)
-      chunks.push(chunk)
-    }
+    for await (const chunk of request as AsyncIterable<Buffer>) take(chunk)
   } catch (error) {
     if (error instanceof HttpError) throw error
     throw new HttpError(400, 'the body was cut off')
   }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 }
 
 async function unpacked(sent: Buffer, unpacker: Transform, limit: number): Promise<Buffer> {
@@ -102,7 +137,7 @@ async function unpacked(sent: Buffer, unpacker: Transform, limit: number): Promi
   } finally {
     unpacker.destroy()
   }
-  return Buffer.concat(chunks)
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 }
 
 const tooLarge = (limit: number): HttpError =>
@@ -115,10 +150,11 @@ export function answer(
   value: unknown,
   headers: Record<string, string> = {},
 ): void {
-  const body = Buffer.from(`${JSON.stringify(value)}\n`)
+  // As text it goes out with the headers in one piece.
+  const body = `${JSON.stringify(value)}\n`
   response.writeHead(status, {
     'content-type': 'application/json',
-    'content-length': body.length,
+    'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     // What a sender may compress with (RFC 7694).

@@ -10,6 +10,7 @@
  * session and log tells where to go on.
  */
 import type { IncomingMessage } from 'node:http'
+import type { Decision } from '../decide/decision.js'
 import { isStorable } from '../format/beside.js'
 import { decodeLine, MAX_SEQ } from '../format/decode.js'
 import { CopyError, type CopyStore, isLogId } from './copies.js'
@@ -169,19 +170,17 @@ export async function ingestCopy(
   if (bytes.at(-1) !== NEWLINE) throw new HttpError(400, 'the body must end with a whole line')
   try {
     const from = performance.now()
-    const { skipped, ...stored } = await store.append({ ...at, segment, offset, name, bytes })
+    const { skipped, lines, ...stored } = await store.append({ ...at, segment, offset, name, bytes })
     const lastTs = lastTimeIn(bytes)
     onReceived({
       bytes: bytes.length - skipped,
-      lines: linesIn(bytes.subarray(skipped)),
+      lines,
       syncMs: performance.now() - from,
       log: at.log,
       ...(lastTs !== undefined && { lastTs }),
     })
     if (decisions === undefined) return { ...stored, skipped }
-    const copy = store.pathOf(at.session, at.log)
-    decisions.received(copy, bytes)
-    const waiting = await decisions.waiting(copy)
+    const waiting = await decisionsFor(store.pathOf(at.session, at.log), bytes, decisions)
     return { ...stored, skipped, ...(waiting.length > 0 && { decisions: waiting }) }
   } catch (error) {
     if (!(error instanceof CopyError)) throw error
@@ -190,16 +189,19 @@ export async function ingestCopy(
   }
 }
 
+/** What waits for the sender of a copy, once these lines of it are on the disk. */
+async function decisionsFor(copy: string, bytes: Buffer, decisions: CopyDecisions): Promise<Decision[]> {
+  const waiting = await decisions.waiting(copy)
+  // Lines are looked at for what was taken of it only where there is any.
+  if (waiting.length === 0) return waiting
+  decisions.received(copy, bytes)
+  return decisions.waiting(copy)
+}
+
 /** Time of the event in the last line. */
 function lastTimeIn(bytes: Buffer): number | undefined {
   const decoded = decodeLine(bytes.subarray(bytes.lastIndexOf(NEWLINE, -2) + 1, -1))
   return 'event' in decoded ? decoded.event.ts : undefined
-}
-
-function linesIn(bytes: Buffer): number {
-  let count = 0
-  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) count++
-  return count
 }
 
 /**
