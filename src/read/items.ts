@@ -79,6 +79,9 @@ export interface Place {
   count: number
 }
 
+/** A line as it was read: its bytes, or where they are all ASCII its text, which may be a part of a longer one. */
+export type Line = Buffer | string
+
 /**
  * Makes the item of a line.
  * @param bytes the line without its newline, or its first bytes if it was too long to hold
@@ -86,7 +89,7 @@ export interface Place {
  * @param terminated whether a newline follows it
  */
 export function makeItem(
-  bytes: Buffer,
+  bytes: Line,
   length: number,
   terminated: boolean,
   place: Place,
@@ -105,14 +108,18 @@ export function makeItem(
   const item: LogEntry = { event: decoded.event, seq, offset, bytes: length, file }
   if (line !== undefined) item.line = line
   if (text)
-    item.text = bytes
-      .toString('utf8')
+    item.text = wholeText(bytes)
       .replace(/^\ufeff/, '')
       .replace(/\r$/, '')
   return item
 }
 
-function shown(bytes: Buffer): string {
-  const start = bytes.subarray(0, SHOWN_CHARACTERS * 4).toString('utf8')
+/** A part of a longer text would keep all of that in memory. */
+const wholeText = (line: Line): string =>
+  (typeof line === 'string' ? Buffer.from(line, 'latin1') : line).toString('utf8')
+
+function shown(line: Line): string {
+  const most = SHOWN_CHARACTERS * 4
+  const start = wholeText(typeof line === 'string' ? line.slice(0, most) : line.subarray(0, most))
   return start.slice(0, SHOWN_CHARACTERS).replace(/[\ud800-\udbff]$/, '')
 }

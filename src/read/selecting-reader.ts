@@ -4,6 +4,7 @@ import { decodeLine, ownSeq } from '../format/decode.js'
 import {
   HEAD_BYTES,
   isMalformed,
+  type Line,
   type LineOptions,
   type LogEntry,
   type LogItem,
@@ -109,7 +110,7 @@ export class SelectingReader extends ItemReader {
     return items
   }
 
-  protected override add(bytes: Buffer, length: number, terminated: boolean, offset: number): void {
+  protected override add(bytes: Line, length: number, terminated: boolean, offset: number): void {
     this.advance(1)
     const item = this.itemOf(bytes, length, terminated, offset)
     if (this.#isInHead) {

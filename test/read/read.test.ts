@@ -165,3 +165,32 @@ test('lines come out the same however the bytes are cut into chunks', () => {
     }),
   )
 })
+
+test('lines of any length, plain and not, read as each of them alone', async (t) => {
+  const file = join(scratch(t), 'hive.jsonl')
+  const length = fc.oneof(fc.nat(300), fc.nat(40_000), fc.integer({ min: 60_000, max: 140_000 }))
+  const line = fc.record({ length, kind: fc.constantFrom('plain', 'umlaut', 'cut', 'invalid', 'text') })
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { minLength: 1, maxLength: 60 }), async (shapes) => {
+      const lines = shapes.map(({ length, kind }, i) => {
+        const of = kind === 'umlaut' ? 'ü' : 'u'
+        const line = Buffer.from(JSON.stringify({ ts: i, kind: 'x', note: of.repeat(length) }))
+        if (kind === 'cut') return line.subarray(0, -1)
+        if (kind === 'text') return Buffer.from('t'.repeat(length + 1))
+        if (kind === 'invalid') line[line.length - 3] = 0xff
+        return line
+      })
+      writeFileSync(file, Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')])))
+      const items = await collect(readLog(file, { text: true }))
+      assert.equal(items.length, lines.length)
+      for (const [i, item] of items.entries()) {
+        const bytes = lines[i] as Buffer
+        const { kind } = shapes[i] as { kind: string }
+        assert.equal(isMalformed(item), kind !== 'plain' && kind !== 'umlaut', kind)
+        if (isMalformed(item)) assert.equal(item.malformed, bytes.subarray(0, 200).toString(), kind)
+        else assert.deepEqual([item.event, item.text], [JSON.parse(bytes.toString()), bytes.toString()])
+      }
+    }),
+    { numRuns: 30 },
+  )
+})

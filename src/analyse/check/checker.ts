@@ -124,6 +124,8 @@ export class Checker {
   readonly #checks: Dispatch
   /** Checks of what is in the lines of one log, of each log its own. */
   readonly #ofLogs = new Map<string | undefined, Dispatch>()
+  /** The log of the line before. */
+  #log: { name: string | undefined; checks: Dispatch | undefined } = { name: undefined, checks: undefined }
   readonly #settings: Settings
   readonly #report: Pick<CheckReport, 'lines' | 'events' | 'malformed'> = {
     lines: 0,
@@ -211,7 +213,8 @@ export class Checker {
   /** Takes the lines in the order of the hive's story. */
   add(item: LogItem & { log?: string }): void {
     this.#report.lines++
-    const ofLog = this.#ofLogs.get(item.log) ?? this.#begin(item)
+    const ofLog =
+      item.log === this.#log.name && this.#log.checks !== undefined ? this.#log.checks : this.#turnTo(item)
     if (isMalformed(item)) {
       this.#report.malformed++
       for (const check of ofLog.checks) check.malformed?.(item)
@@ -256,6 +259,13 @@ export class Checker {
     const agents = size + forgottenEnded + forgottenLiving
     const of = logs === undefined ? {} : { logs: [...logs] }
     return { file, ...of, ...this.#report, agents, ...times, counts, findings: list, omitted, notes }
+  }
+
+  /** Another log's turn than of the line before. */
+  #turnTo(item: LogItem & { log?: string }): Dispatch {
+    const checks = this.#ofLogs.get(item.log) ?? this.#begin(item)
+    this.#log = { name: item.log, checks }
+    return checks
   }
 
   /** The first line of a log. */

@@ -11,8 +11,8 @@ export const MAX_SIGHTINGS = WAYS * SETS
 export class Sightings {
   /** Things that were forgotten for others. */
   forgotten = 0
-  readonly #first = new Int32Array(MAX_SIGHTINGS)
-  readonly #second = new Int32Array(MAX_SIGHTINGS)
+  /** Both halves of the hash of each, side by side: a set is one line of the processor's cache. */
+  readonly #hashes = new Int32Array(2 * MAX_SIGHTINGS)
   readonly #isTaken = new Uint8Array(MAX_SIGHTINGS)
   /** Of each set, the place that is taken next. */
   readonly #next = new Uint8Array(SETS)
@@ -20,9 +20,10 @@ export class Sightings {
   /** The place of a thing; -1 if it is not remembered. */
   find(hash: Hash): number {
     const { first, second } = hash
+    const hashes = this.#hashes
     const from = (first & (SETS - 1)) * WAYS
     for (let i = from; i < from + WAYS; i++) {
-      if (this.#first[i] === first && this.#second[i] === second && this.#isTaken[i] === 1) return i
+      if (hashes[2 * i] === first && hashes[2 * i + 1] === second && this.#isTaken[i] === 1) return i
     }
     return -1
   }
@@ -36,8 +37,8 @@ export class Sightings {
     const at = set * WAYS + way
     if (this.#isTaken[at] === 1) this.forgotten++
     this.#isTaken[at] = 1
-    this.#first[at] = first
-    this.#second[at] = second
+    this.#hashes[2 * at] = first
+    this.#hashes[2 * at + 1] = second
     return at
   }
 
