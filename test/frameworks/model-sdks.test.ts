@@ -10,7 +10,7 @@ import { adapter } from '../../src/frameworks/model-sdks/adapter.js'
 import { Answer } from '../../src/frameworks/model-sdks/answer.js'
 import { endpointOf } from '../../src/frameworks/model-sdks/dialects.js'
 import { Stage } from '../../src/frameworks/stage.js'
-import { captureDiag, defer, eventsOf, tempHive } from '../kit/hive-support.js'
+import { captureDiag, defer, eventsOf, tempHive, until } from '../kit/hive-support.js'
 
 const dialectOf = (path: string) => {
   const endpoint = endpointOf('POST', 'api.example.com', path)
@@ -267,10 +267,13 @@ async function setUp(t: TestContext, reply: Reply) {
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const usages = async () => {
+  /** Those that are written, once there are as many: an answer is read beside its reader, and a while after it. */
+  const usages = async (count: number) => {
+    const written = () => eventsOf(file).filter(({ kind }) => kind === 'usage')
+    await until(() => written().length >= count, `${count} model calls`)
     await new Promise((resolve) => setTimeout(resolve, 60))
     await hive.flush()
-    return eventsOf(file).filter(({ kind }) => kind === 'usage')
+    return written()
   }
   return { url, usages, hive, stage, said }
 }
@@ -297,7 +300,7 @@ for (const [encoding, compress] of Object.entries(COMPRESS)) {
       })
       const got = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model": "gpt-x"}' })
       assert.equal(await got.text(), answer)
-      const [usage, ...more] = await usages()
+      const [usage, ...more] = await usages(1)
       assert.deepEqual(more, [])
       assert.deepEqual(
         [usage?.model, usage?.inputTokens, usage?.outputTokens, usage?.responseId],
@@ -312,7 +315,7 @@ test('a path of models that is another service’s is no model call', async (t) 
   const { url, usages } = await setUp(t, (response) => response.end('{"responses": [], "ok": true}'))
   await fetch(`${url}/survey/responses`, { method: 'POST', body: '{"answer": 1}' })
   await fetch(`${url}/embeddings`, { method: 'POST', body: '{"model": "car"}' })
-  assert.deepEqual(await usages(), [])
+  assert.deepEqual(await usages(0), [])
 })
 
 test('who knows whose the call is has the word, if it speaks at once', async (t) => {
@@ -329,7 +332,7 @@ test('who knows whose the call is has the word, if it speaks at once', async (t)
     responseId: 'c-3',
   })
   assert.deepEqual(
-    (await usages()).map(({ agentId, responseId }) => [agentId, responseId]),
+    (await usages(1)).map(({ agentId, responseId }) => [agentId, responseId]),
     [['writer', 'c-3']],
   )
 })
@@ -340,7 +343,7 @@ test('a stream whose tokens nobody asked for is a call without tokens', async (t
     response.end([CHAT[0], CHAT[1], '[DONE]'].map(event).join(''))
   })
   await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model":"m"}' })).text()
-  const [usage] = await usages()
+  const [usage] = await usages(1)
   assert.equal(usage?.responseId, 'c-1')
   assert.ok(
     usage !== undefined && !('inputTokens' in usage) && !('outputTokens' in usage) && !('error' in usage),
