@@ -25,7 +25,7 @@ test('the names of failing tests are told with their files, that of a file that 
   const cwd = scratch(t)
   for (const [name, text] of Object.entries(TESTS)) writeFileSync(join(cwd, name), text)
   const { NODE_TEST_CONTEXT: _, NODE_V8_COVERAGE: __, ...env } = process.env
-  const args = ['--test', '--test-timeout=2000', '--test-reporter=spec', ...Object.keys(TESTS)]
+  const args = ['--test', '--test-timeout=6000', '--test-reporter=spec', ...Object.keys(TESTS)]
   const { stdout, status } = spawnSync(process.execPath, args, {
     cwd,
     env: { ...env, NO_COLOR: '1' },
