@@ -46,7 +46,26 @@ const apiWithin = {
 }
 
 /** Small packages of which a part ships with us, so that no user has to install them. */
-const BUNDLED = /^@bufbuild\/protobuf\//
+const BUNDLED = /^(@bufbuild\/protobuf\/|@modelcontextprotocol\/|zod(\/|$))/
+
+const MCP_SERVER = 'node_modules/@modelcontextprotocol/server'
+
+/**
+ * The protocol's package takes a JSON Schema validator of 290 KB with it, to check what it asks clients for. We ask them
+ * for nothing; so it gets the small one that it has for other runtimes.
+ */
+const smallValidator = {
+  name: 'small-validator',
+  setup(build) {
+    build.onResolve({ filter: /^@modelcontextprotocol\/server\/_shims$/ }, () => ({
+      path: join(root, MCP_SERVER, 'dist/shimsBrowser.mjs'),
+    }))
+    const { version } = JSON.parse(readFileSync(`${MCP_SERVER}/package.json`, 'utf8'))
+    build.onLoad({ filter: /modelcontextprotocol\/server\/dist\/index\.mjs$/ }, ({ path }) => ({
+      contents: `/*! @modelcontextprotocol/server ${version}, Copyright Anthropic, PBC, Apache-2.0 */\n${readFileSync(path, 'utf8')}`,
+    }))
+  },
+}
 
 const externalButBundled = {
   name: 'packages are external, but for those that are bundled',
@@ -68,7 +87,7 @@ async function bundle() {
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    plugins: [apiWithin, externalButBundled],
+    plugins: [apiWithin, smallValidator, externalButBundled],
     chunkNames: 'chunks/[name]-[hash]',
     logLevel: 'warning',
   })

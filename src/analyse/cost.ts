@@ -211,18 +211,19 @@ export class Cost {
     const failed = hasFailed(fields)
     this.#total.add(tokens, costUsd, ms, failed)
     const span = this.#time?.of(event.ts)
-    const row = this.#rows.of(this.#time === undefined ? this.#keyOf(fields) : (span?.key ?? null))
+    const row = this.#rows.of(this.#time === undefined ? costKeyOf(this.#by, fields) : (span?.key ?? null))
     row.tally.add(tokens, costUsd, ms, failed)
     if (span !== undefined) row.ts = span.ts
   }
 
   readonly #priceName = (model: string, provider: string | undefined): string | undefined =>
     this.#prices.pricingOf(model, provider)?.as
+}
 
-  #keyOf(fields: Record<string, unknown>): string | null {
-    const value = fields[this.#by === 'agent' ? 'agentId' : this.#by]
-    return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : null
-  }
+/** The agent, model, … that a call is told under; null where its event tells none. */
+export function costKeyOf(by: CostBy, fields: Record<string, unknown>): string | null {
+  const value = fields[by === 'agent' ? 'agentId' : by]
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : null
 }
 
 /** Whether something stands where such a value should. */

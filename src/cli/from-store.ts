@@ -8,7 +8,7 @@ import { say } from './output.js'
 
 /** Commands that read what is in logs, and end. */
 const READING = new Set([
-  ...['audit', 'calls', 'cat', 'check', 'cost', 'diff', 'export', 'replay'],
+  ...['audit', 'calls', 'cat', 'check', 'cost', 'diff', 'export', 'mcp', 'replay'],
   ...['show', 'state', 'stats', 'tail', 'talk', 'verify', 'waits', 'why'],
 ])
 

@@ -35,6 +35,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
   export: { summary: 'send spans to a trace backend, or write a table', load: () => import('./export.js') },
   commit: { summary: 'commit a log to its git repository', load: () => import('./commit.js') },
   pull: { summary: 'get logs back from a store, byte for byte', load: () => import('./pull.js') },
+  mcp: { summary: 'answer agents that ask about logs (MCP)', load: () => import('./mcp.js') },
   serve: { summary: 'receive logs of other machines', load: () => import('./serve.js') },
   setup: { summary: 'show the settings of coding agents, or write them', load: () => import('./setup.js') },
   ship: { summary: 'send logs to a server, as exact copies', load: () => import('./ship.js') },

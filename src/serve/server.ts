@@ -23,6 +23,7 @@ import { CopyDecisions, decisionRoutes } from './decisions.js'
 import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
 import { Limits, type TokenLimits } from './limits.js'
+import { mcpRoutes } from './mcp.js'
 import { Metrics, metricsRoute } from './metrics.js'
 import { otlpRoutes } from './otlp/routes.js'
 import { SpanStore } from './otlp/spans.js'
@@ -125,6 +126,7 @@ export interface Parts {
   work: Work
   metrics: Metrics
   decisions: CopyDecisions
+  onError(message: string): void
   /** Where there is no store, nothing is received. */
   received: Received | undefined
 }
@@ -148,6 +150,7 @@ export async function partsOf(
     work: new Work(),
     metrics,
     decisions: new CopyDecisions(onError),
+    onError: onError ?? (() => {}),
     received: store === undefined ? undefined : await receivedInto(store, options, metrics),
   }
   return parts
@@ -188,6 +191,7 @@ export function routesOf(parts: Parts, isSecure: boolean): Route[] {
     ...hiveRoutes(parts),
     ...decisionRoutes(parts),
     ...reportRoutes(parts),
+    ...mcpRoutes(parts),
     ...pageRoutes(),
   ]
 }

@@ -40,9 +40,20 @@ const RUNS: Record<string, string[][]> = {
   ],
 }
 /**
- * One hands the file to git as it is, some decide what is asked in it, the others send logs, or take them, or show them.
+ * One hands the file to git as it is, some decide what is asked in it, the others send logs, or take them, or show them; mcp: see test/mcp.
  */
-const NOT_READING = ['approve', 'commit', 'pull', 'reject', 'report', 'serve', 'setup', 'ship', 'token']
+const NOT_READING = [
+  'approve',
+  'commit',
+  'mcp',
+  'pull',
+  'reject',
+  'report',
+  'serve',
+  'setup',
+  'ship',
+  'token',
+]
 
 const GOOD = '{"ts":1787386181194,"kind":"spawn","agentId":"a","name":"A","isGod":false}'
 const DEEP = `{"ts":1787386181195,"kind":"x","agentId":"a","deep":${'['.repeat(1e6)}${']'.repeat(1e6)}}`

@@ -132,6 +132,7 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
     'otlp-logs': [[['x', 'localhost:4318', 'ftp://x'], /a URL, http:/]],
     'missing-in': [[['x'], /--otlp-logs URL/]],
   },
+  mcp: {},
   token: {},
   pending: {},
   approve: {},

@@ -109,8 +109,8 @@ const RUNS: Record<string, string[][]> = {
   commit: [['FILE']],
   report: [['--force', '-o', 'report.html', 'FILE']],
 }
-/** They have nothing to do with a log that is there, or send it elsewhere: `ship` reads with the readers. */
-const APART = ['pull', 'serve', 'setup', 'ship', 'token']
+/** They have nothing to do with a log that is there, or send it elsewhere: `ship` reads with the readers. `mcp`: test/mcp. */
+const APART = ['mcp', 'pull', 'serve', 'setup', 'ship', 'token']
 
 function scene(t: TestContext): string {
   const folder = scratch(t)

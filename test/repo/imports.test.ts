@@ -52,16 +52,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'decide',
     'ship',
     'text',
+    'mcp',
   ],
+  // Agents ask what pages ask: of the same parts as the API.
+  mcp: ['serve', 'analyse', 'model', 'format', 'text'],
   // The shapes of what the API and the reports say, and how text is made harmless: the rest is asked for.
   page: ['serve', 'analyse', 'verify', 'text'],
   cli: ['*'],
 }
 /**
  * Rooms that a room loads only when it is told to use them: what reads a log, which is a good part of the package, must
- * not be in a process that only records.
+ * not be in a process that only records, and what speaks a protocol only in one that is asked in it.
  */
-const LAZILY: Record<string, readonly string[]> = { hive: ['ship'] }
+const LAZILY: Record<string, readonly string[]> = { hive: ['ship'], serve: ['mcp'] }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
 
 const src = join(packageRoot(), 'src')
@@ -113,7 +116,7 @@ test('imports point one way', () => {
   assert.deepEqual(wrong, [])
 })
 
-test('recording loads what sends a log only when it sends one', () => {
+test('what is needed only now and then is loaded only then', () => {
   for (const [folder, rooms] of Object.entries(LAZILY)) {
     const inFolder = files.filter((file) => folderOf(file) === folder)
     const lazy = inFolder.flatMap((file) => [...textOf(file).matchAll(/\bimport\(\s*'\.\.\/([^/']+)\//g)])
@@ -129,7 +132,7 @@ test('recording loads what sends a log only when it sends one', () => {
           ),
         ].some(([, loaded]) => loaded === room),
       )
-      assert.deepEqual(eager, [], `these load ${room} with the hive`)
+      assert.deepEqual(eager, [], `these load ${room} with ${folder}`)
     }
   }
 })
@@ -142,7 +145,7 @@ test('nobody imports the surface but the command line', () => {
 })
 
 /** Packages that `scripts/build.mjs` puts into what ships. */
-const BUNDLED = ['@bufbuild/protobuf']
+const BUNDLED = ['@bufbuild/protobuf', '@modelcontextprotocol/server']
 
 test('what is imported from other packages is what the package depends on', () => {
   const { dependencies, devDependencies, peerDependencies } = JSON.parse(

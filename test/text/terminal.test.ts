@@ -331,7 +331,7 @@ test('the table has every command', async () => {
     ([, name]) => name,
   )
   // These say nothing of what is in a log.
-  const apart = ['pull', 'serve', 'setup', 'ship', 'token']
+  const apart = ['mcp', 'pull', 'serve', 'setup', 'ship', 'token']
   assert.deepEqual([...Object.keys(TEXT), ...apart].sort(), commands.sort())
 })
 

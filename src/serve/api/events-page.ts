@@ -2,6 +2,7 @@
  * Rows of a hive, a page at a time. What is asked for is looked for with a bounded amount of work: a page can have fewer
  * rows than asked for, or none, and still say where to go on.
  */
+import { setImmediate } from 'node:timers/promises'
 import { isAbout } from '../../model/who.js'
 import { HttpError } from '../http.js'
 import type { Content } from './content.js'
@@ -16,6 +17,8 @@ const MAX_READ = 20_000
 const MAX_BYTES = 32 * 1024 * 1024
 const MAX_ANSWER = 8 * 1024 * 1024
 const BATCH = 256
+/** Rows that are counted in one go. */
+const COUNTED = 65_536
 
 interface Choice {
   kinds: ReadonlySet<number> | undefined
@@ -50,6 +53,25 @@ export async function eventPage(content: Content, query: URLSearchParams): Promi
   const start = positions.rowUpTo(after ?? 0) + 1
   const { rows, end } = await look(content, choice, start, 1, limit)
   return page(content, choice, rows, start, Math.min(end, count))
+}
+
+/** How many rows fit, however many have to be looked at: without `after`, `before`, `at` and `limit`. */
+export async function countFitting(content: Content, query: URLSearchParams): Promise<number> {
+  const choice = choiceOf(content, query)
+  const { count } = content.rows
+  if (choice === undefined) return count
+  const isSure = !needsLines(choice)
+  let found = 0
+  for (let from = 0; from < count; from += COUNTED) {
+    const maybe: number[] = []
+    const to = Math.min(count, from + COUNTED)
+    for (let row = from; row < to; row++) if (mayFit(content, choice, row)) maybe.push(row)
+    for (let i = 0; !isSure && i < maybe.length; i += BATCH)
+      found += (await fitting(content, choice, maybe.slice(i, i + BATCH))).length
+    if (isSure) found += maybe.length
+    await setImmediate()
+  }
+  return found
 }
 
 /** @param from the first row that was looked at. @param to the row after the last one */

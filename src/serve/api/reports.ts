@@ -19,15 +19,17 @@ import { HttpError } from '../http.js'
 import type { Route } from '../router.js'
 import { agentAnswer } from './agent-answer.js'
 import { type HiveAsked, type HiveParts, hiveRoute, noSuchLog } from './hive-routes.js'
+import type { HiveView } from './hive-view.js'
 import { numberIn, oneIn, textIn, timeIn } from './query.js'
 import { verifyHive } from './verify-hive.js'
 import type { Work } from './work.js'
 
 const MAX_CONFIG = 1024 * 1024
 
-type Report = (file: string, selection: HiveSelection, asked: HiveAsked) => Promise<object>
+type Report = (file: string, selection: HiveSelection, asked: Pick<HiveAsked, 'query'>) => Promise<object>
 
-const REPORTS: Record<string, Report> = {
+/** Of one hive, by the name of the command that prints the same. */
+export const REPORTS = {
   audit: (file, selection, { query }) => {
     const options = {
       id: textIn(query, 'id'),
@@ -64,7 +66,7 @@ const REPORTS: Record<string, Report> = {
     if (b === undefined) return talkPartners([file], a, selection)
     return talkBetween([file], a, b, { ...selection, ...(limit !== undefined && { limit }) })
   },
-}
+} satisfies Record<string, Report>
 
 export interface ReportParts extends HiveParts {
   work: Work
@@ -72,7 +74,7 @@ export interface ReportParts extends HiveParts {
 
 export function reportRoutes(parts: ReportParts): Route[] {
   const { work, catalogue } = parts
-  const reports = Object.entries(REPORTS).map(([name, report]) =>
+  const reports = Object.entries<Report>(REPORTS).map(([name, report]) =>
     hiveRoute(parts, `/${name}`, async (asked) => {
       const { known, query } = asked
       const selection = defined({ since: timeIn(query, 'since'), until: timeIn(query, 'until') })
@@ -84,7 +86,7 @@ export function reportRoutes(parts: ReportParts): Route[] {
   const ofEvent = (name: string, report: (file: string, what: Named) => Promise<object>): Route =>
     hiveRoute(parts, `/${name}/{position}`, async (asked) => {
       const { known, rest } = asked
-      const what = await named(asked, rest[0] as string)
+      const what = await named(asked.view, rest[0] as string)
       return sent(
         asked,
         await work.answer([known.file], `${name} ${what.query}`, () => report(known.file, what)),
@@ -119,13 +121,14 @@ export function reportRoutes(parts: ReportParts): Route[] {
 }
 
 /** How an event is named for `show` and `why`. */
-interface Named {
+export interface Named {
   query: string
   /** In a hive of several logs, that in which it stands. */
   log?: string
 }
 
-async function named({ view }: HiveAsked, text: string): Promise<Named> {
+/** @throws {HttpError} when there is no event at that position */
+export async function named(view: Pick<HiveView, 'content'>, text: string): Promise<Named> {
   const content = await view.content()
   const { rows } = content
   const position = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
