@@ -1,5 +1,7 @@
-/** What a person decided, as it lies beside the log: its shape, its bounds, and how it is read from a file. */
-import { createHash } from 'node:crypto'
+/**
+ * What a person decided: its shape and its bounds, the same wherever it comes from: beside the log, over HTTP, on a
+ * server's answer to a sender, from the page.
+ */
 
 /** The way by which a decision came. */
 export type Via = 'page' | 'cli' | 'code' | 'hook'
@@ -19,21 +21,14 @@ export interface Decision {
 
 /** Decisions that wait beside one log. */
 export const MAX_DECISIONS = 10_000
-/** Bytes of one decision's file. */
-export const MAX_FILE_BYTES = 64 * 1024
+/** Characters (UTF-16 code units) of each text. */
 const MAX_ID = 8_192
 const MAX_BY = 256
-/** Characters of a note. */
 export const MAX_NOTE = 4_096
+/** Bytes of a decision as JSON, in which a character takes six at most, and the rest a little. */
+export const MAX_DECISION_BYTES = 6 * (MAX_ID + MAX_BY + MAX_NOTE) + 256
 
 const VIAS: readonly unknown[] = ['page', 'cli', 'code', 'hook']
-const NAME = /^[0-9a-f]{32}\.json$/
-
-/** Name of the file in which the decision of this escalation lies: whatever the id is, it is no path. */
-export const decisionName = (id: string): string =>
-  `${createHash('sha256').update(id).digest('hex').slice(0, 32)}.json`
-
-export const isDecisionName = (name: string): boolean => NAME.test(name)
 
 /** What is wrong with what should be a decision; `undefined` when nothing is. */
 export function faultOf(value: unknown): string | undefined {
@@ -44,10 +39,16 @@ export function faultOf(value: unknown): string | undefined {
     (typeof approve === 'boolean' ? undefined : '`approve` is neither true nor false') ??
     textFault('by', by, MAX_BY) ??
     (VIAS.includes(via) ? undefined : '`via` is none of page, cli, code, hook') ??
-    (note === undefined || note === '' ? undefined : textFault('note', note, MAX_NOTE)) ??
+    noteFault(note) ??
     (Number.isSafeInteger(ts) && (ts as number) >= 0 ? undefined : '`ts` is no time in milliseconds')
   )
 }
+
+/** What is wrong with a note; `undefined` when nothing is. None, and one without a word, are notes too. */
+export const noteFault = (note: unknown): string | undefined =>
+  note === undefined || (typeof note === 'string' && note.trim() === '')
+    ? undefined
+    : textFault('note', note, MAX_NOTE)
 
 function textFault(name: string, value: unknown, max: number): string | undefined {
   if (typeof value !== 'string') return `\`${name}\` is no text`
@@ -57,7 +58,7 @@ function textFault(name: string, value: unknown, max: number): string | undefine
     : undefined
 }
 
-/** The fields of a decision and no others, in their order. */
+/** The fields of a decision and no others, in their order; a note only where it says something. */
 export function plainDecision({ id, approve, by, via, note, ts }: Decision): Decision {
-  return { id, approve, by, via, ...(note === undefined || note === '' ? {} : { note }), ts }
+  return { id, approve, by, via, ...(note === undefined || note.trim() === '' ? {} : { note }), ts }
 }

@@ -29,15 +29,8 @@ import { draftOf, syncFolderSync } from '../disk/durable.js'
 import { closeQuietly, openFileSync } from '../disk/open.js'
 import { decisionsFolder } from '../format/beside.js'
 import { clean } from '../text/clean.js'
-import {
-  type Decision,
-  decisionName,
-  faultOf,
-  isDecisionName,
-  MAX_DECISIONS,
-  MAX_FILE_BYTES,
-  plainDecision,
-} from './decision.js'
+import { type Decision, faultOf, MAX_DECISION_BYTES, MAX_DECISIONS, plainDecision } from './decision.js'
+import { decisionName, isDecisionName } from './decision-name.js'
 import { DecisionError } from './errors.js'
 
 export type { Decision, Via } from './decision.js'
@@ -194,7 +187,6 @@ function writtenFirst(path: string, bytes: Buffer): boolean {
 
 function write(draft: string, decision: Decision): void {
   const bytes = Buffer.from(`${JSON.stringify(decision)}\n`)
-  if (bytes.length > MAX_FILE_BYTES) throw new DecisionError('this is no decision: it has too many bytes')
   if (!writtenFirst(draft, bytes)) throw new DecisionError(clean(`${draft} is there already; try again`))
 }
 
@@ -218,7 +210,7 @@ function readBytes(path: string): Buffer {
   try {
     const stats = fstatSync(fd)
     trust(path, stats)
-    if (stats.size > MAX_FILE_BYTES)
+    if (stats.size > MAX_DECISION_BYTES)
       throw new DecisionError(clean(`${path} is no decision: it is too big; remove it`))
     const bytes = Buffer.alloc(stats.size)
     let got = 0

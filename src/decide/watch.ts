@@ -2,7 +2,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { removeDrafts } from '../disk/durable.js'
 import { decisionsFolder } from '../format/beside.js'
-import { isDecisionName } from './decision.js'
+import { isDecisionName } from './decision-name.js'
 import { type Decision, listDecisions, ownFolder, removeDecision } from './decisions.js'
 
 /** How often it is looked where the system tells of no changes, where it does, and where nothing is asked now. */

@@ -7,7 +7,7 @@
 import { userInfo } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { auditTrail } from '../analyse/audit.js'
-import { MAX_NOTE } from '../decide/decision.js'
+import { MAX_DECISION_BYTES, noteFault, plainDecision } from '../decide/decision.js'
 import {
   type Decision,
   DecisionError,
@@ -28,7 +28,7 @@ import { logName } from './ingest.js'
 import type { Asked, Route } from './router.js'
 import type { Token, Tokens } from './tokens.js'
 
-const BODY = { sent: 64 * 1024, unpacked: 64 * 1024, ms: 10_000 }
+const BODY = { sent: MAX_DECISION_BYTES, unpacked: MAX_DECISION_BYTES, ms: 10_000 }
 const MAX_WAIT_S = 30
 /** Another process, such as `hivelog approve` on a copy, may put a decision too. */
 const LOOK_MS = 250
@@ -132,14 +132,7 @@ async function decide({ catalogue, hives, tokens }: DecisionParts, asked: Asked)
   const open = model.escalations.get(id)
   if (open === undefined) await refuse(known.file, id)
   const log = open?.log ?? known.file
-  const decision: Decision = {
-    id,
-    approve,
-    by,
-    via: 'page',
-    ...(note !== undefined && { note }),
-    ts: Date.now(),
-  }
+  const decision = plainDecision({ id, approve, by, via: 'page', ...note, ts: Date.now() })
   const earlier = sentDecision(log, id) ?? putOrEarlier(takerOf(log).log, decision)
   if (earlier !== undefined)
     throw new HttpError(409, 'somebody decided before; that waits for the hive', { earlier })
@@ -181,7 +174,7 @@ function nameOf(token: Token, tokens: Tokens): string {
   }
 }
 
-function givenIn(body: Buffer): { id: string; approve: boolean; note: string | undefined } {
+function givenIn(body: Buffer): { id: string; approve: boolean; note: { note?: string } } {
   let given: Record<string, unknown>
   try {
     given = JSON.parse(body.toString('utf8')) ?? {}
@@ -191,13 +184,9 @@ function givenIn(body: Buffer): { id: string; approve: boolean; note: string | u
   const { id, approve, note } = given
   if (typeof id !== 'string' || id === '') throw new HttpError(400, '`id` must be that of an escalation')
   if (typeof approve !== 'boolean') throw new HttpError(400, '`approve` must be true or false')
-  if (note !== undefined && (typeof note !== 'string' || note.length > MAX_NOTE))
-    throw new HttpError(400, `\`note\` must be a text of at most ${MAX_NOTE} characters`)
-  return {
-    id,
-    approve,
-    note: typeof note === 'string' && note.trim() === '' ? undefined : (note as string | undefined),
-  }
+  const fault = noteFault(note)
+  if (fault !== undefined) throw new HttpError(400, fault)
+  return { id, approve, note: typeof note === 'string' ? { note } : {} }
 }
 
 /** Answers as soon as there is a decision, or when the time is over. */

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isDecisionName } from '../decide/decision.js'
+import { isDecisionName } from '../decide/decision-name.js'
 import { decisionsFolder } from '../format/beside.js'
 import { RecordError, type Understood, understand } from './records.js'
 import { type Added, SessionLog } from './session-log.js'

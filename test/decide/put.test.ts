@@ -167,7 +167,7 @@ test('what is not ours in the folder is left alone, and told', (t) => {
   symlinkSync(join(folder, 'elsewhere.json'), join(there, nameOf('link')))
   writeFileSync(join(there, nameOf('half')), '{"id":"half","app', { mode: 0o600 })
   writeFileSync(join(there, nameOf('other')), JSON.stringify(decision({ id: 'wrong' })), { mode: 0o600 })
-  writeFileSync(join(there, nameOf('big')), JSON.stringify(decision({ id: 'big' })).padEnd(70_000), {
+  writeFileSync(join(there, nameOf('big')), JSON.stringify(decision({ id: 'big' })).padEnd(80_000), {
     mode: 0o600,
   })
   mkdirSync(join(there, nameOf('folder')))

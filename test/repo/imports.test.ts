@@ -56,8 +56,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   // Agents ask what pages ask: of the same parts as the API.
   mcp: ['serve', 'analyse', 'model', 'format', 'text'],
-  // The shapes of what the API and the reports say, and how text is made harmless: the rest is asked for.
-  page: ['serve', 'analyse', 'verify', 'text'],
+  // The shapes of what the API and the reports say, bounds, and how text is made harmless: the rest is asked for.
+  page: ['serve', 'analyse', 'verify', 'decide', 'text'],
   cli: ['*'],
 }
 /**
@@ -172,7 +172,10 @@ test('the page takes nothing but types of rooms that are made for Node', () => {
       ),
     )
   assert.ok(bundled.includes('page/app.js'))
-  assert.deepEqual([...new Set(bundled.map(folderOf))].sort(), ['page', 'text'])
+  // What a decision may hold is one rule for all, and needs nothing of Node.
+  const others = bundled.filter((file) => file !== 'decide/decision.js')
+  assert.doesNotMatch(textOf('decide/decision.ts'), /\bfrom '/)
+  assert.deepEqual([...new Set(others.map(folderOf))].sort(), ['page', 'text'])
 })
 
 function packagesOf(some: readonly string[]): Set<string> {

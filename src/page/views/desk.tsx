@@ -1,5 +1,6 @@
 /** The desk: what agents ask a person, what they did just before, and what was decided. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { MAX_NOTE } from '../../decide/decision.js'
 import type { Desk, SentDecision } from '../../serve/api/shapes.js'
 import { floor } from '../data/floor.js'
 import {
@@ -174,7 +175,7 @@ function QuestionCard(props: {
             type="text"
             placeholder="Note (goes into the log)"
             value={note}
-            maxLength={2_000}
+            maxLength={MAX_NOTE}
             disabled={isBlocked}
             onInput={(event) => setNote(event.currentTarget.value)}
           />
