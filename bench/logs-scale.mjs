@@ -5,16 +5,17 @@
 // ship, gets them back with hivelog pull, compares the bytes, and asks for one session's escalations. All real programs
 // (scripts/backends.sh builds them), all on this machine at once, so that CPU time a line says more than lines a second.
 // Takes some minutes; measures dist/, so build first.
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { writeHiveLog } from './lib/hive-log.mjs'
+import { backends } from './lib/backends.mjs'
+import { writeHiveLogs } from './lib/hive-logs.mjs'
+import { hivelog } from './lib/hivelog-run.mjs'
 import { machine } from './lib/machine.mjs'
 import { answers, cpuSeconds, freePorts, residentMiB, start, until } from './lib/programs.mjs'
 import { table } from './lib/report.mjs'
@@ -30,54 +31,12 @@ const { values } = parseArgs({
 })
 const hives = Number(values.hives)
 const wanted = new Set(values.only.toUpperCase().split(','))
-const built = spawnSync('bash', [join(root, 'scripts/backends.sh')], {
-  encoding: 'utf8',
-  stdio: ['ignore', 'pipe', 'inherit'],
-})
-const binary = (name) => new RegExp(`^${name}=(.+)$`, 'm').exec(built.stdout)?.[1]
+const binary = backends()
 const work = mkdtempSync(join(tmpdir(), 'hivelog-logs-scale-'))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
 
-/** Tells at its end what the process has used. */
-const TOLD = `data:text/javascript,${encodeURIComponent(
-  `process.on('exit', () => process.stderr.write('CPU ' + JSON.stringify(process.cpuUsage()) + ' ' + process.resourceUsage().maxRSS + '\\n'))`,
-)}`
-
-/** Runs the command; resolves with its CPU seconds and its memory, MiB. */
-async function hivelog(...args) {
-  const child = spawn(process.execPath, ['--import', TOLD, MAIN, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let stderr = ''
-  child.stdout.resume()
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    stderr += text
-  })
-  const [code] = await once(child, 'close')
-  const [, usage, rss] = /CPU (\{.*\}) (\d+)/.exec(stderr) ?? []
-  if (code !== 0) throw new Error(`hivelog ${args[0]}: exit code ${code}: ${stderr}`)
-  const { user, system } = JSON.parse(usage)
-  return { cpu: (user + system) / 1e6, rss: Number(rss) / 1024 }
-}
-
-const files = []
-let lines = 0
-let bytes = 0
-for (let i = 0; i < hives; i++) {
-  const file = join(work, `hive-${i}.jsonl`)
-  lines += writeHiveLog(file, Math.round(Number(values.lines) / hives))
-  const text = readFileSync(file, 'utf8').replaceAll('sess_8f4d2e9c01020304', `session-${i}`)
-  // What is older than a store keeps would be another measurement.
-  const now = Date.now() - 3_600_000
-  const first = Number(/"ts":(\d+)/.exec(text)[1])
-  writeFileSync(
-    file,
-    text.replace(/"ts":(\d+)/g, (_, ts) => `"ts":${now + Math.trunc((Number(ts) - first) / 10_000)}`),
-  )
-  bytes += readFileSync(file).length
-  files.push(file)
-}
+const { files, lines, bytes } = writeHiveLogs(work, { hives, lines: Number(values.lines) })
 
 const rows = []
 const note = (what, name, cpu, rss) =>

@@ -14,6 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { backends } from './lib/backends.mjs'
 import { writeHiveLog } from './lib/hive-log.mjs'
 import { machine } from './lib/machine.mjs'
 import { answers, cpuSeconds, freePorts, residentMiB, start, until } from './lib/programs.mjs'
@@ -30,11 +31,7 @@ const { values } = parseArgs({
 })
 const seconds = Number(values.seconds)
 const wanted = new Set(values.only.toUpperCase().split(','))
-const built = spawnSync('bash', [join(root, 'scripts/backends.sh')], {
-  encoding: 'utf8',
-  stdio: ['ignore', 'pipe', 'inherit'],
-})
-const binary = (name) => new RegExp(`^${name}=(.+)$`, 'm').exec(built.stdout)?.[1]
+const binary = backends()
 const work = mkdtempSync(join(tmpdir(), 'hivelog-scale-'))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))

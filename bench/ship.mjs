@@ -1,4 +1,4 @@
-// node bench/ship.mjs [--quick] [--only INGEST] [--dir FOLDER] [--json]
+// node bench/ship.mjs [--quick] [--only CALLS,INGEST,SHIPPERS,VISIBLE,RECORDS] [--dir FOLDER] [--json]
 //
 // What sending logs costs, and what the server carries, for docs/fleet.md: real processes on the loopback, each section
 // with its targets and OK or MISS. Ends by itself; some minutes, with --quick one or two. Measures dist/, so build first.
@@ -14,7 +14,11 @@ import { isMet, table } from './lib/report.mjs'
 const LONGEST_MS = 20 * 60_000
 
 const SECTIONS = {
+  CALLS: 'calls',
   INGEST: 'ingest',
+  SHIPPERS: 'shippers',
+  VISIBLE: 'visible',
+  RECORDS: 'records',
 }
 
 const { values } = parseArgs({

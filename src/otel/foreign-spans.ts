@@ -6,6 +6,7 @@ import type { ExitStatus } from '../format/kinds.js'
 import { recordOf, type SpanEvent } from '../record/owners.js'
 import { ATTR, hrToMillis } from './span-mapping.js'
 import { mastra } from './vocabularies/mastra.js'
+import { commandTarget } from './vocabularies/openinference.js'
 import { type Reading, readContent, readText, readUsage } from './vocabularies/read.js'
 import { numberOf, type SpanView, textOf } from './vocabularies/vocabulary.js'
 
@@ -132,13 +133,16 @@ export function usageFields(span: ReadableSpan, reading: Reading, agentId: strin
   const failed = hasFailed(span)
   const usage = readUsage(span, reading)
   // The answer of an embedding has no tokens.
-  const isEmbedding = /embed/i.test(`${attributes[reading.vocabulary.kind] ?? span.name}`)
+  const hasNoOutput =
+    usage.inputTokens !== undefined &&
+    !failed &&
+    /embed/i.test(`${attributes[reading.vocabulary.kind] ?? span.name}`)
   return {
     agentId,
     model: readText(span, reading, 'model'),
     provider: readText(span, reading, 'provider'),
     inputTokens: usage.inputTokens,
-    outputTokens: usage.outputTokens ?? (isEmbedding && !failed ? 0 : undefined),
+    outputTokens: usage.outputTokens ?? (hasNoOutput ? 0 : undefined),
     cacheReadTokens: usage.cacheReadTokens,
     cacheWriteTokens: usage.cacheWriteTokens,
     costUsd: usage.costUsd,
@@ -187,8 +191,11 @@ function threw({ status, events }: SpanView, what: RegExp): boolean {
 const TRANSFER = /^(?:transfer|hand_?off)_to_(.+)$/
 
 /** To whom a tool that ended by handing over did so. */
-export const transferTarget = (span: SpanView, toolName: string): string | undefined =>
-  threw(span, PARENT_COMMAND) ? TRANSFER.exec(toolName)?.[1] : undefined
+export function transferTarget(span: SpanView, toolName: string): string | undefined {
+  const named = TRANSFER.exec(toolName)?.[1]
+  if (named === undefined) return undefined
+  return threw(span, PARENT_COMMAND) ? named : commandTarget(span)
+}
 
 function errorOf(span: SpanView, reading: Reading): string | undefined {
   return (

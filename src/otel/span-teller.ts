@@ -3,7 +3,6 @@
  * the order in which they did. Both give the same lines.
  */
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import { BoundedMap } from '../format/bounded-map.js'
 import type { Fields } from '../format/fields.js'
 import type { LogRecorder } from '../record/log-recorder.js'
 import type { Life, Owner } from '../record/owners.js'
@@ -27,20 +26,18 @@ import {
   transferTarget,
   usageFields,
 } from './foreign-spans.js'
+import { Pauses } from './pauses.js'
 import { SpanNode } from './span-node.js'
 import { decisionOf } from './vocabularies/claude-code.js'
-import { graphAgents, handOffTarget, openinference } from './vocabularies/openinference.js'
+import { interruptsOf, isAllowed, noteOf, resumeOf, subjectOf } from './vocabularies/langgraph.js'
+import { graphName, graphNodes, handOffTarget, openinference } from './vocabularies/openinference.js'
 import { type Reading, readContent, readRole } from './vocabularies/read.js'
 import type { ContentField } from './vocabularies/vocabulary.js'
-
-/** Runs that wait for a person, that are remembered at least. */
-const MAX_ASKED = 1_000
 
 export class SpanTeller {
   #recorder: LogRecorder
   #session: string
-  /** Escalations told, by run. */
-  #asked = new BoundedMap<true>(MAX_ASKED)
+  #pauses = new Pauses()
 
   /** @param session of spans that name none */
   constructor(recorder: LogRecorder, session: string) {
@@ -59,11 +56,16 @@ export class SpanTeller {
     running?: Life,
   ): SpanNode {
     const node = new SpanNode(span, above, parentId, running, this.#session)
-    if (this.#recorder.covered.has(span.instrumentationScope?.name ?? '')) {
+    if (this.#isCovered(span)) {
       node.isTold = true
       node.isDecided = true
     } else node.reading = readRole(span)
     return node
+  }
+
+  /** Whether an adapter tells what this instrumentation does. */
+  #isCovered({ instrumentationScope }: ReadableSpan): boolean {
+    return this.#recorder.covered.has(instrumentationScope?.name ?? '')
   }
 
   /** It is known, for good, what a span is: tells what begins with it. */
@@ -101,6 +103,7 @@ export class SpanTeller {
     }
     if (reading === undefined) return
     if (isInterrupted(span)) this.#escalate(node, span)
+    if (reading.vocabulary === openinference && node.outerLife === undefined) this.#goOn(node, span, reading)
     if (node.ownLife !== undefined) this.#endAgent(node, span, reading, node.ownLife)
     else if (reading.role === 'tool') this.#endTool(node, span, reading)
     else if (reading.role === 'model') this.#endModel(node, span, reading)
@@ -164,6 +167,8 @@ export class SpanTeller {
   }
 
   #endTool(node: SpanNode, span: ReadableSpan, reading: Reading): void {
+    // One that waits for a person has not ended: with the answer it is run anew.
+    if (isInterrupted(span)) return
     const life = this.#workLife(node, span)
     const fields = toolFields(span, reading, life.agentId)
     this.#keep(node, span, reading, life, ['arguments', 'result'], fields.name)
@@ -186,6 +191,8 @@ export class SpanTeller {
       inputTokens: fields.inputTokens as number | undefined,
       outputTokens: fields.outputTokens as number | undefined,
       isFailed: fields.error !== undefined,
+      // Another may know whose it is.
+      mayWait: known === undefined || known.isImplicit === true,
       spanId: node.context.spanId,
       parentSpanId: node.parentId,
     }
@@ -233,16 +240,32 @@ export class SpanTeller {
   /** A run waits for a person: told once, by the innermost span of those that the interrupt passes through. */
   #escalate(node: SpanNode, span: ReadableSpan): void {
     const run = node.context.traceId
-    if (this.#asked.get(run) !== undefined) return
-    this.#asked.set(run, true)
     const life = this.#workLife(node, span)
-    const fields = {
-      from: life.agentId,
-      to: 'human',
-      subject: `${span.name} waits for an answer`,
-      id: idOf(node, 'pause'),
+    const where = `${span.name} waits for an answer`
+    const asked = interruptsOf(span).map(({ id, value }) => ({
+      id,
+      key: id,
+      subject: subjectOf(value, span.name),
+    }))
+    // Where it does not say what it is, there is one in a run.
+    if (asked.length === 0) asked.push({ id: idOf(node, 'pause'), key: run, subject: where })
+    for (const { id, key, subject } of asked) {
+      if (!this.#pauses.ask(key, run)) continue
+      this.#write(node, endMs(span), 'escalate', { from: life.agentId, to: 'human', subject, id }, life)
     }
-    this.#write(node, endMs(span), 'escalate', fields, life)
+  }
+
+  /** The run of a thread has ended, that began with a person's answer or ended by a question. */
+  #goOn(node: SpanNode, span: ReadableSpan, reading: Reading): void {
+    const thread = saidSession(span, reading)
+    // It may have begun before the adapter that tells the same.
+    if (thread === undefined || this.#isCovered(span)) return
+    const resume = resumeOf(readContent(span, reading, 'prompt'))
+    for (const { id, answer } of resume === undefined ? [] : this.#pauses.answer(thread, resume)) {
+      const fields = { id, approve: isAllowed(answer), via: 'code', note: noteOf(answer) }
+      this.#write(node, node.startTs, 'approval', fields, this.#lifeOf(node, span))
+    }
+    this.#pauses.ended(node.context.traceId, thread)
   }
 
   /** A tool waited for a person, and went on. */
@@ -256,32 +279,27 @@ export class SpanTeller {
     this.#write(node, endMs(span), 'approval', { id, approve, via: 'cli' }, life)
   }
 
-  /** A span of LangGraph's says, most at its end, in which nodes of the graph it lay that are agents. */
+  /**
+   * A span of LangGraph's says at its end in which nodes it lay: what is above a node is the run of its graph, which is
+   * an agent.
+   */
   #findGraphAgents(node: SpanNode, span: ReadableSpan): void {
-    let names: readonly string[] | undefined
-    let found: SpanNode[] | undefined
-    for (let above = node.above; above !== undefined; above = above.above) {
-      names ??= graphAgents(span)
-      if (names.length === 0) return
-      if (above.canBecomeAgent && names.includes(above.span?.name ?? '')) {
-        found ??= []
-        found.unshift(above)
-      }
+    if (!canLieInGraph(node)) return
+    const names = graphNodes(span)
+    const found: Array<{ graph: SpanNode; name: string }> = []
+    let from: SpanNode | undefined = node
+    for (let level = names.length - 1; level >= 0; level--) {
+      // The node of a graph's is called the same as the graph in it often is.
+      const inner: SpanNode | undefined = spanNamed(from, names[level] as string)
+      const graph: SpanNode | undefined = inner?.above
+      if (graph?.span === undefined) break
+      if (graph.canBecomeAgent) found.unshift({ graph, name: graphName(graph.span, names[level - 1]) })
+      from = graph.above
     }
-    for (const each of found ?? []) {
-      const name = each.span?.name as string
-      // Of a node and the graph in it, which are called the same, the node is the agent.
-      if (this.#isWithin(each, name)) continue
-      each.reading = { role: 'agent', vocabulary: openinference, name }
-      this.#beginAgent(each, each.span as ReadableSpan, each.reading)
+    for (const { graph, name } of found) {
+      graph.reading = { role: 'agent', vocabulary: openinference, name }
+      this.#beginAgent(graph, graph.span as ReadableSpan, graph.reading)
     }
-  }
-
-  #isWithin(node: SpanNode, name: string): boolean {
-    for (let above = node.above; above !== undefined; above = above.above) {
-      if (above.isLife && above.reading?.name === name) return true
-    }
-    return false
   }
 
   /** Whose work a span is, if anybody says so: what is above it, or the span itself. */
@@ -322,6 +340,21 @@ export class SpanTeller {
     const session = life?.session ?? node.session
     this.#recorder.write(ts, kind, fields, { context: node.context, session, life })
   }
+}
+
+/** Whether there is a span above that may turn out to be a graph's run; what is an agent's own run is no node. */
+function canLieInGraph(node: SpanNode): boolean {
+  if (node.isLife) return false
+  for (let above = node.above; above !== undefined; above = above.above) if (above.canBecomeAgent) return true
+  return false
+}
+
+/** The span itself or the nearest above it that is called so and is no agent's. */
+function spanNamed(node: SpanNode | undefined, name: string): SpanNode | undefined {
+  for (let each = node; each !== undefined; each = each.above) {
+    if (!each.isLife && each.span?.name === name) return each
+  }
+  return undefined
 }
 
 /** Ids of what a span stands for, the same whoever tells it. */

@@ -46,6 +46,8 @@ export interface ShipperOptions extends OtlpShipOptions {
 
 const FLUSH_MS = 1_000
 const MAX_BYTES = 1024 * 1024
+/** Lines of one request: as records, and while they are written as a request, they take twenty times as much. */
+const REQUEST_BYTES = 64 * 1024
 const LOOK_MS = 100
 const SAVE_MS = 1_000
 const FIRST_PAUSE_MS = 500
@@ -59,6 +61,16 @@ interface Sent {
   after: SentUpTo
   done: Promise<void>
   isDone: boolean
+}
+
+/** Records of some lines. */
+interface Made {
+  records: LogRecord[]
+  /** Lines that they are of. */
+  count: number
+  /** Lines that are there already. */
+  skipped: number
+  after: SentUpTo
 }
 
 export class LogLineShipper {
@@ -116,7 +128,7 @@ export class LogLineShipper {
     const { maxBytes = MAX_BYTES, onLost, isOver, signal, slots } = this.#options
     let { lines } = from
     const batches = lineBatches(this.#file, from, {
-      maxBytes,
+      maxBytes: Math.min(maxBytes, REQUEST_BYTES),
       isOver,
       wait: (offset) => this.#enough(offset, maxBytes),
       onGone: (segment) =>
@@ -128,12 +140,17 @@ export class LogLineShipper {
       try {
         signal.throwIfAborted()
         if (this.#failure !== undefined) throw this.#failure
-        const { records, count, after } = this.#recordsOf(batch, lines, present)
+        const before = lines
+        const artifacts = await this.#artifactsOf(batch.bytes, present)
+        const make = (): Made => this.#recordsOf(batch, before, present)
+        const { records, count, skipped, after } = make()
         lines = after.lines
-        records.unshift(...(await this.#artifactsOf(batch.bytes, present)))
-        isBegun = records.length > 0
-        if (isBegun) this.#begin(records, count, after)
-        else if (this.#open.length === 0) this.#reached = after
+        ;(this.shipped as ShippedLines).present += skipped
+        isBegun = artifacts.length + records.length > 0
+        if (isBegun) {
+          const body = this.#sender.build([...artifacts, ...records])
+          this.#begin(body, () => [...artifacts, ...make().records], count, after)
+        } else if (this.#open.length === 0) this.#reached = after
       } finally {
         if (!isBegun) slots.give()
       }
@@ -142,26 +159,23 @@ export class LogLineShipper {
     await this.#settled()
   }
 
-  #recordsOf(
-    { segment, offset, bytes }: LineBatch,
-    lines: number,
-    present: Present | undefined,
-  ): { records: LogRecord[]; count: number; after: SentUpTo } {
+  #recordsOf({ segment, offset, bytes }: LineBatch, lines: number, present: Present | undefined): Made {
     const records: LogRecord[] = []
     const now = Date.now()
     let count = 0
+    let skipped = 0
     for (let start = 0; start < bytes.length; ) {
       const end = bytes.indexOf(NEWLINE, start)
       lines++
       const place = { segment, offset: offset + start, number: lines }
-      if (present?.hasLine(segment, place.offset) === true) (this.shipped as ShippedLines).present++
+      if (present?.hasLine(segment, place.offset) === true) skipped++
       else {
         count++
         records.push(...(this.#records as LogRecords).ofLine(bytes.subarray(start, end), place, now))
       }
       start = end + 1
     }
-    return { records, count, after: { segment, offset: offset + bytes.length, lines } }
+    return { records, count, skipped, after: { segment, offset: offset + bytes.length, lines } }
   }
 
   /** What lines name goes with them, so that what is put together again is whole. */
@@ -181,11 +195,12 @@ export class LogLineShipper {
     return records
   }
 
-  #begin(records: LogRecord[], count: number, after: SentUpTo): void {
+  /** @param again makes the records of the request once more: they take much more than it does */
+  #begin(body: Promise<Uint8Array>, again: () => LogRecord[], count: number, after: SentUpTo): void {
     const sent: Sent = {
       after,
       isDone: false,
-      done: this.#send(records).then((refused) => {
+      done: this.#send(body, again).then((refused) => {
         sent.isDone = true
         const shipped = this.shipped as ShippedLines
         shipped.lines += count - refused
@@ -207,8 +222,8 @@ export class LogLineShipper {
   }
 
   /** @returns how many records are refused */
-  async #send(records: LogRecord[]): Promise<number> {
-    const body = await this.#sender.build(records)
+  async #send(built: Promise<Uint8Array>, again: () => LogRecord[]): Promise<number> {
+    const body = await built
     for (let tries = 0; ; tries++) {
       this.#options.signal.throwIfAborted()
       const outcome = await this.#sender.send(body)
@@ -218,7 +233,7 @@ export class LogLineShipper {
         if (rejected > 0) this.#options.onLost?.(`${this.#sender.url} rejects ${rejected} records: ${why}`)
         return rejected
       }
-      if (outcome.status === 'refused') return this.#refused(records, outcome.why)
+      if (outcome.status === 'refused') return this.#refused(again(), outcome.why)
       this.#options.signal.throwIfAborted()
       this.#trouble(outcome.why)
       const growing = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries, 10))
@@ -235,7 +250,10 @@ export class LogLineShipper {
       return 1
     }
     const half = Math.ceil(records.length / 2)
-    return (await this.#send(records.slice(0, half))) + (await this.#send(records.slice(half)))
+    let refused = 0
+    for (const some of [records.slice(0, half), records.slice(half)])
+      refused += await this.#send(this.#sender.build(some), () => some)
+    return refused
   }
 
   /** Waits until there is enough to send, or long enough. */

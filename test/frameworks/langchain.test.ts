@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Runs } from '../../src/frameworks/langchain/runs.js'
-import { isAllowed, subjectOf, waitId } from '../../src/frameworks/langchain/waits.js'
+import { waitId } from '../../src/frameworks/langchain/waits.js'
 import { Stage } from '../../src/frameworks/stage.js'
+import { isAllowed, subjectOf } from '../../src/otel/vocabularies/langgraph.js'
 import { tempHive } from '../kit/hive-support.js'
 
 test('an answer is a refusal only if it says so', () => {

@@ -221,41 +221,67 @@ const STORIES: Story[] = [
     ],
   },
   {
-    what: 'OpenInference over LangGraph: a node with a graph of its own is an agent; an interrupt is a wait',
+    what: 'OpenInference over LangGraph: what is above a node is the run of a graph; an interrupt is a wait',
     scope: '@arizeai/openinference-instrumentation-langchain',
     play(tracer) {
       const chain = { 'openinference.span.kind': 'CHAIN' }
-      const metadata = (ns: string) => ({
-        metadata: JSON.stringify({ thread_id: 't-1', langgraph_checkpoint_ns: ns }),
-      })
+      const tool = { 'openinference.span.kind': 'TOOL' }
+      const at = (ns: string) => ({ metadata: JSON.stringify({ langgraph_checkpoint_ns: ns }) })
       const stop = (span: Span, message: string) => span.setStatus({ code: SpanStatusCode.ERROR, message })
-      late(tracer, 'LangGraph', chain, (root) => {
-        late(tracer, 'researcher', chain, (node) => {
-          late(tracer, 'ChatModel', { 'openinference.span.kind': 'LLM', 'llm.model_name': 'm' }, (span) =>
-            span.setAttributes({ 'llm.token_count.prompt': 5, ...metadata('researcher:1|agent:2') }),
-          )
-          late(tracer, 'transfer_to_writer', { 'openinference.span.kind': 'TOOL' }, (span) => {
-            span.setAttributes(metadata('researcher:1|tools:3'))
-            stop(span, 'ParentCommand')
-          })
-          late(tracer, 'ask', { 'openinference.span.kind': 'TOOL' }, (span) =>
-            stop(span, 'GraphInterrupt: [...]'),
-          )
-          stop(node, 'GraphInterrupt: [...]')
+      const asked = '[\n  {\n    "id": "i-1",\n    "value": "Go on?"\n  }\n]\n\nGraphInterrupt: [...]'
+      const run = (input: string, work: () => void) =>
+        late(tracer, 'LangGraph', chain, (root) => {
+          late(tracer, '__start__', chain, (span) => span.setAttributes(at('__start__:1')))
+          work()
+          root.setAttributes({ 'input.value': input, 'session.id': 't-1' })
         })
-        stop(root, 'GraphInterrupt: [...]')
+      run('{"messages":[]}', () => {
+        late(tracer, 'researcher', chain, (node) => {
+          late(tracer, 'researcher', chain, (graph) => {
+            late(tracer, '__start__', chain, (span) => span.setAttributes(at('researcher:1|__start__:2')))
+            late(tracer, 'agent', chain, () => {
+              late(tracer, 'ChatModel', { 'openinference.span.kind': 'LLM', 'llm.model_name': 'm' }, (span) =>
+                span.setAttributes({ 'llm.token_count.prompt': 5, ...at('researcher:1|agent:2') }),
+              )
+            })
+            late(tracer, 'tools', chain, (tools) => {
+              late(tracer, 'transfer_to_writer', tool, (span) => {
+                span.setAttributes(at('researcher:1|tools:3'))
+                stop(span, 'ParentCommand')
+              })
+              late(tracer, 'transfer_to_editor', tool, (span) =>
+                span.setAttributes({
+                  ...at('researcher:1|tools:3'),
+                  'output.value': '{"output":{"lg_name":"Command","update":{"a":["b"]},"goto":["chief"]}}',
+                }),
+              )
+              late(tracer, 'ask', tool, (span) => stop(span, asked))
+              stop(tools, asked)
+            })
+            stop(graph, asked)
+          })
+          stop(node, asked)
+        })
       })
+      run('{"lg_name":"Command","resume":"no","goto":[]}', () => {})
     },
     lines: [
-      'spawn researcher researcher -',
+      'spawn LangGraph LangGraph -',
+      'spawn researcher researcher LangGraph',
       'usage researcher m 5 - - - - - -',
       'tool.start researcher transfer_to_writer -',
       'tool researcher transfer_to_writer true - - - -',
       'message researcher transfer writer',
+      'tool.start researcher transfer_to_editor -',
+      'tool researcher transfer_to_editor true - - 70 -',
+      'message researcher transfer chief',
       'tool.start researcher ask -',
       'escalate researcher human',
-      'tool researcher ask true - - - -',
       'exit researcher ok',
+      'exit LangGraph ok',
+      'spawn LangGraph LangGraph -',
+      'approval  false code',
+      'exit LangGraph ok',
     ],
   },
   {

@@ -1,4 +1,5 @@
-/** README's table of frameworks: each version that it names is one that the suites pin, and each suite has its row. */
+/** The tables of frameworks in README and docs/frameworks.md: the versions named are those that the suites pin, and each
+ * suite has its row. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,14 +22,15 @@ const suites = readdirSync(FOLDER)
   }))
 
 const readme = readFileSync(join(packageRoot(), 'README.md'), 'utf8')
-const table = readme.split('## Record the framework that you run')[1]?.split('\n## ')[0] ?? ''
+const page = readFileSync(join(packageRoot(), 'docs/frameworks.md'), 'utf8')
+const table = (readme.split('## Record the framework that you run')[1]?.split('\n## ')[0] ?? '') + page
 /** `package` and the versions behind it, in the third column. */
 const named = [...table.matchAll(/^\|[^|]*\|[^|]*\| `([^`]+)` ([\d., ]+) \|/gm)].flatMap(
   ([, name, versions]) =>
     (versions as string).split(',').map((version) => ({ name: name as string, version: version.trim() })),
 )
 
-test('the versions that README names are those that the suites pin', () => {
+test('the versions that are named are those that the suites pin', () => {
   assert.ok(named.length >= 9)
   for (const { name, version } of named) {
     assert.ok(
@@ -42,7 +44,7 @@ test('every suite has its row', () => {
   for (const { name, pinned } of suites) {
     assert.ok(
       named.some((each) => pinned[each.name] === each.version),
-      `README has no row for test/frameworks/${name}`,
+      `there is no row for test/frameworks/${name}`,
     )
   }
 })

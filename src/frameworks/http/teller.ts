@@ -3,7 +3,7 @@ import { context, INVALID_SPAN_CONTEXT, type SpanContext, trace } from '@opentel
 import type { KindFields } from '../../format/kinds.js'
 import type { Agent } from '../../hive/agent.js'
 import type { CallInput } from '../../hive/inputs.js'
-import type { Life } from '../../record/owners.js'
+import type { Life, Owner } from '../../record/owners.js'
 import type { Stage } from '../stage.js'
 
 /** Whoever sees the wire is one source: `fetch` is no second one beside the client that calls it. */
@@ -20,27 +20,19 @@ export interface Times {
 
 export class Teller {
   #stage: Stage
-  /** Of the agent in whose run the request was sent; `undefined`: nobody's. */
-  #agent: Agent | undefined
-  /** The same for an agent that spans tell of. */
-  #life: Life | undefined
+  /** The agent of an adapter in whose run the request was sent. */
+  #running: Agent | undefined
   #context: SpanContext
+  /** Of the span in which it was sent: whose that is may show only later. */
+  #owner: Owner | undefined
 
   /** Of the agent in whose run the present code is. */
   constructor(stage: Stage) {
     this.#stage = stage
     this.#context = trace.getSpanContext(context.active()) ?? INVALID_SPAN_CONTEXT
     const running = stage.running.getStore()
-    if (running !== undefined && !running.ended) {
-      this.#agent = running
-      return
-    }
-    const { hive } = stage
-    const life = hive.recorder.owners.of(this.#context)?.life
-    if (life === undefined) return
-    const agent = hive.agents.get(life.agentId)
-    if (agent?.life === life) this.#agent = agent
-    else this.#life = life
+    if (running !== undefined && !running.ended) this.#running = running
+    else this.#owner = stage.hive.recorder.owners.of(this.#context)
   }
 
   /** A query of an external API, if nobody else told of it. */
@@ -59,7 +51,7 @@ export class Teller {
    */
   usage(usage: UsageSeen, { startTs, endTs }: Times, responseId = usage.responseId): void {
     const { hive } = this.#stage
-    const nobodys = this.#agent === undefined && this.#life === undefined
+    const nobodys = this.#running === undefined && this.#owner?.life === undefined
     const announced = nobodys ? this.#stage.announced(usage.model) : undefined
     const agent = announced ?? this.#whose()
     const life = 'life' in agent ? agent.life : agent
@@ -89,11 +81,13 @@ export class Teller {
 
   /** Work of an agent that has ended meanwhile is nobody's any more. */
   #whose(): Agent | Life {
-    if (this.#agent !== undefined && !this.#agent.ended) return this.#agent
-    const life = this.#life
+    if (this.#running !== undefined && !this.#running.ended) return this.#running
+    const life = this.#owner?.life
+    if (life === undefined) return this.#stage.implicit()
     const { hive } = this.#stage
-    const isAlive = life !== undefined && hive.recorder.owners.isLiving(life.agentId, life.session)
-    return isAlive ? life : this.#stage.implicit()
+    const agent = hive.agents.get(life.agentId)
+    if (agent?.life === life && !agent.ended) return agent
+    return hive.recorder.owners.isLiving(life.agentId, life.session) ? life : this.#stage.implicit()
   }
 
   #write(kind: string, ts: number, fields: object, life: Life): void {

@@ -2,10 +2,11 @@
 import { isList, readField } from '../../format/fields.js'
 import type { Agent } from '../../hive/agent.js'
 import type { EndInput, ToolInput } from '../../hive/inputs.js'
+import { isAllowed, noteOf, subjectOf } from '../../otel/vocabularies/langgraph.js'
 import { bytesOf, isAbort, itemsIn, messageOf, numberIn, textIn } from '../reading.js'
 import type { CallSeen, Stage } from '../stage.js'
 import { answerOf, modelOf } from './model-call.js'
-import { isAllowed, noteOf, subjectOf, waitId } from './waits.js'
+import { waitId } from './waits.js'
 
 /** A graph's run as an agent's life. */
 interface Life {

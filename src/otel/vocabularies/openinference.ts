@@ -7,6 +7,9 @@ import { objectOf, type SpanView, textOf, type Vocabulary, wordIn } from './voca
 const isOpenAiAgents = ({ instrumentationScope }: SpanView): boolean =>
   instrumentationScope?.name?.includes('openai-agents') === true
 
+/** The id in a provider's answer, which the instrumentations of clients keep whole: among its first fields. */
+const ANSWER_ID = /^\{(?:"(?:object|type|role|model)":"[^"\\]{0,200}",)*"id":"([^"\\]{1,200})"/
+
 /** The tool by which OpenAI's Agents SDK has a model hand over. */
 const HAND_OFF = /^handoff_to_(.+)$/
 
@@ -60,6 +63,7 @@ export const openinference: Vocabulary = {
     // The name of such a span is that of the agent or the tool.
     if (field === 'agentName' || field === 'toolName') return span.name
     if (field === 'session') return wordIn(objectOf(span.attributes.metadata), 'thread_id')
+    if (field === 'responseId') return ANSWER_ID.exec(textOf(span.attributes['output.value']) ?? '')?.[1]
     return undefined
   },
 }
@@ -77,12 +81,29 @@ export function handOffTarget(span: SpanView): string | undefined {
 }
 
 /**
- * The names of the graph's nodes that are agents by themselves and in which a LangGraph span lies, the outer first:
- * nodes with a graph of their own, as `researcher` in `researcher:<uuid>|tools:<uuid>`.
+ * The names of the graphs' nodes in which a span of LangGraph's lies, the outer first, itself among them: `researcher`
+ * and `tools` in `researcher:<uuid>|tools:<uuid>`. The run of a graph is the span above that of its node.
  */
-export function graphAgents({ attributes }: SpanView): readonly string[] {
+export function graphNodes({ attributes }: SpanView): readonly string[] {
   const { metadata } = attributes
   if (typeof metadata !== 'string' || !metadata.includes('langgraph_checkpoint_ns')) return []
   const levels = wordIn(objectOf(metadata), 'langgraph_checkpoint_ns')?.split('|') ?? []
-  return levels.slice(0, -1).map((level) => level.split(':', 1)[0] as string)
+  return levels.map((level) => level.split(':', 1)[0] as string)
+}
+
+/** LangGraph's name for a graph that was given none. */
+const UNNAMED = 'LangGraph'
+
+/** How the agent is called that a graph's run is. @param node the one in which the run lies, if any */
+export const graphName = ({ name }: SpanView, node: string | undefined): string =>
+  name === UNNAMED ? (node ?? name) : name
+
+/** A tool's answer that sends its graph elsewhere. */
+const COMMAND = /^\{"output":\{"lg_name":"Command"/
+const GOTO = /"goto":(?:\[")?"?([^"\\[\]]{1,256})"\]?[^"]{0,10}(?:"graph":"__parent__"[^"]{0,10})?$/
+
+/** Where a tool of LangGraph's that ended well sends its graph; `undefined` where it does not. */
+export function commandTarget({ attributes }: SpanView): string | undefined {
+  const answer = textOf(attributes['output.value'])
+  return answer !== undefined && COMMAND.test(answer) ? GOTO.exec(answer.slice(-400))?.[1] : undefined
 }

@@ -18,6 +18,9 @@
  *         check: (run) => ['a problem'],     // what else has to hold
  *         liveMs: 50,                      // what a line may be late, where a child process tells of the call
  *         says: /…/,                         // what hivelog may say on stderr; else it has to be silent
+ *         alone: ['./telemetry.mjs'],        // imports of a run without hivelog: the application's own backend has to
+ *                                            // get the same from it (see their-telemetry.mjs), and the program to print
+ *                                            // the same
  *       },
  *     ],
  *   })
@@ -34,6 +37,7 @@ import { fileURLToPath } from 'node:url'
 import { LogTail } from './log-tail.mjs'
 import { ModelServer } from './model-server.mjs'
 import { MODES, runProgram } from './program.mjs'
+import { readSpans, spansDiffer, spansFile } from './their-spans.mjs'
 import { compare } from './truth.mjs'
 
 /** A line that came late on a busy machine is not late each time. */
@@ -46,6 +50,7 @@ export async function suite(url, { framework, package: name, scenarios }) {
   let failed = 0
   for (const scenario of scenarios.filter((each) => each.name.includes(only))) {
     const modes = process.env.HIVELOG_TEST_BRIEF ? modesOf(scenario).slice(0, 1) : modesOf(scenario)
+    const alone = scenario.alone && (await runAlone(scenario, cwd))
     for (const [mode, how] of modes) {
       const row = {
         framework,
@@ -53,7 +58,7 @@ export async function suite(url, { framework, package: name, scenarios }) {
         node: process.versions.node,
         scenario: scenario.name,
         mode,
-        ...(await tried(scenario, mode, how, cwd)),
+        ...(await tried({ ...scenario, ...(alone && { theirs: alone }) }, mode, how, cwd)),
       }
       if (row.problems.length > 0) failed++
       if (process.send) process.send({ row })
@@ -82,6 +87,25 @@ async function tried(scenario, mode, how, cwd) {
   return { counts, slowestMs, problems: [...problems, ...late] }
 }
 
+/** The application as it is without hivelog: what it prints, and its own backend's spans. */
+async function runAlone({ turns = [], programs, program, env, alone }, cwd) {
+  const folder = mkdtempSync(join(tmpdir(), 'hivelog-framework-'))
+  const server = await ModelServer.start(typeof turns === 'function' ? turns() : turns)
+  try {
+    let output = ''
+    for (const each of programs ?? [program]) {
+      const [file, ...args] = each.split(' ')
+      const own = { ...server.env, ...env?.(server), HIVELOG_TEST_SPANS: spansFile(folder) }
+      const ran = await runProgram({ program: file, args, imports: alone, cwd, folder, env: own })
+      output += ran.stdout
+    }
+    return { output, spans: readSpans(folder) }
+  } finally {
+    await server.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 async function once(scenario, mode, how, cwd) {
   const folder = mkdtempSync(join(tmpdir(), 'hivelog-framework-'))
   const { turns = [] } = scenario
@@ -98,7 +122,12 @@ async function once(scenario, mode, how, cwd) {
         imports: how.imports,
         cwd,
         folder,
-        env: { ...server.env, ...scenario.env?.(server), ...how.env },
+        env: {
+          ...server.env,
+          ...scenario.env?.(server),
+          ...how.env,
+          ...(scenario.theirs && { HIVELOG_TEST_SPANS: spansFile(folder) }),
+        },
       })
       run.ran.push(ran)
       run.marks = ran.marks
@@ -112,6 +141,11 @@ async function once(scenario, mode, how, cwd) {
     }
     if (scenario.output !== undefined && stdout.trim() !== scenario.output.trim()) {
       problems.push(`the program printed ${JSON.stringify(stdout)}`)
+    }
+    if (scenario.theirs !== undefined) {
+      if (stdout !== scenario.theirs.output)
+        problems.push(`without hivelog it prints ${scenario.theirs.output}`)
+      problems.push(...spansDiffer(readSpans(folder), scenario.theirs.spans))
     }
     for (const line of stderr.split('\n')) {
       if (/hivelog/i.test(line) && !scenario.says?.test(line)) problems.push(`said: ${line}`)
