@@ -1,6 +1,7 @@
 /** `hivelog serve` */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { mcpRoutes } from '../mcp/routes.js'
 import { serve } from '../serve/server.js'
 import { clean } from '../text/terminal.js'
 import { type Command, parse, UsageError, wholeNumber } from './args.js'
@@ -76,6 +77,7 @@ export const command: Command = {
     const ended = endOf()
     const server = await serve({
       logs,
+      doors: [mcpRoutes],
       store: values.store,
       host: values.host,
       hosts: values.name,

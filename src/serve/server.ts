@@ -23,7 +23,6 @@ import { CopyDecisions, decisionRoutes } from './decisions.js'
 import { EventStore } from './events.js'
 import { ingestRoutes, noIngestRoutes } from './ingest.js'
 import { Limits, type TokenLimits } from './limits.js'
-import { mcpRoutes } from './mcp.js'
 import { Metrics, metricsRoute } from './metrics.js'
 import { otlpRoutes } from './otlp/routes.js'
 import { SpanStore } from './otlp/spans.js'
@@ -54,9 +53,13 @@ export interface ServeOptions {
   maxConnections?: number
   /** Viewers at a time that are sent what happens. Default 64. */
   maxViewers?: number
+  /** Further doors on the same port, each made of the server's parts. Default: none. */
+  doors?: readonly Door[]
   /** Is told of what goes wrong inside, a line each. Default: nobody is. */
   onError?: (message: string) => void
 }
+
+export type Door = (parts: Parts) => Route[]
 
 export interface RunningServer<Store = string> {
   url: string
@@ -87,7 +90,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer<string
   const token = isOpen ? tokens.addOwn('local', ['ingest', 'read', 'decide']) : undefined
   const parts = await partsOf(options, store, tokens)
   const router = new Router({
-    routes: routesOf(parts, tls !== undefined),
+    routes: routesOf(parts, tls !== undefined, options.doors),
     tokens,
     sessions: parts.sessions,
     limits: new Limits(options.limits ?? {}),
@@ -175,7 +178,7 @@ export interface Received {
 }
 
 /** All that the server answers. @param isSecure whether it speaks TLS itself */
-export function routesOf(parts: Parts, isSecure: boolean): Route[] {
+export function routesOf(parts: Parts, isSecure: boolean, doors: readonly Door[] = []): Route[] {
   const { sessions, tokens, metrics, received, decisions } = parts
   return [
     HEALTH,
@@ -191,7 +194,7 @@ export function routesOf(parts: Parts, isSecure: boolean): Route[] {
     ...hiveRoutes(parts),
     ...decisionRoutes(parts),
     ...reportRoutes(parts),
-    ...mcpRoutes(parts),
+    ...doors.flatMap((door) => door(parts)),
     ...pageRoutes(),
   ]
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
+import { mcpRoutes } from '../../src/mcp/routes.js'
 import { type ServeOptions, serve } from '../../src/serve/server.js'
 import { defer } from './hive-support.js'
 import { MAIN } from './reader-cli.js'
@@ -85,7 +86,7 @@ export async function httpAgent(
   options: Omit<ServeOptions, 'store'> & { store?: string },
   era?: 'auto',
 ): Promise<Agent & { url: string; token: string }> {
-  const server = await serve({ port: 0, ...options })
+  const server = await serve({ port: 0, doors: [mcpRoutes], ...options })
   defer(t, () => server.close())
   const client = newClient(era)
   const token = server.token ?? ''

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { mcpRoutes } from '../../src/mcp/routes.js'
 import { serve } from '../../src/serve/server.js'
 import { Tokens } from '../../src/serve/tokens.js'
 import { busyLog, familyLog } from '../kit/api-server.js'
@@ -59,7 +60,12 @@ async function served(
     tokens.add('sender', ['ingest']),
     tokens.add('boss', ['decide']),
   ]
-  const server = await serve({ logs: [file], port: 0, tokens: join(folder, 'tokens.json') })
+  const server = await serve({
+    doors: [mcpRoutes],
+    logs: [file],
+    port: 0,
+    tokens: join(folder, 'tokens.json'),
+  })
   defer(t, () => server.close())
   return { url: server.url, read, ingest, decide }
 }

@@ -12,6 +12,7 @@ import { packageRoot, tempFolder, tempHive } from '../kit/hive-support.js'
 /** Classes that nobody outside meets, and why. */
 const INSIDE: Record<string, string> = {
   ApiError: 'the page shows it',
+  AskError: 'the server turns it into an answer',
   CopyError: 'the server turns it into an answer',
   HttpError: 'the server turns it into an answer',
   OtlpShipError: 'the command line prints it and exits with 1',

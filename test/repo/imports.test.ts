@@ -52,7 +52,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'decide',
     'ship',
     'text',
-    'mcp',
   ],
   // Agents ask what pages ask: of the same parts as the API.
   mcp: ['serve', 'analyse', 'model', 'format', 'text'],
@@ -62,9 +61,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 }
 /**
  * Rooms that a room loads only when it is told to use them: what reads a log, which is a good part of the package, must
- * not be in a process that only records, and what speaks a protocol only in one that is asked in it.
+ * not be in a process that only records.
  */
-const LAZILY: Record<string, readonly string[]> = { hive: ['ship'], serve: ['mcp'] }
+const LAZILY: Record<string, readonly string[]> = { hive: ['ship'] }
 const SURFACE = ['index.ts', 'read.ts', 'analyse.ts', 'register.ts']
 
 const src = join(packageRoot(), 'src')
@@ -116,7 +115,7 @@ test('imports point one way', () => {
   assert.deepEqual(wrong, [])
 })
 
-test('what is needed only now and then is loaded only then', () => {
+test('recording loads what sends a log only when it sends one', () => {
   for (const [folder, rooms] of Object.entries(LAZILY)) {
     const inFolder = files.filter((file) => folderOf(file) === folder)
     const lazy = inFolder.flatMap((file) => [...textOf(file).matchAll(/\bimport\(\s*'\.\.\/([^/']+)\//g)])

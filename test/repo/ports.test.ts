@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { answers, freePorts, Program } from '../backends/harness/program.js'
-import { packageRoot, runNode } from '../kit/hive-support.js'
+import { packageRoot, runNode, tempFolder } from '../kit/hive-support.js'
 
 const PROGRAMS = JSON.stringify(join(packageRoot(), 'scripts/lib/programs.mjs'))
 
@@ -25,14 +25,20 @@ test('no port is one that the kernel gives to whoever opens a connection meanwhi
   for (const port of ports) assert.ok(port < first || port > last, `${port} is in ${first} to ${last}`)
 })
 
-test('two processes that ask at once are given different ones, also before anything listens', async () => {
+test('two processes that ask at once are given different ones, also before anything listens', async (t) => {
   // All there are but a few, so that they would meet.
   const ask = `
     import { freePorts } from ${PROGRAMS}
+    import { readdirSync, writeFileSync } from 'node:fs'
     console.log(JSON.stringify(await freePorts(400)))
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    // Ports are kept until a process ends: none does before all have asked.
+    writeFileSync(\`\${process.argv[1]}/\${process.pid}\`, '')
+    while (readdirSync(process.argv[1]).length < 4) await new Promise((resolve) => setTimeout(resolve, 20))
   `
-  const runs = await Promise.all(Array.from({ length: 4 }, () => runNode(['--input-type=module', '-e', ask])))
+  const folder = tempFolder(t)
+  const runs = await Promise.all(
+    Array.from({ length: 4 }, () => runNode(['--input-type=module', '-e', ask, folder])),
+  )
   const ports = runs.flatMap(({ code, stdout, stderr }) => {
     assert.equal(code, 0, stderr)
     return JSON.parse(stdout) as number[]

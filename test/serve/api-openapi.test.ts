@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { mcpRoutes } from '../../src/mcp/routes.js'
 import type { EventPage, Floor } from '../../src/serve/api/shapes.js'
 import type { Route } from '../../src/serve/router.js'
 import { partsOf, routesOf } from '../../src/serve/server.js'
@@ -33,7 +34,7 @@ const isOfApi = ({ path }: Route): boolean => {
 async function routes(t: TestContext): Promise<Route[]> {
   const parts = await partsOf({}, tempFolder(t), new Tokens())
   defer(t, () => parts.hives.close())
-  return routesOf(parts, false).filter(isOfApi)
+  return routesOf(parts, false, [mcpRoutes]).filter(isOfApi)
 }
 
 const matches = ({ path }: Route, asked: string): boolean =>

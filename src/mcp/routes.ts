@@ -1,6 +1,6 @@
 /** `POST /mcp`: agents ask (docs/mcp.md). What speaks the protocol is loaded when somebody asks for the first time. */
-import type { Route } from './router.js'
-import type { Parts } from './server.js'
+import type { Route } from '../serve/router.js'
+import type { Parts } from '../serve/server.js'
 
 export function mcpRoutes(parts: Parts): Route[] {
   let door: Promise<(request: Parameters<Route['run']>[0]) => Promise<undefined>> | undefined
@@ -10,7 +10,7 @@ export function mcpRoutes(parts: Parts): Route[] {
       path: '/mcp',
       scope: 'read',
       async run(asked) {
-        door ??= import('../mcp/http.js').then(({ httpDoor }) => httpDoor(parts))
+        door ??= import('./http.js').then(({ httpDoor }) => httpDoor(parts))
         return (await door)(asked)
       },
     },
