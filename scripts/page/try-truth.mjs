@@ -44,6 +44,27 @@ export async function tries({ browser, scratch, attempt }) {
     })
     await attempt(`${name}: cost, calls, waits, checks`, () => reports(page, server.url, id, file))
     if (ofHive.length > 1) {
+      await attempt(`${name}: an address names a line by its own log and number`, async () => {
+        const other = events.filter((each) => each.log !== undefined && each.log !== file)[3]
+        const of = other.log.slice(other.log.lastIndexOf('/') + 1)
+        await page.goto('about:blank')
+        await page.goto(`${server.url}/#log=${id}&of=${of}&seq=${other.seq}`)
+        const isAt = (wanted) =>
+          page.waitForFunction(
+            (value) => document.querySelector('input[aria-label=Position]')?.value === value,
+            String(wanted),
+          )
+        await isAt(other.position)
+        // Wherever one goes from there, the address names that line in the same way.
+        await page.keyboard.press(',')
+        await isAt(other.position - 1)
+        const before = events.find(({ position }) => position === other.position - 1)
+        const name = before.log.slice(before.log.lastIndexOf('/') + 1)
+        await page.waitForFunction(
+          (wanted) => location.hash.includes(wanted),
+          `seq=${before.seq}&of=${encodeURIComponent(name)}`,
+        )
+      })
       await attempt(`${name}: the place of a finding is its line, in whichever log`, async () => {
         await page.goto(`${server.url}/#log=${id}&view=checks`)
         const { findings } = json('check', file)

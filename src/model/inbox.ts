@@ -116,6 +116,16 @@ export class Inbox {
     return list
   }
 
+  /** The oldest message that is held, if any is. */
+  oldest(): Message | undefined {
+    this.#load()
+    for (let i = this.#head; i < this.#queue.length; i++) {
+      const message = this.#queue[i]
+      if (message !== undefined) return message
+    }
+    return undefined
+  }
+
   /** The newest message that is held, if any is. */
   newest(): Message | undefined {
     for (let i = this.#queue.length - 1; i >= this.#head; i--) {

@@ -1,13 +1,14 @@
 /** The frame around the views: head, navigation, the view, and the slider under all of it. */
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { askFloor, floor } from './data/floor.js'
+import { askFloor, askWhole, floor } from './data/floor.js'
 import { startKeys } from './data/keys.js'
 import { startLive, stopLive } from './data/live.js'
 import { openLog } from './data/open.js'
 import { report } from './data/report.js'
 import {
   connection,
+  findWanted,
   isFollowing,
   last,
   logId,
@@ -49,6 +50,7 @@ export function App() {
     const stopKeys = startKeys()
     const changed = () => {
       if (readAddress()) openLog()
+      else findWanted()
     }
     const visible = () => (document.hidden ? stopLive() : startLive())
     addEventListener('hashchange', changed)
@@ -66,6 +68,9 @@ export function App() {
     // While it is followed, the server tells what changes.
     if (!isLive || floor.peek() === undefined || connection.peek() !== 'open' || isReport()) askFloor()
   }, [at, isLive])
+  const seen = view.value
+  // Another view says more of the same place
+  useEffect(askWhole, [seen])
 
   if (needsToken.value) return <SignIn />
   const hasLog = logId.value !== '' && trouble.value === undefined

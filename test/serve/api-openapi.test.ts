@@ -108,7 +108,8 @@ async function assertAnswers(api: Api, log: string): Promise<void> {
 
 const QUERIES: Record<string, string[]> = {
   '/api/logs/{id}/events': ['', '?before=20&limit=5', '?at=10', '?kind=message&agent={agentId}'],
-  '/api/logs/{id}/floor': ['', '?at=0', '?at=12'],
+  '/api/logs/{id}/floor': ['', '?at=0', '?at=12', '?at=12&brief=1'],
+  '/api/logs/{id}/position': ['?seq=3', '?line=2', '?at=4', '?ts=2100-01-01'],
   '/api/logs/{id}/state': ['', '?at=0', '?at=9'],
   '/api/logs/{id}/density': ['', '?agent={agentId}&buckets=7'],
   '/api/logs/{id}/lanes': ['', '?limit=3', '?agent={agentId}'],

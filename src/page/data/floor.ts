@@ -1,25 +1,32 @@
 /** The floor at the shared position: asked for as the position moves, and changed by what comes live. */
 import { signal } from '@preact/signals'
 import type { Edge, Floor, FloorAgent, FloorChange, PlacedEvent } from '../../serve/api/shapes.js'
-import { api, isFollowing, last, logId, logPath, position, take, trouble } from './store.js'
+import { api, isFollowing, last, logId, logPath, position, take, trouble, view } from './store.js'
 
 export const floor = signal<Floor | undefined>(undefined)
 /** Messages that just went, newest last, for who draws them moving. */
 export const freshEdges = signal<readonly Edge[]>([])
 
 const MAX_EDGES = 50
+/** More agents are tiles, which do not say what each did last: that is left out of the answer too. */
+export const MAX_CARDS = 120
 let isAsking = false
+/** Whether the floor at hand is without what agents did last. */
+let isBrief = false
 
 /** Asks for the floor at the position, one question at a time: of all places that were passed only the last counts. */
 export async function askFloor(): Promise<void> {
   if (isAsking || logId.value === '') return
   isAsking = true
   try {
-    for (let asked = -1; asked !== position.peek(); ) {
+    for (let asked = -1, brief = false; asked !== position.peek() || (brief && !mayBeBrief()); ) {
       asked = position.peek()
+      brief = mayBeBrief()
       const id = logId.peek()
-      const answer = (await api().get(logPath('/floor'), { at: asked })) as Floor
+      const query = { at: asked, ...(brief && { brief: 1 }) }
+      const answer = (await api().get(logPath('/floor'), query)) as Floor
       if (id !== logId.peek()) continue
+      isBrief = brief
       takeFloor(answer)
     }
   } catch (error) {
@@ -30,10 +37,21 @@ export async function askFloor(): Promise<void> {
   }
 }
 
+const mayBeBrief = (): boolean => view.peek() === 'floor' && (floor.peek()?.agents.length ?? 0) > MAX_CARDS
+
+/** Asks for what a brief floor leaves out, where a view says it. */
+export function askWhole(): void {
+  if (isBrief && !mayBeBrief()) askFloor()
+}
+
 function takeFloor(answer: Floor): void {
   const before = floor.peek()
   const known = new Map(before?.agents.map((agent) => [agent.agentId, agent]))
-  const agents = answer.agents.map((agent) => same(known.get(agent.agentId), agent))
+  // Tiles look for themselves what of them is another.
+  const agents =
+    answer.agents.length > MAX_CARDS
+      ? answer.agents
+      : answer.agents.map((agent) => same(known.get(agent.agentId), agent))
   floor.value = { ...answer, agents }
   // What happened in a short step forward moves; a jump does not.
   const from = before?.position ?? answer.position

@@ -7,6 +7,7 @@ import { rows } from './rows.js'
 import {
   api,
   connection,
+  findWanted,
   first,
   isFollowing,
   last,
@@ -84,6 +85,7 @@ export async function openLog(): Promise<void> {
       if (isFollowing.value) position.value = answer.last
       else position.value = Math.min(Math.max(position.value, answer.first), answer.last)
     })
+    await findWanted()
     remember()
     await askFloor()
     startLive()

@@ -26,6 +26,8 @@ export interface Place {
   log: string
   /** Position; left out while the newest event is followed. */
   seq?: number
+  /** In a hive of several logs: the file name of the log whose own number `seq` is. */
+  of?: string
   view: View
   filter: Filter
   /** Position of the event that is shown in full. */
@@ -47,18 +49,21 @@ export function parsePlace(hash: string): Place {
   const seq = positive(given.get('seq'))
   const event = positive(given.get('event'))
   const other = given.get('with')
+  const of = given.get('of')
   return {
     ...place,
     ...(seq !== undefined && { seq }),
+    ...(of !== null && seq !== undefined && { of }),
     ...(event !== undefined && { event }),
     ...(other !== null && { with: other }),
   }
 }
 
-export function writePlace({ log, seq, view, filter, event, with: other }: Place): string {
+export function writePlace({ log, seq, of, view, filter, event, with: other }: Place): string {
   const said = new URLSearchParams()
   if (log !== '') said.set('log', log)
   if (seq !== undefined) said.set('seq', String(seq))
+  if (of !== undefined && seq !== undefined) said.set('of', of)
   if (view !== 'floor') said.set('view', view)
   if (filter.agent !== '') said.set('agent', filter.agent)
   if (filter.text !== '') said.set('text', filter.text)

@@ -1,6 +1,13 @@
 /** What `hivelog report` put into the file: the API's answers, by their addresses. */
 import { signal } from '@preact/signals'
-import type { Edge, EventPage, Floor, FloorAgent, PlacedEvent } from '../../serve/api/shapes.js'
+import type {
+  Edge,
+  EventPage,
+  Floor,
+  FloorAgent,
+  PlacedEvent,
+  PositionAnswer,
+} from '../../serve/api/shapes.js'
 import type { ReportData } from '../../serve/report-data.js'
 import { type Answer, ApiError, address, type Query, type Transport } from './transport.js'
 
@@ -39,6 +46,7 @@ class ReportTransport implements Transport {
     if (path.endsWith('/events')) return this.#events(asked.searchParams)
     const event = /\/event\/(\d+)$/.exec(path)?.[1]
     if (event !== undefined) return this.#event(Number(event))
+    if (path.endsWith('/position')) return this.#position(asked.searchParams)
     if (exact !== undefined) return exact
     throw new ApiError(404, 'this is not in the report; ask hivelog serve for it')
   }
@@ -61,6 +69,21 @@ class ReportTransport implements Transport {
     if (placed === undefined) throw new ApiError(404, 'this event is not in the report')
     const { event, file, line, seq } = placed
     return { found: 'event', event, place: { file, line, seq } }
+  }
+
+  #position(asked: URLSearchParams): PositionAnswer {
+    const named = (name: string): string | undefined => asked.get(name) ?? undefined
+    const [seq, line, at] = ['seq', 'line', 'at'].map((name) => Number(named(name)))
+    const [wanted, file] = [named('log'), named('file')]
+    const found = this.#data.events.find(
+      (each) =>
+        (each.position === at || each.seq === seq || each.line === line) &&
+        (file === undefined || each.file === file) &&
+        (wanted === undefined || each.log === undefined || [each.log, nameOf(each.log)].includes(wanted)),
+    )
+    if (found === undefined) throw new ApiError(404, 'this event is not in the report')
+    const { event, text: _, ...place } = found
+    return { ...place, ts: event.ts }
   }
 
   #floor(at: number): Floor {
@@ -110,6 +133,8 @@ class ReportTransport implements Transport {
     return { events, ...(all.length > events.length && end && { next: end.position }) }
   }
 }
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 /** As docs/hive.md says whom an event is about. */
 function isAbout({ event }: PlacedEvent, agent: string): boolean {

@@ -3,7 +3,7 @@
  * set them.
  */
 import { batch, computed, signal } from '@preact/signals'
-import type { LogOverview, Me } from '../../serve/api/shapes.js'
+import type { LogOverview, Me, PositionAnswer } from '../../serve/api/shapes.js'
 import { type Filter, NO_FILTER, type Place, parsePlace, type View, writePlace } from './place.js'
 import { ApiError, type Transport } from './transport.js'
 
@@ -148,10 +148,22 @@ export function say(text: string): void {
   }, NOTICE_MS)
 }
 
+/** In a hive of several logs: the line's own place, which is the same for everybody. */
+let ownPlace: { position: number; of: string; seq: number } | undefined
+/** A place in the address that is still to be found. */
+export const wantedPlace = signal<{ of: string; seq: number } | undefined>(undefined)
+
+function herePlace(): Pick<Place, 'seq' | 'of'> {
+  if (isFollowing.value) return {}
+  if (wantedPlace.value !== undefined) return wantedPlace.value
+  if (ownPlace?.position === position.value) return { of: ownPlace.of, seq: ownPlace.seq }
+  return { seq: position.value }
+}
+
 function here(): Place {
   return {
     log: logId.value,
-    ...(!isFollowing.value && { seq: position.value }),
+    ...herePlace(),
     view: view.value,
     filter: filter.value,
     ...(shown.value !== undefined && { event: shown.value }),
@@ -169,7 +181,46 @@ export function remember(): void {
     isWaiting = false
     const hash = writePlace(here())
     if (hash !== location.hash) history.replaceState(null, '', hash)
+    clearTimeout(calm)
+    if (!isOneLog.peek() && !isFollowing.peek()) calm = setTimeout(rememberOwn, CALM_MS)
   }, 100)
+}
+
+const CALM_MS = 400
+let calm: ReturnType<typeof setTimeout> | undefined
+
+/** The place in the merged story may be another on another day; the line's own number is not. */
+async function rememberOwn(): Promise<void> {
+  const at = position.peek()
+  if (ownPlace?.position === at) return
+  try {
+    const place = (await api().get(logPath('/position'), { at })) as PositionAnswer
+    if (place.position !== at || place.seq === undefined || place.log === undefined) return
+    ownPlace = { position: at, of: place.log.slice(place.log.lastIndexOf('/') + 1), seq: place.seq }
+    if (position.peek() === at) remember()
+  } catch (error) {
+    take(error)
+  }
+}
+
+/** Goes to the place that the address names by a log of the hive. */
+export async function findWanted(): Promise<void> {
+  const wanted = wantedPlace.peek()
+  if (wanted === undefined || logId.peek() === '') return
+  try {
+    const { position: at } = (await api().get(logPath('/position'), {
+      log: wanted.of,
+      seq: wanted.seq,
+    })) as PositionAnswer
+    if (wantedPlace.peek() !== wanted) return
+    batch(() => {
+      wantedPlace.value = undefined
+      goTo(at)
+    })
+  } catch (error) {
+    wantedPlace.value = undefined
+    say(take(error)?.message ?? '')
+  }
 }
 
 /** Takes over what the address says. @returns whether it names another log */
@@ -181,9 +232,13 @@ export function readAddress(): boolean {
     filter.value = place.filter
     other.value = place.with ?? ''
     shown.value = place.event
+    wantedPlace.value = undefined
     if (place.seq !== undefined) {
       isFollowing.value = false
-      position.value = place.seq
+      if (place.of === undefined) position.value = place.seq
+      else if (place.of !== ownPlace?.of || place.seq !== ownPlace.seq)
+        wantedPlace.value = { of: place.of, seq: place.seq }
+      else position.value = ownPlace.position
     } else if (!isFollowing.value) {
       isFollowing.value = true
       position.value = last.value

@@ -1,5 +1,5 @@
 /** An answer of the API in a component: asked for when its address changes, the old one kept until the new is there. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { api, epoch, take } from './store.js'
 import { type ApiError, address, type Query } from './transport.js'
 
@@ -44,4 +44,20 @@ export function useSlowly(value: number, ms = 2_000): number {
     return () => clearTimeout(timer)
   }, [value, ms])
   return slow
+}
+
+/** A number that is taken over some time after it changed, and then as it is: for what may wait while it runs on. */
+export function useLater(value: number, ms: number): number {
+  const [later, set] = useState(value)
+  const newest = useRef(value)
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  newest.current = value
+  useEffect(() => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined
+      set(newest.current)
+    }, ms)
+  }, [value])
+  useEffect(() => () => clearTimeout(timer.current), [])
+  return later
 }

@@ -1,5 +1,5 @@
 /** A link to a line. */
-import type { EventPage } from '../../serve/api/shapes.js'
+import type { PositionAnswer } from '../../serve/api/shapes.js'
 import { api, isOneLog, logPath, say, showEvent, take } from '../data/store.js'
 import { clean, grouped } from './text.js'
 
@@ -35,20 +35,12 @@ export function PositionLink({ at, text }: { at: number; text?: string }) {
   )
 }
 
-/** In a hive of one log a line's position is its `seq`; of several, it is found by its time. */
-export async function goToLine({ log, file, line, seq, ts }: LinePlace): Promise<void> {
+/** In a hive of one log a line's position is its `seq`; of several, the server knows. */
+export async function goToLine({ log, file, line, seq }: LinePlace): Promise<void> {
   if (isOneLog.peek() && seq !== undefined) return showEvent(seq)
-  if (ts === undefined) return say('The report does not say when that was; look for it in the feed.')
+  const query = line !== undefined ? { file, line } : { log, seq }
   try {
-    const query = { since: ts, until: ts, limit: 1_000 }
-    const { events } = (await api().get(logPath('/events'), query)) as EventPage
-    const found = events.find(
-      (each) =>
-        (log === undefined || each.log === undefined || each.log === log) &&
-        (line === undefined ? each.seq === seq : each.file === file && each.line === line),
-    )
-    if (found === undefined) say('That line is no event that can be shown.')
-    else showEvent(found.position)
+    showEvent(((await api().get(logPath('/position'), query)) as PositionAnswer).position)
   } catch (error) {
     say(take(error)?.message ?? '')
   }

@@ -15,6 +15,7 @@ import {
   setFilter,
   showEvent,
 } from '../data/store.js'
+import { useLater } from '../data/use-answer.js'
 import { Icon } from '../parts/icons.js'
 import { grouped, Said } from '../parts/text.js'
 import { VirtualList } from '../parts/virtual.js'
@@ -22,6 +23,7 @@ import { useFiltered } from './feed-filtered.js'
 import { FeedRow } from './feed-row.js'
 
 const ROW = 30
+const ASIDE_MS = 60
 
 export function Feed({ isAside = false }: { isAside?: boolean }) {
   return (
@@ -38,13 +40,16 @@ function WholeList({ isAside }: { isAside: boolean }) {
   rows.version.value
   const begin = first.value
   const count = last.value - begin + 1
+  // Beside the floor it comes after it.
+  const later = useLater(position.value, ASIDE_MS)
+  const at = isAside && !isFollowing.value ? later : position.value
   return (
     <VirtualList
       id="row"
       label="Events"
       count={count}
       rowHeight={ROW}
-      active={position.value - begin}
+      active={at - begin}
       sticks={isFollowing.value}
       row={(index) => <FeedRow at={begin + index} placed={rows.at(begin + index)} isShort={isAside} />}
       seen={(from, to) => rows.need(begin + from, begin + to)}

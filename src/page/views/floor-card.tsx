@@ -6,7 +6,7 @@ import { Icon } from '../parts/icons.js'
 import { Age, ageOf, brief, clean, counted, dollars, grouped, Said, short } from '../parts/text.js'
 import { sayingOf } from './feed-row.js'
 
-export type CardSize = 'card' | 'short' | 'tile'
+export type CardSize = 'card' | 'short'
 
 const STATUS_WORDS: Record<FloorAgent['status'], string> = {
   alive: 'alive',
@@ -20,8 +20,8 @@ const STATUS_WORDS: Record<FloorAgent['status'], string> = {
 export const isOver = (status: FloorAgent['status']): boolean => status !== 'alive' && status !== 'held'
 export const statusWord = (status: FloorAgent['status']): string => STATUS_WORDS[status] ?? status
 
-function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
-  const { agentId, name, status, inbox, pending } = agent
+/** Its class names. */
+export function marksOf({ status, pending, inbox, isGod }: FloorAgent, size: CardSize | 'tile'): string {
   const marks = [
     'agent',
     size,
@@ -29,11 +29,19 @@ function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
     isOver(status) && 'is-over',
     pending > 0 && 'is-asking',
     inbox.undelivered > 0 && 'has-undelivered',
-    agent.isGod && 'is-god',
+    isGod && 'is-god',
   ]
-  const id = `agent-${encodeURIComponent(agentId)}`
+  return marks.filter(Boolean).join(' ')
+}
+
+/** Of the element that describes an agent's button. */
+export const describes = (agentId: string): string => `agent-${encodeURIComponent(agentId)}`
+
+function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
+  const { agentId, name, inbox, pending } = agent
+  const id = describes(agentId)
   return (
-    <div class={marks.filter(Boolean).join(' ')} data-card={agentId}>
+    <div class={marksOf(agent, size)} data-card={agentId}>
       <span class="agent-top">
         <span class="dot" aria-hidden="true" />
         <button
@@ -41,18 +49,17 @@ function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
           class="agent-name"
           data-agent={agentId}
           aria-describedby={id}
-          {...(size === 'tile' && { title: about(agent) })}
           onClick={() => showAgent(agentId)}
         >
           <Said text={name} most={300} />
         </button>
-        {size !== 'tile' && <Mail agent={agent} size={size} />}
+        <Mail agent={agent} size={size} />
       </span>
       {size === 'card' && <Now agent={agent} />}
       {size === 'card' && inbox.undelivered > 0 && (
         <span class="undelivered">{grouped(inbox.undelivered)} undelivered</span>
       )}
-      {pending > 0 && size !== 'tile' && (
+      {pending > 0 && (
         <span class="asks">
           <Icon name="person" />
           waits for a person
@@ -70,7 +77,7 @@ function CardOf({ agent, size }: { agent: FloorAgent; size: CardSize }) {
 export const AgentCard = memo(CardOf)
 
 /** Status and inbox in a sentence: the card's description. */
-function about({ status, inbox, pending, role, usage }: FloorAgent): string {
+export function about({ status, inbox, pending, role, usage }: FloorAgent): string {
   const parts = [statusWord(status)]
   if (role !== undefined) parts.push(clean(role).slice(0, 100))
   parts.push(inbox.waiting === 0 ? 'inbox empty' : `${counted(inbox.waiting, 'message')} in the inbox`)

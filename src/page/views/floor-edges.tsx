@@ -40,6 +40,8 @@ export function FloorEdges(props: {
     if (element === null) return
     const { context } = sized(element)
     const tone = colours(element)
+    // It shows the part of the stage that is seen.
+    context.translate(0, -element.offsetTop)
     if (isTree) drawTree(context, tone, agents, points.current)
     drawFaint(context, tone, floor.peek()?.edges ?? [], points.current)
     const now = performance.now()
@@ -52,6 +54,8 @@ export function FloorEdges(props: {
   }
   const measure = () => {
     points.current = stage.current === null ? new Map() : placesOf(stage.current)
+    if (canvas.current !== null && stage.current !== null)
+      canvas.current.style.height = `${seenOf(stage.current)}px`
     again()
   }
 
@@ -59,9 +63,15 @@ export function FloorEdges(props: {
   useEffect(() => {
     measure()
     const watch = new ResizeObserver(measure)
+    const scroller = stage.current?.parentElement
     if (stage.current !== null) watch.observe(stage.current)
-    return () => watch.disconnect()
-  }, [agents.length, isTree])
+    if (scroller) watch.observe(scroller)
+    scroller?.addEventListener('scroll', again, { passive: true })
+    return () => {
+      watch.disconnect()
+      scroller?.removeEventListener('scroll', again)
+    }
+  }, [agents, isTree])
   // Drawn anew for these
   useEffect(again, [edges, drawnIn])
   useEffect(
@@ -76,7 +86,17 @@ export function FloorEdges(props: {
     [],
   )
   useEffect(() => () => cancelAnimationFrame(frame.current), [])
-  return <canvas ref={canvas} class="edges" aria-hidden="true" />
+  return (
+    <div class="edges-space">
+      <canvas ref={canvas} class="edges" aria-hidden="true" />
+    </div>
+  )
+}
+
+/** How much of the stage is seen at once; all of it where the page scrolls around it. */
+function seenOf(stage: HTMLElement): number {
+  const seen = stage.parentElement?.clientHeight ?? 0
+  return Math.min(stage.clientHeight, seen)
 }
 
 function placesOf(stage: HTMLElement): Map<string, Point> {

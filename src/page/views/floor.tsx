@@ -1,17 +1,17 @@
 /** The floor: every agent by spawn tree, what it is at, and messages that move between them. */
 import { useMemo, useRef } from 'preact/hooks'
 import type { FloorAgent } from '../../serve/api/shapes.js'
-import { floor } from '../data/floor.js'
+import { floor, MAX_CARDS } from '../data/floor.js'
 import { filter } from '../data/store.js'
 import { counted } from '../parts/text.js'
 import { AgentCard, type CardSize } from './floor-card.js'
 import { FloorEdges } from './floor-edges.js'
+import { Tiles } from './floor-tiles.js'
 import { levelsOf } from './floor-tree.js'
 import { Outside } from './outside.js'
 
-/** Up to so many agents have whole cards, and up to so many short ones; more are tiles. */
+/** Up to so many agents have whole cards, and up to `MAX_CARDS` short ones; more are tiles. */
 const CARDS = 24
-const SHORT_CARDS = 120
 /** Beyond, agents that ended are not drawn: nobody can look at more. */
 const MAX_DRAWN = 2_000
 
@@ -21,32 +21,41 @@ export function FloorView() {
   const wanted = filter.value.text.toLowerCase()
   const agents = now?.agents
   const { drawn, hidden } = useMemo(() => choose(agents ?? [], wanted), [agents, wanted])
-  const levels = useMemo(() => levelsOf(drawn), [drawn])
+  const areTiles = drawn.length > MAX_CARDS
+  const kept = useRef(drawn)
+  // Where tiles stand hangs on who is there alone.
+  if (!areTiles || !areSamePlaces(kept.current, drawn)) kept.current = drawn
+  const placed = kept.current
+  const levels = useMemo(() => levelsOf(placed), [placed])
   if (now === undefined) return <section class="floor" aria-label="Floor" aria-busy="true" />
-  const size: CardSize = drawn.length <= CARDS ? 'card' : drawn.length <= SHORT_CARDS ? 'short' : 'tile'
+  const size: CardSize = drawn.length <= CARDS ? 'card' : 'short'
   return (
     <section class="floor" aria-label="Floor">
       <h1 class="visually-hidden">Floor</h1>
       <div
-        class={`stage ${size}s`}
+        class={`stage ${areTiles ? 'tile' : size}s`}
         ref={stage}
         role="group"
         data-at={now.position}
         aria-label="Agents by who spawned them"
         onKeyDown={(event) => move(event, stage.current)}
       >
-        <FloorEdges stage={stage} agents={drawn} isTree={size !== 'tile'} />
+        <FloorEdges stage={stage} agents={placed} isTree={!areTiles} />
         <Outside floor={now} />
-        {levels.map((level, depth) => (
-          // A level is its depth
-          <ul class="level" key={depth} aria-label={depth === 0 ? 'Agents' : `Spawned, ${depth} deep`}>
-            {level.map((agent) => (
-              <li key={agent.agentId}>
-                <AgentCard agent={agent} size={size} />
-              </li>
-            ))}
-          </ul>
-        ))}
+        {areTiles ? (
+          <Tiles levels={levels} agents={drawn} stage={stage} />
+        ) : (
+          levels.map((level, depth) => (
+            // A level is its depth
+            <ul class="level" key={depth} aria-label={depth === 0 ? 'Agents' : `Spawned, ${depth} deep`}>
+              {level.map((agent) => (
+                <li key={agent.agentId}>
+                  <AgentCard agent={agent} size={size} />
+                </li>
+              ))}
+            </ul>
+          ))
+        )}
         {drawn.length === 0 && <p class="nothing">No agent was spawned yet.</p>}
       </div>
       {hidden > 0 && (
@@ -67,6 +76,16 @@ function choose(agents: readonly FloorAgent[], wanted: string): { drawn: FloorAg
   const living = fitting.filter(({ status }) => status === 'alive' || status === 'held')
   const drawn = (living.length > 0 ? living : fitting).slice(0, MAX_DRAWN)
   return { drawn, hidden: fitting.length - drawn.length }
+}
+
+function areSamePlaces(before: readonly FloorAgent[], next: readonly FloorAgent[]): boolean {
+  return (
+    before.length === next.length &&
+    before.every(({ agentId, parent, isGod }, i) => {
+      const other = next[i] as FloorAgent
+      return agentId === other.agentId && parent === other.parent && isGod === other.isGod
+    })
+  )
 }
 
 /** Arrows go to the card that lies that way. */

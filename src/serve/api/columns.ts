@@ -127,7 +127,7 @@ export class Positions {
 }
 
 /** Index of the last of ascending numbers that is not greater; -1 where there is none. */
-function lastUpTo(numbers: readonly number[], value: number): number {
+export function lastUpTo(numbers: readonly number[], value: number): number {
   let low = 0
   let high = numbers.length
   while (low < high) {

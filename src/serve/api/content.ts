@@ -13,12 +13,13 @@ import type { HiveItem } from '../../read/hive.js'
 import { isBreak, type LogEntry, type MalformedLine } from '../../read/items.js'
 import { formatEvent } from '../../text/format-event.js'
 import { artifactsIn } from '../../verify/refs.js'
+import { FloorPast } from './floor-past.js'
 import { FloorTracker, type TrackerParts } from './floor-tracker.js'
 import { History } from './history.js'
 import { Keyframes } from './keyframes.js'
 import { LineReader } from './line-reader.js'
 import { Rows } from './rows.js'
-import type { PlacedEvent } from './shapes.js'
+import type { Floor, PlacedEvent } from './shapes.js'
 
 /** Columns of an event's text. */
 const WIDTH = 400
@@ -39,8 +40,10 @@ export class Content {
   readonly touched = new Map<string, number>()
   /** The last seal of the first log. */
   sealed: { position: number; signed: boolean } | undefined
-  readonly #file: string
+  /** Path of its first log. */
+  readonly file: string
   readonly #price: Price
+  #past = new FloorPast()
   #tracker: FloorTracker
   #keyframes = new Keyframes()
   #isSeveral: boolean
@@ -57,7 +60,7 @@ export class Content {
 
   /** @param file path of the log */
   constructor(file: string, price: Price) {
-    this.#file = file
+    this.file = file
     this.#price = price
     this.#isSeveral = logsOfHive([file]).length > 1
     this.history = new History({
@@ -80,7 +83,7 @@ export class Content {
 
   /** Whether this event is of a child's log, while only one log was known so far. */
   isOfAnother({ log }: Pick<HiveItem, 'log'>): boolean {
-    return !this.#isSeveral && log !== this.#file
+    return !this.#isSeveral && log !== this.file
   }
 
   add(item: LogEntry & { log: string }): void {
@@ -89,7 +92,8 @@ export class Content {
     const position = rows.positions.last
     this.#tracker.add(item, position)
     const { event } = item
-    if (event.kind === 'log.seal' && item.log === this.#file)
+    this.#past.add(rows.count - 1, event, this.#tracker)
+    if (event.kind === 'log.seal' && item.log === this.file)
       this.sealed = { position, signed: 'sig' in event && event.sig !== undefined }
     if (mayName(event) && this.#refs.size < MAX_REFS) {
       for (const { ref } of artifactsIn(event)) if (!this.#refs.has(ref)) this.#refs.set(ref, item.log)
@@ -123,14 +127,23 @@ export class Content {
     this.#isQuiet = true
     this.#keyframes = new Keyframes()
     this.#near = undefined
+    this.#past = new FloorPast()
     const tracker = new FloorTracker(this.#mainParts())
     for await (const { entry, row } of this.entries(0, this.rows.count)) {
       tracker.add(entry, this.rows.positions.of(row))
+      this.#past.add(row, entry.event, tracker)
       if (this.#keyframes.isDue(row + 1)) this.#keep(row + 1, tracker)
     }
     tracker.model.malformedLines = this.#tracker.model.malformedLines
     this.#tracker = tracker
     this.#isQuiet = false
+  }
+
+  /** The floor after so many rows, without what agents did last; `undefined` where it must be made from a state. */
+  briefFloor(count: number): Floor | undefined {
+    if (count === 0) return undefined
+    const row = Math.min(count, this.rows.count) - 1
+    return this.#past.floor(row, { position: this.rows.positions.of(row), ts: this.rows.ts(row) })
   }
 
   /**
@@ -205,12 +218,20 @@ export class Content {
   }
 
   #parts(): TrackerParts {
-    return { price: this.#price, firstLog: this.#isSeveral ? this.#file : undefined }
+    return { price: this.#price, firstLog: this.#isSeveral ? this.file : undefined }
   }
 
   #mainParts(): TrackerParts {
-    const listener = unless(() => this.#isQuiet, this.history.listener)
-    return { ...this.#parts(), listener, onTouched: (id) => this.touched.set(id, this.rows.count) }
+    const past = this.#past
+    const history = unless(() => this.#isQuiet, this.history.listener)
+    return {
+      ...this.#parts(),
+      listener: both(past.listener, history),
+      onTouched: (id) => {
+        past.onTouched(id)
+        this.touched.set(id, this.rows.count)
+      },
+    }
   }
 }
 
@@ -222,6 +243,19 @@ function mayName(event: HiveEvent): boolean {
     if (typeof value === 'object' && value !== null && 'ref' in value) return true
   }
   return false
+}
+
+/** One that tells two. */
+function both(first: HiveListener, second: HiveListener): HiveListener {
+  const all: Record<string, (...told: unknown[]) => void> = { ...(second as object) }
+  for (const [name, hear] of Object.entries(first) as [string, (...told: unknown[]) => void][]) {
+    const other = all[name]
+    all[name] = (...told) => {
+      hear(...told)
+      other?.(...told)
+    }
+  }
+  return all as HiveListener
 }
 
 /** A listener that hears nothing while it is told not to. */

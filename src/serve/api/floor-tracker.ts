@@ -7,6 +7,7 @@ import { idOf, textOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
 import type { HiveEvent } from '../../format/kinds.js'
 import type { Agent } from '../../model/agents.js'
+import type { Escalation } from '../../model/escalations.js'
 import type { Inbox } from '../../model/inbox.js'
 import type { HiveListener } from '../../model/listener.js'
 import { type HiveEntry, HiveModel, type Price, type StoredState } from '../../model/model.js'
@@ -16,7 +17,7 @@ import { formatEvent } from '../../text/format-event.js'
 import type { Edge, Floor, FloorAgent, Pending, Recipient } from './shapes.js'
 
 /** Messages that a floor shows. */
-const EDGES = 50
+export const EDGES = 50
 /** Columns of what an agent did last. */
 const WIDTH = 200
 /** The text of a longer line is made at once, so that the line need not be held. */
@@ -130,13 +131,14 @@ export class FloorTracker {
     this.#touch(id)
   }
 
-  floor(): Floor {
+  /** @param isBrief without what each agent did last, whose texts are most of the work and of the answer */
+  floor(isBrief = false): Floor {
     const { model, position } = this
-    const pending = this.#pendingBy()
+    const pending = pendingBy(model.escalations.list())
     return {
       position,
       ...(model.lastTs !== undefined && { ts: model.lastTs }),
-      agents: Array.from(model.agents.all(), (agent) => this.#agent(agent, pending)),
+      agents: Array.from(model.agents.all(), (agent) => this.#agent(agent, pending, isBrief)),
       recipients: this.#recipients(),
       pending: this.pending(),
       usage: totalsState(model.usage),
@@ -146,7 +148,7 @@ export class FloorTracker {
 
   /** These agents, as far as they are known. */
   agents(ids: Iterable<string>): FloorAgent[] {
-    const pending = this.#pendingBy()
+    const pending = pendingBy(this.model.escalations.list())
     const found: FloorAgent[] = []
     for (const id of ids) {
       const agent = this.model.agents.get(id)
@@ -155,20 +157,25 @@ export class FloorTracker {
     return found
   }
 
-  pending(): Pending[] {
-    return this.model.escalations.list().map(({ id, from, to, subject, ts, seq }) => ({
-      id,
-      ...(from !== undefined && { from }),
-      ...(to !== undefined && { to }),
-      ...(subject !== undefined && { subject }),
-      ts,
-      position: this.#asked.get(id) ?? seq,
-    }))
+  /** An agent without what it did last, and what it asks. */
+  brief(id: string): FloorAgent | undefined {
+    const agent = this.model.agents.get(id)
+    return agent === undefined ? undefined : this.#agent(agent, NOBODY, true)
   }
 
-  #agent(agent: Agent, pending: ReadonlyMap<string, number>): FloorAgent {
+  /** Who gets messages and is no agent. */
+  recipient(name: string): Recipient | undefined {
+    const inbox = this.model.strangers.get(name)
+    return inbox === undefined ? undefined : recipientOf(inbox)
+  }
+
+  pending(): Pending[] {
+    return this.model.escalations.list().map((each) => pendingOf(each, this.#asked.get(each.id) ?? each.seq))
+  }
+
+  #agent(agent: Agent, pending: ReadonlyMap<string, number>, isBrief = false): FloorAgent {
     const { id, name, isGod, parent, log, status, since, role, model, usage, inbox } = agent
-    const held = this.#last.get(id)
+    const held = isBrief ? undefined : this.#last.get(id)
     const { calls, inputTokens, outputTokens, costUsd } = usage === undefined ? noUsage() : totalsState(usage)
     const oldestTs = oldestOf(inbox)
     const shown: FloorAgent = {
@@ -200,24 +207,15 @@ export class FloorTracker {
 
   #recipients(): Recipient[] {
     const recipients: Recipient[] = []
-    for (const inbox of this.model.strangers.values()) {
-      const { recipient: name, waiting, isEstimated: estimated } = inbox
-      const oldestTs = oldestOf(inbox)
-      if (waiting > 0)
-        recipients.push({ name, waiting, ...(oldestTs !== undefined && { oldestTs }), estimated })
-    }
+    for (const inbox of this.model.strangers.values())
+      if (inbox.waiting > 0) recipients.push(recipientOf(inbox))
     return recipients
   }
 
-  #pendingBy(): Map<string, number> {
-    const counts = new Map<string, number>()
-    for (const { from } of this.model.escalations.list()) {
-      if (from !== undefined) counts.set(from, (counts.get(from) ?? 0) + 1)
-    }
-    return counts
-  }
-
   #dropped(fields: Fields): void {
+    const { god } = this.model.agents
+    // What cannot be delivered may go to it.
+    if (god !== undefined) this.#touch(god.id)
     const name = idOf(fields.to)
     const agent = name === undefined ? undefined : this.model.resolve(name)
     if (agent === undefined) return
@@ -248,9 +246,31 @@ export class FloorTracker {
       },
       delivered: inbox,
       bounced: inbox,
-      forgotten: ({ id }) => {
-        this.#last.delete(id)
-        this.#undelivered.delete(id)
+      seen: (agent) => {
+        touch(agent)
+        other.seen?.(agent)
+      },
+      aside: (agent, before) => {
+        touch(agent)
+        other.aside?.(agent, before)
+      },
+      renamed: (agent, before) => {
+        touch(agent)
+        other.renamed?.(agent, before)
+      },
+      role: (agent, before) => {
+        touch(agent)
+        other.role?.(agent, before)
+      },
+      wentOn: (agent) => {
+        touch(agent)
+        other.wentOn?.(agent)
+      },
+      forgotten: (agent) => {
+        this.#last.delete(agent.id)
+        this.#undelivered.delete(agent.id)
+        touch(agent)
+        other.forgotten?.(agent)
       },
       escalated: (escalation, early, again) => {
         if (early === undefined) this.#asked.set(escalation.id, this.position)
@@ -264,6 +284,32 @@ export class FloorTracker {
       },
     }
   }
+}
+
+export function pendingOf({ id, from, to, subject, ts }: Escalation, position: number): Pending {
+  return {
+    id,
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+    ...(subject !== undefined && { subject }),
+    ts,
+    position,
+  }
+}
+
+const NOBODY: ReadonlyMap<string, number> = new Map()
+
+/** How many questions of each wait. */
+export function pendingBy(pending: readonly { from?: string | undefined }[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { from } of pending) if (from !== undefined) counts.set(from, (counts.get(from) ?? 0) + 1)
+  return counts
+}
+
+function recipientOf(inbox: Inbox): Recipient {
+  const { recipient: name, waiting, isEstimated: estimated } = inbox
+  const oldestTs = oldestOf(inbox)
+  return { name, waiting, ...(oldestTs !== undefined && { oldestTs }), estimated }
 }
 
 /** With its text, which is kept. */
@@ -280,5 +326,5 @@ function lastOf(held: Held): Last {
 function oldestOf(inbox: Inbox | undefined): number | undefined {
   if (inbox === undefined || inbox.waiting === 0) return undefined
   if (inbox.unheld > 0) return inbox.firstUnheld?.ts
-  return inbox.list()[0]?.ts
+  return inbox.oldest()?.ts
 }

@@ -14,7 +14,8 @@ import type { HiveView } from './hive-view.js'
 import type { Hives } from './hives.js'
 import { lanes } from './lanes.js'
 import type { Live } from './live.js'
-import { numberIn, textIn } from './query.js'
+import { positionOf } from './position.js'
+import { numberIn, oneIn, textIn } from './query.js'
 import type { LogOverview, StateAnswer } from './shapes.js'
 
 export interface HiveParts {
@@ -90,7 +91,10 @@ export function hiveRoutes(parts: HiveParts): Route[] {
     },
     hiveRoute(parts, '', ({ known, view }) => overview(parts, known, view)),
     hiveRoute(parts, '/events', async ({ view, query }) => eventPage(await view.content(), query)),
-    hiveRoute(parts, '/floor', ({ view, query }) => view.floor(numberIn(query, 'at'))),
+    hiveRoute(parts, '/position', async ({ view, query }) => positionOf(await view.content(), query)),
+    hiveRoute(parts, '/floor', ({ view, query }) =>
+      view.floor(numberIn(query, 'at'), oneIn(query, 'brief', ['1']) === '1'),
+    ),
     hiveRoute(parts, '/state', async ({ known, view, query }): Promise<StateAnswer> => {
       const { state, position } = await view.state(numberIn(query, 'at'))
       return { ...stateAnswer(known.file, state), position }

@@ -70,15 +70,20 @@ export class HiveView {
     return this.#content
   }
 
-  /** @param position of the last event that counts. Default: all that are there */
-  async floor(position?: number): Promise<Floor> {
+  /**
+   * @param position of the last event that counts. Default: all that are there
+   * @param isBrief without what each agent did last
+   */
+  async floor(position?: number, isBrief = false): Promise<Floor> {
     this.usedAt = performance.now()
     if (position === undefined && !this.#isReady) {
       const early = await Promise.race([this.#ready, earlyFloor(this.file)])
       if (early !== undefined) return early
     }
     const content = await this.content()
-    return content.at(countAt(content, position), (tracker) => tracker.floor())
+    const count = countAt(content, position)
+    const known = isBrief ? content.briefFloor(count) : undefined
+    return known ?? content.at(count, (tracker) => tracker.floor(isBrief))
   }
 
   /** As `hivelog state` has it. @param position as for `floor` */

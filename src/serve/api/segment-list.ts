@@ -35,6 +35,10 @@ export class Segments {
     return number
   }
 
+  get count(): number {
+    return this.#list.length
+  }
+
   get(number: number): SegmentPlace {
     return this.#list[number] as SegmentPlace
   }

@@ -91,6 +91,12 @@ export interface PlacedEvent {
   text: string
 }
 
+/** `GET /api/logs/{id}/position?log=&seq=`: where an event is. */
+export interface PositionAnswer extends Omit<PlacedEvent, 'event' | 'text'> {
+  /** When it happened. */
+  ts: number
+}
+
 /** `GET /api/logs/{id}/events` */
 export interface EventPage {
   /** In the order of their positions. */
