@@ -20,7 +20,7 @@ const RUNS = Number(process.argv[process.argv.indexOf('--runs') + 1]) || (isQuic
 const LOCAL_MS = 300
 const FLUSH_MS = 5_000
 const CLI = fileURLToPath(new URL('../dist/cli/bin.js', import.meta.url))
-const HIVE = fileURLToPath(new URL('./lib/asking-hive.mjs', import.meta.url))
+const HIVE = fileURLToPath(new URL('../scripts/lib/asking-hive.mjs', import.meta.url))
 
 const folder = mkdtempSync(join(process.env.BENCH_FOLDER ?? tmpdir(), 'hivelog-bench-decide-'))
 const hives = new Set()
@@ -106,7 +106,7 @@ async function asking(file, env) {
     /** Resolves when the question is on the disk. */
     ask(id) {
       const asked = said('asked', id)
-      child.stdin.write(`${id}\n`)
+      child.stdin.write(`${JSON.stringify({ ask: id })}\n`)
       return asked
     },
     /** Resolves with when the agent heard. */

@@ -10,9 +10,9 @@ export const CREW = `${root}scripts/lib/crew.mjs`
 
 const running = new Set()
 
-/** A program that is ended at the end. @returns it, and its first line of output */
-export async function start(args) {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+/** A program that is ended at the end. @param input whether it is told more. @returns it, and its first line of output */
+export async function start(args, { input = false } = {}) {
+  const child = spawn(process.execPath, args, { stdio: [input ? 'pipe' : 'ignore', 'pipe', 'inherit'] })
   running.add(child)
   child.once('exit', () => running.delete(child))
   const lines = createInterface({ input: child.stdout })

@@ -375,13 +375,14 @@ test('Gemini CLI: calls with their thoughts, tools, decisions, sub-agents', asyn
   const decided = lines.filter(({ kind }) => kind === 'approval')
   assert.deepEqual(
     asked.map(({ subject }) => subject),
-    ['run_shell_command', 'write_file'],
+    ['run_shell_command', 'write_file', 'web_fetch'],
   )
   assert.deepEqual(
     decided.map(({ id, approve }) => [id, approve]),
     [
       [asked[0]?.id, true],
       [asked[1]?.id, false],
+      [asked[2]?.id, true],
     ],
   )
   assert.deepEqual(
@@ -395,6 +396,57 @@ test('Gemini CLI: calls with their thoughts, tools, decisions, sub-agents', asyn
     ],
   )
   assert.ok(!readFileSync(logOf(server, 'gem'), 'utf8').includes('hello'))
+})
+
+test('Gemini CLI: what a person said is told from what a rule let run, and what ran from what did not', async (t) => {
+  const server = await tempServer(t)
+  // As `ToolCallEvent` of 0.61 has it for each way that its scheduler and its editor's door can go.
+  const error = { error: 'e', 'error.message': 'e', error_type: 'shell', 'error.type': 'shell' }
+  const no = 'Tool "editor_no" was canceled by the user.'
+  const cases: [string, Record<string, unknown>, boolean | undefined, boolean | undefined][] = [
+    // What it is, its attributes, what a person said, and how the tool ended.
+    ['rule_or_once', { success: true, decision: 'accept' }, undefined, true],
+    ['rule_or_once_failed', { success: false, decision: 'accept', ...error }, undefined, false],
+    ['always', { success: true, decision: 'auto_accept' }, true, true],
+    ['always_failed', { success: false, decision: 'auto_accept', ...error }, true, false],
+    ['always_saved', { success: true, decision: 'reject' }, true, true],
+    ['always_saved_failed', { success: false, decision: 'reject', ...error }, true, false],
+    ['no', { success: false, decision: 'reject' }, false, undefined],
+    ['called_off', { success: false }, undefined, undefined],
+    ['stopped', { success: false, decision: 'accept' }, undefined, false],
+    ['forbidden', { success: false, ...error, 'error.type': 'policy_violation' }, undefined, false],
+    ['editor_no', { success: false, error: no, 'error.message': no }, false, undefined],
+    ['editor_ran', { success: true }, undefined, true],
+    ['nobody_there', { success: true, decision: 'auto_accept', interactive: false }, undefined, true],
+  ]
+  const records = cases.map(([name, attributes], i) => ({
+    name: 'gemini_cli.tool_call',
+    ts: 1_700_000_000_000 + i,
+    attributes: {
+      interactive: true,
+      ...attributes,
+      'event.name': 'gemini_cli.tool_call',
+      function_name: name,
+    },
+  }))
+  await sendAll(server, '/v1/logs', [
+    logsRequest(records, { 'service.name': 'gemini-cli', 'session.id': 'said' }),
+  ])
+  const lines = linesOf(server, 'said')
+  for (const [name, , said, ok] of cases) {
+    const asked = lines.filter(({ kind, subject }) => kind === 'escalate' && subject === name)
+    const answers = lines.filter(({ kind, id }) => kind === 'approval' && id === asked[0]?.id)
+    const ran = lines.filter((line) => line.kind === 'tool' && line.name === name)
+    assert.deepEqual(
+      [asked.length, answers.map(({ approve, via, by }) => [approve, via, by]), ran.map((line) => line.ok)],
+      [
+        said === undefined ? 0 : 1,
+        said === undefined ? [] : [[said, 'cli', undefined]],
+        ok === undefined ? [] : [ok],
+      ],
+      name,
+    )
+  }
 })
 
 test('odd attributes of coding agents break nothing', async (t) => {

@@ -47,6 +47,7 @@ export const VIEW_KEYS: readonly (readonly [string, string])[] = [
   ['↑ ↓ j k', 'Feed: another line; Enter shows it in full'],
   ['+ −', 'Lanes: zoom, ← → move in time, f shows all'],
   ['← → ↑ ↓', 'Floor: another agent; Enter opens it'],
+  ['↑ ↓ j k', 'Desk: another question; Tab to its buttons'],
   ['Esc', 'Close, or leave a field'],
 ]
 

@@ -9,7 +9,8 @@
 import type { Line } from '../records.js'
 import type { AgentTold, Told } from '../told.js'
 import type { AgentEvent, Values } from './agent-event.js'
-import { known, number, text, truth } from './values.js'
+import { type Telling, telling } from './telling.js'
+import { number, text, truth } from './values.js'
 
 const LOG_NAME = /^claude_code\.[a-z_]+$/
 const LOG_SCOPE = 'com.anthropic.claude_code.events'
@@ -44,21 +45,10 @@ export function claudeEvent(name: string, event: AgentEvent): Told | undefined {
   const { attributes: values } = event
   const { agent, parent } = whoseIs(values)
   const { agentId } = agent
-  const told = (key: string | undefined, ...lines: Line[]): Told => ({
-    session: event.session,
-    ts: event.ts,
-    key: key ?? event.contentKey,
-    agent: agentId === CLAUDE.agentId ? { ...agent, model: text(values, 'model') } : agent,
-    ...(parent !== undefined && { parent }),
-    signal: 'log',
-    lines,
-  })
-  const line = (kind: string, fields: Line['fields']): Line => ({
-    ts: event.ts,
-    kind,
-    fields: known(fields),
-    ...event.ids,
-  })
+  const isMain = agentId === CLAUDE.agentId
+  const own = telling(event, isMain ? { ...agent, model: text(values, 'model') } : agent, parent)
+  const { line } = own
+  const told: Telling['told'] = (key, ...lines) => ({ ...own.told(key, ...lines), signal: 'log' })
   switch (name) {
     case 'user_prompt':
       return told(promptKey(text(values, 'prompt.id')), line('user.prompt', promptFields(agentId, values)))
@@ -72,7 +62,7 @@ export function claudeEvent(name: string, event: AgentEvent): Told | undefined {
     case 'tool_result':
       return told(toolKey(text(values, 'tool_use_id')), line('tool', toolFields(values, agentId)))
     case 'tool_decision':
-      return told(undefined, ...decisionLines(values, agentId, line))
+      return told(undefined, ...decisionLines(values, own))
     case 'subagent_completed':
       return told(undefined, line('exit', { agentId, status: 'ok' }))
     default:
@@ -96,14 +86,10 @@ export function claudeSpan(span: AgentSpan): Told | undefined {
   const { attributes: values, name } = span
   const { agent, parent } = whoseIs(values)
   const { agentId } = agent
+  const own = telling(span, agent, parent)
   const told = (key: string | undefined, kind: string, fields: Line['fields']): Told => ({
-    session: span.session,
-    ts: span.ts,
-    key: key ?? span.contentKey,
-    agent,
-    ...(parent !== undefined && { parent }),
+    ...own.told(key, own.line(kind, fields)),
     signal: 'span',
-    lines: [{ ts: span.ts, kind, fields: known(fields), ...span.ids }],
   })
   if (name === 'claude_code.llm_request') {
     const key = usageKey(values, agentId, span.parentSpanId)
@@ -188,17 +174,9 @@ function toolFields(values: Values, agentId: string): Line['fields'] {
 }
 
 /** A person decided where `source` says so; settings and hooks decide too, of which nothing is told here. */
-function decisionLines(
-  values: Values,
-  agentId: string,
-  line: (kind: string, fields: Line['fields']) => Line,
-): Line[] {
+function decisionLines(values: Values, { answered }: Telling): Line[] {
   const id = text(values, 'tool_use_id')
   if (text(values, 'source')?.startsWith('user') !== true || id === undefined) return []
   const decision = text(values, 'decision')
-  const approve = decision === 'accept' || decision === 'allow'
-  return [
-    line('escalate', { from: agentId, to: 'human', subject: text(values, 'tool_name') ?? 'a tool', id }),
-    line('approval', { id, approve, via: 'cli' }),
-  ]
+  return answered(id, text(values, 'tool_name') ?? 'a tool', decision === 'accept' || decision === 'allow')
 }

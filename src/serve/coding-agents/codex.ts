@@ -5,10 +5,10 @@
  * (commit 0136a731, mid 2026), and as 0.171.0 sends them (test/frameworks/coding-agents runs it). `input_token_count` holds what was read from the cache. Numbers and truths are texts. A
  * session is a conversation; its sub-agents are conversations of their own.
  */
-import type { Line } from '../records.js'
 import type { AgentTold, Told } from '../told.js'
 import type { AgentEvent } from './agent-event.js'
-import { bytes, known, number, text, truth } from './values.js'
+import { telling } from './telling.js'
+import { bytes, number, text, truth } from './values.js'
 
 export const isCodexEvent = (name: string): boolean => name.startsWith('codex.')
 
@@ -18,19 +18,7 @@ export function codexEvent(name: string, event: AgentEvent): Told | undefined {
   const model = text(values, 'model')
   const agent: AgentTold = { agentId: 'codex', name: 'codex', isGod: true, model }
   const { agentId } = agent
-  const told = (key: string | undefined, ...lines: Line[]): Told => ({
-    session: event.session,
-    ts: event.ts,
-    key: key ?? event.contentKey,
-    agent,
-    lines,
-  })
-  const line = (kind: string, fields: Line['fields']): Line => ({
-    ts: event.ts,
-    kind,
-    fields: known(fields),
-    ...event.ids,
-  })
+  const { line, told, answered } = telling(event, agent)
   const call = text(values, 'call_id')
   const failed = text(values, 'error.message')
   switch (name) {
@@ -81,11 +69,7 @@ export function codexEvent(name: string, event: AgentEvent): Told | undefined {
       // Settings and a reviewing model decide too.
       if (text(values, 'source')?.toLowerCase() !== 'user' || call === undefined) return told(undefined)
       const subject = text(values, 'tool_name') ?? 'a tool'
-      return told(
-        undefined,
-        line('escalate', { from: agentId, to: 'human', subject, id: call }),
-        line('approval', { id: call, approve: decision.startsWith('approved'), via: 'cli' }),
-      )
+      return told(undefined, ...answered(call, subject, decision.startsWith('approved')))
     }
     default:
       return undefined

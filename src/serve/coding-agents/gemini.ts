@@ -8,8 +8,9 @@
  */
 import type { Line } from '../records.js'
 import type { AgentTold, Told } from '../told.js'
-import type { AgentEvent } from './agent-event.js'
-import { bytes, known, number, text, truth } from './values.js'
+import type { AgentEvent, Values } from './agent-event.js'
+import { type Telling, telling } from './telling.js'
+import { bytes, number, text, truth } from './values.js'
 
 export const isGeminiEvent = (name: string): boolean => name.startsWith('gemini_cli.')
 
@@ -22,19 +23,9 @@ export function geminiEvent(name: string, event: AgentEvent): Told | undefined {
   const model = text(values, 'model')
   const main: AgentTold = { agentId: 'gemini', name: 'gemini', isGod: true, model }
   const { agentId } = main
-  const told = (...lines: Line[]): Told => ({
-    session: event.session,
-    ts: event.ts,
-    key: event.contentKey,
-    agent: main,
-    lines,
-  })
-  const line = (kind: string, fields: Line['fields']): Line => ({
-    ts: event.ts,
-    kind,
-    fields: known(fields),
-    ...event.ids,
-  })
+  const own = telling(event, main)
+  const { line } = own
+  const told = (...lines: Line[]): Told => own.told(undefined, ...lines)
   switch (name) {
     case 'gemini_cli.config':
       return told()
@@ -66,7 +57,7 @@ export function geminiEvent(name: string, event: AgentEvent): Told | undefined {
         }),
       )
     case 'gemini_cli.tool_call':
-      return told(...toolLines(event, agentId, line))
+      return told(...toolLines(event, agentId, own))
     case 'gemini_cli.agent.start':
     case 'gemini_cli.agent.finish': {
       const id = text(values, 'agent_id')
@@ -78,7 +69,7 @@ export function geminiEvent(name: string, event: AgentEvent): Told | undefined {
         agent: { agentId: id, name: text(values, 'agent_name') ?? id },
         parent: { agentId, name: agentId, isGod: true },
         begins: name === 'gemini_cli.agent.start',
-        lines: name === 'gemini_cli.agent.start' ? [] : [line('exit', known({ agentId: id, status, error }))],
+        lines: name === 'gemini_cli.agent.start' ? [] : [line('exit', { agentId: id, status, error })],
       }
     }
     default:
@@ -86,35 +77,59 @@ export function geminiEvent(name: string, event: AgentEvent): Told | undefined {
   }
 }
 
-/**
- * What a person said whom the tool waited for. `accept` and `auto_accept` may be a rule's answer: all tools have one of
- * them that nobody was asked about.
- */
-const DECISIONS: Readonly<Record<string, boolean | undefined>> = { modify: true, reject: false }
-
-function toolLines(
-  { attributes: values, contentKey }: AgentEvent,
-  agentId: string,
-  line: (kind: string, fields: Line['fields']) => Line,
-): Line[] {
+function toolLines({ attributes: values, contentKey }: AgentEvent, agentId: string, own: Telling): Line[] {
   const name = text(values, 'function_name') ?? 'unknown'
+  const { said, didRun } = outcomeOf(values, name)
   const ok = truth(values, 'success') === true
-  const tool = line('tool', {
+  const tool = own.line('tool', {
     agentId,
     name,
     ok,
     ms: number(values, 'duration_ms'),
-    error: ok ? undefined : (text(values, 'error.type') ?? text(values, 'error.message')),
+    error: ok ? undefined : (text(values, 'error.type') ?? text(values, 'error.message') ?? 'cancelled'),
     argsBytes: bytes(values, 'function_args'),
     resultBytes: number(values, 'content_length'),
   })
-  const decision = text(values, 'decision') ?? ''
-  const approve = Object.hasOwn(DECISIONS, decision) ? DECISIONS[decision] : undefined
+  return [
+    // No id of theirs says which run it is.
+    ...(said === undefined ? [] : own.answered(`gemini.${contentKey}`, name, said)),
+    ...(didRun ? [tool] : []),
+  ]
+}
+
+interface Outcome {
+  /** What a person said whom the tool waited for; `undefined` where none is known to have been asked. */
+  said: boolean | undefined
+  didRun: boolean
+}
+
+/**
+ * Source: `getDecisionFromOutcome` in `packages/core/src/telemetry/tool-call-decision.ts`, `_processToolCall` in
+ * `packages/core/src/scheduler/scheduler.ts`, and `runTool` of `packages/cli/src/acp/`, of 0.61:
+ * - `accept` is a person's "once", and as well what every tool has that a rule lets run: it says nothing of a person
+ * - `auto_accept` is a person's "always"; what is let run by that afterwards is an `accept`
+ * - `reject` is a person's "no", which has no error; and their "always, and save it", for which there is no word of its
+ *   own: then the tool ran, well or with an error
+ * - `modify` is an answer of earlier versions: a person changed it, and it ran
+ * - what a rule forbids has no `decision`, and an error; what was called off with others before its turn has neither
+ * - in an editor (ACP) no answer has a `decision`; a "no" is told by its error
+ */
+function outcomeOf(values: Values, name: string): Outcome {
+  const hasError = text(values, 'error.message') !== undefined || text(values, 'error.type') !== undefined
+  const isDone = truth(values, 'success') === true || hasError
   // Without a terminal nobody can be asked.
-  if (approve === undefined || truth(values, 'interactive') === false) return [tool]
-  // No id of theirs says which run it is.
-  const id = `gemini.${contentKey}`
-  const asked = line('escalate', { from: agentId, to: 'human', subject: name, id })
-  const decided = line('approval', { id, approve, via: 'cli' })
-  return approve ? [asked, decided, tool] : [asked, decided]
+  const canAsk = truth(values, 'interactive') !== false
+  switch (text(values, 'decision')) {
+    case 'auto_accept':
+    case 'modify':
+      return { said: canAsk ? true : undefined, didRun: true }
+    case 'reject':
+      return { said: canAsk ? isDone : undefined, didRun: isDone }
+    case undefined:
+      if (text(values, 'error.message') === `Tool "${name}" was canceled by the user.`)
+        return { said: false, didRun: false }
+      return { said: undefined, didRun: isDone }
+    default:
+      return { said: undefined, didRun: true }
+  }
 }
