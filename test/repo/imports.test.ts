@@ -54,7 +54,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'text',
   ],
   // Agents ask what pages ask: of the same parts as the API.
-  mcp: ['serve', 'analyse', 'model', 'format', 'text'],
+  mcp: ['serve', 'analyse', 'model', 'read', 'format', 'text'],
   // The shapes of what the API and the reports say, bounds, and how text is made harmless: the rest is asked for.
   page: ['serve', 'analyse', 'verify', 'decide', 'text'],
   cli: ['*'],

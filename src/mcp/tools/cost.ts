@@ -2,15 +2,17 @@
 
 import { LocalTime } from '../../analyse/cost/time.js'
 import { COST_KEYS, type CostBy, type CostReport, costKeyOf } from '../../analyse/cost.js'
+import { tallyLogs } from '../../analyse/reading.js'
 import type { Fields } from '../../format/fields.js'
+import type { HiveEntry } from '../../read/hive.js'
 import type { Row } from '../answer.js'
 import type { Given } from '../arguments.js'
 import type { Hive } from '../hives.js'
 import { listed, only, questionOf, SINCE_UNTIL, type Tool } from '../tool.js'
 import { reportOf } from './reports.js'
 
-/** Lines that are read at once. */
-const BATCH = 2_048
+/** Keys whose lines are known. */
+const MAX_KEYS = 50_000
 
 export const cost: Tool = {
   name: 'cost',
@@ -33,37 +35,22 @@ export const cost: Tool = {
 }
 
 /** Of each key, its first and its last line. */
-async function linesOf(
-  hive: Hive,
-  { by, since, until }: Given,
-): Promise<{ keys: [string | null, string][] }> {
-  const content = await hive.content()
-  const { rows } = content
-  const time = by === 'hour' || by === 'day' ? new LocalTime(by) : undefined
-  const [from, to] = [Number(since ?? Number.NEGATIVE_INFINITY), Number(until ?? Number.POSITIVE_INFINITY)]
-  const usage = rows.kinds.find('usage')
-  const found = new Map<string | null, [first: number, last: number]>()
-  for (let at = 0; at < rows.count; at += BATCH) {
-    const wanted: number[] = []
-    for (let row = at; row < Math.min(rows.count, at + BATCH); row++) {
-      const ts = rows.ts(row)
-      if (usage !== 0 && rows.kind(row) === usage && ts >= from && ts <= to) wanted.push(row)
-    }
-    const lines = wanted.length === 0 ? [] : await content.lines.read(wanted)
-    for (const [i, { event }] of lines.entries()) {
-      const row = wanted[i] as number
-      const key =
-        time === undefined ? costKeyOf(by as CostBy, event as Fields) : (time.of(event.ts)?.key ?? null)
+async function linesOf(hive: Hive, { by, ...time }: Given): Promise<{ keys: [string | null, string][] }> {
+  const units = by === 'hour' || by === 'day' ? new LocalTime(by) : undefined
+  const keyOf = ({ event }: HiveEntry): string | null =>
+    units === undefined ? costKeyOf(by as CostBy, event as Fields) : (units.of(event.ts)?.key ?? null)
+  const found = new Map<string | null, [first: string, last: string]>()
+  const taker = {
+    kinds: ['usage'],
+    add(entry: HiveEntry) {
+      if (entry.event.kind !== 'usage') return
+      const key = keyOf(entry)
+      const at = hive.places.at(entry) as string
       const known = found.get(key)
-      if (known === undefined) found.set(key, [row, row])
-      else known[1] = row
-    }
+      if (known !== undefined) known[1] = at
+      else if (found.size < MAX_KEYS) found.set(key, [at, at])
+    },
   }
-  const places = await hive.places.ofRows(content, [...found.values()].flat())
-  return {
-    keys: [...found].map(([key, ends]) => [
-      key,
-      [...new Set(ends)].map((row) => places.get(row)).join(' | '),
-    ]),
-  }
+  await tallyLogs([hive.file], taker, only<{ since: number; until: number }>(time, ['since', 'until']))
+  return { keys: [...found].map(([key, ends]) => [key, [...new Set(ends)].join(' | ')]) }
 }

@@ -1,6 +1,7 @@
 /** `search_events`, `get_events` and `agent_story`: lines themselves. */
 
-import type { ShowReport } from '../../analyse/show/report.js'
+import type { Match } from '../../analyse/show/find.js'
+import type { Listed, ShowReport } from '../../analyse/show/report.js'
 import { showEvent } from '../../analyse/show.js'
 import { talkPartners } from '../../analyse/talk.js'
 import { agentAnswer } from '../../serve/api/agent-answer.js'
@@ -178,23 +179,35 @@ function inRows(hive: Hive, content: Content, rows: readonly number[], report: o
 
 async function shown(hive: Hive, what: string): Promise<Report> {
   const { report, stamp } = await hive.asked(questionOf('show', { what }), () => showEvent([hive.file], what))
-  const { event, place, ...rest } = report as ShowReport
+  const { event, place, matches, ...rest } = report as ShowReport
   if (rest.found === 'nothing')
     throw new AskError(
       `nothing in this log is called ${JSON.stringify(what)}: give a seq, a place such as hive.jsonl:57, or an id`,
     )
   const rows: Row[] =
     event === undefined || place === undefined
-      ? []
+      ? severalRows(hive, matches)
       : [{ at: hive.places.at(place), value: { ts: place.ts, event } }]
   return {
-    report: hive.places.short(rest),
+    report: hive.places.short({ ...rest, ...moreOf(matches) }),
     total: rows.length,
     stamp,
     isWhole: true,
     rows: listed(rows),
   }
 }
+
+/** What fits a name that several things have. */
+export const severalRows = ({ places }: Hive, matches: Listed<Match> | undefined): Row[] =>
+  (matches?.list ?? []).map(({ place, ...each }) => ({
+    list: 'matches',
+    at: places.at(place),
+    value: { ts: place.ts, ...each },
+  }))
+
+/** How many fit beyond those that are listed. */
+export const moreOf = (matches: Listed<Match> | undefined): { moreMatches?: number } =>
+  matches === undefined ? {} : { moreMatches: matches.more }
 
 /** How `show` and `why` name the event at a position. */
 export const eventAt = (hive: Hive, position: number): Promise<{ query: string; log?: string }> =>

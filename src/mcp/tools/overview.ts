@@ -1,6 +1,9 @@
 /** `overview`: which logs there are, and what is in one. */
+
+import { tallyLogs } from '../../analyse/reading.js'
 import type { StatsReport } from '../../analyse/stats.js'
-import { Names } from '../../serve/api/columns.js'
+import { agentsOf } from '../../model/who.js'
+import type { HiveEntry } from '../../read/hive.js'
 import type { Report, Row } from '../answer.js'
 import type { Hive } from '../hives.js'
 import { listed, type Tool, totalsOf } from '../tool.js'
@@ -65,29 +68,25 @@ export const overview: Tool = {
 const own = (places: Record<string, string>, name: string): string | undefined =>
   Object.hasOwn(places, name) ? places[name] : undefined
 
+/** Names whose last line is known. */
+const MAX_NAMES = 50_000
+
 /** The last line of each kind, and about each name. */
 async function lastLines(
   hive: Hive,
 ): Promise<{ kinds: Record<string, string>; names: Record<string, string> }> {
-  const content = await hive.content()
-  const { rows } = content
-  const kinds = new Map<number, number>()
-  const names = new Map<number, number>()
-  for (let row = 0; row < rows.count; row++) {
-    kinds.set(rows.kind(row), row)
-    names.set(rows.to(row), row)
-    names.set(rows.agent(row), row)
+  const kinds = new Map<string, HiveEntry>()
+  const names = new Map<string, HiveEntry>()
+  const note = (last: Map<string, HiveEntry>, name: string, entry: HiveEntry): void => {
+    if (last.size < MAX_NAMES || last.has(name)) last.set(name, entry)
   }
-  const places = await hive.places.ofRows(content, [...kinds.values(), ...names.values()])
-  const named = (numbers: ReadonlyMap<number, number>, nameOf: (number: number) => string | undefined) =>
-    Object.fromEntries(
-      [...numbers].flatMap(([number, row]) => {
-        const name = number === 0 || number === Names.MANY ? undefined : nameOf(number)
-        return name === undefined ? [] : [[name, places.get(row) as string]]
-      }),
-    )
-  return {
-    kinds: named(kinds, (number) => rows.kinds.name(number)),
-    names: named(names, (number) => rows.agents.name(number)),
-  }
+  await tallyLogs([hive.file], {
+    add(entry) {
+      note(kinds, entry.event.kind, entry)
+      for (const name of agentsOf(entry.event)) note(names, name, entry)
+    },
+  })
+  const placed = (last: ReadonlyMap<string, HiveEntry>): Record<string, string> =>
+    Object.fromEntries([...last].map(([name, entry]) => [name, hive.places.at(entry) as string]))
+  return { kinds: placed(kinds), names: placed(names) }
 }

@@ -16,7 +16,7 @@ import { AskError, type Given } from '../arguments.js'
 import { answered, type Hive, hiveOf } from '../hives.js'
 import { Places } from '../places.js'
 import { listed, only, questionOf, SINCE_UNTIL, type Tool, totalsOf } from '../tool.js'
-import { eventAt } from './events.js'
+import { eventAt, moreOf, severalRows } from './events.js'
 
 const WIDTH = 400
 const worded = (event: HiveEvent): string => formatEvent(event, { width: WIDTH, date: true })
@@ -89,17 +89,18 @@ export const why: Tool = {
     const { report, stamp } = await hive.asked(questionOf('why', given), () =>
       whyEvent([hive.file], query, options),
     )
-    const { chain, ...rest } = report as WhyReport
+    const { chain, matches, ...rest } = report as WhyReport
     if (rest.found === 'nothing') throw new AskError(`nothing in this log is called ${JSON.stringify(query)}`)
     const { places } = hive
-    const rows = (chain?.steps ?? []).map(
+    const steps = (chain?.steps ?? []).map(
       ({ place, ...each }): Row => ({
         at: places.at(place),
         value: places.short(each),
         text: `${each.how === undefined ? '' : `because (${each.how}${each.certain === true ? '' : ', probably'}) `}${worded(each.event)}`,
       }),
     )
-    const end = chain === undefined ? {} : { end: chain.end }
+    const rows = chain === undefined ? severalRows(hive, matches) : steps
+    const end = chain === undefined ? moreOf(matches) : { end: chain.end }
     return { report: places.short({ ...rest, ...end }), total: rows.length, stamp, rows: listed(rows) }
   },
 }

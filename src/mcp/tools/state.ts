@@ -1,6 +1,6 @@
 /** `state_at` and `inbox`: what the hive was after an event. */
 import { stateAnswer, stateAt as stateBefore } from '../../analyse/replay.js'
-import type { HiveState, LogPlace } from '../../model/state.js'
+import type { HiveState, InboxState, LogPlace } from '../../model/state.js'
 import type { Content } from '../../serve/api/content.js'
 import type { Row } from '../answer.js'
 import { AskError, type Given } from '../arguments.js'
@@ -20,21 +20,21 @@ export const stateAt: Tool = {
   takes: WHEN,
   async run({ hive, given }) {
     const content = await hive.content()
-    const { state, stamp } = await stateOf(hive, given)
+    const { report: state, stamp } = await hive.asked(questionOf('state', whenOf(given)), async () => {
+      const { inboxes, ...rest } = await stateOf(hive, given)
+      return { ...rest, inboxes: inboxes.map(withoutMessages) }
+    })
     const { agents, pending, inboxes, ...rest } = state
     const place = (of: LogPlace, seq: number | undefined): string | undefined =>
       placeIn(hive, content, of, seq)
     const rows: Row[] = [
       ...pending.map((each) => ({ list: 'pending', at: place(each, each.seq), value: bare(each) })),
       ...agents.map((each) => ({ list: 'agents', at: place(each, each.lastSeq), value: bare(each) })),
-      ...inboxes.map(({ messages, ...each }) => {
-        const newest = messages.at(-1)
-        return {
-          list: 'inboxes',
-          at: newest && place(newest, newest.seq),
-          value: { ...each, listed: messages.length },
-        }
-      }),
+      ...inboxes.map(({ newest, ...each }) => ({
+        list: 'inboxes',
+        at: newest && place(newest, newest.seq),
+        value: each,
+      })),
     ]
     return {
       report: hive.places.short(rest),
@@ -55,47 +55,51 @@ export const inbox: Tool = {
   async run({ hive, given }) {
     const agent = given.agent as string
     const content = await hive.content()
-    const { state, stamp } = await stateOf(hive, given)
-    const known = state.agents.find(({ agentId }) => agentId === agent)
-    const { messages = [], ...found } =
-      state.inboxes.find(({ recipient }) => recipient === agent) ??
-      ({ recipient: agent, waiting: 0 } as const)
-    if (known === undefined && found.waiting === 0)
+    const asked = { ...whenOf(given), agent }
+    const { report, stamp } = await hive.asked(questionOf('inbox', asked), async () => {
+      const { agents, inboxes, position, ts } = await stateOf(hive, given)
+      const status = agents.find(({ agentId }) => agentId === agent)?.status
+      const found = inboxes.find(({ recipient }) => recipient === agent)
+      const { messages = [], ...counts } = found ?? { recipient: agent, waiting: 0 }
+      return { messages, report: { ...counts, listed: messages.length, position, ts, status } }
+    })
+    if (report.report.status === undefined && report.report.waiting === 0)
       throw new AskError(
         `nobody is called ${JSON.stringify(agent)} at that position; state_at lists agents and inboxes`,
       )
-    const rows = messages.map(
+    const rows = report.messages.map(
       (each): Row => ({ at: placeIn(hive, content, each, each.seq), value: bare(each) }),
     )
-    const { position, ts } = state
-    return {
-      report: {
-        ...found,
-        listed: rows.length,
-        position,
-        ...(ts !== undefined && { ts }),
-        ...(known !== undefined && { status: known.status }),
-      },
-      total: rows.length,
-      stamp,
-      rows: listed(rows),
-    }
+    return { report: report.report, total: rows.length, stamp, rows: listed(rows) }
   },
 }
 
 type State = Omit<HiveState, 'carry'> & { file: string; position?: number }
 
-async function stateOf(hive: Hive, given: Given): Promise<{ state: State; stamp: string }> {
-  const { at, time } = given
+const whenOf = (given: Given): Given => only(given, ['at', 'time']) as Given
+
+async function stateOf(hive: Hive, { at, time }: Given): Promise<State> {
   if (at !== undefined && time !== undefined) throw new AskError('give at or time, not both')
-  const question = questionOf('state', only(given, ['at', 'time']) as Given)
-  const { report, stamp } = await hive.asked(question, async (): Promise<State> => {
-    if (time !== undefined)
-      return stateAnswer(hive.file, await stateBefore([hive.file], { time: time as number }, 'all'))
-    const { state, position } = await hive.view.state(at as number | undefined)
-    return { ...stateAnswer(hive.file, state), position }
-  })
-  return { state: report, stamp }
+  if (time !== undefined)
+    return stateAnswer(hive.file, await stateBefore([hive.file], { time: time as number }, 'all'))
+  const { state, position } = await hive.view.state(at as number | undefined)
+  return { ...stateAnswer(hive.file, state), position }
+}
+
+type Inbox = Omit<InboxState, 'messages'> & { listed: number; newest?: LogPlace & { seq: number } }
+
+/** An inbox with the place of its newest message alone: all of them would be most of a state. */
+function withoutMessages({ messages, ...inbox }: InboxState): Inbox {
+  const newest = messages.at(-1)
+  return {
+    ...inbox,
+    listed: messages.length,
+    ...(newest !== undefined && { newest: { ...placeOf(newest), seq: newest.seq } }),
+  }
+}
+
+function placeOf({ log, file, line }: LogPlace): LogPlace {
+  return log === undefined || file === undefined || line === undefined ? {} : { log, file, line }
 }
 
 /** Where several logs are read as one, each says where it is; else its `seq` tells. */
