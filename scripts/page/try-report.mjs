@@ -13,6 +13,12 @@ export async function tries({ browser, scratch, attempt }) {
   const to = join(scratch, 'run.html')
   const said = json('report', '-o', to, file)
   const lines = readFileSync(file, 'utf8').trim().split('\n')
+  const snapshots = new Set(
+    lines.flatMap((line) => {
+      const { kind, ref } = JSON.parse(line)
+      return kind === 'snapshot' ? [ref] : []
+    }),
+  )
   await attempt('it is for its owner only, and its size is what was said', () => {
     assert.equal(statSync(to).mode & 0o777, 0o600)
     assert.deepEqual(said, {
@@ -21,6 +27,8 @@ export async function tries({ browser, scratch, attempt }) {
       events: lines.length,
       ofEvents: lines.length,
       floors: lines.length,
+      contents: snapshots.size,
+      leftOut: 0,
     })
   })
   await attempt('it does not write over a file unasked', () => {
@@ -53,6 +61,10 @@ export async function tries({ browser, scratch, attempt }) {
     await floor.getByRole('button', { name: 'Planner', exact: true }).click()
     await page.getByRole('region', { name: 'Agent', exact: true }).getByText('Talks with').waitFor()
   })
+  await attempt('a snapshot shows its content', async () => {
+    await page.getByRole('button', { name: /^plan 1/ }).click()
+    await page.getByRole('region', { name: 'Content' }).getByText('migrate the users table').waitFor()
+  })
   await attempt('the slider goes back in it', async () => {
     await page.keyboard.press('1')
     await page.keyboard.press('Home')
@@ -68,6 +80,34 @@ export async function tries({ browser, scratch, attempt }) {
     assert.deepEqual(wrong, [])
   })
   await context.close()
+  await attempt('with a second run it compares both, and stays of the first', async () => {
+    const second = join(scratch, 'report', 'second.jsonl')
+    spawnSync(process.execPath, [CREW, second, '--fast', '--child'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    const both = join(scratch, 'both.html')
+    json('report', '--compare', second, '-o', both, file)
+    const { verdict, common } = json('diff', file, second)
+    const { page: two, wrong: failed, context: other } = await openPage(browser, pathToFileURL(both).href)
+    await two
+      .getByRole('region', { name: 'Floor' })
+      .getByRole('button', { name: 'Lead', exact: true })
+      .waitFor()
+    await two.keyboard.press('9')
+    await two
+      .getByRole('region', { name: 'Compare', exact: true })
+      .getByRole('combobox')
+      .selectOption({ label: `second.jsonl (${second.slice(-60)})` })
+    const said = { same: 'Both runs are the same.', order: 'The same was done', differ: 'The runs part.' }
+    await two.getByText(said[verdict]).waitFor()
+    await two.locator('.figures').getByText(new Intl.NumberFormat('en-US').format(common)).waitFor()
+    assert.deepEqual(failed, [])
+    await other.close()
+  })
+  await attempt('contents beyond what was asked for are left out, and that is said', () => {
+    const none = json('report', '--contents', '0', '-o', join(scratch, 'none.html'), file)
+    assert.deepEqual([none.contents, none.leftOut], [0, snapshots.size])
+  })
   await attempt('of a long log the newest events, and it says so', async () => {
     const short = join(scratch, 'short.html')
     const { events, floors } = json('report', '--events', '50', '--floors', '7', '-o', short, file)

@@ -13,15 +13,19 @@ const help = `Usage: hivelog report [OPTION]... [FILE]
 Writes one self-contained HTML file of a log: the page of hivelog serve with
 what it shows inside, to attach to an incident. It needs no server and no
 network, and asks nobody for anything. Its size is bounded: the newest events,
-the floor at some positions between the first of them and the last, and the
-reports. Contents that snapshots name are not in it.
+the floor at some positions between the first of them and the last, the
+reports, and contents of snapshots, of up to 256 KiB each.
 
   -o, --output FILE  the HTML file; made for its owner only (0600)
       --force        write over a file that is there
       --events N     how many of the newest events; default 5,000, at most
                      50,000
       --floors N     at how many positions the floor is kept; default 400
-      --json         {"file", "bytes", "events", "ofEvents", "floors"}
+      --contents N   bytes of contents of snapshots in all; default 4,194,304
+      --compare LOG  another run, which it is compared with
+      --json         {"file", "bytes", "events", "ofEvents", "floors",
+                     "contents", "leftOut"}: contents that are in it, and those
+                     that there was no room for
       --help         this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default; the logs of its child processes
@@ -38,6 +42,8 @@ export const command: Command = {
       force: { type: 'boolean', default: false },
       events: { type: 'string', default: '5000' },
       floors: { type: 'string', default: '400' },
+      contents: { type: 'string', default: String(4 * 1024 * 1024) },
+      compare: { type: 'string' },
       json: { type: 'boolean', default: false },
     })
     const file = oneFile('report', positionals)
@@ -46,22 +52,33 @@ export const command: Command = {
     const limits = {
       events: wholeNumber('--events', values.events, { min: 1, max: 50_000 }),
       floors: wholeNumber('--floors', values.floors, { min: 1, max: 5_000 }),
+      contents: wholeNumber('--contents', values.contents, { min: 0, max: 64 * 1024 * 1024 }),
     }
     if (to === undefined) throw new UsageError('report needs -o FILE, the HTML file that it writes')
-    const data = await withProgress((tell) => collectReport(file, limits, tell))
+    const data = await withProgress((tell) =>
+      collectReport(file, limits, { other: values.compare, onProgress: tell }),
+    )
     const html = documentOf(data)
-    const written = await createOutputFile(to, [file], values.force)
+    const written = await createOutputFile(
+      to,
+      values.compare === undefined ? [file] : [file, values.compare],
+      values.force,
+    )
     await written.line(html)
     await written.close()
     const output = new Output()
     const bytes = Buffer.byteLength(html) + 1
     const [events, floors] = [data.events.length, data.floors.length]
-    if (values.json) await output.json({ file: to, bytes, events, ofEvents: data.ofEvents, floors })
+    const { ofEvents, leftOut } = data
+    const contents = Object.keys(data.contents).length
+    if (values.json) await output.json({ file: to, bytes, events, ofEvents, floors, contents, leftOut })
     else {
       const part = events === data.ofEvents ? 'all' : `the newest ${grouped(events)} of`
       await output.line(
-        `${clean(to)}: ${byteSize(bytes)}, ${part} ${counted(data.ofEvents, 'event')}, the floor at ${counted(floors, 'position')}`,
+        `${clean(to)}: ${byteSize(bytes)}, ${part} ${counted(ofEvents, 'event')}, the floor at ${counted(floors, 'position')}`,
       )
+      if (leftOut > 0)
+        await output.line(`${counted(leftOut, 'content')} of snapshots had no room in it (--contents)`)
     }
     await output.flush()
     return 0

@@ -3,9 +3,19 @@
  * without a server. Asked of a server that runs for as long as it takes.
  */
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { openFile } from '../disk/open.js'
 import { VERSION } from '../version.js'
-import type { AgentAnswer, EventPage, Floor, FloorAgent, LogOverview, PlacedEvent } from './api/shapes.js'
+import type {
+  AgentAnswer,
+  AgentSnapshot,
+  EventPage,
+  Floor,
+  FloorAgent,
+  LogList,
+  LogOverview,
+  PlacedEvent,
+} from './api/shapes.js'
 import { serve } from './server.js'
 import { ServeError } from './tokens.js'
 
@@ -24,6 +34,10 @@ export interface ReportData {
   events: PlacedEvent[]
   /** Floors after some of them, in order. */
   floors: FloorStep[]
+  /** Contents that snapshots name, by their SHA-256, in base64. */
+  contents: Record<string, string>
+  /** Contents that there was no room for. */
+  leftOut: number
 }
 
 export interface ReportLimits {
@@ -31,11 +45,15 @@ export interface ReportLimits {
   events: number
   /** Positions at which the floor is kept. */
   floors: number
+  /** Bytes of all contents of snapshots that are kept. */
+  contents: number
 }
 
 /** Agents whose own page is kept, and pairs whose talk is. */
 const MAX_AGENTS = 200
 const MAX_TALKS = 200
+/** Bytes of a content that is kept. */
+const MAX_CONTENT = 256 * 1024
 const PAGE = 1_000
 const BY = {
   cost: ['agent', 'model', 'task', 'hour'],
@@ -43,16 +61,25 @@ const BY = {
   waits: ['resource', 'agent', 'holder', 'pair'],
 } as const
 
+export interface ReportMore {
+  /** A log that this one is compared with. */
+  other?: string | undefined
+  onProgress?: (done: number, total: number) => void
+}
+
 /** @throws {ServeError} when the log is not there, or cannot be read */
 export async function collectReport(
   file: string,
   limits: ReportLimits,
-  onProgress: (done: number, total: number) => void = () => {},
+  { other, onProgress = () => {} }: ReportMore = {},
 ): Promise<ReportData> {
-  if (!existsSync(file)) throw new ServeError(`there is no ${file}: name a log`)
-  // A pipe, a device and the like are refused here, as by every command.
-  await (await openFile(file)).close()
-  const server = await serve({ logs: [file], port: 0 })
+  const files = other === undefined ? [file] : [file, other]
+  for (const each of files) {
+    if (!existsSync(each)) throw new ServeError(`there is no ${each}: name a log`)
+    // A pipe, a device and the like are refused here, as by every command.
+    await (await openFile(each)).close()
+  }
+  const server = await serve({ logs: files, port: 0 })
   try {
     return await new Collector(file, server.url, server.token ?? '', limits, onProgress).collect()
   } finally {
@@ -67,6 +94,9 @@ class Collector {
   readonly #limits: ReportLimits
   readonly #tell: (done: number, total: number) => void
   readonly #answers: Record<string, unknown> = {}
+  readonly #contents: Record<string, string> = {}
+  readonly #leftOut = new Set<string>()
+  #room: number
 
   constructor(
     file: string,
@@ -79,14 +109,19 @@ class Collector {
     this.#url = url
     this.#token = token
     this.#limits = limits
+    this.#room = limits.contents
     this.#tell = tell
   }
 
   async collect(): Promise<ReportData> {
-    const { logs } = (await this.#keep('/api/logs')) as { logs: { id: string; error?: string }[] }
-    const entry = logs[0]
+    const list = (await this.#ask('/api/logs')) as LogList
+    const wanted = resolve(this.#file)
+    const entry = list.logs.find(({ file }) => resolve(file) === wanted)
     if (entry === undefined) throw new ServeError(`${this.#file} is no log`)
     if (entry.error !== undefined) throw new ServeError(entry.error)
+    // The first one is what the report is of.
+    const others = list.logs.filter((each) => each !== entry)
+    this.#answers['/api/logs'] = { ...list, logs: [entry, ...others] }
     const path = `/api/logs/${entry.id}`
     const overview = (await this.#ask(path)) as LogOverview
     const events = await this.#events(path, overview)
@@ -97,6 +132,8 @@ class Collector {
     await this.#reports(path, overview, first)
     const floors = await this.#floors(path, first, overview.last)
     await this.#agents(path, floors)
+    for (const { id } of others)
+      await this.#keep(`/api/compare?${new URLSearchParams({ a: entry.id, b: id })}`)
     return {
       made: Date.now(),
       version: VERSION,
@@ -104,6 +141,8 @@ class Collector {
       answers: this.#answers,
       events,
       floors,
+      contents: this.#contents,
+      leftOut: this.#leftOut.size,
     }
   }
 
@@ -150,12 +189,29 @@ class Collector {
     let talks = 0
     for (const id of [...ids].slice(0, MAX_AGENTS)) {
       const answer = (await this.#keep(`${path}/agent/${encodeURIComponent(id)}`)) as AgentAnswer
+      // Newest first: those are what an incident is about.
+      for (const snapshot of answer.snapshots) await this.#content(path, snapshot)
       const { partners } = answer.partners as { partners: { name: string }[] }
       for (const { name } of partners) {
         if (talks++ >= MAX_TALKS) break
         await this.#keep(`${path}/talk?${new URLSearchParams({ a: id, b: name })}`)
       }
     }
+  }
+
+  async #content(path: string, { ref, bytes }: AgentSnapshot): Promise<void> {
+    if (this.#contents[ref] !== undefined) return
+    if (bytes > MAX_CONTENT || bytes > this.#room) {
+      this.#leftOut.add(ref)
+      return
+    }
+    const response = await this.#fetch(`${path}/artifact/${ref}`)
+    // One that is gone is told as such by the page.
+    if (!response.ok) return
+    const content = Buffer.from(await response.arrayBuffer())
+    if (content.length > this.#room) return
+    this.#room -= content.length
+    this.#contents[ref] = content.toString('base64')
   }
 
   async #keep(path: string): Promise<unknown> {
@@ -165,10 +221,14 @@ class Collector {
   }
 
   async #ask(path: string): Promise<unknown> {
-    const response = await fetch(this.#url + path, { headers: { authorization: `Bearer ${this.#token}` } })
+    const response = await this.#fetch(path)
     const answer = (await response.json()) as { error?: string }
     if (!response.ok) throw new ServeError(answer.error ?? `${path}: ${response.status}`)
     return answer
+  }
+
+  #fetch(path: string): Promise<Response> {
+    return fetch(this.#url + path, { headers: { authorization: `Bearer ${this.#token}` } })
   }
 }
 

@@ -196,3 +196,25 @@ test('logs that come are told, and found in their folder', async (t) => {
   const sent = await reader.first('log')
   assert.ok(sent.some(({ data }) => (data as LogEntry).name === 'second.jsonl'))
 })
+
+test('several at a time are the same events, once each, from any place on', async (t) => {
+  const file = busyLog(tempFolder(t), 900)
+  const { ask, get, log } = await tempApi(t, { logs: [file] })
+  const path = await log('busy.jsonl')
+  const { last } = await get<LogOverview>(path)
+  const { events } = await get<EventPage>(`${path}/events?after=${last - 700}&limit=700`)
+  const { reader } = await stream(t, ask, `${path}/live?batch=1&from=${last - 700}`)
+  const came = (): SentEvent[] => reader.events.filter(({ event }) => event === 'events')
+  const until = performance.now() + 20_000
+  while (came().at(-1)?.id !== String(last)) {
+    assert.ok(performance.now() < until, `up to ${came().at(-1)?.id}`)
+    await pause(10)
+  }
+  assert.deepEqual(
+    came().flatMap(({ data }) => data as PlacedEvent[]),
+    events,
+  )
+  assert.ok(came().length < 20)
+  assert.equal(reader.events.filter(({ event }) => event === 'event').length, 0)
+  for (const { id, data } of came()) assert.equal(id, String((data as PlacedEvent[]).at(-1)?.position))
+})

@@ -3,7 +3,7 @@ import { type Answer, ApiError, address, type LiveHandlers, type Query, type Tra
 
 /** The first pause before a lost stream is asked for again, and the longest, in milliseconds. */
 const RETRY_MS = { first: 500, most: 10_000 }
-const EVENTS = ['event', 'floor', 'resync', 'log']
+const EVENTS = ['events', 'floor', 'resync', 'log']
 
 export class HttpTransport implements Transport {
   readonly kind = 'server'

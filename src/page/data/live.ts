@@ -20,7 +20,7 @@ let overviewAt = 0
 export function startLive(): void {
   stopLive()
   if (api().kind === 'report' || logId.peek() === '') return
-  stop = api().live(logPath(`/live?from=${last.peek()}`), {
+  stop = api().live(logPath(`/live?batch=1&from=${last.peek()}`), {
     open: () => {
       if (connection.peek() === 'lost') catchUp()
       connection.value = 'open'
@@ -29,8 +29,8 @@ export function startLive(): void {
       connection.value = 'lost'
     },
     event: (name, data) => {
-      if (name === 'event') {
-        queue.push(data as PlacedEvent)
+      if (name === 'events') {
+        for (const event of data as PlacedEvent[]) queue.push(event)
         if (queue.length > MAX_QUEUE) queue = queue.slice(-MAX_QUEUE / 2)
       } else if (name === 'floor') {
         const next = data as FloorChange

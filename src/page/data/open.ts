@@ -50,7 +50,8 @@ export async function enter(): Promise<void> {
     if (logId.value === '') {
       const { logs, total } = (await api().get('/api/logs', { limit: 2 })) as LogList
       const only = logs[0]
-      if (only === undefined || total > 1) {
+      // A report is of its first log; another one is only compared with.
+      if (only === undefined || (total > 1 && api().kind !== 'report')) {
         view.value = 'logs'
         return
       }

@@ -51,8 +51,11 @@ class ReportTransport implements Transport {
     throw new ApiError(404, 'this is not in the report; ask hivelog serve for it')
   }
 
-  async bytes(): Promise<Uint8Array> {
-    throw new ApiError(404, 'contents are not in the report; ask hivelog serve for them')
+  async bytes(path: string): Promise<Uint8Array> {
+    const content = this.#data.contents[nameOf(path)]
+    if (content === undefined)
+      throw new ApiError(404, 'this content is not in the report; ask hivelog serve for it')
+    return Uint8Array.from(atob(content), (character) => character.charCodeAt(0))
   }
 
   async send(): Promise<Answer> {

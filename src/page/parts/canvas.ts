@@ -39,7 +39,16 @@ export type Tones = Record<(typeof NAMES)[number], string>
 
 export function colours(element: Element): Tones {
   const style = getComputedStyle(element)
-  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()])) as Tones
+  const scheme = style.colorScheme
+  const isDark =
+    scheme === 'dark' || (scheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches)
+  const toneOf = (name: string): string => {
+    const text = style.getPropertyValue(`--${name}`).trim()
+    // A property is not resolved where it is only read.
+    const [, light, dark] = /^light-dark\(\s*(#\w+)\s*,\s*(#\w+)\s*\)$/.exec(text) ?? [text, text, text]
+    return (isDark ? dark : light) ?? text
+  }
+  return Object.fromEntries(NAMES.map((name) => [name, toneOf(name)])) as Tones
 }
 
 export const isStill = (): boolean => matchMedia('(prefers-reduced-motion: reduce)').matches

@@ -106,23 +106,26 @@ export function VirtualList(props: ListProps) {
     >
       <div class="virtual-space" style={{ height: `${drawn}px` }}>
         <div class="virtual-rows" style={{ height: `${Math.min(height, drawn)}px` }}>
-          {indices.map((index) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys
-            // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names its active row
-            <div
-              key={index}
-              id={`${id}-${index}`}
-              role="option"
-              aria-selected={index === active}
-              aria-posinset={index + 1}
-              aria-setsize={count}
-              class={index === active ? 'row active' : 'row'}
-              style={{ transform: `translateY(${index * rowHeight - offset}px)`, height: `${rowHeight}px` }}
-              onClick={() => props.choose(index, true)}
-            >
-              {props.row(index)}
-            </div>
-          ))}
+          {/* Only this moves as one scrolls: rows stay as they are. */}
+          <div class="virtual-slide" style={{ transform: `translateY(${from * rowHeight - offset}px)` }}>
+            {indices.map((index) => (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys
+              // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names its active row
+              <div
+                key={index}
+                id={`${id}-${index}`}
+                role="option"
+                aria-selected={index === active}
+                aria-posinset={index + 1}
+                aria-setsize={count}
+                class={index === active ? 'row active' : 'row'}
+                style={{ height: `${rowHeight}px` }}
+                onClick={() => props.choose(index, true)}
+              >
+                {props.row(index)}
+              </div>
+            ))}
+          </div>
         </div>
       </div>
     </div>

@@ -1,9 +1,9 @@
 /** Which external APIs and tools were called: `hivelog calls`. */
 import { useState } from 'preact/hooks'
 import type { CallReport, CallRow } from '../../analyse/calls.js'
-import { showLines } from '../data/store.js'
 import { Bar, type Column, Figure, Table } from '../parts/table.js'
-import { Clock, duration, grouped, Said } from '../parts/text.js'
+import { Clock, grouped } from '../parts/text.js'
+import { durationColumn, durationOf, keyColumn, linesColumn } from './report-columns.js'
 import { ReportFrame, useReport } from './report-frame.js'
 
 const BY = [
@@ -14,8 +14,6 @@ const BY = [
   { value: 'tool', label: 'Tools' },
 ]
 
-const ms = (value: number | undefined) => (value === undefined ? '—' : duration(value))
-
 export function Calls() {
   const [by, choose] = useState('host')
   const asked = useReport<CallReport>('calls', { by })
@@ -23,26 +21,12 @@ export function Calls() {
   const total = report?.total
   const most = Math.max(1, ...(report?.rows ?? []).map(({ ms: { p95 = 0 } }) => p95))
   const columns: Column<CallRow>[] = [
-    {
-      name: BY.find(({ value }) => value === by)?.label ?? by,
-      by: (row) => row.key,
-      cell: (row) => <Said text={row.key} most={160} />,
-    },
-    {
-      name: 'calls',
-      isNumber: true,
-      by: (row) => row.calls,
-      cell: (row) => (
-        <button
-          type="button"
-          class="link tabular"
-          title="Their lines"
-          onClick={() => showLines(linesOf(by, row))}
-        >
-          {grouped(row.calls)}
-        </button>
-      ),
-    },
+    keyColumn(by, BY),
+    linesColumn(
+      'calls',
+      (row) => row.calls,
+      (row) => linesOf(by, row),
+    ),
     {
       name: 'failed',
       isNumber: true,
@@ -53,10 +37,10 @@ export function Calls() {
         </span>
       ),
     },
-    { name: 'p50', isNumber: true, by: (row) => row.ms.p50 ?? -1, cell: (row) => ms(row.ms.p50) },
-    { name: 'p95', isNumber: true, by: (row) => row.ms.p95 ?? -1, cell: (row) => ms(row.ms.p95) },
+    durationColumn('p50', (row) => row.ms.p50),
+    durationColumn('p95', (row) => row.ms.p95),
     { name: 'p95 beside the slowest', cell: (row) => <Bar share={(row.ms.p95 ?? 0) / most} /> },
-    { name: 'longest', isNumber: true, by: (row) => row.ms.max ?? -1, cell: (row) => ms(row.ms.max) },
+    durationColumn('longest', (row) => row.ms.max),
     {
       name: 'busiest minute',
       isNumber: true,
@@ -90,7 +74,7 @@ export function Calls() {
               <Figure name="told to slow down (429)" tone={total.rateLimited > 0 ? 'warn' : ''}>
                 {grouped(total.rateLimited)}
               </Figure>
-              <Figure name="95 % within">{ms(total.ms.p95)}</Figure>
+              <Figure name="95 % within">{durationOf(total.ms.p95)}</Figure>
             </dl>
           )}
           <Table caption={`Calls by ${by}`} columns={columns} rows={report.rows} keyOf={({ key }) => key} />

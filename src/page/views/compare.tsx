@@ -41,7 +41,9 @@ export function Compare() {
         </label>
       </div>
       {others.length === 0 && !logs.isLoading && (
-        <p class="nothing">There is no other log here: give hivelog serve the second run too.</p>
+        <p class="nothing">
+          There is no other log here: give hivelog serve the second run too, or hivelog report --compare.
+        </p>
       )}
       {error !== undefined && <p class="nothing">{error.message}</p>}
       {b !== '' && value === undefined && isLoading && <p class="nothing">Comparing…</p>}

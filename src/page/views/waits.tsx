@@ -1,10 +1,10 @@
 /** What agents waited for: `hivelog waits`. */
 import { useState } from 'preact/hooks'
 import type { WaitReport, WaitRow } from '../../analyse/waits.js'
-import { showLines } from '../data/store.js'
 import { PlaceLink } from '../parts/place-link.js'
 import { Bar, type Column, Figure, Table } from '../parts/table.js'
 import { duration, grouped, Said } from '../parts/text.js'
+import { durationColumn, durationOf, keyColumn, linesColumn } from './report-columns.js'
 import { ReportFrame, useReport } from './report-frame.js'
 
 const BY = [
@@ -20,39 +20,18 @@ export function Waits() {
   const report = asked.value
   const total = report?.total
   const columns: Column<WaitRow>[] = [
-    {
-      name: BY.find(({ value }) => value === by)?.label ?? by,
-      by: (row) => row.key,
-      cell: (row) => <Said text={row.key} most={160} />,
-    },
+    keyColumn(by, BY),
     { name: 'share of time', cell: (row) => <Bar share={row.totalMs / (total?.totalMs || 1)} tone="warn" /> },
-    { name: 'total', isNumber: true, by: (row) => row.totalMs, cell: (row) => duration(row.totalMs) },
-    {
-      name: 'waits',
-      isNumber: true,
-      by: (row) => row.waits,
-      cell: (row) => (
-        <button
-          type="button"
-          class="link tabular"
-          title="Their lines"
-          onClick={() =>
-            showLines({
-              kinds: ['wait'],
-              ...(by === 'agent' ? { agent: row.key } : by === 'pair' ? {} : { text: row.key }),
-            })
-          }
-        >
-          {grouped(row.waits)}
-        </button>
-      ),
-    },
-    {
-      name: 'p95',
-      isNumber: true,
-      by: (row) => row.p95Ms ?? -1,
-      cell: (row) => (row.p95Ms === undefined ? '—' : duration(row.p95Ms)),
-    },
+    durationColumn('total', (row) => row.totalMs),
+    linesColumn(
+      'waits',
+      (row) => row.waits,
+      ({ key }) => ({
+        kinds: ['wait'],
+        ...(by === 'agent' ? { agent: key } : by === 'pair' ? {} : { text: key }),
+      }),
+    ),
+    durationColumn('p95', (row) => row.p95Ms),
     {
       name: 'longest',
       isNumber: true,
@@ -79,7 +58,7 @@ export function Waits() {
           <dl class="figures">
             <Figure name="waited in all">{duration(total.totalMs)}</Figure>
             <Figure name="waits">{grouped(total.waits)}</Figure>
-            <Figure name="95 % within">{total.p95Ms === undefined ? '—' : duration(total.p95Ms)}</Figure>
+            <Figure name="95 % within">{durationOf(total.p95Ms)}</Figure>
             <Figure name="waited for each other" tone={report.mutual.length > 0 ? 'bad' : ''}>
               {grouped(report.mutual.length)}
             </Figure>
