@@ -17,6 +17,18 @@ export interface EventsAnswer {
   rejected: { index: number; reason: string }[]
 }
 
+/** How records are sent. */
+export interface Given {
+  /** Whether the sender is one whose approvals count. Default: no */
+  mayDecide?: boolean
+  /** Session of records that name none. */
+  session?: string | undefined
+  /** The same when the same request is sent again. */
+  key?: string | undefined
+  /** Is told the sessions before anything of them is stored, and may throw. */
+  admit?: (sessions: Iterable<string>) => void
+}
+
 /** Logs that are open at a time. */
 const MAX_OPEN = 256
 /** How often it is looked for decisions beside logs that are not open, milliseconds. */
@@ -42,15 +54,11 @@ export class EventStore {
 
   /**
    * Stores what is good of the records; resolves when that is on the disk.
-   * @param mayDecide whether the sender is one whose approvals count
-   * @param session of records that name none
-   * @param key the same when the same request is sent again
+   * @throws what `admit` does; then nothing is stored
    */
   async add(
     records: readonly unknown[],
-    mayDecide: boolean,
-    session: string | undefined,
-    key: string | undefined,
+    { mayDecide, session, key, admit = () => {} }: Given = {},
   ): Promise<EventsAnswer> {
     const now = Date.now()
     const rejected: EventsAnswer['rejected'] = []
@@ -67,6 +75,7 @@ export class EventStore {
         rejected.push({ index, reason: error.message })
       }
     }
+    admit(new Set(understood.map((one) => one.session)))
     const { accepted, duplicates } = await this.#into(understood, (log, given) => log.add(given, key))
     return { accepted, duplicates, rejected }
   }

@@ -18,7 +18,7 @@ import type { CopyDecisions } from './decisions.js'
 import type { EventStore } from './events.js'
 import { HttpError, readBody } from './http.js'
 import type { Metrics } from './metrics.js'
-import type { Route } from './router.js'
+import type { Asked, Route } from './router.js'
 
 /** Records of one request. */
 const MAX_RECORDS = 100_000
@@ -46,10 +46,10 @@ export function ingestRoutes({ copies, events, metrics, decisions }: IngestParts
       method: 'POST',
       path: '/v1/ingest',
       scope,
-      run: ({ request, token }) =>
-        request.headers['hivelog-log'] === undefined
-          ? ingestEvents(request, events, token?.scopes.includes('decide') ?? false, received)
-          : ingestCopy(request, copies, received, decisions),
+      run: (asked) =>
+        asked.request.headers['hivelog-log'] === undefined
+          ? ingestEvents(asked, events, received)
+          : ingestCopy(asked, copies, received, decisions),
     },
     {
       method: 'GET',
@@ -70,7 +70,7 @@ export function ingestRoutes({ copies, events, metrics, decisions }: IngestParts
       method: 'PUT',
       path: /\/v1\/artifacts\/([^/]{1,128})/,
       scope,
-      run: ({ request, params: [ref = ''] }) => ingestArtifact(request, copies, ref),
+      run: (asked) => ingestArtifact(asked, copies),
     },
   ]
 }
@@ -155,7 +155,7 @@ export interface Received {
 
 /** Stores a piece of a copy. */
 export async function ingestCopy(
-  request: IncomingMessage,
+  { request, admit }: Asked,
   store: CopyStore,
   onReceived: (received: Received) => void,
   decisions?: CopyDecisions,
@@ -168,6 +168,7 @@ export async function ingestCopy(
   const bytes = await readBody(request, LIMITS)
   if (bytes.length === 0) throw new HttpError(400, 'the body is empty')
   if (bytes.at(-1) !== NEWLINE) throw new HttpError(400, 'the body must end with a whole line')
+  admit([at.session])
   try {
     const from = performance.now()
     const { skipped, lines, ...stored } = await store.append({ ...at, segment, offset, name, bytes })
@@ -209,9 +210,8 @@ function lastTimeIn(bytes: Buffer): number | undefined {
  * something is bad.
  */
 export async function ingestEvents(
-  request: IncomingMessage,
+  { request, token, admit }: Asked,
   store: EventStore,
-  mayDecide: boolean,
   onReceived: (received: Received) => void,
 ): Promise<object> {
   const { 'hivelog-session': session, 'idempotency-key': key } = request.headers
@@ -223,12 +223,12 @@ export async function ingestEvents(
     throw new HttpError(413, `more than ${MAX_RECORDS} records; send fewer at once`)
   }
   const given = records.map(({ value }) => value)
-  const { accepted, duplicates, rejected } = await store.add(
-    given,
-    mayDecide,
-    typeof session === 'string' ? session : undefined,
-    typeof key === 'string' ? key : undefined,
-  )
+  const { accepted, duplicates, rejected } = await store.add(given, {
+    mayDecide: token?.scopes.includes('decide') ?? false,
+    session: typeof session === 'string' ? session : undefined,
+    key: typeof key === 'string' ? key : undefined,
+    admit,
+  })
   onReceived({ bytes: bytes.length, lines: accepted })
   const all = [
     ...rejected.map((each) => ({ ...each, index: records[each.index]?.index ?? each.index })),
@@ -296,14 +296,14 @@ export async function missingArtifacts(request: IncomingMessage, store: CopyStor
 
 /** Stores an artifact, whose name is the hash of its bytes. */
 export async function ingestArtifact(
-  request: IncomingMessage,
+  { request, params: [ref = ''], admit }: Asked,
   store: CopyStore,
-  ref: string,
 ): Promise<object> {
   const { headers } = request
   const { session, log } = logName(headers['hivelog-session'], headers['hivelog-log'])
   if (!REF.test(ref)) throw new HttpError(400, 'an artifact is named by its SHA-256, 64 hex digits')
   const bytes = await readBody(request, ARTIFACT_LIMITS)
+  admit([session])
   if (await store.putArtifact(session, log, ref, bytes)) return { ref, bytes: bytes.length }
   throw new HttpError(400, `the bytes do not have the hash ${ref}; send them again`)
 }

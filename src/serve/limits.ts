@@ -1,11 +1,12 @@
 /** What one token may send: bytes a second, and sessions that it may begin. */
+import type { BegunSessions } from './begun.js'
 import { HttpError } from './http.js'
 import type { Token } from './tokens.js'
 
 export interface TokenLimits {
   /** Bytes a second, as they are sent; ten seconds' worth may come at once. Default: no limit. */
   bytesPerSecond?: number
-  /** Sessions that one token may send to while the server runs. Default 10,000. */
+  /** Sessions of the store that one token may send to. Default 10,000. */
   sessions?: number
 }
 
@@ -17,15 +18,16 @@ interface Sent {
   /** Bytes that may still come, at `at`. Below 0 where more came than was announced. */
   left: number
   at: number
-  sessions: Set<string>
 }
 
 export class Limits {
   readonly #bytesPerSecond: number | undefined
   readonly #maxSessions: number
+  readonly #begun: BegunSessions
   readonly #sent = new Map<string, Sent>()
 
-  constructor({ bytesPerSecond, sessions = MAX_SESSIONS }: TokenLimits) {
+  constructor({ bytesPerSecond, sessions = MAX_SESSIONS }: TokenLimits, begun: BegunSessions) {
+    this.#begun = begun
     this.#bytesPerSecond = bytesPerSecond
     this.#maxSessions = sessions
   }
@@ -49,21 +51,36 @@ export class Limits {
     if (this.#bytesPerSecond !== undefined) this.#of(token).left -= bytes
   }
 
-  /** @throws {HttpError} 429 when the token has begun too many sessions */
-  mustHaveSession(token: Token, session: string): void {
-    const { sessions } = this.#of(token)
-    if (sessions.has(session)) return
-    if (sessions.size >= this.#maxSessions) {
-      const message = `the token ${token.name} may send to ${this.#maxSessions} sessions; use another token, or see --max-sessions`
+  /**
+   * Before anything of these sessions is stored.
+   * @returns those that this token had not begun
+   * @throws {HttpError} 429 when that would be too many sessions of this token; then none of them counts
+   */
+  mustHaveSessions({ name }: Token, sessions: Iterable<string>): string[] {
+    const begun = this.#begun.of(name)
+    const fresh = [...new Set(sessions)].filter((session) => !begun.has(session))
+    if (begun.size + fresh.length > this.#maxSessions) {
+      const message = `the token ${name} may send to ${this.#maxSessions} sessions; use another token, or see --max-sessions`
       throw new HttpError(429, message, {}, { 'retry-after': '3600' })
     }
-    sessions.add(session)
+    for (const session of fresh) begun.add(session)
+    return fresh
+  }
+
+  /** They are begun: something of them is stored. @throws what the disk says */
+  keepSessions({ name }: Token, fresh: readonly string[]): void {
+    this.#begun.keep(name, fresh)
+  }
+
+  /** They are not: a request that is refused uses nothing up. */
+  releaseSessions({ name }: Token, fresh: readonly string[]): void {
+    for (const session of fresh) this.#begun.of(name).delete(session)
   }
 
   #of({ sha256 }: Token): Sent {
     let sent = this.#sent.get(sha256)
     if (sent === undefined) {
-      sent = { left: (this.#bytesPerSecond ?? 0) * BURST_S, at: performance.now(), sessions: new Set() }
+      sent = { left: (this.#bytesPerSecond ?? 0) * BURST_S, at: performance.now() }
       this.#sent.set(sha256, sent)
     }
     return sent

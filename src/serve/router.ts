@@ -15,6 +15,11 @@ export interface Asked {
   params: readonly string[]
   /** Whose token came with it; none for a route that asks for none. */
   token: Token | undefined
+  /**
+   * To be called before something of these sessions is stored.
+   * @throws {HttpError} 429 when they are too many for the token
+   */
+  admit(sessions: Iterable<string>): void
 }
 
 /**
@@ -30,6 +35,8 @@ export interface Route {
   /** What a token must allow; `any`: it may be any token. Default: anybody may, without one. */
   scope?: Scope | 'any'
   run(asked: Asked): Promise<object | undefined> | object | undefined
+  /** Says in the words of its protocol why a request is refused, also one whose token may not. Default: in JSON. */
+  refuse?(request: IncomingMessage, response: ServerResponse, error: Error): Promise<void>
 }
 
 export interface RouterOptions {
@@ -61,11 +68,21 @@ export class Router {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#checkOrigin(request)
     const { pathname, searchParams: query } = urlOf(request)
     const [route, params] = this.#routeOf(request.method ?? '', pathname)
+    try {
+      await this.#run(route, { request, response, query, params })
+    } catch (error) {
+      if (route.refuse === undefined) throw error
+      await route.refuse(request, response, error as Error)
+    }
+  }
+
+  async #run(route: Route, given: Omit<Asked, 'token' | 'admit'>): Promise<void> {
+    const { request, response } = given
+    this.#checkOrigin(request)
     const token = route.scope === undefined ? undefined : this.#mustMay(request, route.scope)
-    const asked = { request, response, query, params, token }
+    const asked = { ...given, token, admit: () => {} }
     const value = await (route.scope === 'ingest' && request.method !== 'GET'
       ? this.#limited(route, asked)
       : route.run(asked))
@@ -76,12 +93,20 @@ export class Router {
     const { limits } = this.#options
     const token = asked.token as Token
     const { headers, socket } = asked.request
-    const { 'hivelog-session': session, 'content-length': length } = headers
+    const { 'content-length': length } = headers
     limits.mustHaveBytes(token)
-    if (typeof session === 'string') limits.mustHaveSession(token, session)
     const before = socket.bytesRead
+    const fresh: string[] = []
+    const admit = (sessions: Iterable<string>): void => {
+      fresh.push(...limits.mustHaveSessions(token, sessions))
+    }
     try {
-      return await route.run(asked)
+      const value = await route.run({ ...asked, admit })
+      limits.keepSessions(token, fresh)
+      return value
+    } catch (error) {
+      limits.releaseSessions(token, fresh)
+      throw error
     } finally {
       limits.spend(token, length === undefined ? socket.bytesRead - before : Number(length))
     }

@@ -17,6 +17,7 @@ import { Live } from './api/live.js'
 import { reportRoutes } from './api/reports.js'
 import { Sessions, sessionRoutes } from './api/sessions.js'
 import { Work } from './api/work.js'
+import { BegunSessions } from './begun.js'
 import { type HookDesk, hookDesk } from './coding-agents/routes.js'
 import { CopyStore } from './copies.js'
 import { CopyDecisions, decisionRoutes } from './decisions.js'
@@ -93,7 +94,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer<string
     routes: routesOf(parts, tls !== undefined, options.doors),
     tokens,
     sessions: parts.sessions,
-    limits: new Limits(options.limits ?? {}),
+    limits: new Limits(options.limits ?? {}, new BegunSessions(store)),
     metrics: parts.metrics,
     hosts: new Set([...LOOPBACK, host, ...(options.hosts ?? [])].map((each) => each.toLowerCase())),
     onError: options.onError ?? (() => {}),

@@ -8,6 +8,7 @@ import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { SeverityNumber } from '@opentelemetry/api-logs'
 import { ProtobufLogsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
 import { resourceFromAttributes } from '@opentelemetry/resources'
+import { tempFolder } from '../kit/hive-support.js'
 import { linesOf, logsRequest, send, tempServer } from '../kit/serve-support.js'
 
 const PROTOBUF = { 'content-type': 'application/x-protobuf' }
@@ -204,6 +205,33 @@ test('without a token that may send nothing is taken', async (t) => {
   assert.ok(!readdirSync(server.store).includes('one'))
 })
 
+test('who may not is told in the encoding of the request', async (t) => {
+  const server = await tempServer(t, join(tempFolder(t), 'store'), ['read'])
+  for (const path of ['/v1/traces', '/v1/logs', '/v1/metrics']) {
+    for (const [token, status, why, headers] of [
+      ['hl_other', 401, /^a token is needed/, {}],
+      [server.token, 403, /^the token test may not ingest$/, {}],
+      [server.token, 403, /^requests of other origins/, { origin: 'https://evil.example' }],
+      [server.token, 421, /^this server is not known/, { host: 'evil.example' }],
+    ] as const) {
+      const asked = { ...server, token }
+      const packed = await send(asked, path, new Uint8Array(), { ...PROTOBUF, ...headers })
+      assert.equal(packed.status, status)
+      assert.equal(packed.headers.get('content-type'), 'application/x-protobuf')
+      assert.equal(packed.headers.get('connection'), 'close')
+      // google.rpc.Status: the message is field 2, and there is nothing else.
+      const fields = fieldsOf(packed.bytes)
+      assert.deepEqual(Object.keys(fields), ['2'])
+      assert.match(textIn(fields[2]), why)
+      if (status === 401) assert.equal(packed.headers.get('www-authenticate'), 'Bearer')
+      const json = await send(asked, path, '{}', headers)
+      assert.equal(json.status, status)
+      assert.equal(json.headers.get('content-type'), 'application/json')
+      assert.match(json.json().message, why)
+    }
+  }
+})
+
 test('a session is stored under a name that a folder can have, whatever it is called', async (t) => {
   const server = await tempServer(t)
   const names = ['../../etc', 'CON', 'a/b', '', ' ', 'x'.repeat(300), 'ok-1']
@@ -215,7 +243,9 @@ test('a session is stored under a name that a folder can have, whatever it is ca
     )
     assert.equal(answer.status, 200)
   }
-  const folders = readdirSync(server.store).filter((name) => name !== 'tokens.json')
+  const folders = readdirSync(server.store).filter(
+    (name) => !['tokens.json', '.token-sessions'].includes(name),
+  )
   assert.equal(folders.length, names.length)
   assert.ok(
     folders.every((name) => /^(?:session-[0-9a-f]{16}|ok-1|otlp)$/.test(name)),

@@ -9,7 +9,7 @@ import type { EventStore } from '../events.js'
 import { HttpError, readBody } from '../http.js'
 import type { Metrics } from '../metrics.js'
 import { storable } from '../otlp/session-of.js'
-import type { Route } from '../router.js'
+import type { Asked, Route } from '../router.js'
 import type { Values } from './agent-event.js'
 import { ClaudeHooks, permissionAnswer } from './claude-hooks.js'
 
@@ -34,10 +34,11 @@ export function hookDesk({ events, metrics }: HookParts): HookDesk {
   const hooks = new ClaudeHooks()
   const waiting = new Set<() => void>()
 
-  async function answer(request: IncomingMessage, response: ServerResponse, wait: number): Promise<object> {
+  async function answer({ request, response, admit }: Asked, wait: number): Promise<object> {
     const bytes = await readBody(request, LIMITS)
     const body = hookIn(bytes)
     const session = storable(body.session_id as string)
+    admit([session])
     const received = (lines: number): void => metrics.received({ bytes: bytes.length, lines })
     if (body.hook_event_name !== 'PermissionRequest') {
       const told = hooks.told(body, session, Date.now())
@@ -85,9 +86,9 @@ export function hookDesk({ events, metrics }: HookParts): HookDesk {
         method: 'POST',
         path: '/v1/hooks/claude-code',
         scope: 'ingest',
-        run: async ({ request, response, query }) => {
+        run: async (asked) => {
           try {
-            return await answer(request, response, waitOf(request, query))
+            return await answer(asked, waitOf(asked.request, asked.query))
           } catch (error) {
             // What JSON takes in, it may not give out.
             if (error instanceof RangeError) throw new HttpError(400, 'values lie too deep in each other')

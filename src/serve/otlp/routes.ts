@@ -8,10 +8,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EventStore } from '../events.js'
 import { HttpError, readBody } from '../http.js'
 import type { Metrics } from '../metrics.js'
-import type { Route } from '../router.js'
+import type { Asked, Route } from '../router.js'
 import { answerRefused, answerTaken, type Encoding, encodingOf, type Outcome } from './answers.js'
 import { toldByLogs } from './logs.js'
-import { logRecordsIn, RequestError, spansIn } from './request.js'
+import { logRecordsIn, RequestError, type Span, spansIn } from './request.js'
+import { saidSession } from './session-of.js'
 import type { SpanStore } from './spans.js'
 
 /** Bytes of one request: as the specification recommends. */
@@ -35,44 +36,46 @@ export function otlpRoutes(parts: OtlpParts): Route[] {
     method: 'POST',
     path: `/v1/${signal}`,
     scope: 'ingest',
-    run: async ({ request, response, token }) => {
+    run: async (asked) => {
+      const { request, response } = asked
       const encoding = encodingOf(request.headers['content-type'])
       if (encoding === undefined) {
         throw new HttpError(415, 'content-type must be application/json or application/x-protobuf')
       }
-      try {
-        const mayDecide = token?.scopes.includes('decide') ?? false
-        const outcome = await take(signal, request, encoding, mayDecide, parts)
-        await answerTaken(response, encoding, signal, outcome)
-      } catch (error) {
-        await refuse(response, encoding, error as Error, parts)
-      }
+      await answerTaken(response, encoding, signal, await take(signal, asked, encoding, parts))
       return undefined
     },
+    refuse: (request, response, error) => refuse(request, response, error, parts),
   }))
 }
 
 async function take(
   signal: Signal,
-  request: IncomingMessage,
+  { request, token, admit }: Asked,
   encoding: Encoding,
-  mayDecide: boolean,
   { events, spans, metrics }: OtlpParts,
 ): Promise<Outcome> {
+  const mayDecide = token?.scopes.includes('decide') ?? false
   const body = await readBody(request, LIMITS)
   const value = encoding === 'json' ? fromJson(body) : await fromProtobuf(body, signal)
   if (signal === 'metrics') return { rejected: 0, message: '' }
   if (signal === 'traces') {
     const given = spansIn(value)
+    admit(sessionsIn(given))
     const { accepted, rejected, warning } = await spans.add(given, mayDecide)
     metrics.received({ bytes: body.length, lines: accepted })
     return outcomeOf(rejected, warning)
   }
   const { told, rejected } = toldByLogs(logRecordsIn(value), mayDecide)
+  admit(told.map(({ session }) => session))
   const { accepted } = await events.tell(told)
   metrics.received({ bytes: body.length, lines: accepted })
   return outcomeOf(rejected)
 }
+
+/** Those that spans name. Of a trace that names none it is only known later whose it is. */
+const sessionsIn = (spans: readonly (Span | undefined)[]): string[] =>
+  spans.flatMap((span) => (span && saidSession(span.attributes, span.resource)) ?? [])
 
 function outcomeOf(rejected: readonly string[], warning = ''): Outcome {
   const [first] = rejected
@@ -123,10 +126,10 @@ const LATER: Readonly<Record<string, number>> = {
 }
 
 async function refuse(
+  request: IncomingMessage,
   response: ServerResponse,
-  encoding: Encoding,
   error: NodeJS.ErrnoException,
-  { metrics, onError }: OtlpParts,
+  { metrics, onError }: Pick<OtlpParts, 'metrics' | 'onError'>,
 ): Promise<void> {
   const refused = refusalOf(error)
   metrics.refused(refused.status)
@@ -137,6 +140,7 @@ async function refuse(
   }
   // What is left of a body that is not read would be taken for the next request.
   const headers = { connection: 'close', ...refused.headers }
+  const encoding = encodingOf(request.headers['content-type']) ?? 'json'
   await answerRefused(response, encoding, refused.status, refused.message, headers)
 }
 
