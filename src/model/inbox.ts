@@ -55,6 +55,8 @@ export interface StoredMessages {
   readonly count: number
   /** The same ones each time, oldest first. */
   load(): readonly Message[]
+  /** The last one of them. */
+  newest(): Message | undefined
 }
 
 /** What makes an inbox other than an empty one, beside what waits in it. */
@@ -78,6 +80,10 @@ export class Inbox {
   drains = 0
   /** When it began to fill, in the order of all inboxes. */
   filled = 0
+  /** Messages that it held so far, beside those of a stored state. */
+  puts = 0
+  /** Counts messages that were taken though older ones are held. */
+  takenFromWithin = 0
   readonly #room: Room
   /** The messages that are held, from `#head` on; `undefined` in place of one that was taken. */
   #queue: (Message | undefined)[] = []
@@ -126,13 +132,24 @@ export class Inbox {
     return undefined
   }
 
+  /** The last so many of `list`. */
+  latest(count: number): Message[] {
+    if (count > this.#queue.length) this.#load()
+    const latest: Message[] = []
+    for (let i = this.#queue.length - 1; i >= this.#head && latest.length < count; i--) {
+      const message = this.#queue[i]
+      if (message !== undefined) latest.push(message)
+    }
+    return latest.reverse()
+  }
+
   /** The newest message that is held, if any is. */
   newest(): Message | undefined {
     for (let i = this.#queue.length - 1; i >= this.#head; i--) {
       const message = this.#queue[i]
       if (message !== undefined) return message
     }
-    return this.#stored?.load().at(-1)
+    return this.#stored?.newest()
   }
 
   /** Puts a message in. False if a drain has taken it already. */
@@ -147,6 +164,7 @@ export class Inbox {
     if (message.id !== undefined && this.#byId !== undefined)
       this.#note(this.#byId, message.id, this.#queue.length)
     this.#queue.push(message)
+    this.puts++
     this.#held++
     this.#room.held++
     this.#trim()
@@ -214,6 +232,7 @@ export class Inbox {
   clear(): void {
     this.#room.held -= this.#held + (this.#early?.size ?? 0)
     this.waiting = this.#held = this.#head = 0
+    this.takenFromWithin++
     this.#queue = []
     this.#byId = this.#early = this.firstUnheld = this.#stored = undefined
   }
@@ -324,6 +343,7 @@ export class Inbox {
     this.#held--
     this.#room.held--
     if (at === this.#head) this.#head++
+    else this.takenFromWithin++
     const byId = this.#byId
     if (byId !== undefined) {
       if (this.#held < MANY / 2 || this.#hasTwins) this.#byId = undefined

@@ -113,6 +113,7 @@ function messageState(message: Message): WaitingMessage {
 export const storedFrom = (messages: readonly WaitingMessage[]): StoredMessages => ({
   count: messages.length,
   load: () => messages.map(messageFrom),
+  newest: () => messages.slice(-1).map(messageFrom)[0],
 })
 
 function messageFrom(state: WaitingMessage): Message {

@@ -1,20 +1,27 @@
 /** Adds to the index of a segment while the segment is read. */
 import { createHash } from 'node:crypto'
+import type { HiveModel } from '../../model/model.js'
 import type { Source } from '../../read/sources.js'
-import { type Block, IndexFile, IndexWriter, type StatePlace } from './file.js'
+import { type Block, type IndexFile, IndexWriter, type StatePlace } from './file.js'
 import { ByteChain, identityOf } from './fit.js'
 import { indexKey } from './key.js'
+import { Packer } from './packed.js'
 
-/** Where in a log a state is: `Block` without the place of the state, and what the bytes before it are. */
-export type Position = Omit<Block, keyof StatePlace | 'hash'>
+/** Where in a log a state is: `Block` without its state, and what the bytes before it are. */
+export type Position = Omit<Block, keyof StatePlace | 'hash' | 'isNews'>
 
 /** Bytes of log between two states: what must be parsed for an answer at most, in some 30 ms of a fresh process. */
 export const SPACING = 1024 * 1024
-/** States that are bigger are further apart by as much, so that the index stays a fraction of the log. */
-const BIG_STATE = 192 * 1024
+/** States that are bigger than this part of the spacing are further apart, so that the index stays a fraction of the log. */
+const BIG_STATE = 3 / 16
+/** The same of what is new in one. It grows with the distance, so that it must not count as much for it. */
+const BIG_NEWS = 1 / 2
+
+/** So much further apart are whole states with what is new between them. */
+const NEWS = 2
 
 /** Bytes of log from a state of that size to the next one. */
-export const distanceOf = (spacing: number, raw: number): number => spacing * Math.max(1, raw / BIG_STATE)
+export const distanceOf = (spacing: number, raw: number): number => Math.max(spacing, raw / BIG_STATE)
 
 /** Tells states apart. */
 export function keyOf(raw: string): string {
@@ -24,13 +31,14 @@ export function keyOf(raw: string): string {
 export class Extension {
   readonly #path: string
   readonly #source: Source
-  readonly #first: { position: Position; raw: string } | undefined
-  readonly #start: string
+  #first: { position: Position; raw: string } | undefined
+  #start: string
   readonly #old: IndexFile | undefined
   readonly #spacing: number
   readonly #prices: string
   #writer: IndexWriter | undefined
   #blocks: Block[] = []
+  readonly #packer = new Packer()
   #end = ''
   #isOff = false
   /** Up to the end of the last whole line. */
@@ -41,28 +49,28 @@ export class Extension {
   #hash: string
 
   /**
-   * @param before index that is extended, reading being about to begin at its last block; or, where there is none,
-   * the state before the segment
+   * @param old index that is extended, reading being about to begin at its last block; or, where there is none, nothing
+   * until `begin` gives the state before the segment
    * @param prices tells the prices apart by which its sums are made
    */
-  constructor(
-    path: string,
-    source: Source,
-    before: IndexFile | { position: Position; raw: string },
-    spacing: number,
-    prices: string,
-  ) {
+  constructor(path: string, source: Source, old: IndexFile | undefined, spacing: number, prices: string) {
     this.#spacing = spacing
     this.#prices = prices
     this.#path = path
     this.#source = source
-    const old = before instanceof IndexFile ? before : undefined
     this.#old = old
-    this.#first = before instanceof IndexFile ? undefined : before
-    this.#start = before instanceof IndexFile ? before.directory.start : keyOf(before.raw)
+    this.#start = old?.directory.start ?? ''
     const last = old?.directory.blocks.at(-1)
     this.#hash = last?.hash ?? ''
     this.#chain = new ByteChain(this.#hash, last?.offset)
+  }
+
+  /** The state from which reading begins. */
+  begin(position: Position, model: HiveModel): void {
+    if (this.#old !== undefined) return
+    const raw = this.#packer.whole(model)
+    this.#first = { position, raw }
+    this.#start = keyOf(raw)
   }
 
   /** Takes bytes that were read. @param lines offset up to which whole lines were read with them */
@@ -85,23 +93,36 @@ export class Extension {
   /** Whether a state is wanted at this offset. */
   isDue(offset: number): boolean {
     const last = this.#blocks.at(-1) ?? this.#old?.directory.blocks.at(-1)
-    return !this.#isOff && offset - (last?.offset ?? 0) >= distanceOf(this.#spacing, last?.raw ?? 0)
+    const { offset: from = 0, raw = 0, isNews } = last ?? {}
+    const distance = this.#packer.hasBefore
+      ? Math.max(this.#spacing, isNews === true ? raw / BIG_NEWS : 0)
+      : distanceOf(this.#spacing, raw)
+    return !this.#isOff && offset - from >= distance
   }
 
-  /** Notes the state before a line. */
-  block(position: Position, raw: string): void {
+  /** Notes the state before a line. @param isLast whether that is the segment's end */
+  block(position: Position, model: HiveModel, isLast: boolean): void {
     if (this.#isOff) return
     try {
-      const writer = this.#begin()
+      const writer = this.#open()
       // A last line without newline is one at the segment's end.
       if (position.offset > this.#chain.offset) this.#flush()
       this.#hash = this.#chain.link()
-      this.#blocks.push({ ...position, hash: this.#hash, ...writer.add(raw) })
+      // The next segment knows this one by its end.
+      const isNews = !isLast && this.#packer.hasBefore && !this.#isWholeDue(position.offset)
+      const raw = isNews ? this.#packer.news(model) : this.#packer.whole(model)
+      const news = isNews ? { isNews } : {}
+      this.#blocks.push({ ...position, hash: this.#hash, ...writer.add(raw), ...news })
       this.#end = keyOf(raw)
     } catch {
       // No room, no right to write there: the answer does not need it.
       this.abort()
     }
+  }
+
+  #isWholeDue(offset: number): boolean {
+    const whole = this.#blocks.findLast(({ isNews }) => isNews !== true)
+    return whole === undefined || offset - whole.offset >= NEWS * distanceOf(this.#spacing, whole.raw)
   }
 
   /** Puts the index in its place if it has anything new. */
@@ -154,7 +175,7 @@ export class Extension {
   }
 
   /** The first new state: what the old index has is taken over. */
-  #begin(): IndexWriter {
+  #open(): IndexWriter {
     if (this.#writer !== undefined) return this.#writer
     const key = indexKey(true)
     if (key === undefined) throw new Error('there is no key')

@@ -1,6 +1,6 @@
 /**
  * The side index of one segment: `<log>.index/<first seq, 12 digits>.idx`. It holds the state before certain lines
- * of the segment, a few MiB of log apart, so that the state at any event is a few thousand lines away.
+ * of the segment, a MiB of log apart or more, so that the state at any event is a few thousand lines away.
  *
  * The file: the states one after the other (see `packed.ts`, Brotli), then a directory (JSON), then a trailer of fixed
  * length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
@@ -45,6 +45,8 @@ export interface Block {
   lastSeq: number
   /** Link of the segment's bytes up to here (`ByteChain`). */
   hash: string
+  /** Its state is what is new since that of the block before it (`Packer`). */
+  isNews?: true
   /** Where its state is in this file: offset, bytes, SHA-256; and its length before it was compressed. */
   at: number
   size: number
@@ -71,7 +73,7 @@ export interface Directory {
 }
 
 /** Changes when the states do: an index of another format is made anew. */
-const FORMAT = 4
+const FORMAT = 5
 /** The quickest there is: states are written while a log is walked. */
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
 const MAGIC = `hivelog-index ${FORMAT}\n`
@@ -110,10 +112,15 @@ export class IndexFile {
     closeSync(this.#fd)
   }
 
-  /** The state before a block, as it was written; `undefined` when it is damaged. */
+  /** The state before a block, as it was written; `undefined` when it is damaged, or one that it needs is. */
   state(block: Block): StoredState | undefined {
+    const { blocks } = this.directory
     try {
-      return unpack(brotliDecompressSync(this.bytes(block)).toString())
+      let at = blocks.findIndex(({ offset, sha256 }) => offset === block.offset && sha256 === block.sha256)
+      // All bytes are looked at now; what they say is taken apart when it is needed.
+      const chain = [this.bytes(block)]
+      for (let each = block; each.isNews === true; chain.push(this.bytes(each))) each = blocks[--at] as Block
+      return stateOf(chain)
     } catch {
       return undefined
     }
@@ -125,6 +132,12 @@ export class IndexFile {
     if (hashOf(bytes) !== sha256) throw new Error('a state in the index is damaged')
     return bytes
   }
+}
+
+/** @param chain the state's bytes, then those of the one before it, as far as it needs them */
+function stateOf([bytes, ...before]: readonly Buffer[]): StoredState {
+  const text = brotliDecompressSync(bytes as Buffer).toString()
+  return unpack(text, before.length === 0 ? undefined : () => stateOf(before))
 }
 
 function readDirectory(fd: number, key: Buffer): Directory | undefined {

@@ -186,12 +186,7 @@ class Walk {
       const fit = isOurs ? await fits(source, index.directory) : 'no'
       if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
-        const raw = pack(before.load().model)
-        return await this.#through(
-          source,
-          before,
-          this.#extension(path, source, { position: before.position, raw }),
-        )
+        return await this.#through(source, before, this.#extension(path, source, undefined))
       }
       const { blocks, final, end } = index.directory
       const at = blocks.findLastIndex(({ maxSeq, maxTs }) => isBefore(this.#skipTo, maxSeq, maxTs))
@@ -202,7 +197,7 @@ class Walk {
       const from = this.#indexed(path, key, block, end)
       if (block.offset > 0) this.#isReached = true
       this.#progress(isLast && final ? Number(source.stats.size) : block.offset)
-      const isExtended = isLast && !final && visit === undefined && this.#isWorthMore(source, block)
+      const isExtended = isLast && !final && visit === undefined && this.#isWorthMore(source, blocks)
       if (fit === 'fits' && visit === undefined) Extension.renew(path, key, source, index)
       if (isLast && final) return { isDone: false, end: from }
       return await this.#through(source, from, isExtended ? this.#extension(path, source, index) : undefined)
@@ -211,13 +206,15 @@ class Walk {
     }
   }
 
-  /** Whether the segment goes on far enough for another state. */
-  #isWorthMore({ stats, live }: Source, { offset, raw }: Block): boolean {
+  /** Whether the segment goes on far enough for more states: the index is written anew for them. */
+  #isWorthMore({ stats, live }: Source, blocks: readonly Block[]): boolean {
+    const { offset = 0 } = blocks.at(-1) ?? {}
+    const raw = blocks.findLast(({ isNews }) => isNews !== true)?.raw ?? 0
     return !live || Number(stats.size) - offset >= distanceOf(this.#spacing, raw)
   }
 
-  #extension(path: string, source: Source, before: ConstructorParameters<typeof Extension>[2]): Extension {
-    return new Extension(path, source, before, this.#spacing, this.#prices)
+  #extension(path: string, source: Source, old: IndexFile | undefined): Extension {
+    return new Extension(path, source, old, this.#spacing, this.#prices)
   }
 
   #reducer(from?: StoredState): StateReducer {
@@ -226,7 +223,7 @@ class Walk {
   }
 
   #indexed(path: string, key: Buffer, block: Block, end: string): Known {
-    const { at: _, size: __, sha256: ___, hash: ____, raw: _____, ...position } = block
+    const { at: _, size: __, sha256: ___, hash: ____, raw: _____, isNews: ______, ...position } = block
     const load = (): StateReducer => {
       const index = IndexFile.open(path, key)
       const state = index?.state(block)
@@ -245,6 +242,7 @@ class Walk {
     const { offset, line, count } = from.position
     const reader = new ItemReader(source.file, { offset, line, count }, {})
     const reducer = from.load()
+    extension?.begin(from.position, reducer.model)
     let { maxSeq, maxTs, lastSeq } = from.position
     const position = (): Position => {
       const lines = { line: line + reader.count - count, count: reader.count }
@@ -280,10 +278,10 @@ class Walk {
             break walking
           }
         }
-        if (extension?.isDue(reader.offset)) extension.block(position(), pack(reducer.model))
+        if (extension?.isDue(reader.offset)) extension.block(position(), reducer.model, false)
       }
       const isFinal = !isDone && !source.live
-      if (isFinal) extension?.block(position(), pack(reducer.model))
+      if (isFinal) extension?.block(position(), reducer.model, true)
       extension?.finish(isFinal)
     } catch (error) {
       extension?.abort()
