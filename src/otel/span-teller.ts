@@ -34,6 +34,9 @@ import { graphName, graphNodes, handOffTarget, openinference } from './vocabular
 import { type Reading, readContent, readRole } from './vocabularies/read.js'
 import type { ContentField } from './vocabularies/vocabulary.js'
 
+/** What a model call's span may lack and the wire may tell. */
+const SEEN = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'ttftMs', 'responseId']
+
 export class SpanTeller {
   #recorder: LogRecorder
   #session: string
@@ -196,8 +199,9 @@ export class SpanTeller {
       spanId: node.context.spanId,
       parentSpanId: node.parentId,
     }
-    this.#recorder.usageOnce.tell(call, () => {
+    this.#recorder.usageOnce.tell(call, (seen = {}) => {
       const life = this.#workLife(node, span)
+      for (const name of SEEN) fields[name] ??= seen[name]
       fields.agentId = life.agentId
       this.#keep(node, span, reading, life, ['prompt', 'answer'], fields.model ?? 'a model')
       this.#write(node, endMs(span), 'usage', fields, life)

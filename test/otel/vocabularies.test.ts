@@ -315,6 +315,44 @@ const STORIES: Story[] = [
     ],
   },
   {
+    what: 'OpenLLMetry counts Anthropic’s input without the cache',
+    scope: '@traceloop/instrumentation-anthropic',
+    play(tracer) {
+      const agent = { 'traceloop.span.kind': 'agent', 'traceloop.entity.name': 'planner' }
+      late(tracer, 'planner.agent', agent, () => {
+        within(
+          tracer,
+          'chat m',
+          at({ 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'm' }),
+          (span) =>
+            span.setAttributes({
+              'gen_ai.usage.input_tokens': 4,
+              'gen_ai.usage.output_tokens': 2,
+              'gen_ai.usage.cache_read.input_tokens': 30,
+              'gen_ai.usage.cache_creation.input_tokens': 200,
+            }),
+        )
+      })
+    },
+    lines: ['spawn planner planner -', 'usage planner m 234 2 30 200 - - -', 'exit planner ok'],
+  },
+  {
+    what: 'Langfuse: a level says that a call failed',
+    scope: 'langfuse-sdk',
+    play(tracer) {
+      within(tracer, 'planner', at({ 'langfuse.observation.type': 'agent' }), () => {
+        const call = { 'langfuse.observation.type': 'generation', 'langfuse.observation.model.name': 'm' }
+        within(tracer, 'OpenAI.chat', at(call), (span) =>
+          span.setAttributes({
+            'langfuse.observation.level': 'ERROR',
+            'langfuse.observation.status_message': 'Error: 400 no',
+          }),
+        )
+      })
+    },
+    lines: ['spawn planner planner -', 'usage planner m - - - - - - Error: 400 no', 'exit planner ok'],
+  },
+  {
     what: 'Langfuse: what came from the cache is input too',
     scope: 'langfuse-sdk',
     play(tracer) {
