@@ -5,6 +5,7 @@ import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
 import type { ExitStatus } from '../format/kinds.js'
 import { recordOf, type SpanEvent } from '../record/owners.js'
 import { ATTR, hrToMillis } from './span-mapping.js'
+import { saysFailed } from './vocabularies/langfuse.js'
 import { mastra } from './vocabularies/mastra.js'
 import { commandTarget } from './vocabularies/openinference.js'
 import { type Reading, readContent, readText, readUsage } from './vocabularies/read.js'
@@ -176,8 +177,10 @@ const PARENT_COMMAND = /\bParentCommand\b/
 
 export const isInterrupted = (span: SpanView): boolean => threw(span, INTERRUPT)
 
-const hasFailed = (span: SpanView): boolean =>
-  span.status.code === SpanStatusCode.ERROR && !threw(span, INTERRUPT) && !threw(span, PARENT_COMMAND)
+function hasFailed(span: SpanView): boolean {
+  if (span.status.code !== SpanStatusCode.ERROR) return saysFailed(span)
+  return !threw(span, INTERRUPT) && !threw(span, PARENT_COMMAND)
+}
 
 function threw({ status, events }: SpanView, what: RegExp): boolean {
   if (status.code !== SpanStatusCode.ERROR) return false

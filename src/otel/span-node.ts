@@ -28,6 +28,8 @@ export class SpanNode implements Owner {
   caller: Life | undefined
   /** Of a tool's span: its name. */
   toolName: string | undefined
+  /** Of a tool's span that has a part of its own for the run: how that ended; `undefined` until it has. */
+  execution: { ok: boolean; error: string | undefined } | undefined
   /** The session that it names. */
   saidSession: string | undefined
   #above: SpanNode | undefined

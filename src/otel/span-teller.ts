@@ -28,11 +28,14 @@ import {
 } from './foreign-spans.js'
 import { Pauses } from './pauses.js'
 import { SpanNode } from './span-node.js'
-import { decisionOf } from './vocabularies/claude-code.js'
+import { claudeCode, decisionOf, executionOf, isExecution } from './vocabularies/claude-code.js'
 import { interruptsOf, isAllowed, noteOf, resumeOf, subjectOf } from './vocabularies/langgraph.js'
 import { graphName, graphNodes, handOffTarget, openinference } from './vocabularies/openinference.js'
 import { type Reading, readContent, readRole } from './vocabularies/read.js'
 import type { ContentField } from './vocabularies/vocabulary.js'
+
+/** What a model call's span may lack and the wire may tell. */
+const SEEN = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'ttftMs', 'responseId']
 
 export class SpanTeller {
   #recorder: LogRecorder
@@ -80,6 +83,8 @@ export class SpanTeller {
     if (reading.vocabulary === openinference) this.#findGraphAgents(node, span)
     if (reading.role === 'agent') this.#beginAgent(node, span, reading)
     else if (reading.role === 'tool') this.#beginTool(node, span, reading)
+    else if (reading.vocabulary === claudeCode && isExecution(span))
+      this.#startTool(this.#toolAbove(node), node.startTs)
   }
 
   /** An event that somebody added to a span. */
@@ -110,6 +115,10 @@ export class SpanTeller {
     else if (reading.role === 'call') this.#endCall(node, span, reading)
     else if (reading.role === 'handOff') this.#handOff(node, span, handOffTarget(span))
     else if (reading.role === 'pause') this.#pause(node, span, reading)
+    else if (reading.vocabulary === claudeCode && isExecution(span)) {
+      const tool = this.#toolAbove(node)
+      if (tool !== undefined) tool.execution = executionOf(span)
+    }
   }
 
   #beginAgent(node: SpanNode, span: ReadableSpan, reading: Reading): void {
@@ -161,16 +170,26 @@ export class SpanTeller {
       node.isTold = true
       return
     }
+    // Whether it is allowed to run shows later.
+    if (reading.vocabulary !== claudeCode) this.#startTool(node, node.startTs)
+  }
+
+  #startTool(node: SpanNode | undefined, ts: number): void {
+    const { span, reading } = node ?? {}
+    if (node === undefined || span === undefined || reading === undefined) return
     const life = this.#workLife(node, span)
-    const fields = { agentId: life.agentId, name, toolCallId: toolCallIdOf(span, reading) }
-    this.#write(node, node.startTs, 'tool.start', fields, life)
+    const fields = { agentId: life.agentId, name: node.toolName, toolCallId: toolCallIdOf(span, reading) }
+    this.#write(node, ts, 'tool.start', fields, life)
   }
 
   #endTool(node: SpanNode, span: ReadableSpan, reading: Reading): void {
     // One that waits for a person has not ended: with the answer it is run anew.
     if (isInterrupted(span)) return
+    const { execution } = node
+    if (execution === undefined && reading.vocabulary === claudeCode) return
     const life = this.#workLife(node, span)
     const fields = toolFields(span, reading, life.agentId)
+    if (execution?.ok === false) Object.assign(fields, execution)
     this.#keep(node, span, reading, life, ['arguments', 'result'], fields.name)
     this.#write(node, endMs(span), 'tool', fields, life)
     this.#handOff(node, span, transferTarget(span, fields.name as string))
@@ -196,8 +215,9 @@ export class SpanTeller {
       spanId: node.context.spanId,
       parentSpanId: node.parentId,
     }
-    this.#recorder.usageOnce.tell(call, () => {
+    this.#recorder.usageOnce.tell(call, (seen = {}) => {
       const life = this.#workLife(node, span)
+      for (const name of SEEN) fields[name] ??= seen[name]
       fields.agentId = life.agentId
       this.#keep(node, span, reading, life, ['prompt', 'answer'], fields.model ?? 'a model')
       this.#write(node, endMs(span), 'usage', fields, life)

@@ -8,6 +8,7 @@
  */
 import { onExit } from 'signal-exit'
 import { BoundedMap } from '../format/bounded-map.js'
+import type { Fields } from '../format/fields.js'
 import { distance, type Happening, keep, nearest, type Told } from './told-once.js'
 
 /** One model call, as one source tells it. */
@@ -30,6 +31,8 @@ export interface ModelCall extends Told {
   isFailed?: boolean | undefined
   /** Whether somebody may tell of it in a moment who knows more, whose it is above all: then that is written. */
   mayWait?: boolean | undefined
+  /** What else is known of it, by the names of a `usage` line's fields: for another's line where that lacks it. */
+  known?: Fields | undefined
   /** Id of the span that is this call. */
   spanId?: string | undefined
   /** Id of the span above that one. */
@@ -88,9 +91,9 @@ export class UsageOnce {
   /**
    * Has a call written that nobody told before. One without tokens, which has not failed, waits for up to 15 ms, as one
    * that may: if another source knows more by then, that one is written.
-   * @param write records the call's line; it must not throw
+   * @param write records the call's line, with what a source that waited knows; it must not throw
    */
-  tell(call: ModelCall, write: () => void): void {
+  tell(call: ModelCall, write: (known?: Fields) => void): void {
     const known = this.#find(call)
     if (known === undefined) {
       const added = this.#add(call)
@@ -99,10 +102,12 @@ export class UsageOnce {
       return
     }
     this.#merge(known, call)
-    if (isVague(call) || !this.#held.delete(known)) return
+    const held = isVague(call) ? undefined : this.#held.get(known)
+    if (held === undefined) return
+    this.#held.delete(known)
     // What was told first says less: the call is what this one tells, from now on too.
     this.#replace(known, call)
-    write()
+    write(call.isFailed === true ? undefined : held.call.known)
   }
 
   /** Whether nobody told this call before; it counts as told from now on. */

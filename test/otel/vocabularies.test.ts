@@ -315,6 +315,44 @@ const STORIES: Story[] = [
     ],
   },
   {
+    what: 'OpenLLMetry counts Anthropic’s input without the cache',
+    scope: '@traceloop/instrumentation-anthropic',
+    play(tracer) {
+      const agent = { 'traceloop.span.kind': 'agent', 'traceloop.entity.name': 'planner' }
+      late(tracer, 'planner.agent', agent, () => {
+        within(
+          tracer,
+          'chat m',
+          at({ 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'm' }),
+          (span) =>
+            span.setAttributes({
+              'gen_ai.usage.input_tokens': 4,
+              'gen_ai.usage.output_tokens': 2,
+              'gen_ai.usage.cache_read.input_tokens': 30,
+              'gen_ai.usage.cache_creation.input_tokens': 200,
+            }),
+        )
+      })
+    },
+    lines: ['spawn planner planner -', 'usage planner m 234 2 30 200 - - -', 'exit planner ok'],
+  },
+  {
+    what: 'Langfuse: a level says that a call failed',
+    scope: 'langfuse-sdk',
+    play(tracer) {
+      within(tracer, 'planner', at({ 'langfuse.observation.type': 'agent' }), () => {
+        const call = { 'langfuse.observation.type': 'generation', 'langfuse.observation.model.name': 'm' }
+        within(tracer, 'OpenAI.chat', at(call), (span) =>
+          span.setAttributes({
+            'langfuse.observation.level': 'ERROR',
+            'langfuse.observation.status_message': 'Error: 400 no',
+          }),
+        )
+      })
+    },
+    lines: ['spawn planner planner -', 'usage planner m - - - - - - Error: 400 no', 'exit planner ok'],
+  },
+  {
     what: 'Langfuse: what came from the cache is input too',
     scope: 'langfuse-sdk',
     play(tracer) {
@@ -376,7 +414,7 @@ const STORIES: Story[] = [
     ],
   },
   {
-    what: 'Claude Code: a person is asked',
+    what: 'Claude Code: a person is asked; a tool that was not allowed did not run',
     scope: 'com.anthropic.claude_code.tracing',
     play(tracer) {
       within(tracer, 'claude_code.interaction', at({ 'gen_ai.operation.name': 'invoke_agent' }), () => {
@@ -388,20 +426,28 @@ const STORIES: Story[] = [
             cache_creation_tokens: 5,
           }),
         )
-        within(tracer, 'claude_code.tool', at({ tool_name: 'Bash', tool_use_id: 'c-1' }), () => {
-          const answer = { decision: 'reject', source: 'user_reject', tool_use_id: 'c-1' }
-          within(tracer, 'claude_code.tool.blocked_on_user', at(answer), nothing)
-          within(tracer, 'claude_code.tool.execution', {}, nothing)
-        })
+        const tool = (name: string, id: string, answer: Attributes, run?: Attributes): void =>
+          within(tracer, 'claude_code.tool', at({ tool_name: name, tool_use_id: id }), () => {
+            within(tracer, 'claude_code.tool.blocked_on_user', at({ ...answer, tool_use_id: id }), nothing)
+            if (run !== undefined) within(tracer, 'claude_code.tool.execution', at(run), nothing)
+          })
+        tool('Bash', 'c-1', { decision: 'reject', source: 'user_reject' })
+        tool('Edit', 'c-2', { decision: 'reject', source: 'config' })
+        tool('Read', 'c-3', { decision: 'accept', source: 'user_temporary' }, { success: true })
+        tool('Write', 'c-4', { decision: 'accept', source: 'config' }, { success: false, error: 'EROFS' })
       })
     },
     lines: [
       'spawn claude claude -',
       'usage claude m 47 3 40 5 - - -',
-      'tool.start claude Bash c-1',
       'escalate claude human',
       'approval  false cli',
-      'tool claude Bash true c-1 - - -',
+      'escalate claude human',
+      'approval  true cli',
+      'tool.start claude Read c-3',
+      'tool claude Read true c-3 - - -',
+      'tool.start claude Write c-4',
+      'tool claude Write false c-4 - - EROFS',
       'exit claude ok',
     ],
   },

@@ -285,6 +285,28 @@ function tempRecorder(t: TestContext): { recorder: LogRecorder; file: string } {
   return { recorder, file }
 }
 
+test('who waited gives what it knows to the line of who knows whose the call is, unless that failed', () => {
+  const once = new UsageOnce(() => undefined)
+  const written: unknown[] = []
+  const known = { cacheReadTokens: 3 }
+  const at = { session: 's', startTs: 1_000, endTs: 1_100, inputTokens: 5, outputTokens: 2 }
+  for (const isFailed of [false, true]) {
+    const responseId = `r-${isFailed}`
+    const wire = {
+      ...at,
+      source: 'wire',
+      agentId: 'main',
+      isImplicit: true,
+      mayWait: true,
+      responseId,
+      known,
+    }
+    once.tell(wire, () => written.push('wire'))
+    once.tell({ ...at, source: 'spans', agentId: 'a', responseId, isFailed }, (more) => written.push(more))
+  }
+  assert.deepEqual(written, [known, undefined])
+})
+
 test('what waits is written before the exit of its agent, and before the log is closed', async (t) => {
   const { recorder, file } = tempRecorder(t)
   const context = { traceId: '0a'.repeat(16), spanId: '0b'.repeat(8), traceFlags: 1 }

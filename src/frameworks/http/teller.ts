@@ -71,6 +71,7 @@ export class Teller {
         isFailed: error !== undefined,
         // Who announced it knows no more.
         mayWait: announced === undefined,
+        known: { ...usage },
       },
       () => {
         if ('usageAsTold' in agent) agent.usageAsTold(usage)

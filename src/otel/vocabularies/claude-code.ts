@@ -45,6 +45,15 @@ export const claudeCode: Vocabulary = {
   },
 }
 
+/** The part of a tool's span in which it runs: a tool that was not allowed has none. */
+export const isExecution = ({ name }: SpanView): boolean => name === 'claude_code.tool.execution'
+
+/** How a tool's run ended, as its own part says. */
+export const executionOf = ({ attributes }: SpanView): { ok: boolean; error: string | undefined } => ({
+  ok: attributes.success !== false && attributes.success !== 'false',
+  error: textOf(attributes.error),
+})
+
 /** What a person answered whom a tool waited for; `undefined` where no person was asked: a rule or a hook decided. */
 export function decisionOf({ attributes }: SpanView): boolean | undefined {
   if (textOf(attributes.source)?.startsWith('user') !== true) return undefined

@@ -1,8 +1,8 @@
 /**
- * Langfuse. Source: `@langfuse/core` and `@langfuse/tracing` 5.11.1. Counts are JSON, and its `input` is without what
+ * Langfuse. Source: `@langfuse/core`, `@langfuse/tracing` and `@langfuse/openai` 5.11.1. Counts are JSON, and its `input` is without what
  * came from the cache.
  */
-import { countIn, objectOf, type Vocabulary } from './vocabulary.js'
+import { countIn, objectOf, type SpanView, type Vocabulary } from './vocabulary.js'
 
 export const langfuse: Vocabulary = {
   name: 'Langfuse',
@@ -51,3 +51,7 @@ export const langfuse: Vocabulary = {
     }
   },
 }
+
+/** Whether a span says so that its work failed: most have no status. */
+export const saysFailed = ({ attributes }: SpanView): boolean =>
+  attributes['langfuse.observation.level'] === 'ERROR'

@@ -1,8 +1,9 @@
 /**
- * OpenLLMetry (Traceloop). Source: `@traceloop/ai-semantic-conventions` 0.27.0. Model calls are `gen_ai.*`; a workflow,
+ * OpenLLMetry (Traceloop). Source: `@traceloop/ai-semantic-conventions` 0.27.0, with `instrumentation-openai` and
+ * `instrumentation-anthropic` of the same version. Model calls are `gen_ai.*`; a workflow,
  * a task, an agent and a tool are told by a kind of its own.
  */
-import { textOf, type Vocabulary } from './vocabulary.js'
+import { type SpanView, textOf, type Vocabulary } from './vocabulary.js'
 
 export const openllmetry: Vocabulary = {
   name: 'OpenLLMetry',
@@ -39,3 +40,7 @@ export const openllmetryCalls: Vocabulary = {
     return role === 'group' && hasTokens && 'gen_ai.usage.input_tokens' in attributes ? 'model' : role
   },
 }
+
+/** Whether a span's input is without what came from the cache and went there, as Anthropic's interface counts. */
+export const countsUncached = ({ instrumentationScope }: SpanView): boolean =>
+  instrumentationScope?.name === '@traceloop/instrumentation-anthropic'

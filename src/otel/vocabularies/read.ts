@@ -6,7 +6,7 @@ import { a2a, genAi, mcp, OPERATIONS } from './gen-ai.js'
 import { langfuse } from './langfuse.js'
 import { mastra, mastraStart } from './mastra.js'
 import { openinference } from './openinference.js'
-import { openllmetry, openllmetryCalls } from './openllmetry.js'
+import { countsUncached, openllmetry, openllmetryCalls } from './openllmetry.js'
 import {
   type ContentField,
   type NumberField,
@@ -181,6 +181,10 @@ export function readUsage(span: SpanView, { vocabulary }: Reading): Usage {
       const value = firstNumber(span, each.numbers?.[field]) ?? told?.[field]
       if (value !== undefined) usage[field] = value
     }
+  }
+  const { inputTokens, cacheReadTokens = 0, cacheWriteTokens = 0 } = usage
+  if (inputTokens !== undefined && countsUncached(span)) {
+    usage.inputTokens = inputTokens + cacheReadTokens + cacheWriteTokens
   }
   return usage
 }

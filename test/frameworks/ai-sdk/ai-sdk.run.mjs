@@ -1,4 +1,5 @@
 import { turns } from '../../../examples/frameworks/ai-sdk/turns.mjs'
+import { ALONE, BESIDE } from '../kit/beside.mjs'
 import { exampleTruth, suite } from '../kit/suite.mjs'
 
 const call = (name, args, id) => ({ name, args, id })
@@ -89,6 +90,24 @@ await suite(import.meta.url, {
         register: { imports: ['./own-telemetry.mjs'] },
         startHive: { imports: ['./own-telemetry.mjs'] },
       },
+    },
+    {
+      ...subAgents,
+      name: 'spans of @ai-sdk/otel alone',
+      alone: ALONE,
+      modes: { processor: BESIDE.processor },
+      env: () => ({ HIVELOG_TEST_NAMED: '1' }),
+      truth: ({ server }) => ({
+        ...subAgents.truth,
+        // A run that nobody named is an agent's all the same.
+        agents: [...subAgents.truth.agents, { name: 'agent' }],
+        calls: server.calls.map((each) => ({ ...each, agent: each.agent ?? 'agent' })),
+        messages: ['researcher', 'writer'].flatMap((name) => [
+          { from: 'lead', to: name, act: 'delegate' },
+          { from: name, to: 'lead', act: 'return' },
+        ]),
+      }),
+      check: () => [],
     },
     approvals(),
     approvals('stream'),

@@ -6,7 +6,9 @@ import { mark } from '../kit/mark.mjs'
 
 const openai = createOpenAI()
 /** Integrations that a call names keep those that are registered for all calls from hearing of it. */
-const telemetry = process.env.HIVELOG_TEST_PER_CALL ? { integrations: [{ onStart() {} }] } : undefined
+const perCall = process.env.HIVELOG_TEST_PER_CALL ? { integrations: [{ onStart() {} }] } : undefined
+/** Spans know an agent by its function's id only. */
+const telemetry = (functionId) => (process.env.HIVELOG_TEST_NAMED ? { functionId } : perCall)
 
 /** Says for the check that the tool runs. */
 const marked =
@@ -30,7 +32,7 @@ const search = tool({
 
 const researcher = new ToolLoopAgent({
   id: 'researcher',
-  telemetry,
+  telemetry: telemetry('researcher'),
   onStart: () => mark('agent', { name: 'researcher' }),
   model: openai('gpt-fake-mini'),
   tools: { search },
@@ -38,7 +40,7 @@ const researcher = new ToolLoopAgent({
 
 const lead = new ToolLoopAgent({
   id: 'lead',
-  telemetry,
+  telemetry: telemetry('lead'),
   onStart: () => mark('agent', { name: 'lead' }),
   onLanguageModelCallEnd: ({ responseId }) => mark('call', { responseId }),
   model: openai('gpt-fake'),
@@ -55,7 +57,7 @@ const lead = new ToolLoopAgent({
       execute: marked(async ({ topic }) => {
         const { textStream } = streamText({
           model: openai('gpt-fake-mini'),
-          telemetry: { functionId: 'writer', ...telemetry },
+          telemetry: { functionId: 'writer', ...perCall },
           onStart: () => mark('agent', { name: 'writer' }),
           prompt: topic,
           tools: { search },
@@ -75,5 +77,9 @@ const { text } = await lead.generate({
 })
 console.log(text)
 // Of nobody's: no agent, no function id.
-const { text: alone } = await generateText({ model: openai.chat('gpt-alone'), prompt: 'hello', telemetry })
+const { text: alone } = await generateText({
+  model: openai.chat('gpt-alone'),
+  prompt: 'hello',
+  telemetry: perCall,
+})
 console.log(alone)

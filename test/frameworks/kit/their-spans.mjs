@@ -65,5 +65,8 @@ function masked(text) {
     .replace(/(?:\\n {4}at (?:[^"\\]|\\[^n])*)+/g, 'STACK')
     .replace(/\b[0-9a-f]{32}\b/g, 'ID')
     .replace(/(\\*"created(?:_at)?\\*":)\d+/g, '$1SECONDS')
-    .replace(/("[^"]*(?:msTo|PerSecond|time_to_first)[^"]*":)[\d.]+/gi, '$1TIME')
+    .replace(
+      /("[^"]*(?:msTo|PerSecond|time_to_first|[._]duration|per_second|time_per)[^"]*":)[\d.]+/gi,
+      '$1TIME',
+    )
 }

@@ -17,13 +17,14 @@ const call = (name, args, id) => ({ name, args, id })
 
 /** What OpenInference's spans say of a call; where the wire is seen too, that says what they lack. */
 function told(call, mode) {
-  const isStreamedText = call.stream && call.api !== 'responses'
+  if (mode !== 'processor') return [call]
   // The span of a call that is refused is never ended.
-  if (mode === 'processor' && call.error !== undefined) return []
-  if (mode === 'processor' && (call.api === 'embeddings' || (isStreamedText && call.provider === 'openai'))) {
+  if (call.error !== undefined) return []
+  const isStreamedText = call.stream && call.api !== 'responses'
+  if (call.api === 'embeddings' || (isStreamedText && call.provider === 'openai')) {
     return [{ ...call, inputTokens: undefined, outputTokens: undefined, responseId: undefined }]
   }
-  return [isStreamedText && call.provider === 'anthropic' ? { ...call, responseId: undefined } : call]
+  return [isStreamedText ? { ...call, responseId: undefined } : call]
 }
 
 const withoutIds = (tools) => tools.map(({ toolCallId, ...tool }) => tool)
