@@ -75,7 +75,9 @@ if (!isBounded) process.exitCode = 1
 
 async function ask(client, name, given) {
   const begun = performance.now()
-  const result = await client.callTool({ name, arguments: given }, { timeout: 600_000 })
+  let result
+  do result = await client.callTool({ name, arguments: given }, { timeout: 600_000 })
+  while (result.isError === true && /^the (?:log|answer) is still being /.test(result.content[0].text))
   const ms = performance.now() - begun
   const bytes = Buffer.byteLength(JSON.stringify(result))
   if (result.isError === true) throw new Error(`${name}: ${result.content[0].text}`)

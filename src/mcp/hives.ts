@@ -1,4 +1,5 @@
 /** The logs that tools know: named by id, name or session as the catalogue has them, never by a path. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { Catalogue, type Known } from '../serve/api/catalogue.js'
 import type { Content } from '../serve/api/content.js'
 import type { HiveView } from '../serve/api/hive-view.js'
@@ -8,11 +9,15 @@ import { AskError } from './arguments.js'
 import { digestOf } from './cursor.js'
 import { Places } from './places.js'
 
+const PATIENCE_MS = 30_000
+
 /** What tools work with: the same parts as those of a server's `/api`. */
 export interface Parts {
   catalogue: Catalogue
   hives: Hives
   work: Work
+  /** How long an answer is waited for. Default 30 s: whoever asks mostly waits a minute. */
+  patienceMs?: number
 }
 
 /** Parts of their own, for who serves nothing else. @param logs paths of logs, and of folders with logs in them */
@@ -41,8 +46,15 @@ export class Hive {
     return this.#parts.hives.open(this.file)
   }
 
-  content(): Promise<Content> {
-    return this.view.content()
+  /** @throws {AskError} when it is still being read */
+  async content(): Promise<Content> {
+    const { view } = this
+    const ready = view.content()
+    if (view.isReady) return ready
+    return patiently(ready, this.#parts, () => {
+      const count = view.sofar.rows.count.toLocaleString('en-US')
+      return `the log is still being read, ${count} events so far`
+    })
   }
 
   /**
@@ -59,13 +71,36 @@ export class Hive {
 
 /** As `Hive.asked`, of several logs. */
 export async function answered<T extends object>(
-  { work }: Pick<Parts, 'work'>,
+  parts: Pick<Parts, 'work' | 'patienceMs'>,
   files: readonly string[],
   question: string,
   make: () => Promise<T>,
 ): Promise<{ report: T; stamp: string }> {
-  const json = await work.answer(files, `mcp ${question}`, make)
+  const made = parts.work.answer(files, `mcp ${question}`, make)
+  const json = await patiently(made, parts, () => 'the answer is still being worked out')
   return { report: JSON.parse(json) as T, stamp: digestOf(json) }
+}
+
+/**
+ * What comes of something that may take long. It goes on where that is not waited for, and whoever asks again finds it
+ * further, or done.
+ * @param stand how far it is, in words
+ * @throws {AskError} when it takes too long
+ */
+async function patiently<T>(
+  made: Promise<T>,
+  { patienceMs = PATIENCE_MS }: Pick<Parts, 'patienceMs'>,
+  stand: () => string,
+): Promise<T> {
+  const over = new AbortController()
+  const tooLong = pause(patienceMs, undefined, { signal: over.signal }).then(() => {
+    throw new AskError(`${stand()}: ask the same again in a while`)
+  })
+  try {
+    return await Promise.race([made, tooLong])
+  } finally {
+    over.abort()
+  }
 }
 
 /** How many logs are looked at to find one by its name. */

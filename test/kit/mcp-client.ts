@@ -69,10 +69,13 @@ export function agentOf(client: Client): Agent {
     },
   }
   const call = async (name: string, given: object) => {
-    const result = await client.callTool({ name, arguments: given as Record<string, unknown> })
-    agent.bytes = Buffer.byteLength(JSON.stringify(result))
-    agent.text = (result.content[0] as { text: string }).text
-    return result
+    for (;;) {
+      const result = await client.callTool({ name, arguments: given as Record<string, unknown> })
+      agent.bytes = Buffer.byteLength(JSON.stringify(result))
+      agent.text = (result.content[0] as { text: string }).text
+      // A busy machine reads slowly.
+      if (result.isError !== true || !/^the (?:log|answer) is still being /.test(agent.text)) return result
+    }
   }
   return agent
 }

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { called } from '../../src/mcp/call.js'
 import { fitted, sizeOf } from '../../src/mcp/harmless.js'
+import { partsFor } from '../../src/mcp/hives.js'
 import { busyLog, familyLog } from '../kit/api-server.js'
-import { tempFolder } from '../kit/hive-support.js'
+import { defer, tempFolder } from '../kit/hive-support.js'
 import { httpAgent } from '../kit/mcp-client.js'
 import { StoryLog } from '../kit/story.js'
 
@@ -56,6 +58,21 @@ test('a log of 40,000 events: each answer has at most max_bytes, says what it is
     }
   }
   assert.match(await agent.refused('audit', { cursor: 'x' }), /^cursor must be one that an answer/)
+})
+
+test('whoever asks while a log is read for the first time is told so, and answered later', async (t) => {
+  const parts = partsFor([busyLog(tempFolder(t), 20_000)])
+  defer(t, () => parts.hives.close())
+  const asked = (patienceMs: number) =>
+    called({ ...parts, patienceMs, onError: assert.fail }, 'search_events', {}, new AbortController().signal)
+  const first = await asked(0)
+  assert.equal(first.isError, true)
+  assert.match(
+    first.content[0].text,
+    /^the log is still being read, [\d,]+ events so far: ask the same again in a while$/,
+  )
+  const { structuredContent } = await asked(600_000)
+  assert.ok((structuredContent?.total as number) > 19_000)
 })
 
 test('lines that are as long as they can be are cut, and told in full when asked for alone', async (t) => {

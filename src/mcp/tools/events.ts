@@ -211,4 +211,4 @@ export const moreOf = (matches: Listed<Match> | undefined): { moreMatches?: numb
 
 /** How `show` and `why` name the event at a position. */
 export const eventAt = (hive: Hive, position: number): Promise<{ query: string; log?: string }> =>
-  named(hive.view, String(position))
+  named(hive, String(position))
