@@ -4,7 +4,8 @@ import { archivedSegments } from '../disk/segments.js'
 import { isStorable } from '../format/beside.js'
 import { decodeLine } from '../format/decode.js'
 import { logIdOf } from '../format/seal.js'
-import { chunksOf, firstSeqOf, openArchived, openSource, type Source } from '../read/sources.js'
+import { MAX_LINE_BYTES } from '../read/items.js'
+import { cannotRead, chunksOf, firstSeqOf, openArchived, openSource, type Source } from '../read/sources.js'
 
 const NEWLINE = 10
 
@@ -45,10 +46,16 @@ export async function identityOf(file: string): Promise<LogIdentity | undefined>
 /** A log of another writer has no `seq`, and one segment. */
 const firstOfLive = async (source: Source): Promise<number> => Math.max(1, (await firstSeqOf(source)) ?? 1)
 
+/** @throws {LogReadError} when it is longer than a line may be, before more than that is held */
 async function firstLine(source: Source): Promise<Buffer | undefined> {
   const pieces: Buffer[] = []
+  let size = 0
   for await (const chunk of chunksOf(source)) {
     const newline = chunk.indexOf(NEWLINE)
+    size += newline === -1 ? chunk.length : newline
+    if (size > MAX_LINE_BYTES) {
+      throw cannotRead(source.file, new Error('its first line does not end within 64 MiB, so it is no log'))
+    }
     pieces.push(Buffer.from(newline === -1 ? chunk : chunk.subarray(0, newline)))
     if (newline !== -1) return Buffer.concat(pieces)
   }

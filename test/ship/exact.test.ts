@@ -123,7 +123,7 @@ test('a copy is exact, whoever is killed meanwhile', async (t) => {
   const last = ship('--once')
   const [code] = await once(last, 'exit')
   assert.equal(code, 0, String(last.stderr?.read() ?? ''))
-  const [session = ''] = readdirSync(store)
+  const [session = ''] = readdirSync(store).filter((name) => !name.startsWith('.'))
   const [log = ''] = readdirSync(join(store, session)).flatMap(
     (name) => /^[0-9a-f]{16}(?=\.jsonl$)/.exec(name) ?? [],
   )
