@@ -129,5 +129,17 @@ check 'types under nodenext, ESM' types nodenext nodenext use.mts
 check 'types under nodenext, CommonJS' types nodenext nodenext use.cts
 check 'types under bundler' types esnext bundler use.ts
 
+mkdir "$work/beside"
+cd "$work/beside" || exit 1
+npm init -y >/dev/null 2>&1
+# `npm ls` fails where a peer is missing or is another version than what was asked for.
+beside() { # PACKAGE
+  local said
+  said=$(npm install --no-fund --no-audit "$tarball" "$1" 2>&1) || { echo "$said"; return 1; }
+  if grep -iE 'ERESOLVE|peer' <<<"$said"; then return 1; fi
+  npm ls --all >/dev/null
+}
+check 'no peer warnings beside the newest NodeSDK' beside @opentelemetry/sdk-node@latest
+
 echo "try-package: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -8,7 +8,8 @@
 import { isMainThread } from 'node:worker_threads'
 import { diag } from '@opentelemetry/api'
 import { nothingSeen } from './frameworks/nothing-seen.js'
-import { startRegistered } from './hive/start-hive.js'
+import type { Hive } from './hive/hive.js'
+import { startAs } from './hive/start-hive.js'
 import { ensureDiagLogger } from './otel/provider.js'
 
 /** Nobody who only added a flag waits longer for a backend that does not answer. */
@@ -19,9 +20,9 @@ if (isMainThread) main()
 
 function main(): void {
   ensureDiagLogger()
-  const { hive, setRoot } = start()
-  const self = hive.self
-  if (self !== undefined) setRoot(() => self.context)
+  const hive = start()
+  // It begins here.
+  const { self } = hive
   hive.instrument()
   // Only the lines of a log tell, and a process that is an agent has some.
   if (self === undefined && hive.file !== undefined) {
@@ -34,11 +35,11 @@ function main(): void {
 }
 
 /** The application must run even where its log cannot. */
-function start(): ReturnType<typeof startRegistered> {
+function start(): Hive {
   try {
-    return startRegistered({ shutdownTimeoutMs: END_MS }, 'hivelog/register')
+    return startAs({ shutdownTimeoutMs: END_MS }, 'hivelog/register')
   } catch (error) {
     diag.error(`hivelog: nothing is recorded in a file: ${(error as Error).message}`)
-    return startRegistered({ file: false, shutdownTimeoutMs: END_MS }, 'hivelog/register')
+    return startAs({ file: false, shutdownTimeoutMs: END_MS }, 'hivelog/register')
   }
 }

@@ -28,6 +28,8 @@ export interface HiveParts {
   provider(): TracerProvider
   /** Name of the service, if the application gave one. */
   serviceName?: string | undefined
+  /** The agent that the process is has begun: what runs in no context is to run in its. */
+  rootIs(root: () => Context): void
   /** How far the log is sent, where it is. */
   shipping(): ShipStatus | undefined
   /** Ends the provider, the file, and what was registered. */
@@ -115,14 +117,19 @@ export class Hive {
 
   /**
    * The agent that this process is, as the parent process said with `agent.env()` (`AGENT_ID`); `undefined` when
-   * the environment names none. It is spawned at the first use. Unless the application ends it, it ends with the
+   * the environment names none. It is spawned at the first use; from then on spans that begin in no context nest under
+   * it, unless the hive has a `tracerProvider` of the application's. Unless the application ends it, it ends with the
    * process or with `shutdown`, whatever comes first: as `ok`; as `error` when an exception that nobody caught, or an
    * exit code other than 0, ends the process; as `killed` when a signal does.
    */
   get self(): Agent | undefined {
     if (this.#self === undefined) {
       const inherited = inheritedAgent()
-      if (inherited !== undefined) this.#self = this.#spawnProcess(inherited)
+      if (inherited !== undefined) {
+        const self = this.#spawnProcess(inherited)
+        this.#self = self
+        this.#parts.rootIs(() => self.context)
+      }
     }
     return this.#self
   }

@@ -1,4 +1,4 @@
-import type { Context, TracerProvider } from '@opentelemetry/api'
+import type { TracerProvider } from '@opentelemetry/api'
 import { checkOptions, pickOptions } from '../format/options.js'
 import { HiveSpanProcessor } from '../otel/hive-span-processor.js'
 import { JsonlSpanExporter } from '../otel/jsonl-span-exporter.js'
@@ -78,14 +78,11 @@ export interface HiveOptions extends Omit<RecorderOptions, 'file'>, ProviderOpti
  * @throws {DependencyError} when OpenTelemetry's SDK is not where it can be found, as in a bundle
  */
 export function startHive(options: HiveOptions = {}): Hive {
-  return startRegistered(options).hive
+  return startAs(options, 'startHive')
 }
 
-/** A started hive, and how to give the code that runs in no context one. */
-export function startRegistered(
-  options: HiveOptions,
-  opener: Opener = 'startHive',
-): { hive: Hive; setRoot(root: () => Context): void } {
+/** The same for whoever asks for it. @param opener who is told of in errors */
+export function startAs(options: HiveOptions, opener: Opener): Hive {
   ensureDiagLogger()
   checkOptions(opener, options, HIVE_RULES)
   const { file } = options
@@ -111,7 +108,7 @@ function startOn(
   session: string,
   exporter: JsonlSpanExporter | undefined,
   own: ReturnType<typeof ownProvider> | undefined,
-): ReturnType<typeof startRegistered> {
+): Hive {
   const { shutdownTimeoutMs = 5_000 } = options
   const theirs = options.tracerProvider as TracerProvider
   const tracer = own?.tracer ?? theirs.getTracer('hivelog', VERSION)
@@ -138,11 +135,12 @@ function startOn(
           idGenerator: own?.idGenerator,
         })
       : undefined
-  const hive = new Hive({
+  return new Hive({
     core,
     incoming: inheritedContext(),
     provider: own?.provider ?? (() => theirs),
     serviceName: options.serviceName,
+    rootIs: (root) => own?.registration.setRoot(root),
     shipping: () => ship?.status,
     async shutdown() {
       await recovery?.finish(shutdownTimeoutMs)
@@ -155,7 +153,6 @@ function startOn(
       own?.registration.unregister()
     },
   })
-  return { hive, setRoot: (root) => own?.registration.setRoot(root) }
 }
 
 /** Who hears of the spans: in a provider of the application's own anybody may. */

@@ -1,4 +1,5 @@
 /** A child process that goes on as the agent in its environment and never ends it. How it ends is its first argument. */
+import { trace } from '@opentelemetry/api'
 import { startHive } from '../../src/index.js'
 
 const hive = startHive()
@@ -8,6 +9,9 @@ self.log('step', { at: process.argv[2] })
 
 const WAYS: Record<string, () => unknown> = {
   return() {},
+  'use a tool in no context'() {
+    trace.getTracer('app').startSpan('execute_tool grep').end()
+  },
   'exit 0': () => process.exit(0),
   'exit 3': () => process.exit(3),
   'exitCode 4'() {
