@@ -22,10 +22,10 @@ export function FloorView() {
   const agents = now?.agents
   const { drawn, hidden } = useMemo(() => choose(agents ?? [], wanted), [agents, wanted])
   const areTiles = drawn.length > MAX_CARDS
+  // Where all stand hangs on who is there alone.
   const kept = useRef(drawn)
-  // Where tiles stand hangs on who is there alone.
-  if (!areTiles || !areSamePlaces(kept.current, drawn)) kept.current = drawn
-  const placed = kept.current
+  if (!areSamePlaces(kept.current, drawn)) kept.current = drawn
+  const placed = areTiles ? kept.current : drawn
   const levels = useMemo(() => levelsOf(placed), [placed])
   if (now === undefined) return <section class="floor" aria-label="Floor" aria-busy="true" />
   const size: CardSize = drawn.length <= CARDS ? 'card' : 'short'
@@ -40,7 +40,7 @@ export function FloorView() {
         aria-label="Agents by who spawned them"
         onKeyDown={(event) => move(event, stage.current)}
       >
-        <FloorEdges stage={stage} agents={placed} isTree={!areTiles} />
+        <FloorEdges stage={stage} agents={kept.current} isTree={!areTiles} />
         <Outside floor={now} />
         {areTiles ? (
           <Tiles levels={levels} agents={drawn} stage={stage} />

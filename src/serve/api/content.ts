@@ -227,8 +227,8 @@ export class Content {
     return {
       ...this.#parts(),
       listener: both(past.listener, history),
-      onTouched: (id) => {
-        past.onTouched(id)
+      onTouched: (id, isLastOnly) => {
+        if (!isLastOnly) past.onTouched(id)
         this.touched.set(id, this.rows.count)
       },
     }

@@ -18,6 +18,8 @@ import type { Edge, Floor, FloorAgent, Pending, Recipient } from './shapes.js'
 
 /** Messages that a floor shows. */
 export const EDGES = 50
+/** Kinds that change nothing of whose event it is; of others, a listener hears what they change. */
+const CHANGES_NOTHING: ReadonlySet<string> = new Set(['message', 'tool', 'call', 'wait'])
 /** Columns of what an agent did last. */
 const WIDTH = 200
 /** The text of a longer line is made at once, so that the line need not be held. */
@@ -51,8 +53,8 @@ export interface TrackerParts {
   firstLog?: string | undefined
   /** Told what events change, beside the tracker itself. */
   listener?: HiveListener | undefined
-  /** Told of whom something changed. */
-  onTouched?: ((agentId: string) => void) | undefined
+  /** Told of whom something changed; `isLastOnly`: what it did last, and nothing else. */
+  onTouched?: ((agentId: string, isLastOnly: boolean) => void) | undefined
 }
 
 export class FloorTracker {
@@ -60,7 +62,7 @@ export class FloorTracker {
   /** Position of the last event. */
   position = 0
   readonly #isSeveral: boolean
-  readonly #onTouched: ((agentId: string) => void) | undefined
+  readonly #onTouched: TrackerParts['onTouched']
   readonly #last = new Map<string, Held>()
   readonly #undelivered = new Map<string, number>()
   /** Where what is pending was asked. */
@@ -128,7 +130,7 @@ export class FloorTracker {
     }
     if (bytes > LONG) lastOf(held)
     this.#last.set(id, held)
-    this.#touch(id)
+    this.#touch(id, CHANGES_NOTHING.has(kind))
   }
 
   /** @param isBrief without what each agent did last, whose texts are most of the work and of the answer */
@@ -223,8 +225,8 @@ export class FloorTracker {
     this.#touch(agent.id)
   }
 
-  #touch(id: string): void {
-    this.#onTouched?.(id)
+  #touch(id: string, isLastOnly = false): void {
+    this.#onTouched?.(id, isLastOnly)
   }
 
   #listener(other: HiveListener): HiveListener {
