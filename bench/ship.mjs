@@ -1,4 +1,4 @@
-// node bench/ship.mjs [--quick] [--only CALLS,INGEST,SHIPPERS,VISIBLE,RECORDS] [--dir FOLDER] [--json]
+// node bench/ship.mjs [--quick] [--only CALLS,INGEST,SHIPPERS,VISIBLE,COLLECTOR,RECORDS] [--dir FOLDER] [--json]
 //
 // What sending logs costs, and what the server carries, for docs/fleet.md: real processes on the loopback, each section
 // with its targets and OK or MISS. Ends by itself; some minutes, with --quick one or two. Measures dist/, so build first.
@@ -18,6 +18,7 @@ const SECTIONS = {
   INGEST: 'ingest',
   SHIPPERS: 'shippers',
   VISIBLE: 'visible',
+  COLLECTOR: 'collector',
   RECORDS: 'records',
 }
 

@@ -83,7 +83,8 @@ export class OtlpLogSender {
     this.url = found.url
     this.#isCompressed = settings.isCompressed
     this.#sender = new OtlpSender(settings, (span) => span, clean)
-    this.#serialize = (records) => serializer.serializeRequest(records)
+    const serialize = (records: LogRecord[]) => serializer.serializeRequest(records)
+    this.#serialize = protocol === 'http/json' ? serialize : (records) => inSlices(records, serialize)
   }
 
   /** A request's body, which can be sent again. */
@@ -101,6 +102,27 @@ export class OtlpLogSender {
   close(): void {
     this.#sender.close()
   }
+}
+
+/** Records that are written at once. */
+const SLICE = 256
+
+/**
+ * While records are written they take many times what they are as bytes. Requests in Protocol Buffers that are put one
+ * behind the other are one request, with the records of all.
+ */
+function inSlices(
+  records: LogRecord[],
+  serialize: (records: LogRecord[]) => Uint8Array | undefined,
+): Uint8Array | undefined {
+  if (records.length <= SLICE) return serialize(records)
+  const parts: Uint8Array[] = []
+  for (let at = 0; at < records.length; at += SLICE) {
+    const part = serialize(records.slice(at, at + SLICE))
+    if (part === undefined) return undefined
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
 }
 
 function protocolFromEnv(): Protocol {

@@ -49,7 +49,7 @@ export interface Present {
 }
 
 /** Requests that are made or under way at a time, of all logs together: what they hold is what this takes of memory. */
-const MAX_OPEN = 8
+const MAX_OPEN = 4
 /** Between two looks for logs of new child processes. */
 const LOOK_MS = 1_000
 
