@@ -183,18 +183,14 @@ interface First {
   isAsking: boolean
 }
 
-type Four = [number, number, number, number]
-
-/** Numbers that are held of a message: side by side, as they are read and written together. */
-const WIDTH = 4
-const FORWARD = 1
-const ASKS = 2
-
-/** First messages of two agents and a subject, held in a row of numbers. */
+/** First messages of two agents and a subject, held in columns. */
 class Firsts {
   readonly #seen = new Sightings()
-  /** Of each: its time, its `seq`, its line (0 where it is not known), its segment with the flags. */
-  readonly #held = new Float64Array(WIDTH * MAX_SIGHTINGS)
+  readonly #ts = new Float64Array(MAX_SIGHTINGS)
+  readonly #seq = new Float64Array(MAX_SIGHTINGS)
+  readonly #line = new Int32Array(MAX_SIGHTINGS)
+  readonly #file = new Int32Array(MAX_SIGHTINGS)
+  readonly #flags = new Uint8Array(MAX_SIGHTINGS)
   /** Segments, each with its log. */
   readonly #files: { file: string | undefined; log: string | undefined }[] = []
   readonly #fileAt = new Map<string | undefined, number>()
@@ -206,12 +202,12 @@ class Firsts {
   }
 
   add(hash: Hash, entry: HiveEntry, isForward: boolean, isAsking: boolean): void {
-    const at = WIDTH * this.#seen.add(hash)
-    const held = this.#held
-    held[at] = entry.event.ts
-    held[at + 1] = entry.seq
-    held[at + 2] = entry.line ?? 0
-    held[at + 3] = 4 * this.#numberOf(entry) + (isForward ? FORWARD : 0) + (isAsking ? ASKS : 0)
+    const at = this.#seen.add(hash)
+    this.#ts[at] = entry.event.ts
+    this.#seq[at] = entry.seq
+    this.#line[at] = entry.line ?? 0
+    this.#file[at] = this.#numberOf(entry)
+    this.#flags[at] = (isForward ? 1 : 0) | (isAsking ? 2 : 0)
   }
 
   /** The first message of that hash, which is not remembered any more then. */
@@ -219,11 +215,13 @@ class Firsts {
     const at = this.#seen.find(hash)
     if (at === -1) return undefined
     this.#seen.delete(at)
-    const [ts, seq, line, rest] = this.#held.subarray(WIDTH * at, WIDTH * (at + 1)) as unknown as Four
-    const { file = '', log } = this.#files[Math.trunc(rest / 4)] ?? {}
-    const place: CheckPlace = { file, ...(line > 0 && { line }), seq, ts }
+    const { file = '', log } = this.#files[this.#file[at] as number] ?? {}
+    const line = this.#line[at] as number
+    const ts = this.#ts[at] as number
+    const place: CheckPlace = { file, ...(line > 0 && { line }), seq: this.#seq[at] as number, ts }
     if (log !== undefined) place.log = log
-    return { ts, place, isForward: (rest & FORWARD) !== 0, isAsking: (rest & ASKS) !== 0 }
+    const flags = this.#flags[at] as number
+    return { ts, place, isForward: (flags & 1) === 1, isAsking: (flags & 2) === 2 }
   }
 
   #numberOf({ file, log }: HiveEntry): number {
