@@ -96,7 +96,8 @@ export function childLogOf(entry: string): string | undefined {
 
 const FOLDER = /^[A-Za-z0-9_-](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?$/
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i
-const LIKE_FILE = /\.jsonl?$/i
+/** Ends of the names of the store's own files. */
+const LIKE_FILE = /\.(?:jsonl?|waiting)$/i
 
 /**
  * Whether an id of somebody else's can be the name of a folder in a server's store: on every system, and beside the

@@ -68,8 +68,9 @@ export class Limits {
   }
 
   /** They are begun: something of them is stored. @throws what the disk says */
-  keepSessions({ name }: Token, fresh: readonly string[]): void {
-    this.#begun.keep(name, fresh)
+  keepSessions({ name, isOwn }: Token, fresh: readonly string[]): void {
+    // The token of one run, on loopback: the next run's is another.
+    if (!isOwn) this.#begun.keep(name, fresh)
   }
 
   /** They are not: a request that is refused uses nothing up. */

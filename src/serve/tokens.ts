@@ -19,6 +19,8 @@ export interface Token {
   sha256: string
   /** When it was made, epoch milliseconds. */
   created: number
+  /** Whether it is the server's own, made for this run. */
+  isOwn?: true
 }
 
 /** The server cannot do what it is told to; one line says why, and what to do. */
@@ -68,7 +70,7 @@ export class Tokens {
   /** Makes a token that is known to this process only. */
   addOwn(name: string, scopes: Scope[]): string {
     const token = newToken()
-    this.#own.push({ name, scopes, sha256: hashOf(token), created: Date.now() })
+    this.#own.push({ name, scopes, sha256: hashOf(token), created: Date.now(), isOwn: true })
     return token
   }
 

@@ -214,6 +214,7 @@ test('names that a file system, a reader or a device would take for something el
     'a b',
     'hive.000000000001',
     'tokens.json',
+    'spans.waiting',
     'x.JSONL',
   ]
   for (const name of bad) assert.equal(isStorable(name), false, JSON.stringify(name))

@@ -107,6 +107,18 @@ test('copies, artifacts, OTLP and hooks count like events', async (t) => {
   assert.deepEqual(sessionsIn(store), ['one'])
 })
 
+test('the token that a run makes for itself counts for that run', async (t) => {
+  const store = join(tempFolder(t), 'store')
+  for (const run of ['a', 'b']) {
+    const server = await serve({ store, port: 0, limits: { sessions: 1 } })
+    const token = server.token as string
+    const statusOf = async (session: string): Promise<number> =>
+      (await send({ url: server.url, token }, '/v1/ingest', note(session))).status
+    assert.deepEqual([await statusOf(run), await statusOf(`${run}2`)], [200, 429])
+    await server.close()
+  }
+})
+
 test('a restart forgets none, and a session that was removed from the store counts no more', async (t) => {
   const store = join(tempFolder(t), 'store')
   // Tokens of others count for themselves.
