@@ -1,6 +1,6 @@
 /** The frame around the views: head, navigation, the view, and the slider under all of it. */
 import type { ComponentChildren } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useLayoutEffect } from 'preact/hooks'
 import { askFloor, askWhole, floor } from './data/floor.js'
 import { startKeys } from './data/keys.js'
 import { startLive, stopLive } from './data/live.js'
@@ -63,8 +63,8 @@ export function App() {
   }, [])
   const at = position.value
   const isLive = isFollowing.value
-  // Asked anew as the position moves
-  useEffect(() => {
+  // Asked anew as the position moves; not only after the next frame, which would come a frame later
+  useLayoutEffect(() => {
     // While it is followed, the server tells what changes.
     if (!isLive || floor.peek() === undefined || connection.peek() !== 'open' || isReport()) askFloor()
   }, [at, isLive])
