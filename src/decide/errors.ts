@@ -1,5 +1,6 @@
 /** What can go wrong when people decide. */
 import { HivelogError } from '../format/errors.js'
+import type { Fields } from '../format/fields.js'
 import { brief } from '../format/quote.js'
 import { clean } from '../text/clean.js'
 
@@ -15,6 +16,12 @@ export interface DecisionMade {
   readonly note?: string | undefined
   /** When it was written down, epoch milliseconds. */
   readonly ts: number
+}
+
+/** What an approval's fields decide. @param ts when it was written down, epoch milliseconds */
+export function madeOf({ approve, by, via, note }: Fields, ts: number): DecisionMade {
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+  return { approve: approve === true, by: text(by), via: text(via), note: text(note), ts }
 }
 
 /** A decision cannot be put beside the log, or may not be given. The message says why, and what to do. */

@@ -51,6 +51,7 @@ export function watchDecisions(log: string, { take, warn }: WatchOptions): Decis
   let isClosed = false
   let isSoon = false
   let isMade = true
+  let isClean = false
 
   const tell = (message: string): void => {
     if (told.has(message) || told.size >= 100) return
@@ -62,6 +63,9 @@ export function watchDecisions(log: string, { take, warn }: WatchOptions): Decis
     isSoon = false
     if (isClosed) return
     if (!isMade) makeFolder()
+    // What a putter that was killed left there, maybe with the process before this one.
+    if (!isClean) removeDrafts(folder)
+    isClean = true
     openWatcher()
     if (timer === undefined) poll()
     for (const decision of listDecisions(log, tell)) {
@@ -140,7 +144,6 @@ export function watchDecisions(log: string, { take, warn }: WatchOptions): Decis
       isClosed = true
       clearTimeout(timer)
       closeWatcher()
-      // What a putter that was killed left there.
       removeDrafts(folder)
     },
   }

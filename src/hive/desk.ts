@@ -3,13 +3,15 @@
  * the log (`src/decide`). One a log: several hives may write it, and an escalation is decided once.
  *
  * Nothing is watched until an agent asks, unless the folder of decisions is there from an earlier process: what that
- * asked may be decided now, or was decided while nobody ran. By what the log tells, that is decided here too, once.
+ * asked may be decided now, or was decided while nobody ran. By what the log tells, that is decided here too, once,
+ * whether people do it or code.
  */
 import { existsSync } from 'node:fs'
 import { diag } from '@opentelemetry/api'
 import type { Decision } from '../decide/decision.js'
-import { AlreadyDecidedError, type DecisionMade } from '../decide/errors.js'
-import type { Standing } from '../decide/standing.js'
+import { AlreadyDecidedError, type DecisionMade, madeOf } from '../decide/errors.js'
+import { newestStandings } from '../decide/newest.js'
+import { type Standing, Standings } from '../decide/standings.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
 import { decisionsFolder } from '../format/beside.js'
 import { BoundedMap } from '../format/bounded-map.js'
@@ -44,13 +46,6 @@ interface Pending {
   question: Question
 }
 
-interface Decided {
-  made: DecisionMade
-  durable: Promise<void>
-  /** Whether it was asked here: then a second decision is refused. */
-  isOwn: boolean
-}
-
 const desks = new WeakMap<Recorder, Desk>()
 
 /** The desk of a log, or of a hive without one. */
@@ -67,15 +62,21 @@ export class Desk {
   readonly #recorder: Recorder
   readonly #clerks = new Set<Clerk>()
   #pending = new Map<unknown, Pending>()
-  readonly #decided = new BoundedMap<Decided>(MAX_PENDING)
+  /** When the line of what was decided here is on the disk. */
+  readonly #decided = new BoundedMap<Promise<void>>(MAX_PENDING)
   /** Where decisions are looked for: beside the log that is written now. */
   #watch: { log: string; watch: DecisionWatch } | undefined
   #waiting = 0
   readonly #warned = new Set<string>()
   #unknown: Map<string, (standing: Standing | undefined) => void> | undefined
+  /** How stands what is asked and decided in this process, by whatever way: a span can ask too. */
+  readonly #lines = new Standings()
+  /** The same of what is in the log from before. Most processes never need it. */
+  #past: Standings | undefined
 
   constructor(recorder: Recorder) {
     this.#recorder = recorder
+    recorder.onDecision = (ts, kind, fields) => this.#lines.take(kind, fields, ts)
   }
 
   /** A hive begins to write this log: what was decided while nobody ran is taken. */
@@ -130,13 +131,6 @@ export class Desk {
     return this.#pending.has(this.#key(id))
   }
 
-  /** The decision of what was asked here and is not pending any more. */
-  earlier(id: unknown): Decided | undefined {
-    const key = this.#key(id)
-    const decided = typeof key === 'string' ? this.#decided.get(key) : undefined
-    return decided?.isOwn === true ? decided : undefined
-  }
-
   /**
    * Writes down a decision, once.
    * @param clerk writes it when no agent of this process asked
@@ -146,20 +140,49 @@ export class Desk {
     const { id, approve } = fields
     // What neither approves nor rejects is recorded as it is, and decides nothing.
     const key = typeof approve === 'boolean' ? this.#key(id) : undefined
-    const earlier = this.earlier(key)
-    if (earlier !== undefined) {
-      const error = new AlreadyDecidedError(id, earlier.made)
+    const made = typeof key === 'string' ? this.#madeBefore(key) : undefined
+    if (made !== undefined) {
+      const error = new AlreadyDecidedError(id, made)
       diag.warn(`hivelog: ${error.message}`)
       return rejected(error)
     }
+    return this.#write(fields, clerk)
+  }
+
+  /** Whether somebody asked this, as far as this process and the newest part of its log know. */
+  isAsked(id: unknown): boolean {
+    const key = this.#key(id)
+    return (
+      this.#pending.has(key) || (typeof key === 'string' && (this.#lines.isAsked(key) || this.#pastHas(key)))
+    )
+  }
+
+  /** The decision that holds of what is not pending here. @param key id as the log has it */
+  #madeBefore(key: string): DecisionMade | undefined {
+    if (this.#pending.has(key)) return undefined
+    this.#recorder.settle()
+    if (this.#lines.isAsked(key)) return this.#lines.decisionOf(key)
+    // Asked before this process began. It may have been decided then, or in this process.
+    return this.#pastHas(key) ? (this.#past?.decisionOf(key) ?? this.#lines.decisionOf(key)) : undefined
+  }
+
+  #pastHas(key: string): boolean {
+    const { journal } = this.#recorder
+    if (journal?.isReopened !== true) return false
+    this.#past ??= newestStandings(journal.path, (message) => this.#warn(message))
+    return this.#past.isAsked(key)
+  }
+
+  #write(fields: Fields, clerk: Clerk): Promise<void> {
+    const key = typeof fields.approve === 'boolean' ? this.#key(fields.id) : undefined
     const pending = this.#pending.get(key)
     const ticket = pending === undefined ? clerk.approval(fields) : pending.question.approval(fields)
     const durable = this.#recorder.durable(ticket)
     if (key === undefined) return durable
     this.#pending.delete(key)
     this.#expect()
-    const made = madeOf(fields)
-    if (typeof key === 'string') this.#decided.set(key, { made, durable, isOwn: pending !== undefined })
+    const made = madeOf(fields, Date.now())
+    if (typeof key === 'string') this.#decided.set(key, durable)
     pending?.asked.decided(made, durable)
     return durable
   }
@@ -216,7 +239,7 @@ export class Desk {
         if (standing === 'decided') return 'done'
         if (standing !== 'open') return this.#later(id, standing)
       }
-      return await this.#write(decision)
+      return await this.#writeTaken(decision)
     } catch (error) {
       // It stays, and the next process looks in the log whether the line came to be.
       this.#warn(`the decision of "${brief(id)}" cannot be written down: ${(error as Error).message}`)
@@ -224,16 +247,16 @@ export class Desk {
     }
   }
 
-  async #write({ id, approve, by, via, note }: Decision): Promise<Taking> {
+  async #writeTaken({ id, approve, by, via, note }: Decision): Promise<Taking> {
     // Meanwhile code may have decided it.
     const earlier = this.#decided.get(id)
     if (earlier !== undefined) {
-      await earlier.durable
+      await earlier
       return 'done'
     }
     const [clerk] = this.#clerks
     if (clerk === undefined) return 'later'
-    await this.decide({ id, approve, by, via, ...(note === undefined ? {} : { note }) }, clerk)
+    await this.#write({ id, approve, by, via, ...(note === undefined ? {} : { note }) }, clerk)
     return 'done'
   }
 
@@ -257,17 +280,17 @@ export class Desk {
   async #readStanding(): Promise<void> {
     const unknown = this.#unknown ?? new Map()
     this.#unknown = undefined
-    let standing = new Map<string, Standing>()
+    let standings: Standings | undefined
     try {
       const { journal } = this.#recorder
       await journal?.flush()
       // Most processes never need what reads logs.
-      const { standingOf } = await import('../decide/standing.js')
-      if (journal !== undefined) standing = await standingOf(journal.path, [...unknown.keys()])
+      const { standingsIn } = await import('../decide/whole-log.js')
+      if (journal !== undefined) standings = await standingsIn(journal.path, [...unknown.keys()])
     } catch (error) {
       this.#warn(`decisions wait, since the log cannot be read: ${(error as Error).message}`)
     }
-    for (const [id, resolve] of unknown) resolve(standing.get(id))
+    for (const [id, resolve] of unknown) resolve(standings?.of(id))
   }
 
   #warn(message: string): void {
@@ -275,11 +298,6 @@ export class Desk {
     this.#warned.add(message)
     diag.warn(`hivelog: ${message}`)
   }
-}
-
-function madeOf({ approve, by, via, note }: Fields): DecisionMade {
-  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-  return { approve: approve === true, by: text(by), via: text(via), note: text(note), ts: Date.now() }
 }
 
 /** That nobody need await. */

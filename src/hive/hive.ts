@@ -196,7 +196,7 @@ export class Hive {
    * an agent of this hive: only people decide. A rejection that nobody awaits does no harm.
    */
   approve(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
-    if (!this.#desk.isPending(id) && this.#desk.earlier(id) === undefined && !this.#parts.core.hasProcesses) {
+    if (!this.#parts.core.hasProcesses && !this.#desk.isAsked(id)) {
       diag.warn(
         `hivelog: approval of "${brief(id)}", which no agent of this hive has escalated; it is recorded`,
       )

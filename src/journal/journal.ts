@@ -87,6 +87,8 @@ const clock = (): number => performance.now()
 export class Journal {
   /** Path of the log that was opened. */
   readonly file: string
+  /** Whether lines of an earlier opening were in it. */
+  readonly isReopened: boolean
   artifacts: ArtifactStore
   #options: JournalOptions
   /** Of the journal's own lines. */
@@ -149,6 +151,7 @@ export class Journal {
     const { lock, chain } = this.#openChain(this.file)
     this.#lock = lock
     this.#chain = chain
+    this.isReopened = chain.lastSeq > 0
     let heartbeat: NodeJS.Timeout | undefined
     let forgetExit: (() => void) | undefined
     try {

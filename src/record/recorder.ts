@@ -75,6 +75,8 @@ export class Recorder {
   readonly implicit = new Implicit(this)
   /** Scopes whose spans are not recorded, since an adapter tells what they would. */
   readonly covered = new Scopes()
+  /** Is told of each line by which somebody is asked or decides, in the order of the lines. */
+  onDecision: Listener | undefined
   /** The life of the agent in whose run the present code is, where an adapter knows it. */
   running: () => Life | undefined = () => undefined
   #inbox: (HeldEvent | HeldAct)[] = []
@@ -223,6 +225,7 @@ export class Recorder {
     const ticket = this.journal?.append(ts, kind, scrubbed, tail, checkpoint) ?? 0
     if (life?.isImplicit !== true || (kind !== 'spawn' && kind !== 'exit')) this.#count++
     if (listener !== undefined) listener(ts, kind, scrubbed)
+    if (kind === 'escalate' || kind === 'approval') this.onDecision?.(ts, kind, scrubbed)
     return ticket
   }
 

@@ -15,8 +15,8 @@ import {
   putDecision,
   removeDecision,
 } from '../decide/decisions.js'
-import { standingOf } from '../decide/standing.js'
 import { sentDecision, takerOf } from '../decide/taker.js'
+import { standingsIn } from '../decide/whole-log.js'
 import { decodeLine } from '../format/decode.js'
 import { clean } from '../text/clean.js'
 import { deskAt } from './api/desk.js'
@@ -55,12 +55,12 @@ export class CopyDecisions {
   async waiting(copy: string): Promise<Decision[]> {
     const decisions = listDecisions(copy, this.#onError)
     if (decisions.length === 0 || this.#checked.has(copy)) return decisions
-    const standing = await standingOf(
+    const standings = await standingsIn(
       copy,
       decisions.map(({ id }) => id),
     )
     this.#checked.add(copy)
-    return decisions.filter(({ id }) => standing.get(id) !== 'decided' || !this.#remove(copy, id))
+    return decisions.filter(({ id }) => standings.of(id) !== 'decided' || !this.#remove(copy, id))
   }
 
   /** Lines of a copy are on the disk: what is decided in them waits no more. */

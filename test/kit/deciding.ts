@@ -15,9 +15,9 @@ const HIVE = fileURLToPath(new URL('../programs/deciding-hive.js', import.meta.u
 
 export const approvals = (log: string): Line[] => eventsOf(log).filter(({ kind }) => kind === 'approval')
 
-/** Whether no decision waits beside a log. */
+/** Whether no decision waits beside a log. The draft of a putter that was killed is none. */
 export const isTaken = (log: string): boolean =>
-  !existsSync(`${log}.decisions`) || readdirSync(`${log}.decisions`).length === 0
+  !existsSync(`${log}.decisions`) || !readdirSync(`${log}.decisions`).some((name) => name.endsWith('.json'))
 
 /** Waits for what another process does; the runner's own limit ends it. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {

@@ -47,10 +47,12 @@ async function killLog(log: number, kills: number, next: () => number, report: K
   const policy = log % 2 === 0 ? 'always' : 'everysec'
   try {
     for (let kill = 1; kill <= kills; kill++) {
-      // Some before the log is open, or while it opens; most while it is written.
+      // Some before the log is open, or while it opens; most while it is written, half of them once something is
+      // acknowledged, however slow the machine is.
       const isEarly = kill > 1 && next() < 0.3
       const wait = isEarly ? 40 + next() * 140 : 1 + next() * next() * 250
-      const said = await live(file, `${log}-${kill}`, policy, wait, isEarly)
+      const from = isEarly ? 'birth' : kill % 2 === 0 ? 'acknowledged' : 'open'
+      const said = await live(file, `${log}-${kill}`, policy, wait, from)
       report.kills++
       if (!said.isOpen) report.early++
       for (const key of said.keys) acknowledged.add(key)
@@ -61,7 +63,7 @@ async function killLog(log: number, kills: number, next: () => number, report: K
     }
     const say = (what: string, detail: string): number =>
       report.violations.push({ what, detail, log, kill: 0 })
-    const closed = await live(file, `${log}-end`, 'close', 30_000, true)
+    const closed = await live(file, `${log}-end`, 'close', 30_000, 'birth')
     if (closed.errors !== '') say('said-on-stderr', closed.errors)
     const before = report.dangling
     const state = check(file, false, acknowledged, report, say)
@@ -121,13 +123,13 @@ interface Said {
   errors: string
 }
 
-/** Lets a writer live for `wait` milliseconds, counted from its birth or from when it has the log open. */
+/** Lets a writer live for `wait` milliseconds from its birth, from when it has the log open, or from its first word. */
 async function live(
   file: string,
   name: string,
   policy: string,
   wait: number,
-  fromBirth: boolean,
+  from: 'birth' | 'open' | 'acknowledged',
 ): Promise<Said> {
   const child = spawn(process.execPath, [CHILD, file, name, policy], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -138,7 +140,7 @@ async function live(
   const kill = (): void => {
     timer ??= setTimeout(() => child.kill('SIGKILL'), wait)
   }
-  if (fromBirth) kill()
+  if (from === 'birth') kill()
   child.stderr.on('data', (chunk) => {
     said.errors = (said.errors + chunk).slice(-500)
   })
@@ -146,8 +148,11 @@ async function live(
   for await (const line of createInterface(child.stdout)) {
     if (line === 'open') {
       said.isOpen = true
-      kill()
-    } else said.keys.push(...line.split(' '))
+      if (from === 'open') kill()
+    } else {
+      said.keys.push(...line.split(' '))
+      if (from === 'acknowledged') kill()
+    }
   }
   await ended
   clearTimeout(timer)
