@@ -169,7 +169,7 @@ export class Catalogue {
     let own = id
     for (let i = 2; this.#byId.has(own); i++) own = `${id}-${i}`
     const entry: Entry = {
-      known: { ...known, id: own, name: nameOf(known), ...(session !== undefined && { session }) },
+      known: { ...known, id: own, name: nameOf(known.file), ...(session !== undefined && { session }) },
       stamp: '',
       mtime: 0,
       lookedAt: 0,
