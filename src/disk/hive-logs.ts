@@ -3,10 +3,12 @@
  * of each that in which its writer went on after it lost the lock.
  */
 import { type Dirent, readdirSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { agentsFolder, childLogOf, isApart, parseArchiveName, stemOf } from '../format/beside.js'
+import { basename, dirname, join, resolve } from 'node:path'
+import { agentsFolder, childLogOf, isApart, originFile, parseArchiveName, stemOf } from '../format/beside.js'
+import { BoundedMap } from '../format/bounded-map.js'
 import { clean } from '../text/clean.js'
 import { LogReadError } from './errors.js'
+import { originOf } from './origin.js'
 import { archivedSegments } from './segments.js'
 
 /** Standard input, which counts as a log. */
@@ -67,11 +69,31 @@ function childLogs(log: string, seen: Set<string>): string[] {
   if (seen.has(id)) return []
   seen.add(id)
   const logs = new Set<string>()
+  const copies = new Set<string>()
   for (const entry of entriesOf(folder)) {
     const child = childLogOf(entry.name)
     if (child !== undefined && (child === entry.name ? isFile(entry) : !entry.isFile())) logs.add(child)
+    else if (entry.name.endsWith(ORIGIN)) copies.add(entry.name.slice(0, -ORIGIN.length))
   }
-  return [...logs].sort().map((name) => join(folder, name))
+  const named = [...logs].map((log) => {
+    const path = join(folder, log)
+    return { path, log, name: copies.has(log) ? nameAtOrigin(path) : log }
+  })
+  return named.sort((a, b) => compare(a.name, b.name) || compare(a.log, b.log)).map(({ path }) => path)
+}
+
+const ORIGIN = originFile('')
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** By the path of a copy: it never changes, and a folder that is looked at again and again may have many. */
+const origins = new BoundedMap<string>(10_000)
+
+/** Copies stand in the order of what they are copies of. */
+function nameAtOrigin(copy: string): string {
+  const path = resolve(copy)
+  const name = origins.get(path) ?? originOf(path) ?? basename(path)
+  origins.set(path, name)
+  return name
 }
 
 /** A pipe or a device under a log's name would be waited for without end. */

@@ -27,14 +27,22 @@ const LOG_OR_FOLDER = /^(.*\.jsonl)(?:\.agents)?$/s
 const TAKEN = /\.(\d{12,}|apart-[0-9a-f]{8})$/
 
 export const agentsFolder = (log: string): string => `${log}.agents`
-/** Path of a log in its hive, from the folder of the hive's own log on: `hive.jsonl.agents/coder.jsonl`. */
-export function pathInHive(log: string): string {
-  const path = [basename(log)]
+/** Logs above one in a server's store, at most: a path of so many ids is short enough for any system. */
+export const MAX_ABOVE = 16
+/** The logs above that of a child process, the nearest first; of any other log none. */
+export function logsAbove(log: string): string[] {
+  const above: string[] = []
   for (let folder = dirname(resolve(log)); folder.endsWith('.jsonl.agents'); folder = dirname(folder)) {
-    path.unshift(basename(folder))
+    above.push(folder.slice(0, -'.agents'.length))
   }
-  return path.join('/')
+  return above
 }
+/** Path of a log in its hive, from the folder of the hive's own log on: `hive.jsonl.agents/coder.jsonl`. */
+export const pathInHive = (log: string): string =>
+  [log, ...logsAbove(log)]
+    .map((each) => basename(each))
+    .reverse()
+    .join('.agents/')
 /** Whether a log is that of a child process of another log's process: it lies in the `.agents` folder of that log. */
 export const isChildOf = (child: string, log: string): boolean =>
   dirname(join(child)) === join(agentsFolder(log))

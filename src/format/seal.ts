@@ -27,3 +27,6 @@ export function keyIdOf(key: KeyObject): string {
 export function signedText(sha256: string, archiveName: string, logId?: string): string {
   return logId === undefined ? `${sha256} ${archiveName}` : `${sha256} ${archiveName} ${logId}`
 }
+
+const LOG_ID = /^[0-9a-f]{16}$/
+export const isLogId = (text: string): boolean => LOG_ID.test(text)

@@ -81,25 +81,26 @@ export class Served {
     const own = await this.#segments(path, '')
     const found = [own]
     const known = new Set([own.log])
-    const root = own.file
     for (const { log } of listOf((await this.#json(path)).logs)) {
       const inHive = pathInHive(textOf(log))
       const under = inHive.indexOf('.jsonl.agents/')
       if (under === -1) continue
-      const child = await this.#segments(path, `log=${encodeURIComponent(textOf(log))}`)
-      // Its folder is called as the hive's own log is at its origin.
-      if (!known.has(child.log)) found.push({ ...child, file: root + inHive.slice(under + '.jsonl'.length) })
+      // Where a server does not say, its folder is called as the hive's own log is at its origin.
+      const file = own.file + inHive.slice(under + '.jsonl'.length)
+      const child = await this.#segments(path, `log=${encodeURIComponent(textOf(log))}`, file)
+      if (!known.has(child.log)) found.push(child)
       known.add(child.log)
     }
     return found
   }
 
-  async #segments(path: string, query: string): Promise<ServedLog> {
-    const { log, name, segments } = await this.#json(`${path}/segments?${query}`)
+  /** @param file its path in its hive, where the server does not say it */
+  async #segments(path: string, query: string, file?: string): Promise<ServedLog> {
+    const { log, name, path: inHive, segments } = await this.#json(`${path}/segments?${query}`)
     if (typeof log !== 'string' || !/^[0-9a-f]{16}$/.test(log)) throw this.#nonsense()
     return {
       log,
-      file: textOf(name),
+      file: typeof inHive === 'string' ? inHive : (file ?? textOf(name)),
       path,
       query,
       segments: listOf(segments)

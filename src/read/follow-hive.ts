@@ -7,8 +7,9 @@ import { CursorKeeper } from './cursor-keeper.js'
 import { type FollowOptions, follow, POLL_MS } from './follow.js'
 import type { HiveItem } from './hive.js'
 import { isMalformed, type LogItem } from './items.js'
-import { Heap, type Next } from './merge.js'
+import { Heap, LogTime } from './merge.js'
 import { FOLLOW_HIVE_RULES } from './options.js'
+import { LogSnapshot } from './segments.js'
 import { cannotRead } from './sources.js'
 import type { Tail } from './tail.js'
 import { tailsOf } from './tail-hive.js'
@@ -214,10 +215,7 @@ interface FollowedParts {
 }
 
 /** A log that is followed, with the line that it gives next. */
-class FollowedLog implements Next {
-  readonly place: number
-  /** A line that is no event has the time of the event before it. */
-  ts = Number.NEGATIVE_INFINITY
+class FollowedLog extends LogTime {
   /** The next line, once it was asked for and is there. */
   item: HiveItem | undefined
   /** Whether there may be something to read, though there was not when it was looked at last. */
@@ -238,8 +236,8 @@ class FollowedLog implements Next {
   #isBegun = false
 
   constructor(file: string, place: number, options: FollowOptions, parts: FollowedParts) {
+    super(place)
     this.#file = file
-    this.place = place
     this.#signal = options.signal
     this.#mayBeGone = parts.mayBeGone
     if (options.cursor !== undefined) this.#keeper = new CursorKeeper(file, options.cursor)
@@ -247,7 +245,7 @@ class FollowedLog implements Next {
     this.#tail = tail
     const waiting: Waiting = { wait: () => this.#rest(), close: () => {} }
     const own = { keeper: this.#keeper, waiting, chunkBytes }
-    this.#items = follow(file, options, tail === undefined ? own : { ...own, tail })
+    this.#items = follow(file, this.#timed(options), tail === undefined ? own : { ...own, tail })
   }
 
   /** Whether it should be asked for its next line: it gave none yet, or had none. */
@@ -298,7 +296,8 @@ class FollowedLog implements Next {
       const { value } = await this.#items.next()
       if (value instanceof Object) {
         this.item = Object.assign(value, { log: this.#file })
-        if (!isMalformed(value)) this.ts = value.event.ts
+        if (isMalformed(value) && this.ts === Number.NEGATIVE_INFINITY) await this.#lookAhead()
+        this.pass(value)
       } else {
         this.isOver = true
       }
@@ -308,6 +307,28 @@ class FollowedLog implements Next {
     }
     this.#asked = undefined
     this.#tell()
+  }
+
+  /** What is filtered out counts for the time of what comes after it. */
+  #timed(options: FollowOptions): FollowOptions {
+    const { filter } = options
+    if (filter === undefined) return options
+    const given = (item: LogItem): boolean => {
+      this.pass(item)
+      return filter(item)
+    }
+    return { ...options, filter: given }
+  }
+
+  /** The log's first lines are no events, and stand with the first one. */
+  async #lookAhead(): Promise<void> {
+    const snapshot = await LogSnapshot.of(this.#file).catch(() => undefined)
+    if (snapshot === undefined) return
+    try {
+      this.begin(await snapshot.head())
+    } finally {
+      await snapshot.close()
+    }
   }
 
   /** The follower has read all that is there. */

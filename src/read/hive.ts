@@ -6,7 +6,7 @@ import { logsOfHive, pathsOf, STANDARD_INPUT, sizeOfLogs } from '../disk/hive-lo
 import { FolderListing } from '../disk/segments.js'
 import { checkOptions } from '../format/options.js'
 import { isMalformed, type LineOptions, type LogEntry, type LogItem } from './items.js'
-import { Heap, isBefore, type Next } from './merge.js'
+import { Heap, isBefore, LogTime } from './merge.js'
 import { HIVE_READ_RULES } from './options.js'
 import { type BatchOptions, logBatches, type ReadOptions, snapshotBatches } from './read.js'
 import { LogSnapshot } from './segments.js'
@@ -54,8 +54,8 @@ const MAX_CHUNK = 256 * 1024
 const MANY_LOGS = 100
 
 /**
- * The lines of all logs of a hive, a batch at a time. Of the lines that come next in their logs the earliest is
- * given first, of those of one time that of the log that is named first (child logs come after all that are named).
+ * The lines of all logs of a hive, a batch at a time, in the order of its story (see `LogTime`): by time, of one time
+ * those of the log that is named first (child logs come after all that are named).
  * Each log is read to its end as it was when reading began; it is opened when the story has come to its first line.
  * `-` is standard input, a log without children.
  * @param files path of a log, or several of one hive
@@ -158,7 +158,7 @@ async function* merged(
   try {
     for (const head of heads) await head.open(isCrowded)
     const listing = new FolderListing()
-    for (const head of heads) await head.begin(listing)
+    for (const head of heads) await head.ready(listing)
     const there = heads.filter(({ isGone }) => !isGone)
     const gone = heads.find(({ isGone, place }) => isGone && place < named)
     if (gone !== undefined && !there.some(({ place }) => place >= named)) throw missing(gone.log)
@@ -187,16 +187,8 @@ async function* merged(
 }
 
 /** A log, and the time of its next line. */
-class Head implements Next {
+class Head extends LogTime {
   readonly log: string
-  readonly place: number
-  /**
-   * A line that is no event has the time of the event before it, the first ones that of the event after them.
-   * The greatest one up to the next line. Of a line that has an earlier one than some line before it this says the
-   * same as its own would: it is given right after that one, as all other logs' next lines are later. But it says so
-   * too where the line with the later time is not there, because a selection passed it over.
-   */
-  ts = Number.NEGATIVE_INFINITY
   isGone = false
   readonly #options: BatchOptions
   readonly #size: number
@@ -206,8 +198,8 @@ class Head implements Next {
   #at = 0
 
   constructor(log: string, place: number, options: BatchOptions, size: number) {
+    super(place)
     this.log = log
-    this.place = place
     this.#options = options
     this.#size = size
   }
@@ -223,7 +215,7 @@ class Head implements Next {
   }
 
   /** Looks when the log begins. @param listing made after all logs were opened */
-  async begin(listing: FolderListing): Promise<void> {
+  async ready(listing: FolderListing): Promise<void> {
     const snapshot = this.#snapshot
     if (snapshot === undefined) {
       this.#batches = logBatches(this.log, this.#options)
@@ -232,7 +224,7 @@ class Head implements Next {
     await snapshot.list(listing)
     this.isGone = snapshot.isEmpty
     this.#batches = snapshotBatches(snapshot, this.#options, this.#size)
-    this.#timeOf(await snapshot.head())
+    this.begin(await snapshot.head())
   }
 
   get isEmpty(): boolean {
@@ -249,7 +241,7 @@ class Head implements Next {
       this.#at = 0
     }
     // What a selection passed over may have come before its first item.
-    if (isFirst && this.ts === Number.NEGATIVE_INFINITY) this.#timeOf(this.#items)
+    if (isFirst) this.begin(this.#items)
     this.#look()
     return true
   }
@@ -267,14 +259,7 @@ class Head implements Next {
     await this.#snapshot?.close()
   }
 
-  #timeOf(items: readonly LogItem[]): void {
-    const first = items.find((item) => !isMalformed(item)) as LogEntry | undefined
-    if (first !== undefined) this.ts = first.event.ts
-  }
-
   #look(): void {
-    const item = this.#items[this.#at] as LogItem
-    const latest = isMalformed(item) ? timesOfLines.get(item)?.latest : (item.latest ?? item.event.ts)
-    if (latest !== undefined) this.ts = Math.max(this.ts, latest)
+    this.pass(this.#items[this.#at] as LogItem)
   }
 }

@@ -18,7 +18,7 @@ export interface LogEntry {
   line?: number
   /** The line as it is in the file, when asked for with `text: true`. */
   text?: string
-  /** With a selection: the greatest `ts` of the log up to this line, where that is not its own. */
+  /** Where lines before it are left out: the greatest `ts` of the log up to this line, if that is not its own. */
   latest?: number
 }
 

@@ -4,8 +4,9 @@ import { archivedSegments } from '../disk/segments.js'
 import { checkOptions } from '../format/options.js'
 import type { HiveItem } from './hive.js'
 import { isMalformed } from './items.js'
-import { Heap, type Next } from './merge.js'
+import { Heap, LogTime } from './merge.js'
 import { TAIL_HIVE_RULES } from './options.js'
+import { timesOfLines } from './selecting-reader.js'
 import { cannotRead, missing } from './sources.js'
 import { lastItems, type Tail, type TailOptions } from './tail.js'
 
@@ -49,6 +50,9 @@ async function* eachItem(
   yield* merged(tails)
 }
 
+/** Lines of each log, before those that are given, in which its clock may have been ahead. */
+const LOOK_BACK = 4_096
+
 /**
  * How each of some logs ends, with those of its items that are among the last `n` of them all.
  * @param isFollowed whether only whole lines count, and the live files stay open
@@ -62,7 +66,7 @@ export async function tailsOf(
   const tails = new Map<string, Tail>()
   try {
     for (const log of logs) {
-      const tail = await lastItems(log, n, options, isFollowed)
+      const tail = await lastItems(log, n, options, isFollowed, logs.length > 1 ? LOOK_BACK : 0)
       tails.set(log, tail)
       if (!isFollowed) await tail.live?.source.handle.close()
     }
@@ -92,20 +96,20 @@ function merged(tails: ReadonlyMap<string, Tail>): HiveItem[] {
   return all
 }
 
-class TailHead implements Next {
-  ts = Number.NEGATIVE_INFINITY
+/** The last lines of a log, and the one that comes next. */
+class TailHead extends LogTime {
   item: HiveItem | undefined
-  readonly place: number
   readonly #log: string
   readonly #items: Tail['items']
   #at = -1
 
   constructor(log: string, place: number, items: Tail['items']) {
+    super(place)
     this.#log = log
-    this.place = place
     this.#items = items
-    const first = items.find((item) => !isMalformed(item))
-    if (first !== undefined && !isMalformed(first)) this.ts = first.event.ts
+    const [start] = items
+    // An event before them may be known.
+    if (start !== undefined && !(isMalformed(start) && timesOfLines.has(start))) this.begin(items)
     this.next()
   }
 
@@ -113,7 +117,11 @@ class TailHead implements Next {
     const item = this.#items[++this.#at]
     if (item === undefined) return false
     this.item = Object.assign(item, { log: this.#log })
-    if (!isMalformed(item)) this.ts = item.event.ts
+    this.pass(item)
+    // Those before it may be left out.
+    if (!isMalformed(item)) {
+      if (this.ts > item.event.ts) item.latest = this.ts
+    } else if (this.ts > Number.NEGATIVE_INFINITY) timesOfLines.set(item, { ts: this.ts, latest: this.ts })
     return true
   }
 }

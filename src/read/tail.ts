@@ -11,6 +11,7 @@ import { HEAD_BYTES, isMalformed, type LineOptions, type LogItem, MAX_LINE_BYTES
 import { ItemReader } from './lines.js'
 import { TAIL_RULES } from './options.js'
 import { isDamagedData, itemsOf } from './read.js'
+import { timesOfLines } from './selecting-reader.js'
 import { cannotRead, firstSeqOf, isAt, openSource, type Source } from './sources.js'
 
 /** What `tailLog` takes. */
@@ -52,8 +53,18 @@ interface Found {
   after: number
 }
 
-/** The last items, and all that a follower needs to go on from there. With `whole`, only lines with a newline. */
-export async function lastItems(file: string, n: number, options: TailOptions, whole = false): Promise<Tail> {
+/**
+ * The last items, and all that a follower needs to go on from there. With `whole`, only lines with a newline.
+ * @param lookBack lines before the first item, in its segment, in which a greater `ts` is looked for: items tell it as
+ * `latest`
+ */
+export async function lastItems(
+  file: string,
+  n: number,
+  options: TailOptions,
+  whole = false,
+  lookBack = 0,
+): Promise<Tail> {
   const source = await openSource(file, true)
   try {
     let earlier = archivedSegments(file)
@@ -68,15 +79,15 @@ export async function lastItems(file: string, n: number, options: TailOptions, w
       live = { source, end, count: 0 }
       const isForward = source.gzip || !source.stats.isFile()
       const found = isForward
-        ? await lastForward(source, n, options)
-        : await lastBackward(source, end, n, options, earlier)
+        ? await lastForward(source, { n, lookBack }, options)
+        : await lastBackward(source, end, { n, lookBack }, options, earlier)
       items = found.items
       if (items.length < n) next = await beginningOf(source)
       if (whole) live.count = await countAt(source, end, earlier)
     }
     while (items.length < n && earlier.length > 0) {
       const segment = earlier.pop() as Segment
-      const last = await lastArchived(segment, n - items.length, options, earlier)
+      const last = await lastArchived(segment, { n: n - items.length, lookBack }, options, earlier)
       if (last === undefined) continue
       items = last.items.concat(noticeBefore({ ...segment, ...last }, next), items)
       next = last.head
@@ -126,9 +137,15 @@ async function before(source: Source, archived: Segment[]): Promise<Segment[]> {
   return archived
 }
 
+/** How many items are wanted, and before them how many lines are looked at. */
+interface Count {
+  n: number
+  lookBack: number
+}
+
 async function lastArchived(
   segment: Segment,
-  n: number,
+  count: Count,
   options: TailOptions,
   earlier: Segment[],
 ): Promise<(Last & { head: Head | undefined }) | undefined> {
@@ -136,16 +153,16 @@ async function lastArchived(
   if (source === undefined) return undefined
   try {
     const last = source.gzip
-      ? await lastForward(source, n, options)
-      : await lastBackward(source, Number(source.stats.size), n, options, earlier)
+      ? await lastForward(source, count, options)
+      : await lastBackward(source, Number(source.stats.size), count, options, earlier)
     if (segment.twin !== undefined && !source.gzip) source.twin = segment.twin
-    return { ...last, head: last.items.length < n ? await beginningOf(source) : undefined }
+    return { ...last, head: last.items.length < count.n ? await beginningOf(source) : undefined }
   } finally {
     await source.handle.close()
   }
 }
 
-async function lastForward(source: Source, n: number, options: TailOptions): Promise<Last> {
+async function lastForward(source: Source, { n, lookBack }: Count, options: TailOptions): Promise<Last> {
   const { filter = () => true } = options
   const reader = new ItemReader(
     source.file,
@@ -154,8 +171,11 @@ async function lastForward(source: Source, n: number, options: TailOptions): Pro
   )
   let last: LogItem[] = []
   let lastSeq = 0
+  let latest: LogItem | undefined
   for await (const items of itemsOf(source, reader)) {
     for (const item of items) {
+      if (lookBack > 0 && latest !== undefined) laterThan(item, latest)
+      if (!isMalformed(item) && (item.latest ?? item.event.ts) === item.event.ts) latest = item
       if (filter(item)) last.push(item)
       if (!isMalformed(item)) lastSeq = ownSeq(item.event) ?? lastSeq
       else if (isDamagedData(item)) lastSeq = 0
@@ -168,7 +188,7 @@ async function lastForward(source: Source, n: number, options: TailOptions): Pro
 async function lastBackward(
   source: Source,
   end: number,
-  n: number,
+  { n, lookBack }: Count,
   options: TailOptions,
   earlier: readonly Segment[],
 ): Promise<Last> {
@@ -176,6 +196,7 @@ async function lastBackward(
   const { filter = () => true, maxLineBytes = MAX_LINE_BYTES } = options
   const found: Found[] = []
   let after = 0
+  let looked = 0
   let lastSeq = 0
   for (const { bytes, length, offset, terminated } of linesBackward(
     source.handle.fd,
@@ -187,14 +208,25 @@ async function lastBackward(
     const place = { file: source.file, offset, line: undefined, count: 0 }
     const item = makeItem(held, length, terminated, place, options.text)
     if (lastSeq === 0 && !isMalformed(item)) lastSeq = ownSeq(item.event) ?? 0
-    if (filter(item)) found.push({ item, after })
-    if (found.length === n) break
+    if (found.length < n && filter(item)) found.push({ item, after })
+    else if (lookBack > 0) laterThan(found.at(-1)?.item, item)
+    if (found.length === n && ++looked > lookBack) break
     // Reading is synchronous; a filter that seldom fits must not hold up everything else.
     if (++after % 1024 === 0) await setImmediate()
   }
   found.reverse()
   await number(found, source, earlier)
   return { items: found.map(({ item }) => item), lastSeq }
+}
+
+/** Notes on an item that a line before it, which is left out, has a greater time. */
+function laterThan(item: LogItem | undefined, before: LogItem): void {
+  if (item === undefined || isMalformed(before)) return
+  const { ts } = before.event
+  if (isMalformed(item)) {
+    const { latest = Number.NEGATIVE_INFINITY } = timesOfLines.get(item) ?? {}
+    if (ts > latest) timesOfLines.set(item, { ts, latest: ts })
+  } else if (ts > (item.latest ?? item.event.ts)) item.latest = ts
 }
 
 /** Gives entries that carry no `seq` the number of their line. */

@@ -4,6 +4,7 @@
  *
  *     <store>/<session>/<log id>.jsonl                the live segment
  *     <store>/<session>/<log id>.<first seq>.jsonl    an archived one, never compressed here
+ *     <store>/<session>/<log id>.jsonl.agents/        copies of the logs of child processes
  *     <store>/<session>/<log id>.jsonl.origin         the log's own name, over which its seals are signed
  *     <store>/<session>/<log id>.jsonl.receipts       what was acknowledged, and when
  *     <store>/<session>/<log id>.jsonl.artifacts/     contents that lines name
@@ -20,6 +21,7 @@ import { archiveName, artifactsFolder, originFile, receiptsFile } from '../forma
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { type Receipt, receiptLine } from '../format/receipt.js'
 import { logIdOf } from '../format/seal.js'
+import { type CopyName, CopyPlaces } from './copy-places.js'
 
 /** Where a copy goes on. */
 export interface CopyPosition {
@@ -30,11 +32,7 @@ export interface CopyPosition {
 }
 
 /** Whole lines of a log, as they are in its file. */
-export interface CopyBatch extends CopyPosition {
-  /** Name of the folder, see `isStorable`. */
-  session: string
-  /** The log's id: 16 hex digits. */
-  log: string
+export interface CopyBatch extends CopyPosition, CopyName {
   /** File name of the log at its origin. */
   name: string
   bytes: Buffer
@@ -74,9 +72,6 @@ export class CopyError extends Error {
   }
 }
 
-const LOG_ID = /^[0-9a-f]{16}$/
-export const isLogId = (text: string): boolean => LOG_ID.test(text)
-
 const NEWLINE = 10
 const BLOCK = 1024 * 1024
 
@@ -88,21 +83,23 @@ export interface CopyStoreOptions {
 export class CopyStore {
   readonly root: string
   readonly #key: KeyObject | undefined
+  readonly #places: CopyPlaces
   readonly #copies = new Map<string, Copy>()
 
   constructor(root: string, options: CopyStoreOptions = {}) {
     this.root = root
+    this.#places = new CopyPlaces(root)
     this.#key = options.key
   }
 
   /** Path of a copy. The names must have been looked at. */
   pathOf(session: string, log: string): string {
-    return join(this.root, session, `${log}.jsonl`)
+    return this.#places.pathOf({ session, log })
   }
 
   /** Where a copy goes on; that of one that is not there begins with its first line. */
   position(session: string, log: string): Promise<CopyPosition & { seq: number }> {
-    return this.#copyOf(session, log).position()
+    return this.#copyAt(this.pathOf(session, log), log).position()
   }
 
   /**
@@ -110,21 +107,29 @@ export class CopyStore {
    * @throws {CopyError} when the bytes do not follow on those that are there
    * @throws what the disk says; then nothing of the batch is stored
    */
-  append(batch: CopyBatch): Promise<Acknowledged> {
-    return this.#copyOf(batch.session, batch.log).append(batch)
+  async append(batch: CopyBatch): Promise<Acknowledged> {
+    const path = this.#places.begin(batch)
+    try {
+      const acknowledged = await this.#copyAt(path, batch.log).append(batch)
+      this.#places.settle(batch, path, true)
+      return acknowledged
+    } catch (error) {
+      this.#places.settle(batch, path, await isThere(path))
+      throw error
+    }
   }
 
   /** Which of these artifacts of a log are not there. */
-  async missing(session: string, log: string, refs: readonly string[]): Promise<string[]> {
-    const folder = artifactsFolder(this.pathOf(session, log))
+  async missing(name: CopyName, refs: readonly string[]): Promise<string[]> {
+    const folder = artifactsFolder(this.#places.pathOf(name))
     const found = await Promise.all(refs.map((ref) => isThere(artifactPath(folder, ref))))
     return refs.filter((_, i) => !found[i])
   }
 
   /** Stores an artifact. @returns false when the content is not the one that its name says */
-  async putArtifact(session: string, log: string, ref: string, bytes: Buffer): Promise<boolean> {
+  async putArtifact(name: CopyName, ref: string, bytes: Buffer): Promise<boolean> {
     if (createHash('sha256').update(bytes).digest('hex') !== ref) return false
-    const path = artifactPath(artifactsFolder(this.pathOf(session, log)), ref)
+    const path = artifactPath(artifactsFolder(this.#places.pathOf(name)), ref)
     if (await isThere(path)) return true
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await writeDurably(path, bytes)
@@ -137,8 +142,7 @@ export class CopyStore {
     this.#copies.clear()
   }
 
-  #copyOf(session: string, log: string): Copy {
-    const path = this.pathOf(session, log)
+  #copyAt(path: string, log: string): Copy {
     let copy = this.#copies.get(path)
     if (copy === undefined) {
       copy = new Copy(path, log, this.#key)

@@ -4,6 +4,7 @@
  * sender until the sender's line says that it was taken.
  */
 
+import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { auditTrail } from '../analyse/audit.js'
@@ -17,6 +18,8 @@ import {
 } from '../decide/decisions.js'
 import { sentDecision, takerOf } from '../decide/taker.js'
 import { standingsIn } from '../decide/whole-log.js'
+import { logsOfHive } from '../disk/hive-logs.js'
+import { decisionsFolder, logsAbove } from '../format/beside.js'
 import { decodeLine } from '../format/decode.js'
 import { clean } from '../text/clean.js'
 import { deskAt } from './api/desk.js'
@@ -55,24 +58,28 @@ export class CopyDecisions {
   async waiting(copy: string): Promise<Decision[]> {
     const decisions = listDecisions(copy, this.#onError)
     if (decisions.length === 0 || this.#checked.has(copy)) return decisions
+    // What a child process asked may be answered in a log above its own.
     const standings = await standingsIn(
-      copy,
+      logsAbove(copy).at(-1) ?? copy,
       decisions.map(({ id }) => id),
     )
     this.#checked.add(copy)
     return decisions.filter(({ id }) => standings.of(id) !== 'decided' || !this.#remove(copy, id))
   }
 
-  /** Lines of a copy are on the disk: what is decided in them waits no more. */
+  /** Lines of a copy are on the disk: what is decided in them waits no more, beside it and those of its children. */
   received(copy: string, lines: Buffer): void {
+    const decided: string[] = []
     for (let at = lines.indexOf(APPROVAL); at !== -1; at = lines.indexOf(APPROVAL, at + 1)) {
       const from = lines.lastIndexOf(NEWLINE, at) + 1
       const decoded = decodeLine(lines.subarray(from, lines.indexOf(NEWLINE, at)))
       if (!('event' in decoded)) continue
       const { kind, id, approve } = decoded.event as Record<string, unknown>
-      if (kind === 'approval' && typeof id === 'string' && typeof approve === 'boolean')
-        this.#remove(copy, id)
+      if (kind === 'approval' && typeof id === 'string' && typeof approve === 'boolean') decided.push(id)
     }
+    if (decided.length === 0) return
+    for (const log of logsOfHive([copy]).filter((each) => existsSync(decisionsFolder(each))))
+      for (const id of decided) this.#remove(log, id)
   }
 
   #remove(copy: string, id: string): boolean {

@@ -5,15 +5,17 @@
  *     POST /v1/ingest
  *     Hivelog-Session: sess_…        Hivelog-Log: <16 hex digits>     Hivelog-Name: hive.jsonl
  *     Hivelog-Segment: <first seq>   Hivelog-Offset: <bytes>          Content-Encoding: gzip
+ *     Hivelog-Above: <log id>/<log id>    of a child process's log: those above it, the hive's own first
  *
  * The body is whole lines as they are in the file. The answer comes when they are on the disk. `GET` with the same
  * session and log tells where to go on.
  */
 import type { IncomingMessage } from 'node:http'
-import type { Decision } from '../decide/decision.js'
-import { isStorable } from '../format/beside.js'
+import { isStorable, MAX_ABOVE } from '../format/beside.js'
 import { decodeLine, MAX_SEQ } from '../format/decode.js'
-import { CopyError, type CopyStore, isLogId } from './copies.js'
+import { isLogId } from '../format/seal.js'
+import { CopyError, type CopyStore } from './copies.js'
+import type { CopyName } from './copy-places.js'
 import type { CopyDecisions } from './decisions.js'
 import type { EventStore } from './events.js'
 import { HttpError, readBody } from './http.js'
@@ -95,13 +97,8 @@ export const noIngestRoutes = (): Route[] =>
     },
   }))
 
-export interface LogName {
-  session: string
-  log: string
-}
-
 /** @throws {HttpError} unless both can be names of files */
-export function logName(session: unknown, log: unknown): LogName {
+export function logName(session: unknown, log: unknown): Required<Pick<CopyName, 'session' | 'log'>> {
   if (typeof session !== 'string' || !isStorable(session)) {
     throw new HttpError(
       400,
@@ -112,6 +109,25 @@ export function logName(session: unknown, log: unknown): LogName {
     throw new HttpError(400, "hivelog-log must be the log's id: 16 hex digits, lower case")
   }
   return { session, log }
+}
+
+/** What the headers say of which log something is. @throws {HttpError} */
+function copyName({ headers }: IncomingMessage): CopyName {
+  const name = logName(headers['hivelog-session'], headers['hivelog-log'])
+  return { ...name, above: idsAbove(headers['hivelog-above'], name.log) }
+}
+
+/** @throws {HttpError} unless they are ids of as many logs, of which none is above itself */
+function idsAbove(given: unknown, log: string): string[] {
+  if (given === undefined) return []
+  const ids = typeof given === 'string' ? given.split('/', MAX_ABOVE + 1) : []
+  const all = new Set([...ids, log])
+  if (ids.length > 0 && ids.length <= MAX_ABOVE && ids.every(isLogId) && all.size === ids.length + 1)
+    return ids
+  throw new HttpError(
+    400,
+    `hivelog-above must be the ids of the logs above, 16 hex digits each, at most ${MAX_ABOVE}, with "/" between them`,
+  )
 }
 
 function wholeNumber(request: IncomingMessage, name: string, min: number): number {
@@ -160,8 +176,7 @@ export async function ingestCopy(
   onReceived: (received: Received) => void,
   decisions?: CopyDecisions,
 ): Promise<object> {
-  const { headers } = request
-  const at = logName(headers['hivelog-session'], headers['hivelog-log'])
+  const at = copyName(request)
   const segment = wholeNumber(request, 'hivelog-segment', 1)
   const offset = wholeNumber(request, 'hivelog-offset', 0)
   const name = fileName(request)
@@ -181,22 +196,15 @@ export async function ingestCopy(
       ...(lastTs !== undefined && { lastTs }),
     })
     if (decisions === undefined) return { ...stored, skipped }
-    const waiting = await decisionsFor(store.pathOf(at.session, at.log), bytes, decisions)
+    const copy = store.pathOf(at.session, at.log)
+    decisions.received(copy, bytes)
+    const waiting = await decisions.waiting(copy)
     return { ...stored, skipped, ...(waiting.length > 0 && { decisions: waiting }) }
   } catch (error) {
     if (!(error instanceof CopyError)) throw error
     const { refusal, wanted, message } = error
     throw new HttpError(refusal === 'other-log' ? 400 : 409, message, { refusal, wanted })
   }
-}
-
-/** What waits for the sender of a copy, once these lines of it are on the disk. */
-async function decisionsFor(copy: string, bytes: Buffer, decisions: CopyDecisions): Promise<Decision[]> {
-  const waiting = await decisions.waiting(copy)
-  // Lines are looked at for what was taken of it only where there is any.
-  if (waiting.length === 0) return waiting
-  decisions.received(copy, bytes)
-  return decisions.waiting(copy)
 }
 
 /** Time of the event in the last line. */
@@ -286,12 +294,13 @@ export async function missingArtifacts(request: IncomingMessage, store: CopyStor
   } catch {
     throw new HttpError(400, 'the body is not JSON')
   }
-  const { session, log } = logName(given.session, given.log)
+  const name = logName(given.session, given.log)
+  const above = idsAbove(request.headers['hivelog-above'], name.log)
   const { refs } = given
   if (!Array.isArray(refs) || refs.length > MAX_REFS || !refs.every((ref) => REF.test(String(ref)))) {
     throw new HttpError(400, `refs must be at most ${MAX_REFS} SHA-256 hashes of 64 hex digits`)
   }
-  return { missing: await store.missing(session, log, refs as string[]) }
+  return { missing: await store.missing({ ...name, above }, refs as string[]) }
 }
 
 /** Stores an artifact, whose name is the hash of its bytes. */
@@ -299,11 +308,10 @@ export async function ingestArtifact(
   { request, params: [ref = ''], admit }: Asked,
   store: CopyStore,
 ): Promise<object> {
-  const { headers } = request
-  const { session, log } = logName(headers['hivelog-session'], headers['hivelog-log'])
+  const name = copyName(request)
   if (!REF.test(ref)) throw new HttpError(400, 'an artifact is named by its SHA-256, 64 hex digits')
   const bytes = await readBody(request, ARTIFACT_LIMITS)
-  admit([session])
-  if (await store.putArtifact(session, log, ref, bytes)) return { ref, bytes: bytes.length }
+  admit([name.session])
+  if (await store.putArtifact(name, ref, bytes)) return { ref, bytes: bytes.length }
   throw new HttpError(400, `the bytes do not have the hash ${ref}; send them again`)
 }

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import type { Decision } from '../decide/decision.js'
 import { artifactsFolder } from '../format/beside.js'
 import { decisionsIn } from './decisions.js'
-import { type LogIdentity, openSegment, type Position } from './segments.js'
+import { idsAbove, type LogIdentity, openSegment, type Position } from './segments.js'
 import { type Answer, ShipError, type Transport } from './transport.js'
 import { LogWalk, type Piece } from './walk.js'
 
@@ -46,6 +46,7 @@ export class CopySender implements Sender {
   readonly #identity: LogIdentity
   readonly #onDecision: (decision: Decision) => void
   readonly #sentArtifacts = new RecentRefs()
+  #headers: Promise<Record<string, string>> | undefined
 
   constructor(
     file: string,
@@ -70,9 +71,8 @@ export class CopySender implements Sender {
     const { shipped } = this
     await this.#sendArtifacts(bytes)
     const { status, body } = await this.#transport.post('v1/ingest', bytes, {
+      ...(await this.#named()),
       'content-type': 'application/x-ndjson',
-      'hivelog-session': shipped.session,
-      'hivelog-log': shipped.log,
       'hivelog-name': encodeURIComponent(basename(shipped.file)),
       'hivelog-segment': String(at.segment),
       'hivelog-offset': String(at.offset),
@@ -101,13 +101,24 @@ export class CopySender implements Sender {
     }
   }
 
+  /** Of which log it is, and of which hive. */
+  #named(): Promise<Record<string, string>> {
+    const { file, session, log } = this.shipped
+    this.#headers ??= idsAbove(file, session).then((above) => ({
+      'hivelog-session': session,
+      'hivelog-log': log,
+      ...(above.length > 0 && { 'hivelog-above': above.join('/') }),
+    }))
+    return this.#headers
+  }
+
   /** What lines name is there before them, so that a copy is never without. */
   async #sendArtifacts(bytes: Buffer): Promise<void> {
     const refs = this.#sentArtifacts.fresh(refsIn(bytes))
     const { file, session, log } = this.shipped
     for (let i = 0; i < refs.length; i += MAX_ASKED) {
       const asked = JSON.stringify({ session, log, refs: refs.slice(i, i + MAX_ASKED) })
-      const { status, body } = await this.#transport.post('v1/artifacts/missing', asked)
+      const { status, body } = await this.#transport.post('v1/artifacts/missing', asked, await this.#named())
       if (status !== 200) throw refusalOf(status, body, file)
       for (const ref of body.missing as string[]) await this.#sendArtifact(ref)
     }
@@ -115,12 +126,11 @@ export class CopySender implements Sender {
   }
 
   async #sendArtifact(ref: string): Promise<void> {
-    const { file, session, log } = this.shipped
+    const { file } = this.shipped
     const content = await readFile(join(artifactsFolder(file), ref.slice(0, 2), ref)).catch(() => undefined)
     // Not there, or not what it should be: that the copy lacks it too is what `verify` says of both.
     if (content === undefined || createHash('sha256').update(content).digest('hex') !== ref) return
-    const headers = { 'hivelog-session': session, 'hivelog-log': log }
-    const { status, body } = await this.#transport.put(`v1/artifacts/${ref}`, content, headers)
+    const { status, body } = await this.#transport.put(`v1/artifacts/${ref}`, content, await this.#named())
     if (status === 200) this.shipped.artifacts++
     else if (status !== 413) throw refusalOf(status, body, file)
   }

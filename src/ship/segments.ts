@@ -1,7 +1,9 @@
 /** What a log is called where it is sent to, and where its segments lie. */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { archivedSegments } from '../disk/segments.js'
-import { isStorable } from '../format/beside.js'
+import { isStorable, logsAbove, MAX_ABOVE } from '../format/beside.js'
 import { decodeLine } from '../format/decode.js'
 import { logIdOf } from '../format/seal.js'
 import { MAX_LINE_BYTES } from '../read/items.js'
@@ -40,6 +42,33 @@ export async function identityOf(file: string): Promise<LogIdentity | undefined>
     return { log, session: folderOf(event.session, log), first }
   } finally {
     await source.handle.close()
+  }
+}
+
+/** How long a log above is waited for that is there and has no line, and between two looks. */
+const FIRST_LINE_MS = 2_000
+const LOOK_MS = 50
+
+/**
+ * Ids of the logs above that of a child process, the hive's own first: those of its session, as far as there are such.
+ * A log above of which only the folder is there is passed over.
+ */
+export async function idsAbove(file: string, session: string): Promise<string[]> {
+  const ids: string[] = []
+  for (const log of logsAbove(file)) {
+    const identity = await identitySoon(log)
+    if (identity === undefined) continue
+    if (identity.session !== session) break
+    ids.unshift(identity.log)
+  }
+  return ids.length > MAX_ABOVE ? [] : ids
+}
+
+/** A process whose child runs already may not have written its own first line yet. */
+async function identitySoon(log: string): Promise<LogIdentity | undefined> {
+  for (const end = Date.now() + FIRST_LINE_MS; ; await pause(LOOK_MS)) {
+    const identity = await identityOf(log).catch(() => undefined)
+    if (identity !== undefined || Date.now() >= end || !existsSync(log)) return identity
   }
 }
 

@@ -1,9 +1,7 @@
 /** Checks the signatures of seals. */
 import { createPublicKey, KeyObject, verify } from 'node:crypto'
-import { closeSync, readSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { openFileSync } from '../disk/open.js'
-import { archiveName, originFile, parseArchiveName, seqInName } from '../format/beside.js'
+import { basename } from 'node:path'
+import { archiveName, seqInName } from '../format/beside.js'
 import { OptionsError } from '../format/options.js'
 import { signedText } from '../format/seal.js'
 import type { Source } from '../read/sources.js'
@@ -23,31 +21,6 @@ export function readPublicKey(key: KeyObject | string | Buffer): KeyObject {
   }
   return object
 }
-
-/**
- * What the log is called where it was written, if this is a copy (`<log>.origin`). It need not be trusted: a signature is
- * over the log's id too.
- */
-export function originOf(file: string): string | undefined {
-  const archive = parseArchiveName(file)
-  const log = archive === undefined ? file : join(dirname(file), `${archive.stem}.jsonl`)
-  try {
-    const fd = openFileSync(originFile(log))
-    try {
-      const bytes = Buffer.alloc(MAX_ORIGIN)
-      const text = bytes.toString('utf8', 0, readSync(fd, bytes, 0, MAX_ORIGIN, 0))
-      const { name } = JSON.parse(text) as { name?: unknown }
-      return typeof name === 'string' ? basename(name) : undefined
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return undefined
-  }
-}
-
-/** Bytes that it takes to tell a file name. */
-const MAX_ORIGIN = 4096
 
 /** What the signatures of a segment's good seals say. */
 export interface SignatureCheck {

@@ -5,6 +5,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { logsOfHive, sizeOfLogs } from '../../disk/hive-logs.js'
 import { archivedSegments } from '../../disk/segments.js'
+import { agentsFolder } from '../../format/beside.js'
 import { spanOf } from '../../read/glance.js'
 import { openArchived, openSource } from '../../read/sources.js'
 import { identityOf } from '../../ship/segments.js'
@@ -22,8 +23,9 @@ export interface OpenHives {
 const LIST_MS = 1_000
 /** A log counts as live for so long after its last change. */
 const LIVE_MS = 30_000
-/** What is told of a log that grows is not looked up more often. */
+/** What is told of a hive that grows is not looked up more often, if it has few logs. */
 const LOOK_MS = 500
+const FEW_LOGS = 20
 /** Stamp of a file that is not there. */
 const GONE = 'gone'
 /** A first line is shorter than this in any log. */
@@ -38,9 +40,11 @@ export interface Known extends KnownFile {
 
 interface Entry {
   known: Known
-  /** Of the live file; tells whether it changed. */
+  /** Of the live files of its logs; tells whether one changed. */
   stamp: string
   mtime: number
+  /** How many logs it has. */
+  logs: number
   lookedAt: number
   /** The stamp when it was looked up. */
   lookedStamp: string
@@ -169,9 +173,10 @@ export class Catalogue {
     let own = id
     for (let i = 2; this.#byId.has(own); i++) own = `${id}-${i}`
     const entry: Entry = {
-      known: { ...known, id: own, name: nameOf(known), ...(session !== undefined && { session }) },
+      known: { ...known, id: own, name: nameOf(known.file), ...(session !== undefined && { session }) },
       stamp: '',
       mtime: 0,
+      logs: 1,
       lookedAt: 0,
       lookedStamp: '',
       told: undefined,
@@ -182,9 +187,15 @@ export class Catalogue {
   }
 
   #stat(entry: Entry): void {
-    const stats = statSync(entry.known.file, { throwIfNoEntry: false })
-    entry.mtime = stats?.mtimeMs ?? entry.mtime
-    entry.stamp = stats === undefined ? GONE : `${stats.ino} ${stats.size} ${stats.mtimeMs}`
+    const { file } = entry.known
+    const stats = statSync(file, { throwIfNoEntry: false })
+    const below = statBelow(file)
+    entry.logs = 1 + below.logs
+    entry.mtime = Math.max(stats?.mtimeMs ?? entry.mtime, below.mtime)
+    entry.stamp =
+      stats === undefined
+        ? GONE
+        : `${stats.ino} ${stats.size} ${stats.mtimeMs} ${below.logs} ${below.size} ${below.mtime}`
   }
 
   async #told(entry: Entry): Promise<LogEntry> {
@@ -192,7 +203,8 @@ export class Catalogue {
     const now = Date.now()
     const told = entry.told
     const isFresh = told !== undefined && entry.lookedStamp === stamp
-    const mayWait = told !== undefined && stamp !== GONE && now - entry.lookedAt < LOOK_MS
+    const lookMs = LOOK_MS * Math.max(1, entry.logs / FEW_LOGS)
+    const mayWait = told !== undefined && stamp !== GONE && now - entry.lookedAt < lookMs
     if (!isFresh && !mayWait) {
       entry.lookedAt = now
       entry.lookedStamp = stamp
@@ -209,6 +221,25 @@ export class Catalogue {
       ...(why !== undefined && { error: why }),
     }
   }
+}
+
+/** Of the logs of child processes, which often write while their parent waits: how they are together. */
+function statBelow(file: string): { logs: number; size: number; mtime: number } {
+  const found = { logs: 0, size: 0, mtime: 0 }
+  // Most logs have none, and are spared a look into the folder that they share.
+  if (!existsSync(agentsFolder(file))) return found
+  try {
+    for (const log of logsOfHive([file]).slice(1)) {
+      const stats = statSync(log, { throwIfNoEntry: false })
+      if (stats === undefined) continue
+      found.logs++
+      found.size += stats.size
+      found.mtime = Math.max(found.mtime, stats.mtimeMs)
+    }
+  } catch {
+    // Told by who reads the hive.
+  }
+  return found
 }
 
 /** Reads what a log's files tell: never throws. */

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { logsOfHive } from '../../disk/hive-logs.js'
 import { openFile } from '../../disk/open.js'
 import { archivedSegments } from '../../disk/segments.js'
+import { logsAbove } from '../../format/beside.js'
 import { chunksOf, firstSeqOf, openArchived, openSource, type Source } from '../../read/sources.js'
 import { identityOf, linesFrom, openSegment } from '../../ship/segments.js'
 import { artifactFolder } from '../../verify/artifacts.js'
@@ -101,8 +102,14 @@ export async function segmentsOf(asked: HiveAsked): Promise<Segments> {
   const live = await openSegmentOfLive(file, identity.first, segments)
   if (live !== undefined) segments.push(live)
   const session = known.session ?? identity.session
-  const name = file === known.file ? known.name : nameOf({ file, source: known.source })
-  return { session, log: identity.log, name, segments }
+  return { session, log: identity.log, name: nameOf(file), path: pathAtOrigin(file, known.file), segments }
+}
+
+/** Path of a log in its hive, as its files are called where they are written. @param root the hive's own log */
+function pathAtOrigin(file: string, root: string): string {
+  const above = logsAbove(file)
+  const own = above.slice(0, above.indexOf(root) + 1)
+  return [file, ...own].map(nameOf).reverse().join('.agents/')
 }
 
 /** The log that is meant: that of the hive itself, or another one of it. @throws {HttpError} where it has no such */

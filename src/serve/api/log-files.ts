@@ -1,8 +1,9 @@
 /** Which files are logs that a server shows: those that are named, those in folders, and those in its store. */
-import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { childLogOf, isTaken, originFile, stemOf } from '../../format/beside.js'
-import { isLogId } from '../copies.js'
+import { originOf } from '../../disk/origin.js'
+import { childLogOf, isTaken, MAX_ABOVE, parseArchiveName, stemOf } from '../../format/beside.js'
+import { isLogId } from '../../format/seal.js'
 import type { LogEntry } from './shapes.js'
 
 /** A log, and how the server came to know it. */
@@ -42,14 +43,26 @@ export function knownFiles(named: readonly string[], store: string | undefined):
   return [...found.values()]
 }
 
-/** The logs of a folder; archived segments, logs apart and those of child processes belong to others. */
-function logsIn(folder: string): string[] {
+/**
+ * The logs of a folder; archived segments, logs apart and those of child processes belong to others. Where the log above
+ * a child's is not there (yet), that of the child stands for itself.
+ */
+function logsIn(folder: string, depth = 0): string[] {
   const names = new Set<string>()
+  const archived = new Set<string>()
+  const folders: { folder: string; log: string }[] = []
   for (const entry of entriesOf(folder)) {
-    const log = entry.name.endsWith('.agents') ? undefined : childLogOf(entry.name)
-    if (log !== undefined && !entry.isDirectory() && !isTaken(stemOf(log))) names.add(log)
+    const log = childLogOf(entry.name)
+    const segment = parseArchiveName(entry.name)
+    if (segment !== undefined) archived.add(`${segment.stem}.jsonl`)
+    if (log === undefined || isTaken(stemOf(log))) continue
+    if (log !== entry.name) folders.push({ folder: entry.name, log })
+    else if (!entry.isDirectory()) names.add(log)
   }
-  return [...names].sort().map((name) => join(folder, name))
+  const logs = [...names].sort().map((name) => join(folder, name))
+  if (depth >= MAX_ABOVE) return logs
+  const left = folders.filter(({ log }) => !names.has(log) && !archived.has(log))
+  return [...logs, ...left.flatMap((each) => logsIn(join(folder, each.folder), depth + 1))]
 }
 
 const isFolder = (path: string): boolean => {
@@ -69,13 +82,4 @@ function entriesOf(folder: string): Dirent[] {
 }
 
 /** What a log is called: its file's name; of a copy, that at its origin. */
-export function nameOf({ file, source }: KnownFile): string {
-  const name = basename(file)
-  if (source !== 'copy') return name
-  try {
-    const { name: origin } = JSON.parse(readFileSync(originFile(file), 'utf8')) as { name?: unknown }
-    return typeof origin === 'string' ? origin : name
-  } catch {
-    return name
-  }
-}
+export const nameOf = (file: string): string => originOf(file) ?? basename(file)

@@ -47,10 +47,11 @@ async function rowOf(
   return rowOfSeq(content, segments, seq as number)
 }
 
-/** The last event that was no later. */
+/** The event before the first that is later, as `hivelog state --time` has it. */
 function lastBy({ rows }: Content, ts: number): number {
-  for (let row = rows.count - 1; row >= 0; row--) if (rows.ts(row) <= ts) return row
-  return -1
+  let row = 0
+  while (row < rows.count && rows.ts(row) <= ts) row++
+  return row - 1
 }
 
 /** Numbers of a log's segments: by the log's path, or its file's name; and by a file that it is read from. */

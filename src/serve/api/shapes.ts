@@ -287,6 +287,8 @@ export interface Segments {
   log: string
   /** File name of the log, at its origin. */
   name: string
+  /** Its path in the hive there: `hive.jsonl.agents/coder.jsonl`. */
+  path: string
   segments: {
     /** `seq` of its first line (1 where the log has none). */
     segment: number
