@@ -168,7 +168,7 @@ export class SessionLog {
   /** Spans that are told again, after a crash say, give the same lines in the same order. */
   #withoutRepeats(recorder: LogRecorder): LogRecorder {
     const write: LogRecorder['write'] = (ts, kind, fields, origin) => {
-      const key = `${origin.context.spanId}:${kind}`
+      const key = keyOfSpan(origin.context.traceId, origin.context.spanId, kind)
       const count = (this.#spanTold.get(key) ?? 0) + 1
       this.#spanTold.set(key, count)
       if (count <= (this.#spanLines.get(key) ?? 0)) return true
@@ -238,7 +238,7 @@ export class SessionLog {
         const { agentId, from, checkpoint } = fields
         this.known.note(kind, fields)
         if (typeof fields.span === 'string') {
-          const of = `${fields.span}:${kind}`
+          const of = keyOfSpan(String(fields.trace), fields.span, kind)
           this.#spanLines.set(of, (this.#spanLines.get(of) ?? 0) + 1)
         }
         if (typeof fields[KEY] === 'string') {
@@ -260,6 +260,9 @@ export class SessionLog {
     }
   }
 }
+
+/** Span ids are told apart by their trace: some are unique within it only. */
+const keyOfSpan = (trace: string, span: string, kind: string): string => `${trace}${span}:${kind}`
 
 const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
 
