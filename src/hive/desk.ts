@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs'
 import { diag } from '@opentelemetry/api'
 import type { Decision } from '../decide/decision.js'
 import { AlreadyDecidedError, type DecisionMade } from '../decide/errors.js'
+import { agentFault } from '../decide/only-people.js'
 import type { Standing } from '../decide/standing.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
 import { decisionsFolder } from '../format/beside.js'
@@ -203,12 +204,11 @@ export class Desk {
   }
 
   async #take(decision: Decision): Promise<Taking> {
-    const { id, by } = decision
+    const { id } = decision
     try {
-      if ([...this.#clerks].some((clerk) => clerk.isAgent(by))) {
-        diag.error(
-          `hivelog: the decision of "${brief(id)}" is by "${brief(by)}", an agent, and only people decide; it is removed`,
-        )
+      const fault = agentFault(decision, (by) => [...this.#clerks].some((clerk) => clerk.isAgent(by)))
+      if (fault !== undefined) {
+        diag.error(`hivelog: ${fault}`)
         return 'done'
       }
       if (!this.#pending.has(id) && this.#decided.get(id) === undefined) {
