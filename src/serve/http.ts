@@ -24,6 +24,9 @@ export class HttpError extends Error {
   }
 }
 
+/** Said of trouble that may be over soon. */
+export const NOT_NOW = 'the disk does not take it now; what is not acknowledged may be sent again'
+
 export interface BodyLimits {
   /** Bytes as they are sent. */
   sent: number

@@ -1,7 +1,8 @@
 /** What a request is about: routes, who may, hosts and origins, and one way to refuse. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Sessions, sessionId } from './api/sessions.js'
-import { answer, HttpError, jsonOf, sendRefusal } from './http.js'
+import { diskTrouble } from './disk-trouble.js'
+import { answer, HttpError, jsonOf, NOT_NOW, sendRefusal } from './http.js'
 import type { Limits } from './limits.js'
 import type { Metrics } from './metrics.js'
 import type { Scope, Token, Tokens } from './tokens.js'
@@ -176,19 +177,14 @@ export class Router {
     sendRefusal(request, response, status, jsonOf({ error: message, ...more }), json)
   }
 
-  #broken(error: NodeJS.ErrnoException): HttpError {
+  #broken(error: Error): HttpError {
     this.#options.onError(`${error.message}`)
-    if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
-      return new HttpError(
-        507,
-        'the disk is full; nothing of this request is stored',
-        {},
-        { 'retry-after': '30' },
-      )
-    }
-    if (error.code === 'ERR_HIVELOG_NOT_DURABLE') {
-      const message = 'the disk does not take it now; what is not acknowledged may be sent again'
-      return new HttpError(503, message, {}, { 'retry-after': '5' })
+    const trouble = diskTrouble(error)
+    if (trouble !== undefined) {
+      const headers = { 'retry-after': String(trouble.retryAfter) }
+      return trouble.isFull
+        ? new HttpError(507, 'the disk is full; nothing of this request is stored', {}, headers)
+        : new HttpError(503, NOT_NOW, {}, headers)
     }
     return new HttpError(500, 'something went wrong here; nothing of this request is stored')
   }

@@ -2,7 +2,8 @@
  * Refusals of OTLP over HTTP: each is a `Status` in the encoding of the request, whoever refuses it and why, and one
  * after which the sender tries again only where that may help.
  */
-import { HttpError } from '../http.js'
+import { diskTrouble } from '../disk-trouble.js'
+import { HttpError, NOT_NOW } from '../http.js'
 import type { Metrics } from '../metrics.js'
 import type { Route } from '../router.js'
 import { answerRefused, encodingOf } from './answers.js'
@@ -25,22 +26,12 @@ export function refusing({ metrics, onError }: Telling): NonNullable<Route['refu
   }
 }
 
-/** Codes of a disk that may take it later: of the specification's that make a sender try again, 503. */
-const LATER: Readonly<Record<string, number>> = {
-  ENOSPC: 30,
-  EDQUOT: 30,
-  EMFILE: 5,
-  ENFILE: 5,
-  ERR_HIVELOG_NOT_DURABLE: 5,
-  ERR_HIVELOG_LOCKED: 5,
-}
-
-function refusalOf(error: NodeJS.ErrnoException): HttpError {
+/** Of the codes of the specification that make a sender try again, a full disk has 503 too. */
+function refusalOf(error: Error): HttpError {
   if (error instanceof HttpError) return error
   if (error instanceof RequestError) return new HttpError(400, error.message)
-  const seconds = LATER[error.code ?? '']
-  if (seconds === undefined)
+  const trouble = diskTrouble(error)
+  if (trouble === undefined)
     return new HttpError(500, 'something went wrong here; nothing of this request is stored')
-  const message = 'the disk does not take it now; what is not acknowledged may be sent again'
-  return new HttpError(503, message, {}, { 'retry-after': String(seconds) })
+  return new HttpError(503, NOT_NOW, {}, { 'retry-after': String(trouble.retryAfter) })
 }
