@@ -1,4 +1,4 @@
-// node bench/ship.mjs [--quick] [--only CALLS,INGEST,SHIPPERS,VISIBLE,COLLECTOR,RECORDS] [--dir FOLDER] [--json]
+// node bench/ship.mjs [--quick] [--only CALLS,INGEST,SHIPPERS,VISIBLE,COLLECTOR,RECORDS,OTLP] [--dir FOLDER] [--json]
 //
 // What sending logs costs, and what the server carries, for docs/fleet.md: real processes on the loopback, each section
 // with its targets and OK or MISS. Ends by itself; some minutes, with --quick one or two. Measures dist/, so build first.
@@ -20,6 +20,7 @@ const SECTIONS = {
   VISIBLE: 'visible',
   COLLECTOR: 'collector',
   RECORDS: 'records',
+  OTLP: 'otlp',
 }
 
 const { values } = parseArgs({

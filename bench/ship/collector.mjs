@@ -1,57 +1,12 @@
 // The server's CPU time an event beside that of an OpenTelemetry Collector with its queue on disk, for the same events.
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { backends } from '../lib/backends.mjs'
+import { sentOn, startCollector } from '../lib/collector.mjs'
 import { writeHiveLogs } from '../lib/hive-logs.mjs'
 import { hivelog } from '../lib/hivelog-run.mjs'
 import { otlpSink } from '../lib/otlp-sink.mjs'
-import { answers, cpuSeconds, freePorts, residentMiB, start, until } from '../lib/programs.mjs'
+import { cpuSeconds, residentMiB, until } from '../lib/programs.mjs'
 import { startServe } from '../lib/serve-program.mjs'
 import { median } from '../lib/stats.mjs'
-
-/** The queue of collector-config/logs-kafka.yaml, value for value, with an OTLP endpoint behind it. */
-const config = ({ http, health, metrics, data, next }) => `extensions:
-  health_check: {endpoint: "127.0.0.1:${health}"}
-  file_storage: {directory: ${data}/queue, create_directory: true, fsync: true}
-receivers:
-  otlp: {protocols: {http: {endpoint: "127.0.0.1:${http}", max_request_body_size: 34603008}}}
-processors:
-  memory_limiter: {check_interval: 1s, limit_percentage: 75, spike_limit_percentage: 20}
-exporters:
-  otlp_http:
-    endpoint: ${next}
-    compression: none
-    retry_on_failure: {enabled: true, max_elapsed_time: 0}
-    sending_queue:
-      enabled: true
-      storage: file_storage
-      sizer: bytes
-      queue_size: 10737418240
-      num_consumers: 8
-      batch: {flush_timeout: 200ms, sizer: bytes, min_size: 262144, max_size: 33554432}
-service:
-  extensions: [health_check, file_storage]
-  pipelines:
-    logs: {receivers: [otlp], processors: [memory_limiter], exporters: [otlp_http]}
-  telemetry:
-    metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: ${metrics}}}}}]}
-`
-
-async function sentRecords(port) {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-  const row = text.split('\n').find((line) => line.startsWith('otelcol_exporter_sent_log_records'))
-  return row === undefined ? 0 : Number(row.slice(row.lastIndexOf(' ')))
-}
-
-async function startCollector(binary, folder, next) {
-  const [http, health, metrics] = await freePorts(3)
-  const path = join(folder, 'collector.yaml')
-  writeFileSync(path, config({ http, health, metrics, data: folder, next }))
-  const program = await start('collector', binary, ['--config', path], {}, () =>
-    answers(`http://127.0.0.1:${health}/`),
-  )
-  return { ...program, url: `http://127.0.0.1:${http}`, metrics }
-}
 
 export default async function collector({ work, quick }) {
   const title = 'An event at the server, and at a Collector'
@@ -83,7 +38,7 @@ export default async function collector({ work, quick }) {
       }
       await measure('serve', server, ['--to', server.url, '--token', server.token], () => true)
       await measure('collector', other, ['--otlp-logs', other.url], async () => {
-        return (await sentRecords(other.metrics)) >= Math.round(perRound * (round + 1))
+        return (await sentOn(other, 'log_records')) >= Math.round(perRound * (round + 1))
       })
     }
   } finally {

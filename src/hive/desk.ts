@@ -11,6 +11,7 @@ import { diag } from '@opentelemetry/api'
 import type { Decision } from '../decide/decision.js'
 import { AlreadyDecidedError, type DecisionMade, madeOf } from '../decide/errors.js'
 import { newestStandings } from '../decide/newest.js'
+import { agentFault } from '../decide/only-people.js'
 import { type Standing, Standings } from '../decide/standings.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
 import { decisionsFolder } from '../format/beside.js'
@@ -226,12 +227,11 @@ export class Desk {
   }
 
   async #take(decision: Decision): Promise<Taking> {
-    const { id, by } = decision
+    const { id } = decision
     try {
-      if ([...this.#clerks].some((clerk) => clerk.isAgent(by))) {
-        diag.error(
-          `hivelog: the decision of "${brief(id)}" is by "${brief(by)}", an agent, and only people decide; it is removed`,
-        )
+      const fault = agentFault(decision, (by) => [...this.#clerks].some((clerk) => clerk.isAgent(by)))
+      if (fault !== undefined) {
+        diag.error(`hivelog: ${fault}`)
         return 'done'
       }
       if (!this.#pending.has(id) && this.#decided.get(id) === undefined) {

@@ -4,6 +4,7 @@ import { shown } from '../format/options.js'
 import { VERSION } from '../version.js'
 import type { Outcome } from './bounded-processor.js'
 import type { LogRecord } from './log-records.js'
+import { LogRequest } from './log-request.js'
 import { isLoopback } from './otlp.js'
 import { compressed, OtlpSender, type OtlpSettings } from './otlp-sender.js'
 import { fromEnv, sdk } from './sdk.js'
@@ -46,7 +47,9 @@ export class OtlpLogSender {
   /** Where they go. */
   readonly url: string
   readonly #sender: OtlpSender
-  readonly #serialize: (records: LogRecord[]) => Uint8Array | undefined
+  /** In JSON; in Protocol Buffers they are written as they come. */
+  readonly #serialize: ((records: LogRecord[]) => Uint8Array | undefined) | undefined
+  readonly #request = new LogRequest()
   readonly #isCompressed: boolean
 
   /** @param clean what people may see of the backend's words */
@@ -83,15 +86,29 @@ export class OtlpLogSender {
     this.url = found.url
     this.#isCompressed = settings.isCompressed
     this.#sender = new OtlpSender(settings, (span) => span, clean)
-    const serialize = (records: LogRecord[]) => serializer.serializeRequest(records)
-    this.#serialize = protocol === 'http/json' ? serialize : (records) => inSlices(records, serialize)
+    if (protocol === 'http/json') this.#serialize = (records) => serializer.serializeRequest(records)
   }
 
-  /** A request's body, which can be sent again. */
-  async build(records: LogRecord[]): Promise<Uint8Array> {
-    const body = this.#serialize(records)
+  /**
+   * A request's body, which can be sent again. All records are read before it returns.
+   * @param take gives memory for it; it may be needed for nothing. Default: memory of its own
+   */
+  async build(records: Iterable<LogRecord>, take?: (length: number) => Uint8Array): Promise<Uint8Array> {
+    const body = this.#bodyOf(records, this.#isCompressed ? undefined : take)
     if (body === undefined) throw new Error('the lines cannot be written as a request')
     return this.#isCompressed ? compressed(body) : body
+  }
+
+  #bodyOf(records: Iterable<LogRecord>, take?: (length: number) => Uint8Array): Uint8Array | undefined {
+    if (this.#serialize !== undefined) return this.#serialize([...records])
+    let body: Uint8Array
+    try {
+      for (const record of records) this.#request.add(record)
+    } finally {
+      // Whatever happens, the next request begins anew.
+      body = this.#request.finish(take)
+    }
+    return body
   }
 
   send(body: Uint8Array): Promise<Outcome> {
@@ -102,27 +119,6 @@ export class OtlpLogSender {
   close(): void {
     this.#sender.close()
   }
-}
-
-/** Records that are written at once. */
-const SLICE = 256
-
-/**
- * While records are written they take many times what they are as bytes. Requests in Protocol Buffers that are put one
- * behind the other are one request, with the records of all.
- */
-function inSlices(
-  records: LogRecord[],
-  serialize: (records: LogRecord[]) => Uint8Array | undefined,
-): Uint8Array | undefined {
-  if (records.length <= SLICE) return serialize(records)
-  const parts: Uint8Array[] = []
-  for (let at = 0; at < records.length; at += SLICE) {
-    const part = serialize(records.slice(at, at + SLICE))
-    if (part === undefined) return undefined
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
 }
 
 function protocolFromEnv(): Protocol {

@@ -24,6 +24,9 @@ export class HttpError extends Error {
   }
 }
 
+/** Said of trouble that may be over soon. */
+export const NOT_NOW = 'the disk does not take it now; what is not acknowledged may be sent again'
+
 export interface BodyLimits {
   /** Bytes as they are sent. */
   sent: number
@@ -72,22 +75,19 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
     const message = `content-encoding ${JSON.stringify(encoding).slice(0, 40)} is not known; use ${ENCODINGS.join(', ')} or none`
     throw new HttpError(415, message, {}, { 'accept-encoding': ENCODINGS.join(', ') })
   }
-  const timer = setTimeout(() => request.destroy(new HttpError(408, 'the body took too long')), limits.ms)
-  try {
-    const sent = await (announced > 0 ? announcedBytes(request, announced) : bytesOf(request, limits.sent))
-    return unpacker === undefined
-      ? sent
-      : await unpacked(sent, unpacker({ chunkSize: pieceSizeFor(sent, encoding) }), limits.unpacked)
-  } finally {
-    clearTimeout(timer)
-  }
+  const sent = await (announced > 0
+    ? announcedBytes(request, announced, limits.ms)
+    : bytesOf(request, limits))
+  return unpacker === undefined
+    ? sent
+    : await unpacked(sent, unpacker({ chunkSize: pieceSizeFor(sent, encoding) }), limits.unpacked)
 }
 
 /** Each piece goes to its place as it comes: kept until the last one is there, they would keep the collector busy. */
-async function announcedBytes(request: IncomingMessage, length: number): Promise<Buffer> {
+async function announcedBytes(request: IncomingMessage, length: number, ms: number): Promise<Buffer> {
   let body: Buffer | undefined
   let size = 0
-  await eachChunk(request, (chunk) => {
+  await eachChunk(request, ms, (chunk) => {
     // No memory for what is announced and does not come.
     if (body === undefined && chunk.length === length) body = chunk
     else {
@@ -99,10 +99,10 @@ async function announcedBytes(request: IncomingMessage, length: number): Promise
   return body ?? Buffer.alloc(0)
 }
 
-async function bytesOf(request: IncomingMessage, limit: number): Promise<Buffer> {
+async function bytesOf(request: IncomingMessage, { sent: limit, ms }: BodyLimits): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
-  await eachChunk(request, (chunk) => {
+  await eachChunk(request, ms, (chunk) => {
     size += chunk.length
     if (size > limit) throw tooLarge(limit)
     chunks.push(chunk)
@@ -110,14 +110,33 @@ async function bytesOf(request: IncomingMessage, limit: number): Promise<Buffer>
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 }
 
-/** @throws {HttpError} what `take` throws, or that the body was cut off */
-async function eachChunk(request: IncomingMessage, take: (chunk: Buffer) => void): Promise<void> {
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) take(chunk)
-  } catch (error) {
-    if (error instanceof HttpError) throw error
-    throw new HttpError(400, 'the body was cut off')
-  }
+/**
+ * Leaves the connection open whatever happens, so that the sender can be told.
+ * @throws {HttpError} what `take` throws, that it took too long, or that it was cut off
+ */
+function eachChunk(request: IncomingMessage, ms: number, take: (chunk: Buffer) => void): Promise<void> {
+  return new Promise((done, failed) => {
+    const late = setTimeout(() => over(new HttpError(408, `the body took more than ${ms} ms`)), ms)
+    const onData = (chunk: Buffer): void => {
+      try {
+        take(chunk)
+      } catch (error) {
+        over(error)
+      }
+    }
+    const onEnd = (): void => over(undefined)
+    const onCut = (): void => over(new HttpError(400, 'the body was cut off'))
+    function over(error: unknown): void {
+      clearTimeout(late)
+      request.off('data', onData).off('end', onEnd).off('close', onCut)
+      if (error === undefined) done()
+      else failed(error)
+    }
+    // Without anybody who hears of it, a cut connection would end the process.
+    request.on('error', onCut)
+    request.on('close', onCut).on('end', onEnd).on('data', onData)
+    if (request.destroyed) onCut()
+  })
 }
 
 async function unpacked(sent: Buffer, unpacker: Transform, limit: number): Promise<Buffer> {
@@ -143,6 +162,13 @@ async function unpacked(sent: Buffer, unpacker: Transform, limit: number): Promi
 const tooLarge = (limit: number): HttpError =>
   new HttpError(413, `the body is larger than ${limit} bytes; send less at once`, { maxBytes: limit })
 
+const COMMON = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+/** What a sender may compress with (RFC 7694). */
+const ACCEPTED = { 'accept-encoding': ENCODINGS.join(', ') }
+
+/** A value as JSON, a line. */
+export const jsonOf = (value: unknown): string => `${JSON.stringify(value)}\n`
+
 /** Sends a value as JSON. */
 export function answer(
   response: ServerResponse,
@@ -150,16 +176,64 @@ export function answer(
   value: unknown,
   headers: Record<string, string> = {},
 ): void {
-  // As text it goes out with the headers in one piece.
-  const body = `${JSON.stringify(value)}\n`
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    // What a sender may compress with (RFC 7694).
-    'accept-encoding': ENCODINGS.join(', '),
-    ...headers,
-  })
+  send(response, status, jsonOf(value), { 'content-type': 'application/json', ...headers })
+}
+
+/** Sends a body whole; text goes out with the headers in one piece. */
+export function send(
+  response: ServerResponse,
+  status: number,
+  body: string | Uint8Array,
+  headers: Record<string, string>,
+): void {
+  response.writeHead(status, headersOf(body, headers))
   response.end(body)
+}
+
+const headersOf = (body: string | Uint8Array, headers: Record<string, string>): Record<string, string> => ({
+  ...COMMON,
+  ...ACCEPTED,
+  ...headers,
+  'content-length': String(Buffer.byteLength(body)),
+})
+
+/** How long what is left of a refused body is read, milliseconds, and how many bytes of it. */
+const LINGER_MS = 1_000
+const LINGER_BYTES = 64 * 1024 * 1024
+
+/**
+ * Refuses a request, whose connection ends with it: what is left of its body would be taken for the next request. That
+ * rest is thrown away for a moment before: a connection that is closed over unread bytes is reset, and the reset takes
+ * the answer with it.
+ */
+export function sendRefusal(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: string | Uint8Array,
+  headers: Record<string, string>,
+): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy()
+    return
+  }
+  response.writeHead(status, headersOf(body, { connection: 'close', ...headers }))
+  if (request.complete) {
+    response.end(body)
+    return
+  }
+  response.write(body)
+  let left = LINGER_BYTES
+  const end = (): void => {
+    clearTimeout(timer)
+    request.off('data', onData).off('end', end).off('close', end)
+    response.end()
+  }
+  const onData = (chunk: Buffer): void => {
+    left -= chunk.length
+    if (left < 0) end()
+  }
+  const timer = setTimeout(end, LINGER_MS)
+  request.on('error', end)
+  request.on('data', onData).on('end', end).on('close', end)
 }

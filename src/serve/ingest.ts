@@ -27,6 +27,7 @@ const MAX_RECORDS = 100_000
 /** Bytes of one request: sent, and unpacked. */
 const LIMITS = { sent: 16 * 1024 * 1024, unpacked: 64 * 1024 * 1024, ms: 60_000 }
 const ARTIFACT_LIMITS = { sent: 64 * 1024 * 1024, unpacked: 64 * 1024 * 1024, ms: 120_000 }
+export const INGEST_PATH = '/v1/ingest'
 const MAX_REFS = 10_000
 const MAX_NAME = 255
 const NEWLINE = 10
@@ -46,7 +47,7 @@ export function ingestRoutes({ copies, events, metrics, decisions }: IngestParts
   return [
     {
       method: 'POST',
-      path: '/v1/ingest',
+      path: INGEST_PATH,
       scope,
       run: (asked) =>
         asked.request.headers['hivelog-log'] === undefined
@@ -55,7 +56,7 @@ export function ingestRoutes({ copies, events, metrics, decisions }: IngestParts
     },
     {
       method: 'GET',
-      path: '/v1/ingest',
+      path: INGEST_PATH,
       scope,
       run: ({ query }) => {
         const { session, log } = logName(query.get('session'), query.get('log'))
@@ -76,26 +77,6 @@ export function ingestRoutes({ copies, events, metrics, decisions }: IngestParts
     },
   ]
 }
-
-/** Where there is no store, a sender is told so, and not that it got the path wrong. */
-export const noIngestRoutes = (): Route[] =>
-  (
-    [
-      ['GET', '/v1/ingest'],
-      ['POST', '/v1/ingest'],
-      ['POST', '/v1/traces'],
-      ['POST', '/v1/logs'],
-      ['POST', '/v1/metrics'],
-      ['POST', '/v1/hooks/claude-code'],
-    ] as const
-  ).map(([method, path]) => ({
-    method,
-    path,
-    scope: 'ingest' as const,
-    run: () => {
-      throw new HttpError(404, 'this server receives nothing: start it with hivelog serve --store DIR')
-    },
-  }))
 
 /** @throws {HttpError} unless both can be names of files */
 export function logName(session: unknown, log: unknown): Required<Pick<CopyName, 'session' | 'log'>> {

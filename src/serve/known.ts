@@ -13,12 +13,19 @@ const MAX_KNOWN = 10_000
 export class Known {
   /** Whether it lives, by id. */
   readonly #agents = new BoundedMap<boolean>(MAX_KNOWN)
+  /** Some are never said to begin. */
+  readonly #askers = new BoundedMap<true>(MAX_KNOWN)
   readonly #decided = new BoundedMap<true>(MAX_KNOWN)
   /** Escalations that wait, oldest first. */
   readonly #pending = new Set<string>()
 
   get hasPending(): boolean {
     return this.#pending.size > 0
+  }
+
+  /** Whether an agent of this id lives, or lived, or asked people something. */
+  isAgent(id: string): boolean {
+    return this.#agents.has(id) || this.#askers.has(id)
   }
 
   isPending(id: string): boolean {
@@ -31,7 +38,8 @@ export class Known {
 
   /** A line is in the log. */
   note(kind: string, fields: Fields): void {
-    const { agentId, id, approve } = fields
+    const { agentId, from, id, approve } = fields
+    if (kind === 'escalate' && typeof from === 'string') this.#askers.set(from, true)
     if (kind === 'spawn' && typeof agentId === 'string') this.#agents.set(agentId, true)
     else if (kind === 'exit' && typeof agentId === 'string') this.#agents.set(agentId, false)
     else if (typeof id !== 'string') return

@@ -1,7 +1,8 @@
 /** What a request is about: routes, who may, hosts and origins, and one way to refuse. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Sessions, sessionId } from './api/sessions.js'
-import { answer, HttpError } from './http.js'
+import { diskTrouble } from './disk-trouble.js'
+import { answer, HttpError, jsonOf, NOT_NOW, sendRefusal } from './http.js'
 import type { Limits } from './limits.js'
 import type { Metrics } from './metrics.js'
 import type { Scope, Token, Tokens } from './tokens.js'
@@ -33,7 +34,7 @@ export interface Route {
   /** A path, or a pattern for the whole of one. */
   path: string | RegExp
   /** What a token must allow; `any`: it may be any token. Default: anybody may, without one. */
-  scope?: Scope | 'any'
+  scope?: Scope | 'any' | undefined
   run(asked: Asked): Promise<object | undefined> | object | undefined
   /** Says in the words of its protocol why a request is refused, also one whose token may not. Default: in JSON. */
   refuse?(request: IncomingMessage, response: ServerResponse, error: Error): Promise<void>
@@ -63,14 +64,16 @@ export class Router {
     this.#options = options
   }
 
-  handle(request: IncomingMessage, response: ServerResponse): void {
-    this.#answer(request, response).catch((error: Error) => this.#refuse(response, error))
+  /** @param isOver whether its connection is one too many */
+  handle(request: IncomingMessage, response: ServerResponse, isOver = false): void {
+    this.#answer(request, response, isOver).catch((error: Error) => this.#refuse(request, response, error))
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse, isOver: boolean): Promise<void> {
     const { pathname, searchParams: query } = urlOf(request)
     const [route, params] = this.#routeOf(request.method ?? '', pathname)
     try {
+      if (isOver) throw new HttpError(503, 'too many connections', {}, { 'retry-after': '5' })
       await this.#run(route, { request, response, query, params })
     } catch (error) {
       if (route.refuse === undefined) throw error
@@ -112,17 +115,23 @@ export class Router {
     }
   }
 
+  /** @throws {HttpError} 404 */
   #routeOf(method: string, pathname: string): [Route, string[]] {
-    const allowed: string[] = []
+    const others: Route[] = []
     for (const route of this.#options.routes) {
       const params = paramsOf(route.path, pathname)
       if (params === undefined) continue
       if (route.method === method) return [route, params]
-      allowed.push(route.method)
+      others.push(route)
     }
-    if (allowed.length === 0) throw new HttpError(404, NOT_FOUND)
-    const allow = allowed.join(', ')
-    throw new HttpError(405, `${method} is not for ${pathname}; use ${allow}`, {}, { allow })
+    const [first] = others
+    if (first === undefined) throw new HttpError(404, NOT_FOUND)
+    const allow = others.map((route) => route.method).join(', ')
+    const run = (): never => {
+      throw new HttpError(405, `${method} is not for ${pathname}; use ${allow}`, {}, { allow })
+    }
+    // In the words of the path's protocol, whoever asks.
+    return [{ ...first, scope: undefined, run }, []]
   }
 
   /** A page of another site, under whatever name it has this machine known, may not ask here. */
@@ -161,31 +170,21 @@ export class Router {
     return this.#options.sessions.find(session)
   }
 
-  #refuse(response: ServerResponse, error: Error): void {
-    const refused = error instanceof HttpError ? error : this.#broken(error)
-    this.#options.metrics.refused(refused.status)
-    if (response.headersSent || response.destroyed) {
-      response.destroy()
-      return
-    }
-    // What is left of a body that is not read would be taken for the next request.
-    const headers = { connection: 'close', ...refused.headers }
-    answer(response, refused.status, { error: refused.message, ...refused.more }, headers)
+  #refuse(request: IncomingMessage, response: ServerResponse, error: Error): void {
+    const { status, message, more, headers } = error instanceof HttpError ? error : this.#broken(error)
+    this.#options.metrics.refused(status)
+    const json = { 'content-type': 'application/json', ...headers }
+    sendRefusal(request, response, status, jsonOf({ error: message, ...more }), json)
   }
 
-  #broken(error: NodeJS.ErrnoException): HttpError {
+  #broken(error: Error): HttpError {
     this.#options.onError(`${error.message}`)
-    if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
-      return new HttpError(
-        507,
-        'the disk is full; nothing of this request is stored',
-        {},
-        { 'retry-after': '30' },
-      )
-    }
-    if (error.code === 'ERR_HIVELOG_NOT_DURABLE') {
-      const message = 'the disk does not take it now; what is not acknowledged may be sent again'
-      return new HttpError(503, message, {}, { 'retry-after': '5' })
+    const trouble = diskTrouble(error)
+    if (trouble !== undefined) {
+      const headers = { 'retry-after': String(trouble.retryAfter) }
+      return trouble.isFull
+        ? new HttpError(507, 'the disk is full; nothing of this request is stored', {}, headers)
+        : new HttpError(503, NOT_NOW, {}, headers)
     }
     return new HttpError(500, 'something went wrong here; nothing of this request is stored')
   }

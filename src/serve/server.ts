@@ -8,7 +8,7 @@ import type { KeyObject } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { Catalogue } from './api/catalogue.js'
 import { hiveRoutes } from './api/hive-routes.js'
@@ -19,12 +19,14 @@ import { Sessions, sessionRoutes } from './api/sessions.js'
 import { Work } from './api/work.js'
 import { BegunSessions } from './begun.js'
 import { type HookDesk, hookDesk } from './coding-agents/routes.js'
+import { Connections } from './connections.js'
 import { CopyStore } from './copies.js'
 import { CopyDecisions, decisionRoutes } from './decisions.js'
 import { EventStore } from './events.js'
-import { ingestRoutes, noIngestRoutes } from './ingest.js'
+import { ingestRoutes } from './ingest.js'
 import { Limits, type TokenLimits } from './limits.js'
 import { Metrics, metricsRoute } from './metrics.js'
+import { noStoreRoutes } from './no-store.js'
 import { otlpRoutes } from './otlp/routes.js'
 import { SpanStore } from './otlp/spans.js'
 import { pageRoutes } from './page.js'
@@ -100,21 +102,15 @@ export async function serve(options: ServeOptions): Promise<RunningServer<string
     onError: options.onError ?? (() => {}),
   })
   const server = serverOf(tls)
-  server.maxConnections = options.maxConnections ?? 4096
-  const unused = new Set<Socket>()
-  server.on('connection', (socket) => {
-    unused.add(socket)
-    socket.on('close', () => unused.delete(socket))
-  })
+  const connections = new Connections(server, tls !== undefined, options.maxConnections ?? 4096)
   server.on('request', (request, response) => {
-    unused.delete(request.socket)
-    router.handle(request, response)
+    router.handle(request, response, connections.isOver(request.socket))
   })
   await listening(server, host, port)
   const { port: actual } = server.address() as AddressInfo
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`
-  return { url, port: actual, token, store, close: () => close(server, unused, parts) }
+  return { url, port: actual, token, store, close: () => close(server, connections, parts) }
 }
 
 const needsTokens = (host: string, store: string | undefined): string =>
@@ -185,7 +181,7 @@ export function routesOf(parts: Parts, isSecure: boolean, doors: readonly Door[]
     HEALTH,
     metricsRoute(metrics),
     ...(received === undefined
-      ? noIngestRoutes()
+      ? noStoreRoutes(parts)
       : [
           ...ingestRoutes({ ...received, metrics, decisions }),
           ...otlpRoutes({ ...received, metrics }),
@@ -202,24 +198,11 @@ export function routesOf(parts: Parts, isSecure: boolean, doors: readonly Door[]
 
 function serverOf(tls: ServeOptions['tls']): Server {
   const options = { requestTimeout: 120_000, headersTimeout: 10_000, keepAliveTimeout: 30_000 }
-  let server: Server
   try {
-    server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls })
+    return tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls })
   } catch (error) {
     throw new ServeError(`the certificate and its key do not work: ${(error as Error).message}`)
   }
-  // A broken connection or request is its sender's trouble.
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const status = STATUS[error.code ?? ''] ?? '400 Bad Request'
-    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
-    else socket.destroy()
-  })
-  return server
-}
-
-const STATUS: Record<string, string> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {
@@ -233,15 +216,13 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   })
 }
 
-/** @param unused connections over which nothing was asked yet */
 async function close(
   server: Server,
-  unused: ReadonlySet<Socket>,
+  connections: Connections,
   { live, hives, received }: Parts,
 ): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
-  // Node takes these for busy.
-  for (const socket of unused) if (socket.bytesRead === 0) socket.destroy()
+  connections.closeUnused()
   // Streams end only by being told to, and who waits for a person.
   live.close()
   received?.hooks.release()

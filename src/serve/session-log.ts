@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Decision } from '../decide/decisions.js'
+import { agentFault } from '../decide/only-people.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { encodeTail } from '../format/encode.js'
@@ -53,6 +54,7 @@ export class SessionLog {
   /** Who waits for the decision of an escalation. */
   readonly #waiters = new Map<string, Set<Waiter>>()
   readonly #decisions: DecisionWatch
+  readonly #warn: (message: string) => void
   /** Whether log events tell of what spans tell too. */
   #hearsLogs = false
   #last = 0
@@ -61,6 +63,7 @@ export class SessionLog {
     this.path = path
     this.recorder = recorder
     this.#session = session
+    this.#warn = (message) => warn(`${path}: ${message}`)
     this.spanRecorder = this.#withoutRepeats(recorder)
     this.#decisions = watchDecisions(path, { take: (decision) => this.#take(decision), warn })
   }
@@ -168,7 +171,7 @@ export class SessionLog {
   /** Spans that are told again, after a crash say, give the same lines in the same order. */
   #withoutRepeats(recorder: LogRecorder): LogRecorder {
     const write: LogRecorder['write'] = (ts, kind, fields, origin) => {
-      const key = `${origin.context.spanId}:${kind}`
+      const key = keyOfSpan(origin.context.traceId, origin.context.spanId, kind)
       const count = (this.#spanTold.get(key) ?? 0) + 1
       this.#spanTold.set(key, count)
       if (count <= (this.#spanLines.get(key) ?? 0)) return true
@@ -185,7 +188,13 @@ export class SessionLog {
   }
 
   /** A person decided: it is written down first, and then those who wait hear of it. */
-  async #take({ id, approve, by, via, note }: Decision): Promise<Taking> {
+  async #take(decision: Decision): Promise<Taking> {
+    const { id, approve, by, via, note } = decision
+    const fault = agentFault(decision, (name) => this.known.isAgent(name))
+    if (fault !== undefined) {
+      this.#warn(fault)
+      return 'done'
+    }
     if (this.known.isDecided(id)) return 'done'
     if (!this.known.isPending(id)) return 'later'
     this.#append({
@@ -238,7 +247,7 @@ export class SessionLog {
         const { agentId, from, checkpoint } = fields
         this.known.note(kind, fields)
         if (typeof fields.span === 'string') {
-          const of = `${fields.span}:${kind}`
+          const of = keyOfSpan(String(fields.trace), fields.span, kind)
           this.#spanLines.set(of, (this.#spanLines.get(of) ?? 0) + 1)
         }
         if (typeof fields[KEY] === 'string') {
@@ -260,6 +269,9 @@ export class SessionLog {
     }
   }
 }
+
+/** Span ids are told apart by their trace: some are unique within it only. */
+const keyOfSpan = (trace: string, span: string, kind: string): string => `${trace}${span}:${kind}`
 
 const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
 

@@ -1,5 +1,6 @@
 /** The lines of a log from a place on, a batch at a time, behind its writer: over rotation, compression and silence. */
 import { chunksOf, isAt, type Source } from '../read/sources.js'
+import type { Memory } from './memory.js'
 import { openSegment, segmentAfter } from './segments.js'
 
 const NEWLINE = 10
@@ -20,6 +21,8 @@ export interface BatchSource {
   isOver(): boolean
   /** Waits for more behind this place of the live file. */
   wait(offset: number): Promise<void>
+  /** From which batches are taken: whoever is given one gives it back there. */
+  memory: Memory
   /** Is told of a segment that is gone before it was read. */
   onGone(segment: number): void
 }
@@ -28,7 +31,7 @@ export interface BatchSource {
 export async function* lineBatches(
   file: string,
   from: { segment: number; offset: number },
-  { maxBytes, isOver, wait, onGone }: BatchSource,
+  { maxBytes, isOver, wait, memory, onGone }: BatchSource,
 ): AsyncGenerator<LineBatch, void, undefined> {
   let { segment, offset } = from
   for (;;) {
@@ -38,14 +41,14 @@ export async function* lineBatches(
     let next: number | undefined
     if (source !== undefined) {
       try {
-        for await (const bytes of wholeLines(source, offset, maxBytes)) {
+        for await (const bytes of wholeLines(source, offset, maxBytes, memory)) {
           yield { segment, offset, bytes }
           offset += bytes.length
         }
         next = (await isAt(source, file)) ? undefined : await segmentAfter(file, segment)
         // What was written between the last look and the renaming.
         if (next !== undefined && !source.gzip) {
-          for await (const bytes of wholeLines(source, offset, maxBytes)) {
+          for await (const bytes of wholeLines(source, offset, maxBytes, memory)) {
             yield { segment, offset, bytes }
             offset += bytes.length
           }
@@ -65,22 +68,42 @@ export async function* lineBatches(
   }
 }
 
-async function* wholeLines(source: Source, offset: number, maxBytes: number): AsyncGenerator<Buffer> {
+async function* wholeLines(
+  source: Source,
+  offset: number,
+  maxBytes: number,
+  memory: Memory,
+): AsyncGenerator<Buffer> {
   let pieces: Buffer[] = []
   let size = 0
+  // A chunk is the reader's again after a turn.
+  const keep = (chunk: Buffer): void => {
+    if (chunk.length === 0) return
+    pieces.push(together([chunk], memory))
+    size += chunk.length
+  }
+  const whole = (rest: Buffer): Buffer => {
+    const bytes = together([...pieces, rest], memory)
+    for (const piece of pieces) memory.give(piece)
+    pieces = []
+    size = 0
+    return bytes
+  }
   for await (const chunk of chunksOf(source, offset, Math.min(maxBytes, 1024 * 1024))) {
     const end = chunk.lastIndexOf(NEWLINE) + 1
     if (end > 0 && size + end >= maxBytes) {
-      // A chunk is the reader's again after this turn.
-      yield Buffer.concat([...pieces, chunk.subarray(0, end)])
-      pieces = end < chunk.length ? [Buffer.from(chunk.subarray(end))] : []
-      size = chunk.length - end
-    } else {
-      pieces.push(Buffer.from(chunk))
-      size += chunk.length
-    }
+      yield whole(chunk.subarray(0, end))
+      keep(chunk.subarray(end))
+    } else keep(chunk)
   }
   const rest = Buffer.concat(pieces, size)
   const end = rest.lastIndexOf(NEWLINE) + 1
   if (end > 0) yield rest.subarray(0, end)
+}
+
+function together(pieces: readonly Buffer[], memory: Memory): Buffer {
+  const bytes = memory.take(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) at += piece.copy(bytes, at)
+  return bytes
 }

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { logsOfHive } from '../disk/hive-logs.js'
 import type { OtlpLogsOptions } from '../otel/otlp-logs.js'
 import { OtlpLogSender } from '../otel/otlp-logs.js'
+import { Memory } from './memory.js'
 import { LogLineShipper, type ShippedLines } from './otlp-shipper.js'
 import { Slots } from './slots.js'
 
@@ -75,13 +76,20 @@ export async function shipOtlpLogs(
   if (options.signal?.aborted === true) stop()
   const isOver = (): boolean => once || options.drain?.aborted === true
   const slots = new Slots(MAX_OPEN)
+  const memory = new Memory()
   const shippers = new Map<string, LogLineShipper>()
   const running = new Set<Promise<void>>()
   let failure: Error | undefined
   const begin = (): void => {
     for (const file of logsOfHive(files, thisFile)) {
       if (shippers.has(file)) continue
-      const shipper = new LogLineShipper(file, sender, { ...options, slots, isOver, signal: ended.signal })
+      const shipper = new LogLineShipper(file, sender, {
+        ...options,
+        slots,
+        memory,
+        isOver,
+        signal: ended.signal,
+      })
       shippers.set(file, shipper)
       const run = shipper
         .run()

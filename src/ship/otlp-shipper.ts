@@ -8,6 +8,7 @@ import { refsIn } from '../format/refs.js'
 import { type LogRecord, LogRecords } from '../otel/log-records.js'
 import type { OtlpLogSender } from '../otel/otlp-logs.js'
 import { type LineBatch, lineBatches } from './line-batches.js'
+import type { Memory } from './memory.js'
 import type { OtlpShipOptions, Present } from './otlp-logs.js'
 import { OtlpPosition, type SentUpTo } from './otlp-position.js'
 import { identityOf, type LogIdentity } from './segments.js'
@@ -40,6 +41,7 @@ export class OtlpShipError extends Error {
 
 export interface ShipperOptions extends OtlpShipOptions {
   slots: Slots
+  memory: Memory
   isOver(): boolean
   signal: AbortSignal
 }
@@ -63,14 +65,13 @@ interface Sent {
   isDone: boolean
 }
 
-/** Records of some lines. */
+/** Lines of a batch that were made records of. */
 interface Made {
-  records: LogRecord[]
-  /** Lines that they are of. */
   count: number
   /** Lines that are there already. */
   skipped: number
-  after: SentUpTo
+  /** Lines up to there. */
+  lines: number
 }
 
 export class LogLineShipper {
@@ -125,12 +126,13 @@ export class LogLineShipper {
   }
 
   async #ship(from: SentUpTo, present: Present | undefined): Promise<void> {
-    const { maxBytes = MAX_BYTES, onLost, isOver, signal, slots } = this.#options
+    const { maxBytes = MAX_BYTES, onLost, isOver, signal, slots, memory } = this.#options
     let { lines } = from
     const batches = lineBatches(this.#file, from, {
       maxBytes: Math.min(maxBytes, REQUEST_BYTES),
       isOver,
       wait: (offset) => this.#enough(offset, maxBytes),
+      memory,
       onGone: (segment) =>
         onLost?.(`the segment of ${this.#file} that begins at seq ${segment} was gone before it was sent`),
     })
@@ -142,40 +144,48 @@ export class LogLineShipper {
         if (this.#failure !== undefined) throw this.#failure
         const before = lines
         const artifacts = await this.#artifactsOf(batch.bytes, present)
-        const make = (): Made => this.#recordsOf(batch, before, present)
-        const { records, count, skipped, after } = make()
-        lines = after.lines
-        ;(this.shipped as ShippedLines).present += skipped
-        isBegun = artifacts.length + records.length > 0
+        const made: Made = { count: 0, skipped: 0, lines }
+        const body = this.#build(this.#recordsOf(batch, artifacts, present, made))
+        lines = made.lines
+        ;(this.shipped as ShippedLines).present += made.skipped
+        const { segment, offset, bytes } = batch
+        const after = { segment, offset: offset + bytes.length, lines }
+        isBegun = artifacts.length + made.count > 0
         if (isBegun) {
-          const body = this.#sender.build([...artifacts, ...records])
-          this.#begin(body, () => [...artifacts, ...make().records], count, after)
+          const again = { ...made, lines: before }
+          const records = (): LogRecord[] => [...this.#recordsOf(batch, artifacts, present, again)]
+          this.#begin(body, records, made.count, after).finally(() => memory.give(bytes))
         } else if (this.#open.length === 0) this.#reached = after
       } finally {
-        if (!isBegun) slots.give()
+        if (!isBegun) {
+          slots.give()
+          memory.give(batch.bytes)
+        }
       }
       await this.#save()
     }
     await this.#settled()
   }
 
-  #recordsOf({ segment, offset, bytes }: LineBatch, lines: number, present: Present | undefined): Made {
-    const records: LogRecord[] = []
+  /** One after the other, since all at once they take much more than the lines. @param made is counted up */
+  *#recordsOf(
+    { segment, offset, bytes }: LineBatch,
+    artifacts: readonly LogRecord[],
+    present: Present | undefined,
+    made: Made,
+  ): Generator<LogRecord> {
+    yield* artifacts
     const now = Date.now()
-    let count = 0
-    let skipped = 0
     for (let start = 0; start < bytes.length; ) {
       const end = bytes.indexOf(NEWLINE, start)
-      lines++
-      const place = { segment, offset: offset + start, number: lines }
-      if (present?.hasLine(segment, place.offset) === true) skipped++
+      const place = { segment, offset: offset + start, number: ++made.lines }
+      if (present?.hasLine(segment, place.offset) === true) made.skipped++
       else {
-        count++
-        records.push(...(this.#records as LogRecords).ofLine(bytes.subarray(start, end), place, now))
+        made.count++
+        yield* (this.#records as LogRecords).ofLine(bytes.subarray(start, end), place, now)
       }
       start = end + 1
     }
-    return { records, count, skipped, after: { segment, offset: offset + bytes.length, lines } }
   }
 
   /** What lines name goes with them, so that what is put together again is whole. */
@@ -195,8 +205,16 @@ export class LogLineShipper {
     return records
   }
 
-  /** @param again makes the records of the request once more: they take much more than it does */
-  #begin(body: Promise<Uint8Array>, again: () => LogRecord[], count: number, after: SentUpTo): void {
+  #build(records: Iterable<LogRecord>): Promise<Uint8Array> {
+    const { memory } = this.#options
+    return this.#sender.build(records, (length) => memory.take(length))
+  }
+
+  /**
+   * @param again makes the records of the request once more: they take much more than it does
+   * @returns resolves when neither is needed any more
+   */
+  #begin(body: Promise<Uint8Array>, again: () => LogRecord[], count: number, after: SentUpTo): Promise<void> {
     const sent: Sent = {
       after,
       isDone: false,
@@ -209,7 +227,7 @@ export class LogLineShipper {
       }),
     }
     this.#open.push(sent)
-    sent.done
+    return sent.done
       .catch((error: Error) => {
         this.#failure ??= error
       })
@@ -229,6 +247,8 @@ export class LogLineShipper {
       const outcome = await this.#sender.send(body)
       if (outcome.status === 'sent') {
         this.#trouble(undefined)
+        // After an answer nothing of it is on its way.
+        this.#options.memory.give(body)
         const { rejected = 0, why = '' } = outcome
         if (rejected > 0) this.#options.onLost?.(`${this.#sender.url} rejects ${rejected} records: ${why}`)
         return rejected
@@ -252,7 +272,7 @@ export class LogLineShipper {
     const half = Math.ceil(records.length / 2)
     let refused = 0
     for (const some of [records.slice(0, half), records.slice(half)])
-      refused += await this.#send(this.#sender.build(some), () => some)
+      refused += await this.#send(this.#build(some), () => some)
     return refused
   }
 

@@ -12,6 +12,7 @@ import { storable } from '../otlp/session-of.js'
 import type { Asked, Route } from '../router.js'
 import type { Values } from './agent-event.js'
 import { ClaudeHooks, permissionAnswer } from './claude-hooks.js'
+import { HOOK_PATH } from './settings.js'
 
 const LIMITS = { sent: 16 * 1024 * 1024, unpacked: 16 * 1024 * 1024, ms: 30_000 }
 const DEFAULT_WAIT = 60
@@ -84,7 +85,7 @@ export function hookDesk({ events, metrics }: HookParts): HookDesk {
     routes: [
       {
         method: 'POST',
-        path: '/v1/hooks/claude-code',
+        path: HOOK_PATH,
         scope: 'ingest',
         run: async (asked) => {
           try {

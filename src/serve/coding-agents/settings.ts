@@ -65,7 +65,8 @@ const HOOKS = [
   'StopFailure',
   'SessionEnd',
 ]
-const HOOK_PATH = '/v1/hooks/claude-code'
+/** Where Claude Code's hooks are taken. */
+export const HOOK_PATH = '/v1/hooks/claude-code'
 /** Seconds that a hook may take which nobody waits for. */
 const HOOK_SECONDS = 5
 /** Seconds between the server's answer that nobody decided and Claude Code's own limit. */

@@ -1,16 +1,15 @@
 /** Answers of OTLP over HTTP, in the encoding of the request. */
-import type { ServerResponse } from 'node:http'
-import { answer } from '../http.js'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { answer, type HttpError, jsonOf, send, sendRefusal } from '../http.js'
 
 export type Encoding = 'json' | 'protobuf'
 
-const PROTOBUF = 'application/x-protobuf'
+const TYPES = { json: 'application/json', protobuf: 'application/x-protobuf' } as const
 
 /** The encoding that a `content-type` names; `undefined` for another. */
 export function encodingOf(contentType: string | undefined): Encoding | undefined {
   const type = contentType?.split(';', 1)[0]?.trim().toLowerCase()
-  if (type === 'application/json') return 'json'
-  return type === PROTOBUF ? 'protobuf' : undefined
+  return (Object.keys(TYPES) as Encoding[]).find((encoding) => TYPES[encoding] === type)
 }
 
 /** Names of the count of what was rejected, by signal. */
@@ -40,36 +39,17 @@ export async function answerTaken(
     return
   }
   const { encodePartialSuccess } = await import('./wire.js')
-  sendBytes(response, 200, isWhole ? Buffer.alloc(0) : encodePartialSuccess(rejected, message), {})
+  const body = isWhole ? Buffer.alloc(0) : encodePartialSuccess(rejected, message)
+  send(response, 200, body, { 'content-type': TYPES.protobuf })
 }
 
+/** As `google.rpc.Status`, of which only the message is used. */
 export async function answerRefused(
+  request: IncomingMessage,
   response: ServerResponse,
   encoding: Encoding,
-  status: number,
-  message: string,
-  headers: Record<string, string>,
+  { status, message, headers }: Pick<HttpError, 'status' | 'message' | 'headers'>,
 ): Promise<void> {
-  if (encoding === 'json') {
-    answer(response, status, { message }, headers)
-    return
-  }
-  const { encodeStatus } = await import('./wire.js')
-  sendBytes(response, status, encodeStatus(message), headers)
-}
-
-function sendBytes(
-  response: ServerResponse,
-  status: number,
-  bytes: Uint8Array,
-  headers: Record<string, string>,
-): void {
-  response.writeHead(status, {
-    'content-type': PROTOBUF,
-    'content-length': bytes.length,
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...headers,
-  })
-  response.end(bytes)
+  const body = encoding === 'json' ? jsonOf({ message }) : (await import('./wire.js')).encodeStatus(message)
+  sendRefusal(request, response, status, body, { 'content-type': TYPES[encoding], ...headers })
 }

@@ -4,14 +4,14 @@
  * cannot be read is 400, and not sent again; what the disk does not take now is 503 with `Retry-After`. Of records that
  * are none the answer tells, and keeps the others. Metrics are answered, and left.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EventStore } from '../events.js'
 import { HttpError, readBody } from '../http.js'
 import type { Metrics } from '../metrics.js'
 import type { Asked, Route } from '../router.js'
-import { answerRefused, answerTaken, type Encoding, encodingOf, type Outcome } from './answers.js'
+import { answerTaken, type Encoding, encodingOf, type Outcome } from './answers.js'
 import { toldByLogs } from './logs.js'
-import { logRecordsIn, RequestError, type Span, spansIn } from './request.js'
+import { refusing, type Telling } from './refusals.js'
+import { logRecordsIn, type Span, spansIn } from './request.js'
 import { saidSession } from './session-of.js'
 import type { SpanStore } from './spans.js'
 
@@ -23,18 +23,20 @@ const MAX_VALUES = 2_000_000
 const SIGNALS = ['traces', 'logs', 'metrics'] as const
 type Signal = (typeof SIGNALS)[number]
 
-export interface OtlpParts {
+const pathOf = (signal: Signal): string => `/v1/${signal}`
+
+export const OTLP_PATHS: readonly string[] = SIGNALS.map(pathOf)
+
+export interface OtlpParts extends Telling {
   events: EventStore
   spans: SpanStore
   metrics: Metrics
-  /** Is told of what goes wrong inside. */
-  onError(message: string): void
 }
 
 export function otlpRoutes(parts: OtlpParts): Route[] {
   return SIGNALS.map((signal) => ({
     method: 'POST',
-    path: `/v1/${signal}`,
+    path: pathOf(signal),
     scope: 'ingest',
     run: async (asked) => {
       const { request, response } = asked
@@ -45,7 +47,7 @@ export function otlpRoutes(parts: OtlpParts): Route[] {
       await answerTaken(response, encoding, signal, await take(signal, asked, encoding, parts))
       return undefined
     },
-    refuse: (request, response, error) => refuse(request, response, error, parts),
+    refuse: refusing(parts),
   }))
 }
 
@@ -114,42 +116,3 @@ async function fromProtobuf(body: Buffer, signal: Signal): Promise<unknown> {
 
 const tooMany = (): HttpError =>
   new HttpError(413, `the body holds more than ${MAX_VALUES} values; send less at once`)
-
-/** Codes of a disk that may take it later: of the specification's that make a sender try again, 503. */
-const LATER: Readonly<Record<string, number>> = {
-  ENOSPC: 30,
-  EDQUOT: 30,
-  EMFILE: 5,
-  ENFILE: 5,
-  ERR_HIVELOG_NOT_DURABLE: 5,
-  ERR_HIVELOG_LOCKED: 5,
-}
-
-async function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  error: NodeJS.ErrnoException,
-  { metrics, onError }: Pick<OtlpParts, 'metrics' | 'onError'>,
-): Promise<void> {
-  const refused = refusalOf(error)
-  metrics.refused(refused.status)
-  if (!(error instanceof HttpError || error instanceof RequestError)) onError(error.message)
-  if (response.headersSent || response.destroyed) {
-    response.destroy()
-    return
-  }
-  // What is left of a body that is not read would be taken for the next request.
-  const headers = { connection: 'close', ...refused.headers }
-  const encoding = encodingOf(request.headers['content-type']) ?? 'json'
-  await answerRefused(response, encoding, refused.status, refused.message, headers)
-}
-
-function refusalOf(error: NodeJS.ErrnoException): HttpError {
-  if (error instanceof HttpError) return error
-  if (error instanceof RequestError) return new HttpError(400, error.message)
-  const seconds = LATER[error.code ?? '']
-  if (seconds === undefined)
-    return new HttpError(500, 'something went wrong here; nothing of this request is stored')
-  const message = 'the disk does not take it now; what is not acknowledged may be sent again'
-  return new HttpError(503, message, {}, { 'retry-after': String(seconds) })
-}
