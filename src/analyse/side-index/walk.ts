@@ -37,7 +37,7 @@ export interface WalkOptions {
   price: Pricer
   /** Whether the side index is used and kept. */
   index: boolean
-  /** Bytes of log between two states of the index. Default 1 MiB. */
+  /** Bytes of log between two states of the index. Default 512 KiB. */
   spacing?: number
   /** Where the walk ends. */
   until: Target
