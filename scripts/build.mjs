@@ -13,7 +13,8 @@ import { buildPage } from './lib/build-page.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 
-const DOORS = ['index', 'read', 'analyse', 'register', 'cli/bin']
+const DOORS = ['index', 'read', 'analyse', 'register']
+const COMMAND = 'cli/bin'
 
 function compile(project, outDir) {
   rmSync(outDir, { recursive: true, force: true })
@@ -76,25 +77,69 @@ const externalButBundled = {
   },
 }
 
-/** What two doors share is in a file of its own, so that it is there once; what is loaded when needed stays so. */
-async function bundle() {
+/**
+ * To import `node:crypto` as an ECMAScript module loads Web Crypto, which nobody uses here: 5 ms of a command's time.
+ */
+const cryptoWithout = {
+  name: 'node:crypto without Web Crypto',
+  setup({ onLoad, onResolve }) {
+    const filter = /^node:crypto$/
+    onResolve({ filter }, ({ path }) => ({ path, namespace: 'builtin' }))
+    onLoad({ filter, namespace: 'builtin' }, () => ({
+      contents: `module.exports = process.getBuiltinModule('node:crypto')`,
+      loader: 'js',
+    }))
+  },
+}
+
+const COMMANDS = join(root, 'dist/cli')
+
+/**
+ * What commands share would be in some thirty small files, one for each set of commands that need it, and a process
+ * takes longer to find and open those than to read what is in them. So every command takes with it all that one of
+ * them needs, which makes that one file.
+ */
+const sharedByCommands = {
+  name: 'what commands share is one file',
+  setup({ onLoad, onResolve }) {
+    const typical = join(COMMANDS, 'state.js')
+    const main = readFileSync(join(COMMANDS, 'main.js'), 'utf8')
+    const names = Array.from(main.matchAll(/import\('\.\/([\w-]+\.js)'\)/g), ([, name]) => name)
+    const others = new Set(names.map((name) => join(COMMANDS, name)).filter((path) => path !== typical))
+    onResolve({ filter: /^typical-command$/ }, () => ({ path: typical }))
+    onLoad({ filter: /[\\/]cli[\\/][\w-]+\.js$/ }, ({ path }) => {
+      if (!others.has(path)) return undefined
+      const contents = readFileSync(path, 'utf8')
+      return { contents: `${contents}\nexport { command as typical } from 'typical-command'`, loader: 'js' }
+    })
+  },
+}
+
+/**
+ * What two of the entries share is in a file of its own, so that it is there once; what is loaded when needed stays so.
+ * The command shares none with the doors: nobody loads both, and each set of them that needs a module is a file.
+ */
+async function bundle(entries, ...plugins) {
   await build({
-    entryPoints: DOORS.map((door) => `dist/${door}.js`),
+    entryPoints: entries.map((entry) => `dist/${entry}.js`),
     outdir: 'dist',
+    outbase: 'dist',
     allowOverwrite: true,
     bundle: true,
     splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    plugins: [apiWithin, smallValidator, externalButBundled],
+    plugins: [...plugins, apiWithin, smallValidator, externalButBundled],
     chunkNames: 'chunks/[name]-[hash]',
     logLevel: 'warning',
   })
 }
 
 compile('tsconfig.build.json', 'dist')
-await bundle()
+// The command first: the doors' own files become their bundles.
+await bundle([COMMAND], sharedByCommands, cryptoWithout)
+await bundle(DOORS)
 await buildPage()
 chmodSync('dist/cli/bin.js', 0o755)
 if (process.argv.includes('--tests')) compile('tsconfig.json', '.build')

@@ -162,18 +162,23 @@ export async function* snapshotBatches(
  * that says so.
  * @param onChunk takes the bytes, before the items are given that they complete; valid during the call
  * @param size bytes that are read at once
+ * @param piece bytes of them whose lines are given at once. Default: all
  */
 export async function* itemsOf(
   source: Source,
   reader: ItemReader,
   onChunk?: (chunk: Buffer) => void,
   size?: number,
+  piece = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<LogItem[]> {
   try {
     for await (const chunk of chunksOf(source, reader.offset, size)) {
-      const items = reader.push(chunk)
-      onChunk?.(chunk)
-      yield items
+      for (let at = 0; at < chunk.length; at += piece) {
+        const bytes = piece < chunk.length ? chunk.subarray(at, at + piece) : chunk
+        const items = reader.push(bytes)
+        onChunk?.(bytes)
+        yield items
+      }
     }
   } catch (error) {
     if (!source.gzip) throw error

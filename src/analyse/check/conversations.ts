@@ -183,14 +183,14 @@ interface First {
   isAsking: boolean
 }
 
+/** Time, `seq`, line (0: unknown), and four times the number of the file and what is asked and by whom. */
+type Row = [ts: number, seq: number, line: number, rest: number]
+
 /** First messages of two agents and a subject, held in columns. */
 class Firsts {
   readonly #seen = new Sightings()
-  readonly #ts = new Float64Array(MAX_SIGHTINGS)
-  readonly #seq = new Float64Array(MAX_SIGHTINGS)
-  readonly #line = new Int32Array(MAX_SIGHTINGS)
-  readonly #file = new Int32Array(MAX_SIGHTINGS)
-  readonly #flags = new Uint8Array(MAX_SIGHTINGS)
+  /** Of each its time, `seq`, line and the rest, side by side: a line of the processor's cache has them all. */
+  readonly #rows = new Float64Array(4 * MAX_SIGHTINGS)
   /** Segments, each with its log. */
   readonly #files: { file: string | undefined; log: string | undefined }[] = []
   readonly #fileAt = new Map<string | undefined, number>()
@@ -203,11 +203,11 @@ class Firsts {
 
   add(hash: Hash, entry: HiveEntry, isForward: boolean, isAsking: boolean): void {
     const at = this.#seen.add(hash)
-    this.#ts[at] = entry.event.ts
-    this.#seq[at] = entry.seq
-    this.#line[at] = entry.line ?? 0
-    this.#file[at] = this.#numberOf(entry)
-    this.#flags[at] = (isForward ? 1 : 0) | (isAsking ? 2 : 0)
+    const rows = this.#rows
+    rows[4 * at] = entry.event.ts
+    rows[4 * at + 1] = entry.seq
+    rows[4 * at + 2] = entry.line ?? 0
+    rows[4 * at + 3] = 4 * this.#numberOf(entry) + (isForward ? 1 : 0) + (isAsking ? 2 : 0)
   }
 
   /** The first message of that hash, which is not remembered any more then. */
@@ -215,12 +215,11 @@ class Firsts {
     const at = this.#seen.find(hash)
     if (at === -1) return undefined
     this.#seen.delete(at)
-    const { file = '', log } = this.#files[this.#file[at] as number] ?? {}
-    const line = this.#line[at] as number
-    const ts = this.#ts[at] as number
-    const place: CheckPlace = { file, ...(line > 0 && { line }), seq: this.#seq[at] as number, ts }
+    const [ts, seq, line, rest] = this.#rows.subarray(4 * at, 4 * at + 4) as unknown as Row
+    const { file = '', log } = this.#files[Math.floor(rest / 4)] ?? {}
+    const place: CheckPlace = { file, ...(line > 0 && { line }), seq, ts }
     if (log !== undefined) place.log = log
-    const flags = this.#flags[at] as number
+    const flags = rest % 4
     return { ts, place, isForward: (flags & 1) === 1, isAsking: (flags & 2) === 2 }
   }
 

@@ -5,7 +5,7 @@ import { hasCallFailed, hasToolFailed, httpStatus } from '../../format/outcome.j
 import type { HiveEntry } from '../../model/model.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type Findings, placeOf } from './findings.js'
-import { Recent } from './recent.js'
+import { RecentWork } from './recent.js'
 import { type Passed, Storm, type StormLimits } from './storm.js'
 import { between, grouped, lasting, named } from './words.js'
 
@@ -23,7 +23,7 @@ interface Work {
 export class Retries implements Check {
   readonly #findings: Findings
   readonly #limits: StormLimits
-  readonly #works = new Recent<Work>(MAX_KEYS, (work) => this.#report(work, work.storm.end()))
+  readonly #works = new RecentWork<Work>(MAX_KEYS, (work) => this.#report(work, work.storm.end()))
 
   constructor(findings: Findings) {
     this.#findings = findings
@@ -38,13 +38,14 @@ export class Retries implements Check {
   add(event: AnyEvent, entry: HiveEntry): void {
     const agent = idOf(event.agentId)
     if (agent === undefined) return
-    const did = event.kind === 'call' ? callOf(event) : toolOf(event)
-    if (did === undefined) return
-    const key = `${agent}\n${did}`
-    let work = this.#works.get(key)
+    const isCall = event.kind === 'call'
+    const name = isCall ? callOf(event) : idOf(event.name)
+    if (name === undefined) return
+    let work = this.#works.get(agent, isCall, name)
     if (work === undefined) {
+      const did = isCall ? `called ${name}` : `ran the tool ${name}`
       work = { agent, did, storm: new Storm(this.#limits) }
-      this.#works.set(key, work)
+      this.#works.add(agent, isCall, name, work)
     }
     const error = errorOf(event)
     this.#report(work, work.storm.add(event.ts, placeOf(entry), error !== undefined, error))
@@ -72,12 +73,7 @@ function callOf(event: AnyEvent): string | undefined {
   const host = idOf(event.host)
   if (host === undefined) return undefined
   const method = idOf(event.method)
-  return `called ${method === undefined ? '' : `${method} `}${host}${idOf(event.path) ?? ''}`
-}
-
-function toolOf(event: AnyEvent): string | undefined {
-  const name = idOf(event.name)
-  return name === undefined ? undefined : `ran the tool ${name}`
+  return `${method === undefined ? '' : `${method} `}${host}${idOf(event.path) ?? ''}`
 }
 
 /** Why the call or the tool failed, '' where that is not said; `undefined` if it did not fail. */

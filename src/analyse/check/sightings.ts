@@ -11,9 +11,8 @@ export const MAX_SIGHTINGS = WAYS * SETS
 export class Sightings {
   /** Things that were forgotten for others. */
   forgotten = 0
-  /** Both halves of the hash of each, side by side: a set is one line of the processor's cache. */
+  /** Both halves of the hash of each, side by side: a set is one line of the processor's cache. No hash is 0 and 0. */
   readonly #hashes = new Int32Array(2 * MAX_SIGHTINGS)
-  readonly #isTaken = new Uint8Array(MAX_SIGHTINGS)
   /** Of each set, the place that is taken next. */
   readonly #next = new Uint8Array(SETS)
 
@@ -21,9 +20,9 @@ export class Sightings {
   find(hash: Hash): number {
     const { first, second } = hash
     const hashes = this.#hashes
-    const from = (first & (SETS - 1)) * WAYS
-    for (let i = from; i < from + WAYS; i++) {
-      if (hashes[2 * i] === first && hashes[2 * i + 1] === second && this.#isTaken[i] === 1) return i
+    const from = 2 * WAYS * (first & (SETS - 1))
+    for (let i = from; i < from + 2 * WAYS; i += 2) {
+      if (hashes[i] === first && hashes[i + 1] === second) return i >> 1
     }
     return -1
   }
@@ -31,19 +30,19 @@ export class Sightings {
   /** Remembers a thing that is not there, and returns its place, from 0 to `MAX_SIGHTINGS` - 1. */
   add(hash: Hash): number {
     const { first, second } = hash
+    const hashes = this.#hashes
     const set = first & (SETS - 1)
     const way = this.#next[set] as number
     this.#next[set] = (way + 1) % WAYS
     const at = set * WAYS + way
-    if (this.#isTaken[at] === 1) this.forgotten++
-    this.#isTaken[at] = 1
-    this.#hashes[2 * at] = first
-    this.#hashes[2 * at + 1] = second
+    if (hashes[2 * at] !== 0 || hashes[2 * at + 1] !== 0) this.forgotten++
+    hashes[2 * at] = first
+    hashes[2 * at + 1] = second
     return at
   }
 
   delete(at: number): void {
-    this.#isTaken[at] = 0
+    this.#hashes[2 * at] = this.#hashes[2 * at + 1] = 0
   }
 }
 
@@ -68,6 +67,8 @@ export class Hash {
     }
     this.first = Math.imul(first ^ 0xffff, 0x01000193)
     this.second = Math.imul(second, 31) | 0
+    // That is nobody's.
+    if (this.first === 0 && this.second === 0) this.second = 1
     return this
   }
 }

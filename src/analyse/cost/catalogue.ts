@@ -2,7 +2,7 @@
  * List prices of providers' models over time, from the package `@pydantic/genai-prices`: its data is in the package,
  * so nothing is fetched. It is big, and loaded only when a price is wanted.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { calcPrice, ModelInfo, ModelPrice, PriceCalculation, Provider } from '@pydantic/genai-prices'
 import type { ModelPricing, PriceSource, Rate, Rates } from './prices.js'
@@ -120,10 +120,24 @@ export function listName(): string {
 
 function installedVersion(): string | undefined {
   try {
-    const manifest = new URL('../package.json', import.meta.resolve(PACKAGE))
-    const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version?: unknown }
+    const { version } = JSON.parse(manifest()) as { version?: unknown }
     return typeof version === 'string' ? version : undefined
   } catch {
     return undefined
   }
+}
+
+/** Looked for where packages are by custom, which is quick; where another loader keeps them, that is asked. */
+function manifest(): string {
+  for (
+    let folder = new URL('./', import.meta.url), up = new URL('../', folder);
+    ;
+    up = new URL('../', folder)
+  ) {
+    const there = new URL(`node_modules/${PACKAGE}/package.json`, folder)
+    if (existsSync(there)) return readFileSync(there, 'utf8')
+    if (up.href === folder.href) break
+    folder = up
+  }
+  return readFileSync(new URL('../package.json', import.meta.resolve(PACKAGE)), 'utf8')
 }

@@ -1,6 +1,6 @@
 /**
  * The side index of one segment: `<log>.index/<first seq, 12 digits>.idx`. It holds the state before certain lines
- * of the segment, a MiB of log apart or more, so that the state at any event is a few thousand lines away.
+ * of the segment, half a MiB of log apart or more, so that the state at any event is a few thousand lines away at most.
  *
  * The file: the states one after the other (see `packed.ts`, Brotli), then a directory (JSON), then a trailer of fixed
  * length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
@@ -10,6 +10,7 @@
  * key (see `key.ts`), and the hashes of all states and of the segment's bytes (see `fit.ts`); a file that is a
  * symbolic link, another user's, or one that others can write to is not read, nor is a folder like that.
  */
+import { isAscii } from 'node:buffer'
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import {
   closeSync,
@@ -136,7 +137,9 @@ export class IndexFile {
 
 /** @param chain the state's bytes, then those of the one before it, as far as it needs them */
 function stateOf([bytes, ...before]: readonly Buffer[]): StoredState {
-  const text = brotliDecompressSync(bytes as Buffer).toString()
+  const raw = brotliDecompressSync(bytes as Buffer)
+  // What is ASCII, as nearly all of it is, is made text in a tenth of the time.
+  const text = raw.toString(isAscii(raw) ? 'latin1' : 'utf8')
   return unpack(text, before.length === 0 ? undefined : () => stateOf(before))
 }
 

@@ -183,18 +183,19 @@ function inboxOf(
   { kept, held, seq, ts, id, from, act, subject, reply, ...inbox }: Columns,
   listBefore: (recipient: string) => readonly Message[],
 ): StoredState['inboxes'][0] {
-  const fresh = (): Message[] =>
-    messagesOf({ held, seq, ts, id, from, act, subject, ...(reply !== undefined && { reply }) })
+  const columns = { held, seq, ts, id, from, act, subject, ...(reply !== undefined && { reply }) }
+  const fresh = (first = 0): Message[] => messagesOf(columns, first)
   const messages: StoredMessages = {
     count: held + (kept === undefined ? 0 : kept.to - kept.from),
     load: () =>
       kept === undefined ? fresh() : [...listBefore(inbox.recipient).slice(kept.from, kept.to), ...fresh()],
-    newest: () => fresh().at(-1),
+    newest: () => (held === 0 ? undefined : fresh(held - 1)[0]),
   }
   return { ...inbox, messages }
 }
 
-function messagesOf(columns: Omit<Columns, keyof InboxState | 'kept'>): Message[] {
+/** @param first the first one that is made */
+function messagesOf(columns: Omit<Columns, keyof InboxState | 'kept'>, first: number): Message[] {
   const seqs = numbersOf(columns.seq)
   const times = numbersOf(columns.ts)
   const ids = textsOf(columns.id)
@@ -202,19 +203,25 @@ function messagesOf(columns: Omit<Columns, keyof InboxState | 'kept'>): Message[
   const acts = textsOf(columns.act)
   const subjects = textsOf(columns.subject)
   const replies = new Set(columns.reply)
-  return Array.from({ length: columns.held }, (_, i) => ({
-    order: 0,
-    seq: seqs[i] as number,
-    ts: times[i] as number,
-    id: ids[i] ?? undefined,
-    from: senders[i] ?? undefined,
-    act: acts[i] ?? undefined,
-    subject: subjects[i] ?? undefined,
-    requiresReply: replies.has(i) ? true : undefined,
-    log: undefined,
-    file: undefined,
-    line: undefined,
-  }))
+  const messages: Message[] = []
+  for (let i = first; i < columns.held; i++) messages.push(messageOf(i))
+  return messages
+
+  function messageOf(i: number): Message {
+    return {
+      order: 0,
+      seq: seqs[i] as number,
+      ts: times[i] as number,
+      id: ids[i] ?? undefined,
+      from: senders[i] ?? undefined,
+      act: acts[i] ?? undefined,
+      subject: subjects[i] ?? undefined,
+      requiresReply: replies.has(i) ? true : undefined,
+      log: undefined,
+      file: undefined,
+      line: undefined,
+    }
+  }
 }
 
 function numbers(values: number[]): Numbers {

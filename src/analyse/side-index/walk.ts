@@ -37,7 +37,7 @@ export interface WalkOptions {
   price: Pricer
   /** Whether the side index is used and kept. */
   index: boolean
-  /** Bytes of log between two states of the index. Default 1 MiB. */
+  /** Bytes of log between two states of the index. Default 512 KiB. */
   spacing?: number
   /** Where the walk ends. */
   until: Target
@@ -49,6 +49,9 @@ export interface WalkOptions {
   /** Bytes of log that were read, of those that may have to be. */
   onProgress?: (read: number, total: number) => void
 }
+
+/** Bytes that are decoded at once where the end is near: what lies behind it is decoded in vain. */
+const NEAR_PIECE = 32 * 1024
 
 /** Before any event: no `ts` that an event can have is smaller. */
 const NEVER = Number.MIN_SAFE_INTEGER
@@ -200,7 +203,9 @@ class Walk {
       const isExtended = isLast && !final && visit === undefined && this.#isWorthMore(source, blocks)
       if (fit === 'fits' && visit === undefined) Extension.renew(path, key, source, index)
       if (isLast && final) return { isDone: false, end: from }
-      return await this.#through(source, from, isExtended ? this.#extension(path, source, index) : undefined)
+      if (isExtended) return await this.#through(source, from, this.#extension(path, source, index))
+      // It ends before the next state, most often.
+      return await this.#through(source, from, undefined, NEAR_PIECE)
     } finally {
       index?.close()
     }
@@ -238,6 +243,7 @@ class Walk {
     source: Source,
     from: Known,
     extension?: Extension,
+    piece?: number,
   ): Promise<{ isDone: boolean; end: Known }> {
     const { offset, line, count } = from.position
     const reader = new ItemReader(source.file, { offset, line, count }, {})
@@ -258,7 +264,13 @@ class Walk {
       if (this.#notice !== undefined && offset === 0 && visit !== undefined && !(await visit(this.#notice))) {
         return { isDone: true, end: walked(reducer, position()) }
       }
-      walking: for await (const items of itemsOf(source, reader, onChunk, Math.min(CHUNK, this.#spacing))) {
+      walking: for await (const items of itemsOf(
+        source,
+        reader,
+        onChunk,
+        Math.min(CHUNK, this.#spacing),
+        piece,
+      )) {
         for (const item of items) {
           if (isMalformed(item)) reducer.malformed()
           else {
