@@ -22,8 +22,6 @@ export class HeldActs {
   #decide: (node: SpanNode) => void
   #held: Held[] = []
   #isRunning = false
-  /** When each node began that is not decided. */
-  #began = new WeakMap<SpanNode, number>()
   /** Nodes for whose beginning there is a place among the acts that wait. */
   #placed = new Set<SpanNode>()
   #timer: NodeJS.Timeout | undefined
@@ -36,18 +34,19 @@ export class HeldActs {
 
   /** It does not show yet what the node's span is: what happens there and below waits for it from now on. */
   waitFor(node: SpanNode): void {
-    this.#began.set(node, performance.now())
+    node.waitsSince = performance.now()
   }
 
   /** It is decided what a node is: what begins with it is told before all that happened there and below. */
   decided(node: SpanNode): void {
     node.isDecided = true
-    if (!this.#placed.has(node)) this.do(node, () => this.#decide(node))
+    if (this.isClear(node)) run(this.#decide, node)
+    else if (!this.#placed.has(node)) this.do(node, () => this.#decide(node))
     this.settle()
   }
 
   /** Whether what happens at a node need not wait. */
-  isClear(node: SpanNode): boolean {
+  isClear(node: SpanNode | undefined): boolean {
     return this.#held.length === 0 && this.#openFrom(node) === undefined
   }
 
@@ -123,23 +122,23 @@ export class HeldActs {
   }
 
   /** The nearest node, up to an agent's, of which it may show soon that it is an agent's. */
-  #openFrom(node: SpanNode): SpanNode | undefined {
+  #openFrom(node: SpanNode | undefined): SpanNode | undefined {
     let now: number | undefined
-    for (let each: SpanNode | undefined = node; each !== undefined; each = each.above) {
+    for (let each = node; each !== undefined; each = each.above) {
       if (each.isLife) return undefined
       if (each.isDecided) continue
-      const began = this.#began.get(each)
-      if (began === undefined) continue
+      const { waitsSince } = each
+      if (waitsSince === undefined) continue
       now ??= performance.now()
-      if (now - began < HOLD_MS) return each
+      if (now - waitsSince < HOLD_MS) return each
     }
     return undefined
   }
 }
 
-function run(act: () => void): void {
+function run<Given extends unknown[]>(act: (...given: Given) => void, ...given: Given): void {
   try {
-    act()
+    act(...given)
   } catch (error) {
     diag.error(`hivelog: what a span stands for could not be recorded: ${brief(error)}`)
   }

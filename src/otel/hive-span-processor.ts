@@ -3,17 +3,17 @@ import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace
 import { checkOptions, OptionsError } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import type { LogRecorder } from '../record/log-recorder.js'
-import { isNamed, toldOf } from './foreign-spans.js'
+import { isNamed, sessionOf, toldOf } from './foreign-spans.js'
+import { type AddEvent, hear } from './heard-spans.js'
 import { HeldActs } from './held-acts.js'
 import type { JsonlSpanExporter } from './jsonl-span-exporter.js'
 import { PROCESSOR_RULES } from './options.js'
-import { interceptEvents, type PlainEvent } from './plain-events.js'
+import { type PlainEvent, PlainEvents } from './plain-events.js'
 import { EVENT_PREFIX, toFields } from './span-mapping.js'
 import { SpanNode } from './span-node.js'
 import { SpanTeller } from './span-teller.js'
 import { isPlain, readRole } from './vocabularies/read.js'
 import type { Role } from './vocabularies/vocabulary.js'
-import { unwatch, type Watcher, watch } from './watched-attributes.js'
 
 /** What has a name in its lines from the start. */
 const NAMED: ReadonlySet<Role> = new Set(['agent', 'tool', 'handOff'])
@@ -34,8 +34,7 @@ export class HiveSpanProcessor implements SpanProcessor {
   #recorder: LogRecorder
   #teller: SpanTeller
   #held = new HeldActs((node) => this.#teller.decide(node, node.span as ReadableSpan))
-  /** Agents and tools that may say more of themselves until the end of the turn. */
-  #unnamed: Undecided[] = []
+  #desk: Desk
 
   /** @throws {OptionsError} when there is no exporter in the options, or an option that is none */
   constructor(options: HiveSpanProcessorOptions) {
@@ -46,6 +45,7 @@ export class HiveSpanProcessor implements SpanProcessor {
     this.#exporter = options.exporter
     this.#recorder = options.exporter.recorder
     this.#teller = new SpanTeller(this.#recorder, this.#exporter.session)
+    this.#desk = { held: this.#held, teller: this.#teller, unnamed: [] }
   }
 
   /** Records the spawn of an agent, and listens to the events that are added to the span. Throws nothing. */
@@ -59,8 +59,13 @@ export class HiveSpanProcessor implements SpanProcessor {
 
   /** Records what the end of the span stands for: a tool, a call, a model call, an exit. Throws nothing. */
   onEnd(span: ReadableSpan): void {
-    const owner = this.#recorder.owners.end(span.spanContext())
-    if (!(owner instanceof SpanNode)) return
+    const { owners } = this.#recorder
+    const context = span.spanContext()
+    const owner = owners.take(context)
+    if (owner === undefined) return
+    const isNothing = owner instanceof SpanNode && this.#isNothing(span, owner)
+    owners.remember(context, isNothing ? owner.remains() : owner)
+    if (isNothing || !(owner instanceof SpanNode)) return
     try {
       this.#end(span, owner)
     } catch (error) {
@@ -89,63 +94,72 @@ export class HiveSpanProcessor implements SpanProcessor {
     const parentId = parent === undefined || parent.isRemote === true ? undefined : parent.spanId
     const node = this.#teller.begin(span, owners.of(parent), parentId, this.#recorder.running())
     owners.claim(spanContext, node)
-    this.#listen(span, node)
     const { reading } = node
     if (node.isDecided || (reading === undefined ? isPlain(span) : isNamed(span, reading))) {
+      hear(span, new HeardSpan(node, span, this.#desk))
       this.#held.decided(node)
-    } else this.#watch(node, span)
-  }
-
-  /** It does not show yet what the span is, or what it is called. */
-  #watch(node: SpanNode, span: Span): void {
+      return
+    }
+    // It does not show yet what the span is, or what it is called.
     this.#held.waitFor(node)
-    const undecided = new Undecided(node, span, this.#unnamed, this.#held)
-    if (node.reading !== undefined) undecided.awaitTurn()
-    watch(span, undecided)
+    const heard = new HeardSpan(node, span, this.#desk)
+    if (reading !== undefined) heard.awaitTurn()
+    hear(span, heard, true)
   }
 
-  #listen(span: Span, node: SpanNode): void {
-    const addEvent = interceptEvents(span, ({ kind, attributes, at, isTimed, isReadable }: PlainEvent) => {
-      if (!span.isRecording()) return false
-      const fields = toFields(kind, attributes)
-      this.#held.do(node, () => this.#teller.event(node, at, kind, fields))
-      // It goes on the span as it was given. The SDK's own clock drifts, so one without a time gets that of its line.
-      if (isTimed || !isReadable || attributes === undefined) return false
-      addEvent(EVENT_PREFIX + kind, attributes, at)
-      return true
-    })
+  /** Whether a span that has ended is of no interest, as most are. */
+  #isNothing(span: ReadableSpan, node: SpanNode): boolean {
+    const isUnheard = !node.isDecided && !Object.isExtensible(span)
+    if (isUnheard || node.reading !== undefined || toldOf(span) !== undefined) return false
+    // Nobody waits for the span itself any more.
+    if (!this.#held.isClear(node.above)) return false
+    node.isDecided = true
+    node.saidSession ??= sessionOf(span)
+    node.span = undefined
+    return true
   }
 
   #end(span: ReadableSpan, node: SpanNode): void {
-    // A span that nothing can be added to is not watched.
+    // A span that nothing can be added to was not heard.
     if (!node.isDecided && !Object.isExtensible(span)) node.reading = readRole(span)
-    if (node.reading === undefined && toldOf(span) === undefined && this.#held.isClear(node)) {
-      // Of no interest, as most spans are.
-      node.isDecided = true
-      node.span = undefined
-      return
-    }
     if (!node.isDecided) this.#held.decided(node)
     this.#held.do(node, () => this.#teller.end(node, span))
     this.#held.settle()
   }
 }
 
-/** A span of which it does not show yet what it is, or that may say more of itself until the end of the turn. */
-class Undecided implements Watcher {
-  next: Watcher | undefined
+/** What the spans of a processor share. */
+interface Desk {
+  readonly held: HeldActs
+  readonly teller: SpanTeller
+  /** Agents and tools that may say more of themselves until the end of the turn. */
+  readonly unnamed: HeardSpan[]
+}
+
+/** What is done to a span while it is open: events, and what may say what the span is, as long as that is not known. */
+class HeardSpan extends PlainEvents {
   #node: SpanNode
   #span: Span
-  #turn: Undecided[]
-  #held: HeldActs
+  #desk: Desk
   #isAwaiting = false
 
-  /** @param turn those that the end of this turn decides */
-  constructor(node: SpanNode, span: Span, turn: Undecided[], held: HeldActs) {
+  constructor(node: SpanNode, span: Span, desk: Desk) {
+    super()
     this.#node = node
     this.#span = span
-    this.#turn = turn
-    this.#held = held
+    this.#desk = desk
+  }
+
+  take({ kind, attributes, at, isTimed, isReadable }: PlainEvent, addEvent: AddEvent): boolean {
+    if (!this.#span.isRecording()) return false
+    const { held, teller } = this.#desk
+    const node = this.#node
+    const fields = toFields(kind, attributes)
+    held.do(node, () => teller.event(node, at, kind, fields))
+    // It goes on the span as it was given. The SDK's own clock drifts, so one without a time gets that of its line.
+    if (isTimed || !isReadable || attributes === undefined) return false
+    addEvent(EVENT_PREFIX + kind, attributes, at)
+    return true
   }
 
   changed(): void {
@@ -161,19 +175,18 @@ class Undecided implements Watcher {
   awaitTurn(): void {
     if (this.#isAwaiting) return
     this.#isAwaiting = true
-    const turn = this.#turn
-    turn.push(this)
-    if (turn.length > 1) return
+    const { unnamed } = this.#desk
+    unnamed.push(this)
+    if (unnamed.length > 1) return
     setImmediate(() => {
-      for (const each of turn.splice(0)) each.decide()
+      for (const each of unnamed.splice(0)) each.decide()
     })
   }
 
   decide(): void {
     if (this.#node.isDecided) return
-    unwatch(this.#span, this)
     try {
-      this.#held.decided(this.#node)
+      this.#desk.held.decided(this.#node)
     } catch (error) {
       diag.error(`hivelog: an agent or a tool could not be recorded: ${brief(error)}`)
     }

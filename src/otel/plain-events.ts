@@ -3,6 +3,7 @@ import { type Attributes, diag, type Span } from '@opentelemetry/api'
 import { unreadable } from '../format/fields.js'
 import { brief } from '../format/quote.js'
 import { recordOf } from '../record/owners.js'
+import { type AddEvent, adderOf, type Hearer, hear } from './heard-spans.js'
 import { EVENT_PREFIX, isTime, kindOfEvent, toMillis } from './span-mapping.js'
 
 export interface PlainEvent {
@@ -16,45 +17,63 @@ export interface PlainEvent {
   isReadable: boolean
 }
 
-type AddEvent = Span['addEvent']
-
 /**
- * Has every hive event that is added to `span` from now on given to `take`. One that it does not take, and any other
- * event, goes on the span as it is. The SDK tells a processor of a span's start and end only, so events are taken
- * where they are added.
- * @param take may be given anything that plain JavaScript can pass; what it throws is told, not thrown on
- * @returns the span's own `addEvent`
+ * Is given every hive event that is added to a span. One that it does not take, and any other event, goes on the span
+ * as it is.
  */
-export function interceptEvents(span: Span, take: (event: PlainEvent) => boolean): AddEvent {
-  const addEvent = span.addEvent.bind(span)
-  const listening: AddEvent = (name, attributesOrTime, time) => {
+export abstract class PlainEvents implements Hearer {
+  before: Hearer | undefined
+
+  /**
+   * May be given anything that plain JavaScript can pass; what it throws is told, not thrown on.
+   * @param addEvent adds an event that is not given to this
+   */
+  abstract take(event: PlainEvent, addEvent: AddEvent): boolean
+
+  added(span: Span, addEvent: AddEvent, ...[name, attributesOrTime, time]: Parameters<AddEvent>): Span {
     const kind = kindOfEvent(name)
     if (kind === undefined) {
       recordOf(span.spanContext())?.noteOtherEvent()
       return addEvent(name, attributesOrTime, time)
     }
-    if (isTaken(take, kind, attributesOrTime, time)) return span
+    if (isTaken(this, addEvent, kind, attributesOrTime, time)) return span
     recordOf(span.spanContext())?.noteUncheckedEvent()
     return addEvent(name, attributesOrTime, time)
   }
-  // Not assigned where it is written: V8 puts a function literal that is assigned to a property among its long-lived
-  // objects, and from there each would keep its span, with all events, until the next full garbage collection.
-  Object.defineProperty(span, 'addEvent', { value: listening, writable: true, configurable: true })
-  return addEvent
 }
 
 function isTaken(
-  take: (event: PlainEvent) => boolean,
+  events: PlainEvents,
+  addEvent: AddEvent,
   kind: string,
   attributesOrTime: unknown,
   time: unknown,
 ): boolean {
   try {
-    return take(read(kind, attributesOrTime, time))
+    return events.take(read(kind, attributesOrTime, time), addEvent)
   } catch (error) {
     diag.error(`hivelog: event ${EVENT_PREFIX + kind} could not be recorded: ${brief(error)}`)
     return false
   }
+}
+
+class Taken extends PlainEvents {
+  readonly take: (event: PlainEvent) => boolean
+
+  constructor(take: (event: PlainEvent) => boolean) {
+    super()
+    this.take = take
+  }
+}
+
+/**
+ * Has every hive event that is added to `span` from now on given to `take`, see `PlainEvents`.
+ * @returns how to add an event that is not given to it
+ */
+export function interceptEvents(span: Span, take: (event: PlainEvent) => boolean): AddEvent {
+  const addEvent = adderOf(span)
+  hear(span, new Taken(take))
+  return addEvent
 }
 
 function read(kind: string, attributesOrTime: unknown, time: unknown): PlainEvent {

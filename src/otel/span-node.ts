@@ -7,13 +7,14 @@ import type { Reading } from './vocabularies/read.js'
 
 /** A foreign span: what it is, as far as it is known, and in whose life it lies, which what is known above it says. */
 export class SpanNode implements Owner {
-  readonly writer = 'processor'
   readonly context: SpanContext
   readonly parentId: string | undefined
   /** When it began. */
   readonly #startTime: HrTime
   /** The agent of an adapter in whose run it began. */
   readonly running: Life | undefined
+  /** When its processor began to wait for it to show what it is, by `performance.now()`. Default: not at all. */
+  waitsSince: number | undefined
   /** Until it ends. */
   span: ReadableSpan | undefined
   /** What it is; `undefined` until that shows, and of one that is nothing. */
@@ -53,11 +54,23 @@ export class SpanNode implements Owner {
     this.parentId = parentId
     this.running = running
     this.#givenSession = above?.session ?? session
-    if (above instanceof SpanNode) {
+    if (above instanceof SpanNode || above instanceof EndedSpan) {
       // An adapter's agent that began after what is above lies below it.
       if (running !== undefined && running !== above.running) this.#given = running
-      else this.#above = above
+      else if (above instanceof SpanNode) this.#above = above
+      else {
+        this.#above = above.above
+        this.#given = above.given
+      }
     } else this.#given = running ?? above?.life
+  }
+
+  get writer(): 'processor' {
+    return 'processor'
+  }
+
+  get traceId(): string {
+    return this.context.traceId
   }
 
   /** When it began, epoch milliseconds. */
@@ -108,8 +121,55 @@ export class SpanNode implements Owner {
     return this.span === undefined && this.isDecided && this.above === undefined
   }
 
+  /** What is to be remembered of a span that has ended and was nothing: no more than spans under it need to know. */
+  remains(): Owner {
+    if (this.saidSession !== undefined) return this
+    const { above } = this
+    return new EndedSpan(this, above, this.#given, this.#givenSession)
+  }
+
   /** Whether it can still turn out to be an agent. */
   get canBecomeAgent(): boolean {
     return this.span !== undefined && this.reading?.vocabulary === openinference && !this.isLife
+  }
+}
+
+/** A foreign span that was nothing and has ended: what is under it is under what is above it. */
+class EndedSpan implements Owner {
+  readonly traceId: string
+  readonly parentId: string | undefined
+  readonly running: Life | undefined
+  readonly above: SpanNode | undefined
+  readonly given: Life | undefined
+  readonly #givenSession: string
+
+  constructor(
+    { traceId, parentId, running }: SpanNode,
+    above: SpanNode | undefined,
+    given: Life | undefined,
+    givenSession: string,
+  ) {
+    this.traceId = traceId
+    this.parentId = parentId
+    this.running = running
+    this.above = above
+    this.given = given
+    this.#givenSession = givenSession
+  }
+
+  get writer(): 'processor' {
+    return 'processor'
+  }
+
+  get isLife(): boolean {
+    return false
+  }
+
+  get life(): Life | undefined {
+    return this.above === undefined ? this.given : this.above.life
+  }
+
+  get session(): string {
+    return this.life?.session ?? this.#givenSession
   }
 }

@@ -25,6 +25,8 @@ export interface Life {
 
 /** Whose a span is in one log. */
 export interface Owner {
+  /** Of the span. */
+  readonly traceId: string
   readonly session: string
   /** The life of the agent that the span belongs to. */
   readonly life: Life | undefined
@@ -126,12 +128,6 @@ const frozen = new WeakMap<SpanContext, SpanRecord>()
 /** Spans that have ended and are remembered at least. */
 const MAX_ENDED = 10_000
 
-/** A span that has ended. */
-interface EndedOwner {
-  readonly traceId: string
-  readonly owner: Owner
-}
-
 /** Who owns the spans of this process in one log, and the lives of its agents. */
 export class Owners {
   #lives = new Map<string, Life>()
@@ -140,7 +136,7 @@ export class Owners {
   /** Of spans that have begun and not ended, by id: a context may come back as a copy. */
   #open = new Map<string, Owner>()
   /** A resumed run names a parent that has ended. */
-  #ended = new BoundedMap<EndedOwner>(MAX_ENDED)
+  #ended = new BoundedMap<Owner>(MAX_ENDED)
 
   /** An agent is spawned: its events count from 0. */
   beginLife(agentId: string, session: string, isImplicit = false): Life {
@@ -206,7 +202,8 @@ export class Owners {
   own(context: SpanContext, session: string, life?: Life): void {
     // All spans of a tracer that does not trace share one.
     if (!isSpanContextValid(context)) return
-    const owner: Owner = { session, life, isLife: life !== undefined, writer: 'hive' }
+    const { traceId } = context
+    const owner: Owner = { traceId, session, life, isLife: life !== undefined, writer: 'hive' }
     this.#record(context, owner)
     if (life !== undefined) this.#open.set(context.spanId, owner)
   }
@@ -232,28 +229,32 @@ export class Owners {
     const owner = this.#open.get(spanId) ?? recordOf(context)?.in(this)
     if (owner !== undefined) return owner
     const ended = this.#ended.get(spanId)
-    return ended?.traceId === context.traceId ? ended.owner : undefined
+    return ended?.traceId === context.traceId ? ended : undefined
   }
 
   /** The span above one in this process, where model calls in both would be one: below an agent's span or a tool's. */
   readonly parentOf = (spanId: string): string | undefined => {
-    const owner = this.#open.get(spanId) ?? this.#ended.get(spanId)?.owner
+    const owner = this.#open.get(spanId) ?? this.#ended.get(spanId)
     return owner === undefined || owner.isLife || owner.isTool === true ? undefined : owner.parentId
   }
 
-  /** The span ends. Tells whose it was, if it was not told already. */
+  /** The span ends, and is remembered. Tells whose it was, if it was not told already. */
   end(context: SpanContext): Owner | undefined {
-    const { spanId, traceId } = context
-    const owner = this.#open.get(spanId)
-    if (owner === undefined) return undefined
-    this.#open.delete(spanId)
-    this.#ended.set(spanId, { traceId, owner })
+    const owner = this.take(context)
+    if (owner !== undefined) this.#ended.set(context.spanId, owner)
     return owner
   }
 
-  /** A span has ended that nobody saw begin: spans under it, which come later, find whose it was. */
-  remember(context: SpanContext, owner: Owner): void {
-    this.#ended.set(context.spanId, { traceId: context.traceId, owner })
+  /** The same for whoever says himself what is to be remembered of it. */
+  take({ spanId }: SpanContext): Owner | undefined {
+    const owner = this.#open.get(spanId)
+    if (owner !== undefined) this.#open.delete(spanId)
+    return owner
+  }
+
+  /** Of a span that has ended: spans under it that come later find whose it was. */
+  remember({ spanId }: SpanContext, owner: Owner): void {
+    this.#ended.set(spanId, owner)
   }
 
   #record(context: SpanContext, owner: Owner): void {

@@ -151,6 +151,45 @@ for (const [path, events, expected] of LONG) {
   })
 }
 
+test('names that end as those that matter are passed over, wherever they stand beside them', () => {
+  const words = ['message', 'usage', 'mirror', 'error', 'x', 'xx']
+  const event = fc.record({
+    name: fc.constantFrom(...words),
+    isCount: fc.boolean(),
+    count: fc.nat(1e6),
+    space: fc.constantFrom('', ' '),
+  })
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 40 }), fc.nat(1e6), (events, last) => {
+      const answer = new Answer(dialectOf('/v1/chat/completions'), true)
+      const said = (fields: string): Buffer => Buffer.from(`data: {"id":"c-1","choices":[]${fields}}\n\n`)
+      answer.add(Buffer.from('data: {"model":"m","choices":[{"delta":{"content":"x"}}]}\n\n'))
+      let message: string | undefined
+      let input: number | undefined
+      for (const { name, isCount, count, space } of events) {
+        const value = isCount ? `{"prompt_tokens":${count},"message":"m${count}"}` : 'null'
+        answer.add(said(`,"${name}":${space}${value}`))
+      }
+      // The last eight that matter are read.
+      const matter = events.filter(({ name, isCount }) =>
+        name === 'error' ? isCount : name === 'usage' && isCount,
+      )
+      for (const { name, count } of matter.slice(-7)) {
+        if (name === 'error') message = `m${count}`
+        else input = count
+      }
+      answer.add(said(`,"usage":{"completion_tokens":${last}}`))
+      answer.end()
+      const { inputTokens, outputTokens, error } = answer.found
+      assert.deepEqual(
+        { inputTokens, outputTokens, error },
+        { inputTokens: input, outputTokens: last, error: message },
+      )
+    }),
+    { numRuns: 200 },
+  )
+})
+
 test('that a stream is over shows before its connection ends, where an event comes as a piece', () => {
   for (const [path, events] of LONG.slice(0, 3)) {
     const answer = new Answer(dialectOf(path), true)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Attributes, context, ROOT_CONTEXT, type Span, SpanStatusCode, trace } from '@opentelemetry/api'
+import { type Attributes, ROOT_CONTEXT, type SpanContext, SpanStatusCode, trace } from '@opentelemetry/api'
 import { BasicTracerProvider, BatchSpanProcessor, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import fc from 'fast-check'
 import { HiveSpanProcessor, JsonlSpanExporter } from '../../src/index.js'
@@ -13,8 +13,14 @@ interface Shape {
   /** What is said only after the start. */
   isLate: boolean
   isFailed: boolean
+  /** Whether it is of a scope that tells nothing after its start. */
+  isPlain: boolean
+  /** Whether its children know it by a copy of its context only. */
+  isCopied: boolean
   /** Children that are started under it, in order, and whether they end after it. */
   under: { shape: Shape; isAfter: boolean }[]
+  /** A child that begins after its end. */
+  next: Shape | undefined
 }
 
 /** Names, attributes and, by vocabulary, what the span is. */
@@ -43,13 +49,17 @@ const shapeOf = (depth: number): fc.Arbitrary<Shape> =>
     what: fc.nat(KINDS.length - 1),
     isLate: fc.boolean(),
     isFailed: fc.boolean(),
+    isPlain: fc.boolean(),
+    isCopied: fc.boolean(),
     under:
       depth === 0
         ? fc.constant([])
         : fc.array(fc.record({ shape: shapeOf(depth - 1), isAfter: fc.boolean() }), { maxLength: 3 }),
+    next: depth === 0 ? fc.constant(undefined) : fc.option(shapeOf(depth - 1), { nil: undefined, freq: 3 }),
   })
 
-const hasLate = ({ under }: Shape): boolean => under.some(({ shape, isAfter }) => isAfter || hasLate(shape))
+const hasLate = ({ under, next }: Shape): boolean =>
+  next !== undefined || under.some(({ shape, isAfter }) => isAfter || hasLate(shape))
 
 const BASE = 1_790_000_000_000
 
@@ -68,24 +78,26 @@ async function linesOf(t: TestContext, how: 'live' | 'simple' | 'batch', tree: S
   }
   const provider = new BasicTracerProvider({ spanProcessors: [processors[how]()], idGenerator })
   const tracer = provider.getTracer('test')
+  const plain = provider.getTracer('@opentelemetry/instrumentation-http')
   let now = BASE
   const tick = (): number => {
     now += 10
     return now
   }
-  const play = (each: Shape, parent: Span | undefined): (() => void) => {
+  const play = (each: Shape, parent: SpanContext | undefined): (() => void) => {
     const [name, attributes] = KINDS[each.what] as (typeof KINDS)[number]
-    const above = parent === undefined ? ROOT_CONTEXT : trace.setSpan(context.active(), parent)
-    const span = tracer.startSpan(
+    const above = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
+    const span = (each.isPlain && !each.isLate ? plain : tracer).startSpan(
       name,
       { kind: 2, startTime: tick(), ...(!each.isLate && { attributes }) },
       above,
     )
     if (each.isLate) span.setAttributes(attributes)
     span.addEvent('hive.note', { 'hive.of': name }, tick())
+    const own = each.isCopied ? { ...span.spanContext() } : span.spanContext()
     const later: (() => void)[] = []
     for (const { shape: inner, isAfter } of each.under) {
-      const end = play(inner, span)
+      const end = play(inner, own)
       if (isAfter) later.push(end)
       else end()
     }
@@ -93,6 +105,7 @@ async function linesOf(t: TestContext, how: 'live' | 'simple' | 'batch', tree: S
       if (each.isFailed) span.setStatus({ code: SpanStatusCode.ERROR, message: 'no' })
       span.end(tick())
       for (const end of later) end()
+      if (each.next !== undefined) play(each.next, own)()
     }
   }
   // What a span waits for its role is 40 ms of real time: a busy machine must not be slower than that here.

@@ -230,7 +230,8 @@ test('children find whose a span was that ended long ago, in memory that is boun
   const owners = new Owners()
   const life = owners.beginLife('a', 's')
   const contextOf = (n: number) => ({ ...context, spanId: n.toString(16).padStart(16, '0') })
-  const owner = { session: 's', life, isLife: false, writer: 'processor' } as const
+  const { traceId } = context
+  const owner = { traceId, session: 's', life, isLife: false, writer: 'processor' } as const
   for (let n = 1; n <= 30_000; n++) {
     owners.claim(contextOf(n), owner)
     owners.end(contextOf(n))
@@ -244,7 +245,8 @@ test('children find whose a span was that ended long ago, in memory that is boun
 test('a span that is known better later has another owner from then on', () => {
   const owners = new Owners()
   const mine = { ...context }
-  const owner = { session: 's', life: undefined, isLife: false, writer: 'processor' } as const
+  const { traceId } = mine
+  const owner = { traceId, session: 's', life: undefined, isLife: false, writer: 'processor' } as const
   owners.claim(mine, owner)
   const life = owners.beginLife('late', 's')
   owners.claim(mine, { ...owner, life, isLife: true })

@@ -166,7 +166,13 @@ test('a span is owned in each log by who writes it there, and a copy of its cont
   const context = contextOf(0)
   const life = one.beginLife('a', 's-1')
   one.own(context, 's-1', life)
-  two.claim(context, { session: 's-2', life: undefined, isLife: false, writer: 'processor' })
+  two.claim(context, {
+    traceId: context.traceId,
+    session: 's-2',
+    life: undefined,
+    isLife: false,
+    writer: 'processor',
+  })
   assert.deepEqual([one.of(context)?.writer, two.of(context)?.writer], ['hive', 'processor'])
   assert.deepEqual([one.of(context)?.life, two.of(context)?.session], [life, 's-2'])
   assert.ok(one.isLive(context) && two.isLive(context) && !new Owners().isLive(context))
@@ -186,7 +192,8 @@ test('whose a span is lies on its context where nobody sees it, also on a frozen
     const [one, two] = [new Owners(), new Owners()]
     const [before, names] = [{ ...context }, Reflect.ownKeys(context)]
     const shown = inspect(context, { showHidden: true })
-    const owner = { session: 's', life: undefined, isLife: false, writer: 'processor' } as const
+    const { traceId } = context
+    const owner = { traceId, session: 's', life: undefined, isLife: false, writer: 'processor' } as const
     one.claim(context, owner)
     two.claim(context, { ...owner, session: 's-2' })
     assert.deepEqual([one.of(context)?.session, two.of(context)?.session], ['s', 's-2'])

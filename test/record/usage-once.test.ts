@@ -94,7 +94,7 @@ test('of spans that lie under each other the one told first is the call, through
 
 test('under a tool, or an agent, there are other calls', () => {
   const owners = new Owners()
-  const owner = { session: 's', life: undefined, isLife: false, writer: 'processor' } as const
+  const owner = { traceId: 't', session: 's', life: undefined, isLife: false, writer: 'processor' } as const
   const context = (spanId: string) => ({ traceId: 't', spanId, traceFlags: 1 })
   for (const isOver of [false, true]) {
     owners.claim(context('tool'), { ...owner, parentId: 'outer', isTool: true })
