@@ -1,15 +1,16 @@
 // Runs hivelog against real agent frameworks: each folder of test/frameworks/ with a package.json is a framework, pinned
 // by its package-lock.json; its *.run.mjs are run on each Node that its package.json asks for ("hivelog": {"node": [22,
-// 24]}): on the last of them in all modes. Prints a table, a row for each scenario and mode. `npm run build` must have run
-// before.
+// 24]}): on the last of them in all modes. Prints a table, a row for each scenario and mode, and for each framework which
+// versions were tried, with how many rows. `npm run build` must have run before.
 //   node scripts/test-frameworks.mjs [--latest] [NAME]...
-// --latest takes the newest versions of everything instead, in a copy (.build-frameworks/): for a nightly run.
+// --latest takes the newest versions of everything instead, in a copy (.build-frameworks/): for a nightly run. What
+// "hivelog": {"within": [...]} names stays within its caret range; a folder with "hivelog": {"latest": false} is left out.
 // HIVELOG_TEST_ONLY=PART runs only scenarios whose name contains it.
 import { fork, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { install, newest, putHivelog, shareModules } from './lib/framework-folder.mjs'
+import { install, newest, putHivelog, shareModules, versionsIn } from './lib/framework-folder.mjs'
 
 /** Installations at once. */
 const AT_ONCE = 2
@@ -38,8 +39,8 @@ if (!existsSync(join(root, 'dist/index.js'))) {
 const base = isLatest ? copyOfTests() : root
 const frameworks = (wanted.length > 0 ? wanted : all)
   .map((name) => {
-    const folder = join(base, 'test/frameworks', name)
-    return { name, folder, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }
+    const pinned = JSON.parse(readFileSync(join(root, 'test/frameworks', name, 'package.json'), 'utf8'))
+    return { name, folder: join(base, 'test/frameworks', name), manifest: pinned }
   })
   // A folder of an older version has no newest one.
   .filter(({ manifest }) => !isLatest || manifest.hivelog?.latest !== false)
@@ -47,8 +48,13 @@ const rows = []
 let skipped = 0
 
 await installAll()
-for (const framework of frameworks) await runFramework(framework)
+for (const framework of frameworks) {
+  const before = rows.length
+  await runFramework(framework)
+  framework.rows = rows.slice(before)
+}
 printTable()
+printVersions()
 const failed = rows.filter(({ problems }) => problems.length > 0)
 for (const row of failed) {
   // The first line names the check, as CI repeats it; all that was found follows.
@@ -191,4 +197,14 @@ function printTable() {
       .join('  ')
       .trimEnd()
   console.log(`\n${[header, ...cells].map(line).join('\n')}`)
+}
+
+/** What was tried of each framework, and how it went. */
+function printVersions() {
+  console.log(`\n${isLatest ? 'newest versions' : 'pinned versions'}:`)
+  for (const { name, folder, manifest, rows } of frameworks) {
+    const failed = rows.filter(({ problems }) => problems.length > 0).length
+    const result = failed > 0 ? `${failed} of ${rows.length} rows FAILED` : `${rows.length} rows ok`
+    console.log(`${name}: ${result}: ${versionsIn(folder, manifest).join(', ')}`)
+  }
 }

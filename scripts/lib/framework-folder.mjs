@@ -53,20 +53,40 @@ function npm(cwd, args) {
   })
 }
 
-/** The packages asked for in their newest versions; an alias (`npm:ai@5`) says which major it is there for, and stays. */
+/**
+ * The packages asked for in their newest versions; an alias (`npm:ai@5`) says which major it is there for, and stays. What
+ * the manifest's `hivelog.within` names is what its folder is about, or what its framework asks for: the newest that a
+ * caret allows.
+ */
 export function newest(manifest) {
+  const within = manifest.hivelog?.within ?? []
   const of = (dependencies = {}) =>
     Object.fromEntries(
-      Object.entries(dependencies).map(([name, version]) => [
-        name,
-        version.startsWith('npm:') ? version : 'latest',
-      ]),
+      Object.entries(dependencies).map(([name, version]) => {
+        if (version.startsWith('npm:')) return [name, version]
+        return [name, within.includes(name) ? `^${version}` : 'latest']
+      }),
     )
   return {
     ...manifest,
     dependencies: of(manifest.dependencies),
     devDependencies: of(manifest.devDependencies),
   }
+}
+
+/**
+ * What a folder has of the packages that its manifest asks for.
+ * @param pinned the manifest with the versions that the repository says
+ * @returns one text a package: its name and version, and the pinned one where that is another
+ */
+export function versionsIn(folder, pinned) {
+  return Object.entries({ ...pinned.dependencies, ...pinned.devDependencies }).map(([name, asked]) => {
+    const file = join(folder, 'node_modules', name, 'package.json')
+    if (!existsSync(file)) return `${name} missing`
+    const { version } = JSON.parse(readFileSync(file, 'utf8'))
+    const wanted = asked.slice(asked.lastIndexOf('@') + 1)
+    return version === wanted ? `${name} ${version}` : `${name} ${version} (pinned ${wanted})`
+  })
 }
 
 const API = 'node_modules/@opentelemetry/api'

@@ -251,6 +251,14 @@ export class Stage {
   covers(...scopes: string[]): void {
     for (const scope of scopes) if (typeof scope === 'string') this.hive.recorder.covered.add(scope)
   }
+
+  /**
+   * The same of a scope that tells other things too.
+   * @param isNow whether what begins now is told already
+   */
+  coversWhile(scope: string, isNow: () => boolean): void {
+    this.hive.recorder.covered.addWhile(scope, isNow)
+  }
 }
 
 /** Model calls that are under way at a time. */

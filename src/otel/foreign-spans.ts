@@ -5,7 +5,7 @@ import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
 import type { ExitStatus } from '../format/kinds.js'
 import { recordOf, type SpanEvent } from '../record/owners.js'
 import { ATTR, hrToMillis } from './span-mapping.js'
-import { saysFailed } from './vocabularies/langfuse.js'
+import { failureSaid } from './vocabularies/langfuse.js'
 import { mastra } from './vocabularies/mastra.js'
 import { commandTarget } from './vocabularies/openinference.js'
 import { type Reading, readContent, readText, readUsage } from './vocabularies/read.js'
@@ -178,12 +178,13 @@ const PARENT_COMMAND = /\bParentCommand\b/
 export const isInterrupted = (span: SpanView): boolean => threw(span, INTERRUPT)
 
 function hasFailed(span: SpanView): boolean {
-  if (span.status.code !== SpanStatusCode.ERROR) return saysFailed(span)
+  if (span.status.code !== SpanStatusCode.ERROR && failureSaid(span) === undefined) return false
   return !threw(span, INTERRUPT) && !threw(span, PARENT_COMMAND)
 }
 
-function threw({ status, events }: SpanView, what: RegExp): boolean {
-  if (status.code !== SpanStatusCode.ERROR) return false
+function threw(span: SpanView, what: RegExp): boolean {
+  const { status, events } = span
+  if (status.code !== SpanStatusCode.ERROR) return what.test(failureSaid(span)?.slice(0, 1_000) ?? '')
   if (status.message !== undefined && what.test(status.message.slice(0, 1_000))) return true
   return events.some(({ name, attributes }) => {
     const type = name === 'exception' ? attributes?.['exception.type'] : undefined

@@ -2,8 +2,8 @@ import type { HrTime, SpanContext } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { Life, Owner } from '../record/owners.js'
 import { hrToMillis } from './span-mapping.js'
-import { openinference } from './vocabularies/openinference.js'
-import type { Reading } from './vocabularies/read.js'
+import { isLangfuse } from './vocabularies/langfuse.js'
+import { type Reading, tellsGraphs } from './vocabularies/read.js'
 
 /** A foreign span: what it is, as far as it is known, and in whose life it lies, which what is known above it says. */
 export class SpanNode implements Owner {
@@ -130,7 +130,9 @@ export class SpanNode implements Owner {
 
   /** Whether it can still turn out to be an agent. */
   get canBecomeAgent(): boolean {
-    return this.span !== undefined && this.reading?.vocabulary === openinference && !this.isLife
+    if (this.span === undefined || this.isLife) return false
+    // A graph's own run is a plain span to Langfuse.
+    return this.reading === undefined ? isLangfuse(this.span) : tellsGraphs(this.reading)
   }
 }
 

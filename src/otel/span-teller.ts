@@ -29,9 +29,10 @@ import {
 import { Pauses } from './pauses.js'
 import { SpanNode } from './span-node.js'
 import { claudeCode, decisionOf, executionOf, isExecution } from './vocabularies/claude-code.js'
+import { isLangfuse, threadOf } from './vocabularies/langfuse.js'
 import { interruptsOf, isAllowed, noteOf, resumeOf, subjectOf } from './vocabularies/langgraph.js'
-import { graphName, graphNodes, handOffTarget, openinference } from './vocabularies/openinference.js'
-import { type Reading, readContent, readRole } from './vocabularies/read.js'
+import { graphName, graphNodes, handOffTarget } from './vocabularies/openinference.js'
+import { type Reading, readContent, readRole, tellsGraphs } from './vocabularies/read.js'
 import type { ContentField } from './vocabularies/vocabulary.js'
 
 /** What a model call's span may lack and the wire may tell. */
@@ -75,12 +76,16 @@ export class SpanTeller {
   decide(node: SpanNode, span: ReadableSpan): void {
     node.isDecided = true
     const { reading } = node
-    if (reading === undefined || node.isTold) {
+    // One that was found from below is told.
+    if (reading === undefined || node.isTold || node.isLife) {
       node.saidSession ??= sessionOf(span)
       return
     }
     node.saidSession ??= saidSession(span, reading)
-    if (reading.vocabulary === openinference) this.#findGraphAgents(node, span)
+    // A plain span of a graph's may be a node, or the run in it that is called the same: that shows below it.
+    if (tellsGraphs(reading) && !(reading.role === 'group' && isLangfuse(span))) {
+      this.#findGraphAgents(node, span, reading)
+    }
     if (reading.role === 'agent') this.#beginAgent(node, span, reading)
     else if (reading.role === 'tool') this.#beginTool(node, span, reading)
     else if (reading.vocabulary === claudeCode && isExecution(span))
@@ -99,7 +104,7 @@ export class SpanTeller {
   }
 
   #tellEnd(node: SpanNode, span: ReadableSpan): void {
-    if (node.reading?.vocabulary === openinference) this.#findGraphAgents(node, span)
+    if (tellsGraphs(node.reading)) this.#findGraphAgents(node, span, node.reading)
     const { reading } = node
     const told = toldOf(span)
     if (node.ownLife === undefined && told !== undefined) {
@@ -108,7 +113,7 @@ export class SpanTeller {
     }
     if (reading === undefined) return
     if (isInterrupted(span)) this.#escalate(node, span)
-    if (reading.vocabulary === openinference && node.outerLife === undefined) this.#goOn(node, span, reading)
+    if (tellsGraphs(reading) && node.outerLife === undefined) this.#goOn(node, span, reading)
     if (node.ownLife !== undefined) this.#endAgent(node, span, reading, node.ownLife)
     else if (reading.role === 'tool') this.#endTool(node, span, reading)
     else if (reading.role === 'model') this.#endModel(node, span, reading)
@@ -277,7 +282,7 @@ export class SpanTeller {
 
   /** The run of a thread has ended, that began with a person's answer or ended by a question. */
   #goOn(node: SpanNode, span: ReadableSpan, reading: Reading): void {
-    const thread = saidSession(span, reading)
+    const thread = saidSession(span, reading) ?? threadOf(span)
     // It may have begun before the adapter that tells the same.
     if (thread === undefined || this.#isCovered(span)) return
     const resume = resumeOf(readContent(span, reading, 'prompt'))
@@ -303,7 +308,7 @@ export class SpanTeller {
    * A span of LangGraph's says at its end in which nodes it lay: what is above a node is the run of its graph, which is
    * an agent.
    */
-  #findGraphAgents(node: SpanNode, span: ReadableSpan): void {
+  #findGraphAgents(node: SpanNode, span: ReadableSpan, { vocabulary }: Reading): void {
     if (!canLieInGraph(node)) return
     const names = graphNodes(span)
     const found: Array<{ graph: SpanNode; name: string }> = []
@@ -317,7 +322,8 @@ export class SpanTeller {
       from = graph.above
     }
     for (const { graph, name } of found) {
-      graph.reading = { role: 'agent', vocabulary: openinference, name }
+      graph.reading = { role: 'agent', vocabulary, name }
+      graph.isDecided = true
       this.#beginAgent(graph, graph.span as ReadableSpan, graph.reading)
     }
   }

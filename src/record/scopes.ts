@@ -5,6 +5,8 @@ const MAX_ANSWERS = 1_000
 
 export class Scopes {
   #names = new Set<string>()
+  /** Those that are some of them only at times. */
+  #atTimes = new Map<string, () => boolean>()
   #prefixes: string[] = []
   #answers = new Map<string, boolean>()
 
@@ -15,8 +17,17 @@ export class Scopes {
     this.#answers.clear()
   }
 
-  /** Whether a scope of this name is one of them. */
+  /** @param isNow whether a span that begins now is one of them, if its scope is this one */
+  addWhile(scope: string, isNow: () => boolean): void {
+    this.#atTimes.set(scope, isNow)
+  }
+
+  /** Whether a scope of this name is one of them now. */
   has(name: string): boolean {
+    return this.#hasAlways(name) || this.#atTimes.get(name)?.() === true
+  }
+
+  #hasAlways(name: string): boolean {
     const known = this.#answers.get(name)
     if (known !== undefined) return known
     const answer = this.#names.has(name) || this.#prefixes.some((prefix) => name.startsWith(prefix))

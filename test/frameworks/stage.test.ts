@@ -247,6 +247,19 @@ test('a hand-off is a message of the one who hands off', async (t) => {
   )
 })
 
+test('a scope that tells other things too is covered while its adapter says so', (t) => {
+  const { stage, hive } = tempStage(t)
+  let isNow = false
+  stage.coversWhile('langfuse-sdk', () => isNow)
+  const answers = [false, true, false].map((is) => {
+    isNow = is
+    return hive.recorder.covered.has('langfuse-sdk')
+  })
+  assert.deepEqual(answers, [false, true, false])
+  isNow = true
+  assert.equal(hive.recorder.covered.has('langfuse-sdk2'), false)
+})
+
 test('scopes that an adapter covers are known by name and by how they begin', (t) => {
   const { stage, hive } = tempStage(t)
   const { covered } = hive.recorder

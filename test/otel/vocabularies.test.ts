@@ -369,6 +369,65 @@ const STORIES: Story[] = [
     lines: ['spawn planner planner -', 'usage planner m 8 2 3 - - - -', 'exit planner ok'],
   },
   {
+    what: 'Langfuse over LangChain: what is told beside input and output was taken out of them',
+    scope: 'langfuse-sdk',
+    play(tracer) {
+      within(tracer, 'planner', at({ 'langfuse.observation.type': 'agent' }), () => {
+        const call = { 'langfuse.observation.type': 'generation', 'langfuse.observation.model.name': 'm' }
+        within(tracer, 'ChatOpenAI', at(call), (span) =>
+          span.setAttribute(
+            'langfuse.observation.usage_details',
+            JSON.stringify({
+              input: 5,
+              output: 2,
+              total: 21,
+              input_cache_read: 3,
+              input_cache_creation: 4,
+              input_audio: 1,
+              output_reasoning: 6,
+            }),
+          ),
+        )
+      })
+    },
+    lines: ['spawn planner planner -', 'usage planner m 13 8 3 4 - - -', 'exit planner ok'],
+  },
+  {
+    what: 'Langfuse over LangGraph: graphs are agents, also one called like the node that it runs in',
+    scope: 'langfuse-sdk',
+    play(tracer) {
+      const plain = { 'langfuse.observation.type': 'span' }
+      const node = (namespace: string) => ({
+        ...plain,
+        'langfuse.observation.metadata.langgraph_checkpoint_ns': namespace,
+      })
+      late(tracer, 'team', plain, () =>
+        late(tracer, 'planner', node('planner:1'), () =>
+          late(tracer, 'planner', node('planner:1'), () =>
+            late(tracer, 'tools', node('planner:1|tools:2'), () => {
+              const tool = { ...node('planner:1|tools:2'), 'langfuse.observation.type': 'tool' }
+              late(tracer, 'transfer_to_coder', tool, (span) =>
+                span.setAttribute(
+                  'langfuse.observation.output',
+                  '{"lg_name":"Command","update":{},"goto":["coder"],"graph":"__parent__"}',
+                ),
+              )
+            }),
+          ),
+        ),
+      )
+    },
+    lines: [
+      'spawn team team -',
+      'spawn planner planner team',
+      'tool.start planner transfer_to_coder -',
+      'tool planner transfer_to_coder true - - 71 -',
+      'message planner transfer coder',
+      'exit planner ok',
+      'exit team ok',
+    ],
+  },
+  {
     what: 'Mastra’s bridge: a name at the start, all else at the end',
     scope: '@mastra/otel-bridge',
     play(tracer) {

@@ -10,7 +10,7 @@
  * tool, is work of its graph's agent.
  */
 import { openDoor, wrapMethod } from '../module-door.js'
-import { quietly } from '../reading.js'
+import { quietly, textIn } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { type CallbackHandler, onStorage } from './context-storage.js'
 import { Runs } from './runs.js'
@@ -83,6 +83,58 @@ function giveHandler(managerClass: ManagerClass, handler: CallbackHandler): void
     const made = call() as Manager | undefined
     return quietly(NAME, () => withHandler(made ?? new managerClass(), handler)) ?? made
   })
+  keepParents(managerClass, handler)
+}
+
+type Configure = (this: unknown, ...args: unknown[]) => unknown
+
+/**
+ * An instrumentation that puts itself before this method may hand on a list of handlers in place of a manager, as
+ * OpenLLMetry's does: then LangChain itself does not know any more what a run lies in. Whoever comes, what was given and
+ * what came of it is seen from outside, and the handler is told.
+ */
+function keepParents(managerClass: ManagerClass, handler: CallbackHandler): void {
+  let present = managerClass._configureSync as Configure
+  if (typeof present !== 'function') return
+  const seen = new WeakMap<Configure, Configure>()
+  const fromOutside = (inner: Configure): Configure => {
+    let outer = seen.get(inner)
+    if (outer === undefined) {
+      outer = function (this: unknown, ...args) {
+        const made = inner.apply(this, args)
+        quietly(NAME, () => tellParent(args[0], made as Manager | undefined, handler))
+        return made
+      }
+      seen.set(inner, outer)
+    }
+    return outer
+  }
+  Object.defineProperty(managerClass, '_configureSync', {
+    configurable: true,
+    enumerable: Object.getOwnPropertyDescriptor(managerClass, '_configureSync')?.enumerable ?? false,
+    // What is read is what was there, seen from outside: who wraps that calls it, and not himself.
+    get: () => fromOutside(present),
+    set(next: unknown) {
+      if (typeof next === 'function') present = next as Configure
+    },
+  })
+}
+
+/** Callbacks whose fourth argument is the run above. */
+const STARTS = ['handleChainStart', 'handleChatModelStart', 'handleLLMStart', 'handleToolStart'] as const
+
+function tellParent(given: unknown, made: Manager | undefined, handler: CallbackHandler): void {
+  const parentId = textIn(given, '_parentRunId')
+  if (parentId === undefined || made === undefined || textIn(made, '_parentRunId') !== undefined) return
+  const { handlers } = made
+  const i = Array.isArray(handlers) ? handlers.indexOf(handler) : -1
+  if (i < 0) return
+  const told = Object.create(handler) as CallbackHandler
+  for (const name of STARTS) {
+    const start = handler[name] as (...args: unknown[]) => void
+    told[name] = (...args: unknown[]) => start(...args.slice(0, 3), args[3] ?? parentId, ...args.slice(4))
+  }
+  ;(handlers as unknown[])[i] = told
 }
 
 function withHandler(manager: Manager, handler: CallbackHandler): Manager {

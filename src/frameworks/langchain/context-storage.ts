@@ -5,6 +5,7 @@
  *
  * Until one of the packages puts a storage there, there is none, as without hivelog.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { readField } from '../../format/fields.js'
 
 /** As `@langchain/core` recognises a handler: by `copy`, `name` and `awaitHandlers`. */
@@ -110,12 +111,17 @@ function adopt(storage: Storage): void {
         work = () => listener.enter(config, inner)
       }
     }
-    return work()
+    const isCallback = store === undefined
+    return isCallback === isInCallback() ? work() : callbacks.run(isCallback, work)
   })
   own('enterWith', function (this: Storage, store: Store | undefined) {
     return enterWith.call(this, withHooks(store))
   })
 }
+
+/** Whether the present code is a callback's: `@langchain/core` calls those, and nothing else, without a context. */
+const callbacks = new AsyncLocalStorage<boolean>()
+export const isInCallback = (): boolean => callbacks.getStore() === true
 
 const configOf = (store: unknown): unknown =>
   ((store as Store | undefined)?.extra as Store | undefined)?.[CHILD_CONFIG]

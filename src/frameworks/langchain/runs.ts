@@ -5,6 +5,7 @@ import type { EndInput, ToolInput } from '../../hive/inputs.js'
 import { isAllowed, noteOf, subjectOf } from '../../otel/vocabularies/langgraph.js'
 import { bytesOf, isAbort, itemsIn, messageOf, numberIn, textIn } from '../reading.js'
 import type { CallSeen, Stage } from '../stage.js'
+import { isInCallback } from './context-storage.js'
 import { answerOf, modelOf } from './model-call.js'
 import { waitId } from './waits.js'
 
@@ -63,6 +64,8 @@ const MAX_CALL_MS = 1_000
 
 /** Instrumentations that tell the same from the same callbacks. */
 const COVERED = ['@arizeai/openinference-instrumentation-langchain', '@traceloop/instrumentation-langchain']
+/** The scope of all of Langfuse's spans: those of its callback handler say the same, others are the application's. */
+const LANGFUSE = 'langfuse-sdk'
 
 export class Runs {
   #stage: Stage
@@ -321,6 +324,7 @@ export class Runs {
     if (!this.#isSeen) {
       this.#isSeen = true
       this.#stage.covers(...COVERED)
+      this.#stage.coversWhile(LANGFUSE, isInCallback)
     }
     const parent = this.#runs.get(parentId as string)
     const run: Run = {

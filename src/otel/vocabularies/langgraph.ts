@@ -6,6 +6,7 @@
 import { readField } from '../../format/fields.js'
 import { brief } from '../../format/quote.js'
 import { itemsIn, textIn } from '../../format/unknown.js'
+import { failureSaid } from './langfuse.js'
 import { objectOf, type SpanView } from './vocabulary.js'
 
 /** One line that says what a person is asked; arguments of tools are not in it. */
@@ -80,7 +81,8 @@ export interface Interrupt {
 const MAX_THROWN = 64 * 1024
 
 /** What a span that an interrupt ended says of it: LangGraph throws the list of them, as JSON. */
-export function interruptsOf({ status: { message = '' } }: SpanView): readonly Interrupt[] {
+export function interruptsOf(span: SpanView): readonly Interrupt[] {
+  const message = span.status.message ?? failureSaid(span) ?? ''
   const from = message.indexOf('[\n')
   const to = message.indexOf('\n]', from)
   if (from < 0 || to < 0 || to > MAX_THROWN) return []

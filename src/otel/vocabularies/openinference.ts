@@ -2,6 +2,7 @@
  * OpenInference. Source: `@arizeai/openinference-semantic-conventions` 2.12.0. Everything is set after the start of a
  * span; `metadata` of LangGraph at its end.
  */
+import { GRAPH_NAMESPACE } from './langfuse.js'
 import { objectOf, type SpanView, textOf, type Vocabulary, wordIn } from './vocabulary.js'
 
 const isOpenAiAgents = ({ instrumentationScope }: SpanView): boolean =>
@@ -86,8 +87,11 @@ export function handOffTarget(span: SpanView): string | undefined {
  */
 export function graphNodes({ attributes }: SpanView): readonly string[] {
   const { metadata } = attributes
-  if (typeof metadata !== 'string' || !metadata.includes('langgraph_checkpoint_ns')) return []
-  const levels = wordIn(objectOf(metadata), 'langgraph_checkpoint_ns')?.split('|') ?? []
+  const isThere = typeof metadata === 'string' && metadata.includes('langgraph_checkpoint_ns')
+  const namespace = isThere
+    ? wordIn(objectOf(metadata), 'langgraph_checkpoint_ns')
+    : textOf(attributes[GRAPH_NAMESPACE])
+  const levels = namespace?.split('|') ?? []
   return levels.map((level) => level.split(':', 1)[0] as string)
 }
 
@@ -99,11 +103,11 @@ export const graphName = ({ name }: SpanView, node: string | undefined): string 
   name === UNNAMED ? (node ?? name) : name
 
 /** A tool's answer that sends its graph elsewhere. */
-const COMMAND = /^\{"output":\{"lg_name":"Command"/
+const COMMAND = /^\{(?:"output":\{)?"lg_name":"Command"/
 const GOTO = /"goto":(?:\[")?"?([^"\\[\]]{1,256})"\]?[^"]{0,10}(?:"graph":"__parent__"[^"]{0,10})?$/
 
 /** Where a tool of LangGraph's that ended well sends its graph; `undefined` where it does not. */
 export function commandTarget({ attributes }: SpanView): string | undefined {
-  const answer = textOf(attributes['output.value'])
+  const answer = textOf(attributes['output.value']) ?? textOf(attributes['langfuse.observation.output'])
   return answer !== undefined && COMMAND.test(answer) ? GOTO.exec(answer.slice(-400))?.[1] : undefined
 }

@@ -3,7 +3,7 @@ import { SpanKind } from '@opentelemetry/api'
 import { aiSdk } from './ai-sdk.js'
 import { claudeCode, claudeCodeRole } from './claude-code.js'
 import { a2a, genAi, mcp, OPERATIONS } from './gen-ai.js'
-import { langfuse } from './langfuse.js'
+import { GRAPH_NAMESPACE, langfuse } from './langfuse.js'
 import { mastra, mastraStart } from './mastra.js'
 import { openinference } from './openinference.js'
 import { countsUncached, openllmetry, openllmetryCalls } from './openllmetry.js'
@@ -36,6 +36,7 @@ const VOCABULARIES: readonly Vocabulary[] = [
 const TELLING = new Set([
   ...VOCABULARIES.map(({ kind }) => kind),
   'graph.node.id',
+  GRAPH_NAMESPACE,
   'ai.telemetry.functionId',
   'server.address',
   'net.peer.name',
@@ -131,6 +132,10 @@ export function isPlain({ instrumentationScope }: SpanView): boolean {
   }
   return answer
 }
+
+/** Whether spans in these words tell in which nodes of LangGraph's they lie. */
+export const tellsGraphs = (reading: Reading | undefined): reading is Reading =>
+  reading?.vocabulary === openinference || reading?.vocabulary === langfuse
 
 /** A text of a span. */
 export function readText(

@@ -13,7 +13,7 @@ const application = createRequire(join(process.cwd(), 'package.json'))
 const load = (name) => import(pathToFileURL(application.resolve(name)).href)
 
 /** Writes what a backend would get. */
-class FileExporter {
+export class FileExporter {
   export(spans, done) {
     const file = process.env.HIVELOG_TEST_SPANS
     if (file) for (const span of spans) appendFileSync(file, `${JSON.stringify(plain(span))}\n`)
@@ -41,10 +41,13 @@ function plain(span) {
   }
 }
 
-/** The processors of such a provider. */
-export async function processors() {
+/**
+ * The processors of such a provider.
+ * @param own the application's. Default: one that writes each span as it ends
+ */
+async function processors(own) {
   const { SimpleSpanProcessor } = await load('@opentelemetry/sdk-trace-node')
-  const theirs = new SimpleSpanProcessor(new FileExporter())
+  const theirs = own ?? new SimpleSpanProcessor(new FileExporter())
   if (!process.env.HIVELOG_TEST_PROCESSOR) return [theirs]
   const { HiveSpanProcessor, JsonlSpanExporter } = await load('hivelog')
   return [theirs, new HiveSpanProcessor({ exporter: new JsonlSpanExporter() })]
@@ -52,11 +55,11 @@ export async function processors() {
 
 /**
  * Registers one as the global provider.
- * @param more further span processors, before the others
+ * @param own the application's span processor. Default: one that writes each span as it ends
  */
-export async function startTelemetry(more = []) {
+export async function startTelemetry(own) {
   const { NodeTracerProvider } = await load('@opentelemetry/sdk-trace-node')
-  const provider = new NodeTracerProvider({ spanProcessors: [...more, ...(await processors())] })
+  const provider = new NodeTracerProvider({ spanProcessors: await processors(own) })
   provider.register()
   process.once('beforeExit', () => provider.shutdown())
   return provider

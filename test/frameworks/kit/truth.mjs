@@ -8,7 +8,8 @@
  *   tools        [{ agent, name, toolCallId, ok, isCut }]: each that ran (`ok`: true if not told; `isCut`: it began,
  *                and a wait for a person cut it off)
  *   messages     [{ from, to, act }], by agents' names
- *   escalations  [{ from, subject, approve }]: a part of its subject; what was decided, if anything was
+ *   escalations  [{ from, subject, approve, isAgain }]: a part of its subject; what was decided, if anything was; whether
+ *                it was asked before by another process, and has one answer with that
  *   unknown      fields of calls that the framework does not tell, by name: `responseId`, `ttftMs`
  *   sessions     how many there are. Default 1
  *   calls        of a run whose model is not the server of this test: as `server.calls` has them
@@ -98,7 +99,7 @@ export function compare({ lines, truth, calls: asked, marks, liveMs = LIVE_MS, s
     })),
   )
   const answers = log.of('approval')
-  const expectedAnswers = escalations.filter(({ approve }) => approve !== undefined)
+  const expectedAnswers = escalations.filter(({ approve, isAgain }) => approve !== undefined && !isAgain)
   counts.approvals = `${answers.length}/${expectedAnswers.length}`
   for (const { id } of answers) {
     if (!escalated.some((each) => each.id === id)) problems.push(`approvals: nobody has asked for ${id}`)

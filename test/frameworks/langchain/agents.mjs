@@ -80,8 +80,15 @@ const team = new StateGraph(MessagesAnnotation)
   .addEdge('coder', 'summary')
   .compile({ name: 'team' })
 
-const { messages } = await team.invoke({
-  messages: [{ role: 'user', content: 'Build a hive. The key is sk-proj-4Zq8fake4Zq8fake4Zq8fake4Zq8fake' }],
-})
+/** Handlers that the application gives to each run, where it has some. */
+const { callbacks = [] } = globalThis
+const { messages } = await team.invoke(
+  {
+    messages: [
+      { role: 'user', content: 'Build a hive. The key is sk-proj-4Zq8fake4Zq8fake4Zq8fake4Zq8fake' },
+    ],
+  },
+  { callbacks },
+)
 console.log(messages.at(-1).content)
-console.log((await new ChatOpenAI({ model: 'gpt-alone' }).invoke('hello')).content)
+console.log((await new ChatOpenAI({ model: 'gpt-alone' }).invoke('hello', { callbacks })).content)

@@ -36,7 +36,7 @@ const graph = new StateGraph(MessagesAnnotation)
   .addEdge(START, 'cleaner')
   .addEdge(START, 'publisher')
   .compile({ checkpointer: saver, name: 'house' })
-const config = { configurable: { thread_id: 'thread-1' } }
+const config = { configurable: { thread_id: 'thread-1' }, callbacks: globalThis.callbacks ?? [] }
 
 async function pending() {
   const { tasks } = await graph.getState(config)

@@ -119,7 +119,7 @@ export const scenarios = [
       ...waits,
       sessions: 3,
       // The second process asks for the publisher again: what the first one asked it cannot know.
-      escalations: [...waits.escalations, waits.escalations[1]],
+      escalations: [...waits.escalations, { ...waits.escalations[1], isAgain: true }],
       agents: [...houses, ...houses, { name: 'house' }, { name: 'publisher', parent: 'house' }],
     },
   },

@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs'
-import { ALONE, BESIDE, bySpans } from '../kit/beside.mjs'
+import { ALONE, BESIDE } from '../kit/beside.mjs'
+import { graph, task, unaddressed } from '../kit/graph-by-spans.mjs'
 import { suite } from '../kit/suite.mjs'
-import { scenarios } from '../langchain/scenarios.mjs'
 
 // A program's packages are those of its folder.
 for (const [from, to] of [
@@ -27,28 +27,7 @@ function told(call, mode) {
   return [isStreamedText ? { ...call, responseId: undefined } : call]
 }
 
-const withoutIds = (tools) => tools.map(({ toolCallId, ...tool }) => tool)
-
-/** LangGraph by spans alone: they name no call of a tool and no answer, and who is called in a tool was given a task. */
-const graph = (name, more = {}) =>
-  bySpans(
-    scenarios.find((each) => each.name === name),
-    {
-      env: { HIVELOG_TEST_INSTRUMENT: 'langchain' },
-      ...more,
-      ofSpans: ({ messages = [], tools, escalations = [], ...truth }) => ({
-        ...truth,
-        unknown: ['responseId'],
-        tools: withoutIds(tools),
-        escalations: more.escalations?.(escalations) ?? escalations,
-        messages: [...messages, ...(more.tasks ?? [])],
-      }),
-    },
-  )
-const task = (from, to) => [
-  { from, to, act: 'delegate' },
-  { from: to, to: from, act: 'return' },
-]
+const env = { HIVELOG_TEST_INSTRUMENT: 'langchain' }
 
 await suite(import.meta.url, {
   framework: 'OpenInference',
@@ -94,19 +73,15 @@ await suite(import.meta.url, {
         absent: ['sk-proj-4Zq8', 'What do bees do', 'honey is made', 'found honey'],
       }),
     },
-    graph('a team that hands over', { program: 'hand-over.mjs', tasks: task('coder', 'reviewer') }),
+    graph('a team that hands over', { program: 'hand-over.mjs', tasks: task('coder', 'reviewer'), env }),
     graph('a team that hands over', {
       name: 'a team that hands over, its client instrumented too',
       program: 'hand-over.mjs',
       tasks: task('coder', 'reviewer'),
       env: { HIVELOG_TEST_INSTRUMENT: 'langchain openai' },
     }),
-    graph('waits for people'),
-    graph('waits for people, over processes', {
-      // An answer that does not say which question it is for: which one waits, another process cannot know.
-      escalations: (all) =>
-        all.map((each) => (each.from === 'publisher' ? { ...each, approve: undefined } : each)),
-    }),
-    graph('one name at once', { tasks: task('solver', 'solver') }),
+    graph('waits for people', { env }),
+    graph('waits for people, over processes', { env, escalations: unaddressed }),
+    graph('one name at once', { env, tasks: task('solver', 'solver') }),
   ],
 })

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 const AFTER = './.build-programs/start-after.mjs'
+const LANGFUSE = './.build-programs/start-langfuse.mjs'
 
 /** What the application does, and where its provider is started: an --import, or the application itself. */
 const ORDERS = {
@@ -19,6 +20,8 @@ const ORDERS = {
   'NodeSDK first': { way: 'before', before: [AFTER], after: [] },
   'NodeSDK next': { way: 'before', before: [], after: [AFTER] },
   Langfuse: { way: 'langfuse', before: [], after: [] },
+  'Langfuse first': { way: 'before', before: [LANGFUSE], after: [] },
+  'Langfuse next': { way: 'before', before: [], after: [LANGFUSE] },
 }
 const HOWS = {
   register: 'hivelog/register',
