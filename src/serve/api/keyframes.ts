@@ -7,6 +7,8 @@ const unpacked = (bytes: Buffer): string => brotliDecompressSync(bytes).toString
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
 /** Rows between two at first. */
 const SPACING = 4096
+/** To pack so many bytes of a state takes as long as one row does: a big state is packed less often. */
+const BYTES_A_ROW = 128
 /** Bytes that all of a hive take; beyond it they are further apart. */
 const MAX_BYTES = 128 * 1024 * 1024
 
@@ -29,6 +31,8 @@ export class Keyframes {
   readonly #maxBytes: number
   #frames: Packed[] = []
   #spacing = SPACING
+  /** Rows after the last one in which packing it pays off. */
+  #rest = 0
   #bytes = 0
 
   constructor(maxBytes = MAX_BYTES) {
@@ -37,7 +41,7 @@ export class Keyframes {
 
   /** Whether one is wanted after so many rows. */
   isDue(count: number): boolean {
-    return count - (this.#frames.at(-1)?.count ?? 0) >= this.#spacing
+    return count - (this.#frames.at(-1)?.count ?? 0) >= Math.max(this.#spacing, this.#rest)
   }
 
   add({ count, position, texts: [beside, state] }: Keyframe): void {
@@ -45,6 +49,7 @@ export class Keyframes {
     const size = packed[0].length + packed[1].length
     this.#frames.push({ count, position, packed, size })
     this.#bytes += size
+    this.#rest = (beside.length + state.length) / BYTES_A_ROW
     while (this.#bytes > this.#maxBytes && this.#frames.length > 2) this.#thin()
   }
 
