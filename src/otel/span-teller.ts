@@ -217,6 +217,7 @@ export class SpanTeller {
       isFailed: fields.error !== undefined,
       // Another may know whose it is.
       mayWait: known === undefined || known.isImplicit === true,
+      traceId: node.traceId,
       spanId: node.context.spanId,
       parentSpanId: node.parentId,
     }

@@ -33,6 +33,8 @@ export interface ModelCall extends Told {
   mayWait?: boolean | undefined
   /** What else is known of it, by the names of a `usage` line's fields: for another's line where that lacks it. */
   known?: Fields | undefined
+  /** Trace of its span; ids of spans can be unique within a trace alone. */
+  traceId?: string | undefined
   /** Id of the span that is this call. */
   spanId?: string | undefined
   /** Id of the span above that one. */
@@ -134,13 +136,13 @@ export class UsageOnce {
   #findBySpan(call: ModelCall): Call | undefined {
     const { spanId } = call
     if (spanId === undefined) return undefined
-    const same = this.#bySpan.get(spanId)
+    const same = inTrace(this.#bySpan.get(spanId), call)
     if (same !== undefined) return same
-    const under = this.#above.get(spanId)
+    const under = inTrace(this.#above.get(spanId), call)
     if (under !== undefined && !areOthers(under.told, call)) return under
     let above = call.parentSpanId
     for (let level = 0; above !== undefined && level < MAX_LEVELS; level++) {
-      const outer = this.#bySpan.get(above)
+      const outer = inTrace(this.#bySpan.get(above), call)
       if (outer !== undefined) return areOthers(outer.told, call) ? undefined : outer
       above = this.#parentOf(above)
     }
@@ -240,6 +242,10 @@ const isVague = ({ inputTokens, outputTokens, isFailed }: ModelCall): boolean =>
 /** Both are known, and differ. */
 const differ = (one: unknown, other: unknown): boolean =>
   one !== undefined && other !== undefined && one !== other
+
+/** What a span's id finds, unless that is of another trace. */
+const inTrace = (found: Call | undefined, { traceId }: ModelCall): Call | undefined =>
+  found === undefined || differ(found.told.traceId, traceId) ? undefined : found
 
 const haveOtherTokens = (one: ModelCall, other: ModelCall): boolean =>
   differ(one.inputTokens, other.inputTokens) || differ(one.outputTokens, other.outputTokens)

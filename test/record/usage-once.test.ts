@@ -63,6 +63,22 @@ test('a call is known by all that anybody told of it', () => {
   for (const third of by) assert.deepEqual(newOnes([...calls, third], parents), [true, false, false])
 })
 
+test('ids of spans that come again in another trace are other spans', () => {
+  const calls = Array.from({ length: 16 }, (_, trace) =>
+    Array.from({ length: 32 }, (_, i) => ({
+      traceId: `t${trace}`,
+      spanId: `${i + 1}`,
+      parentSpanId: i === 0 ? undefined : `${i}`,
+      responseId: `r-${trace}-${i}`,
+      // As far apart as spans that nobody takes for one by their time.
+      startTs: (trace * 32 + i) * 10_000,
+      endTs: (trace * 32 + i) * 10_000 + 100,
+      outputTokens: trace * 32 + i,
+    })),
+  ).flat()
+  assert.deepEqual(newOnes(calls), Array(16 * 32).fill(true))
+})
+
 test('spans that name each other as parents end nothing', () => {
   const inner = { spanId: 'x', parentSpanId: 'y' }
   assert.deepEqual(newOnes([inner, { spanId: 'z', parentSpanId: 'x', endTs: 5 }], { x: 'y', y: 'x' }), [
