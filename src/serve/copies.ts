@@ -280,13 +280,27 @@ class Copy {
   }
 
   async #receipt(receipt: Omit<Receipt, 'sig'>): Promise<void> {
-    this.#receipts ??= await open(
-      receiptsFile(this.#path),
-      constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY,
-      0o600,
-    )
-    await this.#receipts.write(receiptLine(receipt, this.#key))
-    await this.#receipts.datasync()
+    this.#receipts ??= await this.#openReceipts()
+    try {
+      await this.#receipts.write(receiptLine(receipt, this.#key))
+      await this.#receipts.datasync()
+    } catch (error) {
+      // Half a receipt may be there.
+      await this.#receipts.close().catch(() => {})
+      this.#receipts = undefined
+      throw error
+    }
+  }
+
+  /** A kill or a full disk can leave half a line, which nobody was told of: the next one must not go on with it. */
+  async #openReceipts(): Promise<FileHandle> {
+    const flags = constants.O_APPEND | constants.O_CREAT | constants.O_RDWR
+    const file = await open(receiptsFile(this.#path), flags, 0o600)
+    const { size } = await file.stat()
+    const last = Buffer.alloc(1)
+    if (size > 0) await file.read(last, 0, 1, size - 1)
+    if (size > 0 && last[0] !== NEWLINE) await file.write('\n')
+    return file
   }
 
   async #begin(batch: CopyBatch): Promise<Live> {
@@ -384,7 +398,7 @@ class Copy {
   }
 
   async #note(line: string): Promise<void> {
-    const file = await open(receiptsFile(this.#path), 'a', 0o600)
+    const file = await this.#openReceipts()
     try {
       await file.write(line)
       await file.datasync()

@@ -256,3 +256,37 @@ test('half a first line that a kill left is no beginning', async (t) => {
   await store.append({ session: SESSION, log, name: NAME, segment: 3, offset: 0, bytes })
   assert.equal(stored(root, log), first.text + second.text)
 })
+
+test('half a receipt that a kill left takes no other with it', async (t) => {
+  const root = tempFolder(t)
+  const { log, segments } = logOf([4])
+  const { text } = segments[0] as (typeof segments)[0]
+  const receipts = `${new CopyStore(root).pathOf(SESSION, log)}.receipts`
+  const lines = text.split(/(?<=\n)/)
+  const expected: string[] = []
+  for (let i = 0; i < lines.length; i++) {
+    const before = lines.slice(0, i).join('')
+    const bytes = Buffer.from(lines[i] as string)
+    // Each time by a server that was started anew.
+    await new CopyStore(root).append({
+      session: SESSION,
+      log,
+      name: NAME,
+      segment: 1,
+      offset: Buffer.byteLength(before),
+      bytes,
+    })
+    expected.push(sha256(before + lines[i]))
+    appendFileSync(receipts, '{"ts":1,"log":"'.slice(0, i * 5))
+  }
+  const read = readFileSync(receipts, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line).sha256]
+      } catch {
+        return []
+      }
+    })
+  assert.deepEqual(read, expected)
+})
