@@ -69,7 +69,8 @@ const places = [0.1, 0.35, 0.6, 0.85, 0.999].map((share) => Math.round(events * 
 // In turns, so that what else the machine does is spread over all of them; by CPU time, which that changes least.
 const questions = [['-e', '0'], ...places.map((at) => [MAIN, 'state', '--at', String(at), file])]
 const answers = questions.map(() => [])
-for (let round = 0; round < ROUNDS; round++) questions.forEach((args, i) => answers[i].push(node(...args)))
+for (let round = 0; round < ROUNDS; round++)
+  for (const [i, args] of questions.entries()) answers[i].push(node(...args))
 const [startCpu, ...askedCpu] = answers.map((each) => median(each.map(({ cpuMs }) => cpuMs)))
 const asked = places.map((at, i) => [at, median(answers[i + 1].map(({ ms: took }) => took)), askedCpu[i]])
 const whole = [
