@@ -6,13 +6,12 @@ import { Standings } from './standings.js'
 
 /**
  * Reads the log and those of its child processes.
- * @param ids of these alone; default: of all
+ * @param ids the escalations of which it is to be known
  * @throws {LogReadError} when the log cannot be read
  */
-export async function standingsIn(log: string, ids?: readonly string[]): Promise<Standings> {
+export async function standingsIn(log: string, ids: readonly string[]): Promise<Standings> {
   const standings = new Standings()
-  const kinds = ['escalate', 'approval']
-  for await (const items of hiveBatches(log, { select: ids === undefined ? { kinds } : { kinds, ids } })) {
+  for await (const items of hiveBatches(log, { select: { kinds: ['escalate', 'approval'], ids } })) {
     for (const item of items) {
       if (!isMalformed(item)) standings.take(item.event.kind, item.event as unknown as Fields, item.event.ts)
     }

@@ -1,19 +1,8 @@
 /** A disk that is really full: a tmpfs of 4 MiB. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { LogOpenError } from '../../src/journal/errors.js'
 import { Journal } from '../../src/journal/journal.js'
 import {
@@ -27,31 +16,7 @@ import {
   startChild,
   until,
 } from '../kit/journal-kit.js'
-
-/** A folder of its own disk of 4 MiB; `undefined`, with the test skipped, where none can be mounted. */
-function smallDisk(t: TestContext): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'hivelog-disk-'))
-  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { encoding: 'utf8' })
-  if (mount.status !== 0) {
-    rmdirSync(folder)
-    t.skip(`cannot mount a tmpfs (run as root on Linux): ${mount.error?.message ?? mount.stderr.trim()}`)
-    return undefined
-  }
-  t.after(() => {
-    const unmount = spawnSync('umount', [folder])
-    if (unmount.status !== 0) spawnSync('umount', ['-l', folder])
-    rmdirSync(folder)
-  })
-  return folder
-}
-
-/** Uses up the disk but for `leave` bytes. Returns how to free it. */
-function fill(folder: string, leave = 0): () => void {
-  const filler = join(folder, 'filler')
-  const { bavail, bsize } = statfsSync(folder)
-  writeFileSync(filler, Buffer.alloc(bavail * bsize - leave))
-  return () => rmSync(filler)
-}
+import { fill, smallDisk } from '../kit/small-disk.js'
 
 /** Even a test that hangs must unmount its disk. */
 const LIMIT = { timeout: 60_000 }

@@ -1,37 +1,11 @@
 /** The server's disk is really full, a tmpfs of 4 MiB: 507, nothing half-written, and it goes on where there is room. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { defer } from '../kit/hive-support.js'
+import { test } from 'node:test'
 import { type Answer, linesOf, send, tempServer } from '../kit/serve-support.js'
-
-/** `undefined`, with the test skipped, where none can be mounted. */
-function smallDisk(t: TestContext): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'hivelog-disk-'))
-  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { encoding: 'utf8' })
-  if (mount.status !== 0) {
-    rmdirSync(folder)
-    t.skip(`cannot mount a tmpfs (run as root on Linux): ${mount.error?.message ?? mount.stderr.trim()}`)
-    return undefined
-  }
-  defer(t, () => {
-    if (spawnSync('umount', [folder]).status !== 0) spawnSync('umount', ['-l', folder])
-    rmdirSync(folder)
-  })
-  return folder
-}
-
-/** Uses up the disk but for `leave` bytes. @returns how to free it */
-function fill(folder: string, leave: number): () => void {
-  const filler = join(folder, 'filler')
-  const { bavail, bsize } = statfsSync(folder)
-  writeFileSync(filler, Buffer.alloc(bavail * bsize - leave))
-  return () => rmSync(filler)
-}
+import { fill, smallDisk } from '../kit/small-disk.js'
 
 const linesFrom = (seq: number, count: number): string =>
   Array.from({ length: count }, (_, i) => {
