@@ -1,8 +1,9 @@
 /** Behind the cards: who spawned whom, the last messages as faint lines, and new ones as dots that move along. */
 import type { RefObject } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Edge, FloorAgent } from '../../serve/api/shapes.js'
 import { floor, freshEdges } from '../data/floor.js'
+import { Calm } from '../parts/calm.js'
 import { colours, isStill, sized, type Tones } from '../parts/canvas.js'
 import { theme } from '../parts/theme.js'
 
@@ -72,8 +73,16 @@ export function FloorEdges(props: {
       scroller?.removeEventListener('scroll', again)
     }
   }, [agents, isTree])
+  // Among many agents lines wait for a calm moment: they take a frame of their own, and the browser as long as all tiles.
+  const calm = useMemo(() => {
+    const when = new Calm(() => {
+      when.done()
+      again()
+    })
+    return when
+  }, [])
   // Drawn anew for these
-  useEffect(again, [edges, drawnIn])
+  useEffect(() => (isTree ? again() : calm.changed()), [edges, drawnIn])
   useEffect(
     () =>
       freshEdges.subscribe((fresh) => {
@@ -85,7 +94,13 @@ export function FloorEdges(props: {
       }),
     [],
   )
-  useEffect(() => () => cancelAnimationFrame(frame.current), [])
+  useEffect(
+    () => () => {
+      cancelAnimationFrame(frame.current)
+      calm.done()
+    },
+    [],
+  )
   return (
     <div class="edges-space">
       <canvas ref={canvas} class="edges" aria-hidden="true" />

@@ -7,51 +7,101 @@ import type { RefObject } from 'preact'
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks'
 import type { FloorAgent } from '../../serve/api/shapes.js'
 import { isFollowing, showAgent } from '../data/store.js'
-import { Said } from '../parts/text.js'
+import { Calm } from '../parts/calm.js'
+import { clean, Said } from '../parts/text.js'
 import { about, describes, marksOf } from './floor-card.js'
 
 /** Milliseconds of work on tiles that nobody sees, before others have their turn. */
 const TURN_MS = 5
 /** Ages in descriptions grow as time goes by. */
 const AGES_MS = 10_000
-/** Tiles so near the screen count as seen. */
-const NEAR = '120px'
-/** The others wait until the position has stood so long; when it moves on and on, no longer than the second. */
-const CALM_MS = 150
-const MOST_MS = 1_000
+/** Tiles so near the screen count as seen, in pixels. */
+const NEAR = 120
+/** A letter as people see it may be several characters. */
+const LETTERS = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+/** A name of so few letters fits for sure. */
+const FITS = 4
 
 /** All that a tile says. */
 interface Face {
   name: string
+  /** As much of the name as there is room for. */
+  shown: string
   marks: string
   about: string
 }
 
-const faceOf = (agent: FloorAgent): Face => ({
-  name: agent.name,
-  marks: marksOf(agent, 'tile'),
-  about: about(agent),
-})
+/**
+ * Cuts names to the room of a tile. Style could cut them, but each of a thousand elements that cut what is in them is
+ * looked at with every change of the page.
+ */
+class NameRoom {
+  readonly #known = new Map<string, string>()
+  #context: CanvasRenderingContext2D | undefined
+  #font = ''
+  #width = Number.POSITIVE_INFINITY
+
+  /** Looks how much room a tile gives its name. @returns whether that is another one than before */
+  look(tile: Element | null | undefined): boolean {
+    if (!(tile instanceof HTMLElement)) return false
+    const { fontFamily, fontSize, fontWeight } = getComputedStyle(tile)
+    // The short form of it is empty where digits are set to be of one width
+    const font = `${fontWeight} ${fontSize} ${fontFamily}`
+    const { clientWidth } = tile
+    if (clientWidth === 0 || (font === this.#font && clientWidth === this.#width)) return false
+    this.#context ??= document.createElement('canvas').getContext('2d') ?? undefined
+    if (this.#context !== undefined) this.#context.font = font
+    this.#font = font
+    this.#width = clientWidth
+    this.#known.clear()
+    return true
+  }
+
+  cut(name: string): string {
+    if (name.length <= FITS) return name
+    let shown = this.#known.get(name)
+    if (shown === undefined) {
+      shown = this.#cut(clean(name).slice(0, 300))
+      this.#known.set(name, shown)
+    }
+    return shown
+  }
+
+  #cut(line: string): string {
+    if (this.#fits(line)) return line
+    const letters = Array.from(LETTERS.segment(line), ({ segment }) => segment)
+    let [least, most] = [0, letters.length]
+    while (least < most) {
+      const middle = (least + most + 1) >>> 1
+      if (this.#fits(`${letters.slice(0, middle).join('')}…`)) least = middle
+      else most = middle - 1
+    }
+    return `${letters.slice(0, least).join('')}…`
+  }
+
+  #fits(text: string): boolean {
+    return (this.#context?.measureText(text).width ?? 0) <= this.#width
+  }
+}
 
 /** What the tiles say, each by itself: a change of one draws no other. */
 class Faces {
   readonly #faces = new Map<string, Signal<Face>>()
-  readonly #seen = new Set<string>()
+  readonly #room = new NameRoom()
+  #seen = new Set<string>()
   #agents = new Map<string, FloorAgent>()
   /** Tiles that are to be looked at, from here on in a ring. */
   #queue: string[] = []
   #next = 0
   #left = 0
-  /** Since when some are behind. */
-  #since: number | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
+  readonly #calm = new Calm(() => this.#work())
   /** Told whether tiles out of sight are behind. */
   onBusy: (isBusy: boolean) => void = () => {}
 
   of(agent: FloorAgent): Signal<Face> {
     let face = this.#faces.get(agent.agentId)
     if (face === undefined) {
-      face = signal(faceOf(agent))
+      face = signal(this.#faceOf(agent))
       this.#faces.set(agent.agentId, face)
     }
     return face
@@ -71,25 +121,29 @@ class Faces {
     if (this.#queue.length !== this.#agents.size) this.#next = 0
     this.#queue = [...this.#agents.keys()]
     this.#left = this.#queue.length
-    const now = performance.now()
-    this.#since ??= now
-    if (now - this.#since > MOST_MS && this.#timer !== undefined) return
-    clearTimeout(this.#timer)
     this.onBusy(true)
-    this.#timer = setTimeout(() => this.#work(), CALM_MS)
+    this.#calm.changed()
   }
 
-  seen(id: string, isSeen: boolean): void {
-    if (!isSeen) this.#seen.delete(id)
-    else {
-      this.#seen.add(id)
-      this.#update(id)
-    }
+  /** Those that are on the screen now: they are up to date at once. */
+  see(ids: readonly string[]): void {
+    const before = this.#seen
+    this.#seen = new Set(ids)
+    batch(() => {
+      for (const id of ids) if (!before.has(id)) this.#update(id)
+    })
+  }
+
+  /** Cuts all names anew where there is another room for them. */
+  fit(tile: Element | null | undefined): void {
+    if (!this.#room.look(tile)) return
+    batch(() => {
+      for (const id of this.#faces.keys()) this.#update(id)
+    })
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#calm.done()
   }
 
   #work(): void {
@@ -103,9 +157,11 @@ class Faces {
         }
       }
     })
-    this.#timer = this.#left > 0 ? setTimeout(() => this.#work(), TURN_MS) : undefined
-    if (this.#left > 0) return
-    this.#since = undefined
+    if (this.#left > 0) {
+      this.#calm.more(TURN_MS)
+      return
+    }
+    this.#calm.done()
     this.onBusy(false)
   }
 
@@ -114,9 +170,18 @@ class Faces {
     const face = this.#faces.get(id)
     if (agent === undefined || face === undefined) return
     const before = face.peek()
-    const next = faceOf(agent)
-    if (next.marks !== before.marks || next.about !== before.about || next.name !== before.name)
-      face.value = next
+    const next = this.#faceOf(agent)
+    const isSame =
+      next.marks === before.marks &&
+      next.about === before.about &&
+      next.name === before.name &&
+      next.shown === before.shown
+    if (!isSame) face.value = next
+  }
+
+  #faceOf(agent: FloorAgent): Face {
+    const { name } = agent
+    return { name, shown: this.#room.cut(name), marks: marksOf(agent, 'tile'), about: about(agent) }
   }
 }
 
@@ -138,21 +203,33 @@ export function Tiles(props: {
       faces.stop()
     }
   }, [])
-  useEffect(() => {
-    const watch = new IntersectionObserver(
-      (changes) => {
-        batch(() => {
-          for (const { target, isIntersecting } of changes) {
-            const tile = target as HTMLElement
-            tile.toggleAttribute('data-near', isIntersecting)
-            faces.seen(tile.dataset.card ?? '', isIntersecting)
-          }
-        })
-      },
-      { rootMargin: NEAR },
-    )
-    for (const tile of stage.current?.querySelectorAll('[data-card]') ?? []) watch.observe(tile)
-    return () => watch.disconnect()
+  // Where they stand is looked up when that may have changed. To have the browser watch each of them takes it longer, at
+  // each change of the page, than to draw those that changed.
+  useLayoutEffect(() => {
+    const scroller = stage.current?.parentElement
+    if (stage.current === null || !scroller) return
+    const rows = new Rows()
+    const see = () => {
+      const { top, bottom } = scroller.getBoundingClientRect()
+      // In a low window the page scrolls around it.
+      const above = top - scroller.scrollTop
+      faces.see(rows.between(Math.max(top, 0) - above - NEAR, Math.min(bottom, innerHeight) - above + NEAR))
+    }
+    const look = () => {
+      rows.look(scroller)
+      see()
+      faces.fit(scroller.querySelector('.tile .agent-name'))
+    }
+    look()
+    const watch = new ResizeObserver(look)
+    watch.observe(stage.current)
+    watch.observe(scroller)
+    // Of whatever scrolls
+    addEventListener('scroll', see, { passive: true, capture: true })
+    return () => {
+      watch.disconnect()
+      removeEventListener('scroll', see, { capture: true })
+    }
   }, [levels])
   // The same as long as the same agents are there: nothing of it is looked at again.
   return useMemo(
@@ -173,9 +250,31 @@ export function Tiles(props: {
   )
 }
 
+/** Which tiles stand at which height. */
+class Rows {
+  #ids: string[] = []
+  #tops: number[] = []
+
+  look(scroller: HTMLElement): void {
+    const tiles = Array.from(scroller.querySelectorAll<HTMLElement>('[data-card]'))
+    const above = scroller.getBoundingClientRect().top - scroller.scrollTop
+    this.#ids = tiles.map((tile) => tile.dataset.card ?? '')
+    this.#tops = tiles.map((tile) => tile.getBoundingClientRect().top - above)
+  }
+
+  /** Of those whose upper edge is between two heights, in pixels from the top of what is scrolled. */
+  between(from: number, to: number): string[] {
+    return this.#ids.filter((_, i) => {
+      const top = this.#tops[i] as number
+      return top >= from && top <= to
+    })
+  }
+}
+
 function Tile({ agentId, face }: { agentId: string; face: Signal<Face> }) {
-  const { name, marks, about: heard } = face.value
+  const { name, shown, marks, about: heard } = face.value
   const id = describes(agentId)
+  const whole = shown === name ? undefined : clean(name).slice(0, 300)
   return (
     <div class={marks} data-card={agentId}>
       <span class="agent-top">
@@ -185,10 +284,11 @@ function Tile({ agentId, face }: { agentId: string; face: Signal<Face> }) {
           class="agent-name"
           data-agent={agentId}
           aria-describedby={id}
-          title={heard}
+          {...(whole !== undefined && { 'aria-label': whole })}
+          title={whole === undefined ? heard : `${whole}: ${heard}`}
           onClick={() => showAgent(agentId)}
         >
-          <Said text={name} most={300} />
+          <Said text={shown} />
         </button>
       </span>
       <span hidden id={id}>
