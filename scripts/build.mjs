@@ -4,7 +4,7 @@
 // module for each of our files took a third of the time that a process needs to load hivelog. The modules themselves
 // stay there too, for the benchmarks of single parts; they are not packed.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -77,19 +77,27 @@ const externalButBundled = {
   },
 }
 
+const OWN_IMPORT = /^import\s+(?:\*\s+as\s+(\w+)|(\w+)|\{([^}]*)\})\s+from\s+"(node:[a-z_/]+)";\n/gm
+
 /**
- * To import `node:crypto` as an ECMAScript module loads Web Crypto, which nobody uses here: 5 ms of a command's time.
+ * Takes what is imported of Node itself from the function that gives it. For an `import` Node makes a module of each of
+ * its own, with all that is in it, which loads parts that nobody uses (Web Crypto for one): 7 ms of a process's start.
  */
-const cryptoWithout = {
-  name: 'node:crypto without Web Crypto',
-  setup({ onLoad, onResolve }) {
-    const filter = /^node:crypto$/
-    onResolve({ filter }, ({ path }) => ({ path, namespace: 'builtin' }))
-    onLoad({ filter, namespace: 'builtin' }, () => ({
-      contents: `module.exports = process.getBuiltinModule('node:crypto')`,
-      loader: 'js',
-    }))
-  },
+function withoutImportsOfNode(text) {
+  const taken = new Map()
+  const rest = text.replace(OWN_IMPORT, (_, all, whole, names, from) => {
+    const lines = taken.get(from) ?? []
+    taken.set(from, lines)
+    lines.push(all ?? whole ?? `{${names.replaceAll(' as ', ': ')}}`)
+    return ''
+  })
+  const hashbang = /^#!.*\n/.exec(rest)?.[0] ?? ''
+  const consts = Array.from(taken, ([from, lines]) =>
+    lines
+      .map((line) => `const ${line.replace(/\s+/g, ' ')} = process.getBuiltinModule("${from}");\n`)
+      .join(''),
+  )
+  return `${hashbang}${consts.join('')}${rest.slice(hashbang.length)}`
 }
 
 const COMMANDS = join(root, 'dist/cli')
@@ -119,12 +127,11 @@ const sharedByCommands = {
  * What two of the entries share is in a file of its own, so that it is there once; what is loaded when needed stays so.
  * The command shares none with the doors: nobody loads both, and each set of them that needs a module is a file.
  */
-async function bundle(entries, ...plugins) {
-  await build({
+const bundled = (entries, ...plugins) =>
+  build({
     entryPoints: entries.map((entry) => `dist/${entry}.js`),
     outdir: 'dist',
     outbase: 'dist',
-    allowOverwrite: true,
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -133,13 +140,55 @@ async function bundle(entries, ...plugins) {
     plugins: [...plugins, apiWithin, smallValidator, externalButBundled],
     chunkNames: 'chunks/[name]-[hash]',
     logLevel: 'warning',
+    logOverride: { 'ignored-bare-import': 'silent' },
+    metafile: true,
+    write: false,
   })
+
+function write({ outputFiles }) {
+  mkdirSync('dist/chunks', { recursive: true })
+  for (const { path, text } of outputFiles) writeFileSync(path, withoutImportsOfNode(text))
+}
+
+/** Shared files of fewer bytes than that are put together. */
+const SMALL = 16_384
+
+/**
+ * The doors share much that is small, in a file for each set of them that needs it, and a process takes half a
+ * millisecond to find and open each. So every door takes all of it with it, which makes that one file.
+ */
+function smallTogether({ metafile: { outputs } }) {
+  const shared = Object.entries(outputs).filter(([, { entryPoint, bytes }]) => !entryPoint && bytes < SMALL)
+  const small = shared.flatMap(([, { inputs }]) => Object.keys(inputs)).map((path) => join(root, path))
+  const entries = new Set(
+    Object.values(outputs).flatMap(({ entryPoint }) => (entryPoint ? [join(root, entryPoint)] : [])),
+  )
+  return {
+    name: 'what is shared and small is one file',
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /^small-and-shared$/ }, () => ({
+        path: 'all',
+        namespace: 'small',
+        sideEffects: true,
+      }))
+      onResolve({ filter: /./, namespace: 'small' }, ({ path }) => ({ path, sideEffects: true }))
+      onLoad({ filter: /./, namespace: 'small' }, () => ({
+        contents: small.map((path) => `import ${JSON.stringify(path)}`).join('\n'),
+        resolveDir: root,
+      }))
+      onLoad({ filter: /[\\/]dist[\\/].*\.js$/ }, ({ path }) =>
+        entries.has(path)
+          ? { contents: `import 'small-and-shared'\n${readFileSync(path, 'utf8')}`, loader: 'js' }
+          : undefined,
+      )
+    },
+  }
 }
 
 compile('tsconfig.build.json', 'dist')
 // The command first: the doors' own files become their bundles.
-await bundle([COMMAND], sharedByCommands, cryptoWithout)
-await bundle(DOORS)
+write(await bundled([COMMAND], sharedByCommands))
+write(await bundled(DOORS, smallTogether(await bundled(DOORS))))
 await buildPage()
 chmodSync('dist/cli/bin.js', 0o755)
 if (process.argv.includes('--tests')) compile('tsconfig.json', '.build')

@@ -45,17 +45,20 @@ const RARITY_OF_OTHERS: readonly (readonly [RegExp, number])[] = [
   [/./, 40],
 ]
 
-function rarity(char: string): number {
+const RAREST = 40
+/** Of each ASCII character. */
+const RARITY = Uint8Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code)
   const rank = COMMON.indexOf(char)
-  return rank !== -1 ? rank : (RARITY_OF_OTHERS.find(([chars]) => chars.test(char))?.[1] ?? 40)
-}
+  return rank !== -1 ? rank : (RARITY_OF_OTHERS.find(([chars]) => chars.test(char))?.[1] ?? RAREST)
+})
 
 /** The pair of characters of an anchor that is least likely to stand in an ordinary text. */
 function rarestPair(anchor: string): number {
   let best = 0
   let most = -1
   for (let i = 0; i + 1 < anchor.length; i++) {
-    const score = rarity(anchor[i] as string) + rarity(anchor[i + 1] as string)
+    const score = (RARITY[anchor.charCodeAt(i)] ?? RAREST) + (RARITY[anchor.charCodeAt(i + 1)] ?? RAREST)
     if (score > most) {
       most = score
       best = i
