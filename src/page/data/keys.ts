@@ -65,8 +65,11 @@ function pressed(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
   if (event.key === 'Escape') {
     if (isHelpOpen.value) isHelpOpen.value = false
-    else if (isField(event.target)) (event.target as HTMLElement).blur()
-    else if (isPlaying.value) togglePlay()
+    else if (isField(event.target)) {
+      // Some browsers would empty a search field.
+      event.preventDefault()
+      ;(event.target as HTMLElement).blur()
+    } else if (isPlaying.value) togglePlay()
     else if (shown.value !== undefined) hideEvent()
     return
   }

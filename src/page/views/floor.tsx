@@ -27,7 +27,13 @@ export function FloorView() {
   if (!areSamePlaces(kept.current, drawn)) kept.current = drawn
   const placed = areTiles ? kept.current : drawn
   const levels = useMemo(() => levelsOf(placed), [placed])
-  if (now === undefined) return <section class="floor" aria-label="Floor" aria-busy="true" />
+  if (now === undefined) {
+    return (
+      <section class="floor" aria-label="Floor" aria-busy="true">
+        <h1 class="visually-hidden">Floor</h1>
+      </section>
+    )
+  }
   const size: CardSize = drawn.length <= CARDS ? 'card' : 'short'
   return (
     <section class="floor" aria-label="Floor">
