@@ -20,9 +20,13 @@ export const ONE = 1
 export const FEW = 2
 export const MANY = 3
 
-/** Characters of texts that are written here one by one: a call into Node takes longer. */
-const SHORT = 48
+/** Characters of texts that are written here one by one: a call into Node takes longer. Their length takes one byte. */
+const SHORT = 100
 const MAX_BYTE = 0x7f
+/** Fields whose tag takes one byte. */
+const MAX_SHORT_FIELD = 15
+/** Bytes of a pair of texts beside them: two tags and two lengths of it, and as many of its value. */
+const PAIR_BYTES = 8
 const UINT32 = 2 ** 32
 const INT64_END = 2 ** 63
 
@@ -125,12 +129,45 @@ export class ProtobufWriter {
   }
 
   #keyValue(field: number, key: string, value: unknown): void {
+    if (typeof value === 'string' && this.#plainPair(field, key, value)) return
     this.tag(field, BYTES)
     const start = this.begin(ONE)
     this.text(1, key)
     this.tag(2, BYTES)
     this.value(value)
     this.end(start, ONE)
+  }
+
+  /** Most are two short and plain texts, with all else known before: so they are written in one go, or not here. */
+  #plainPair(field: number, key: string, value: string): boolean {
+    const { length } = key
+    const ofValue = value.length
+    if (length + ofValue > SHORT || field > MAX_SHORT_FIELD) return false
+    this.#ensure(PAIR_BYTES + SHORT)
+    const bytes = this.#bytes
+    let at = this.#at
+    bytes[at] = (field << 3) | BYTES
+    bytes[at + 1] = PAIR_BYTES - 2 + length + ofValue
+    bytes[at + 2] = (1 << 3) | BYTES
+    bytes[at + 3] = length
+    at += 4
+    for (let i = 0; i < length; i++) {
+      const code = key.charCodeAt(i)
+      if (code > MAX_BYTE) return false
+      bytes[at++] = code
+    }
+    bytes[at] = (2 << 3) | BYTES
+    bytes[at + 1] = ofValue + 2
+    bytes[at + 2] = (1 << 3) | BYTES
+    bytes[at + 3] = ofValue
+    at += 4
+    for (let i = 0; i < ofValue; i++) {
+      const code = value.charCodeAt(i)
+      if (code > MAX_BYTE) return false
+      bytes[at++] = code
+    }
+    this.#at = at
+    return true
   }
 
   /** An `AnyValue` with its length. Of what it cannot say it says nothing. */

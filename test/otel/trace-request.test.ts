@@ -15,7 +15,12 @@ const text = fc.oneof(
   fc
     .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 })
     .map((codes) => String.fromCharCode(...codes)),
-  fc.constantFrom('', 'a'.repeat(47), 'a'.repeat(48), 'a'.repeat(49), 'ü'.repeat(48), 'b'.repeat(20_000)),
+  fc.constantFrom(
+    '',
+    ...[92, 99, 100, 101].map((length) => 'a'.repeat(length)),
+    'ü'.repeat(48),
+    'b'.repeat(20_000),
+  ),
 )
 const number = fc.oneof(
   fc.integer(),
