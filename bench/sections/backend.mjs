@@ -138,6 +138,7 @@ export default async function backend({ dir, quick }) {
     ],
     targets: [
       { what: 'hive with OTLP / bare SDK, CPU of a message', atMost: 0.8, measured: cpuRatio('message') },
+      { what: 'hive with OTLP / bare SDK, CPU of a tool', atMost: 0.8, measured: cpuRatio('tool') },
       { what: 'longest stall of a hive with OTLP, ms', atMost: 20, measured: stall },
     ],
   }

@@ -34,6 +34,14 @@ const SPANS = {
     isUnder: true,
     most: 1,
   },
+  'no interest, of any other scope, under another that is open': {
+    scope: 'app',
+    name: 'render',
+    start: { a: 1 },
+    end: { b: 2 },
+    isUnder: true,
+    most: 1,
+  },
   'a model’s call': {
     scope: 'gen_ai',
     name: 'chat m',

@@ -15,6 +15,7 @@ import { brief } from '../format/quote.js'
 import type { HiveIdGenerator } from '../otel/ids.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import { toFields } from '../otel/span-mapping.js'
+import type { WorkSpans } from '../otel/work-span.js'
 import { type Life, recordOf, type SpanEvent } from '../record/owners.js'
 import type { Listener, Place, Recorder } from '../record/recorder.js'
 import { KIND_RULE, type Scrubber } from '../redact/scrub.js'
@@ -29,6 +30,8 @@ export interface CoreOptions {
   idGenerator: HiveIdGenerator | undefined
   /** `none` only with an `idGenerator`. */
   audience: Audience
+  /** Takes spans of work to a backend, where that alone hears of them. Default: the tracer makes them. */
+  workSpans?: WorkSpans | undefined
   session: string
   maxEventsPerSpan: number
   maxSpanAgeMs: number
@@ -46,6 +49,7 @@ export class HiveCore {
   readonly session: string
   readonly maxEventsPerSpan: number
   readonly maxSpanAgeMs: number
+  readonly workSpans: WorkSpans | undefined
   /** Whether an agent was handed to a process of its own, whose escalations are not known here. */
   hasProcesses = false
   /** Trace of the agents that have no parent. */
@@ -62,6 +66,7 @@ export class HiveCore {
     this.session = options.session
     this.maxEventsPerSpan = options.maxEventsPerSpan
     this.maxSpanAgeMs = options.maxSpanAgeMs
+    this.workSpans = options.workSpans
     this.#tracer = options.tracer
     this.#idGenerator = options.idGenerator
     this.#audience = options.idGenerator === undefined ? 'all' : options.audience
@@ -72,7 +77,12 @@ export class HiveCore {
 
   /** Where events of a span happen. */
   placeOf(span: Span, listener?: Listener): Place {
-    return this.recorder.placeOf(span.spanContext(), this.session, listener)
+    return this.placeIn(span.spanContext(), listener)
+  }
+
+  /** The same of a span's context. */
+  placeIn(context: SpanContext, listener?: Listener): Place {
+    return this.recorder.placeOf(context, this.session, listener)
   }
 
   /**

@@ -117,6 +117,7 @@ function startOn(
     recorder: exporter?.recorder ?? new Recorder(new Redactor(options.redact), options.maxFieldBytes),
     idGenerator: own?.idGenerator,
     audience: audienceOf(own?.processors),
+    workSpans: own?.workSpans,
     session,
     maxEventsPerSpan: Math.min(
       options.maxEventsPerSpan ?? 100,

@@ -1,5 +1,5 @@
 /** Work that takes time and is over when it is recorded (tools, calls of APIs and of models): a child span, and a line at its end. */
-import type { Context, Span } from '@opentelemetry/api'
+import type { SpanContext } from '@opentelemetry/api'
 import type { Fields } from '../format/fields.js'
 import { endTime } from '../otel/span-mapping.js'
 import { AS_IS, type WorkKind, workShape } from '../otel/span-shapes.js'
@@ -19,23 +19,29 @@ export function recordWork(
   under: AgentSpan,
   now: number,
 ): void {
-  const place =
-    core.unheardPlace(under.spanContext) ?? core.placeOf(workSpan(core, kind, fields, under.workContext, now))
+  const place = core.unheardPlace(under.spanContext) ?? core.placeIn(tellWork(core, kind, fields, under, now))
   core.recorder.record(place, now, kind, fields, life, true)
 }
 
-/** The span of that work, which has ended. */
-function workSpan(core: HiveCore, kind: WorkKind, fields: Fields, parent: Context, now: number): Span {
+/** @returns the context of its span, which has ended */
+function tellWork(
+  core: HiveCore,
+  kind: WorkKind,
+  fields: Fields,
+  under: AgentSpan,
+  now: number,
+): SpanContext {
   const shape = workShape(kind, fields, core.session, AS_IS)
   // Nothing began before 1970: no request could say so.
   const startTime = now - Math.min(shape.ms, now)
+  const end = endTime(startTime, now)
+  const told = core.workSpans?.tell(shape, startTime, end, under.part.span)
+  if (told !== undefined) return told
   core.beforeSpan()
-  const { attributes, status } = shape
-  const span = core.startWork(shape.name, { kind: shape.kind, startTime, attributes }, parent, {
-    kind,
-    fields,
-  })
+  const { name, kind: spanKind, attributes, status } = shape
+  const event = { kind, fields }
+  const span = core.startWork(name, { kind: spanKind, startTime, attributes }, under.workContext, event)
   if (status !== undefined) span.setStatus(status)
-  span.end(endTime(startTime, now))
-  return span
+  span.end(end)
+  return span.spanContext()
 }

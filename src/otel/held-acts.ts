@@ -45,6 +45,11 @@ export class HeldActs {
     this.settle()
   }
 
+  /** Whether there is a place among what waits for the beginning of a node. */
+  isPlaced(node: SpanNode): boolean {
+    return this.#placed.has(node)
+  }
+
   /** Whether what happens at a node need not wait. */
   isClear(node: SpanNode | undefined): boolean {
     return this.#held.length === 0 && this.#openFrom(node) === undefined

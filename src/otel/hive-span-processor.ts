@@ -64,7 +64,8 @@ export class HiveSpanProcessor implements SpanProcessor {
     const owner = owners.take(context)
     if (owner === undefined) return
     const isNothing = owner instanceof SpanNode && this.#isNothing(span, owner)
-    owners.remember(context, isNothing ? owner.remains() : owner)
+    const remains = isNothing ? owner.remains() : owner
+    if (remains !== undefined) owners.remember(context, remains)
     if (isNothing || !(owner instanceof SpanNode)) return
     try {
       this.#end(span, owner)
@@ -111,8 +112,8 @@ export class HiveSpanProcessor implements SpanProcessor {
   #isNothing(span: ReadableSpan, node: SpanNode): boolean {
     const isUnheard = !node.isDecided && !Object.isExtensible(span)
     if (isUnheard || node.reading !== undefined || toldOf(span) !== undefined) return false
-    // Nobody waits for the span itself any more.
-    if (!this.#held.isClear(node.above)) return false
+    // It writes nothing, so it need not wait for its turn, unless what is below it waits for it.
+    if (this.#held.isPlaced(node)) return false
     node.isDecided = true
     node.saidSession ??= sessionOf(span)
     node.span = undefined

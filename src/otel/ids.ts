@@ -24,16 +24,20 @@ export class HiveIdGenerator implements IdGenerator {
   }
 }
 
+/** Each byte in hex. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const hexOf = (byte: number): string => HEX[byte & 0xff] as string
+
 /** Random bytes, 4 for each word, in hex. An id of zeros alone would be none (W3C Trace Context). */
 function randomId(words: number): string {
   for (;;) {
     let id = ''
-    let isNone = true
+    let all = 0
     for (let i = 0; i < words; i++) {
-      const word = Math.floor(Math.random() * 2 ** 32)
-      if (word !== 0) isNone = false
-      id += word.toString(16).padStart(8, '0')
+      const word = (Math.random() * 2 ** 32) >>> 0
+      all |= word
+      id += hexOf(word >>> 24) + hexOf(word >>> 16) + hexOf(word >>> 8) + hexOf(word)
     }
-    if (!isNone) return id
+    if (all !== 0) return id
   }
 }

@@ -48,6 +48,10 @@ export function joinProvider(provider: unknown, recording: HiveSpanProcessor): (
   }
 }
 
+/** The processors of a provider, as long as they can be told. */
+export const processorsOf = (provider: unknown): readonly SpanProcessor[] | undefined =>
+  holderIn(provider)?._spanProcessors
+
 interface ProcessorHolder {
   _spanProcessors: SpanProcessor[]
 }

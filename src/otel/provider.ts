@@ -16,13 +16,14 @@ import { VERSION } from '../version.js'
 import { hasDiagLogger, type Offer, offer, rootChanged, withdraw } from './globals.js'
 import type { HiveSpanProcessor } from './hive-span-processor.js'
 import type { HiveIdGenerator } from './ids.js'
-import { joinProvider } from './join-provider.js'
+import { joinProvider, processorsOf } from './join-provider.js'
 import { type OtlpOptions, otlpProcessor } from './otlp.js'
 import { hiveResource, type ResourceOptions } from './resource.js'
 import { defaultSampler, samplerFromEnv } from './sampler.js'
 import { checkSdk, fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
 import { UnheardTracer } from './unheard-span.js'
+import { areSpansLimited, WorkSpans } from './work-span.js'
 
 /** How the tracer provider is set up that `startHive` registers. */
 export interface ProviderOptions extends ResourceOptions {
@@ -40,6 +41,8 @@ export interface HiveProvider {
   provider(): BasicTracerProvider
   /** Starts the spans of the hive's own agents. */
   tracer: Pick<Tracer, 'startSpan'>
+  /** Takes the spans of the agents' work to the backend, where that alone hears of them. */
+  workSpans: WorkSpans | undefined
   /** All processors of the provider but the hive's own, which writes the file. */
   processors: WatchedProcessor[]
   /** Resolves when the provider, if it was made, has ended. */
@@ -70,8 +73,15 @@ export function createProvider(
   // Loading the SDK takes longer than all else here.
   const isUnheard = processors.length === 0 && sampler === undefined
   if (isUnheard) checkSdk('@opentelemetry/sdk-trace-base')
+  const isDefault = sampler === undefined && !areSpansLimited()
+  const isBackendAlone = backend !== undefined && processors.length === 1
+  const most = own.length + processors.length
   return {
     provider,
+    workSpans:
+      isDefault && isBackendAlone
+        ? new WorkSpans(backend, idGenerator, () => processorsOf(provider())?.length === most)
+        : undefined,
     tracer: isUnheard ? new UnheardTracer(idGenerator) : provider().getTracer('hivelog', VERSION),
     processors,
     shutdown: async () => made?.shutdown(),

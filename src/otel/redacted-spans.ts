@@ -14,6 +14,7 @@ import { recordOf } from '../record/owners.js'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
 import { isSecretArgument, isSecretField, scrubWith } from '../redact/scrub.js'
 import { EVENT_PREFIX, isSayable, MAX_SECONDS } from './span-mapping.js'
+import { WorkSpan } from './work-span.js'
 
 /** Stands for a text that could not be looked through: a pattern of the user's own threw. */
 const UNCHECKED = '[redacted:unchecked]'
@@ -42,7 +43,7 @@ export class SpanRedactor {
    */
   readonly redact = (span: ReadableSpan): ReadableSpan => {
     try {
-      return this.#span(span)
+      return span instanceof WorkSpan && this.#isClean(span) ? span : this.#span(span)
     } catch {
       // Whoever made it: the trace keeps its shape.
       return {
@@ -54,6 +55,28 @@ export class SpanRedactor {
         links: [],
       }
     }
+  }
+
+  /** Whether nothing is to be done to a span whose texts were redacted before it was made of them. */
+  #isClean({
+    attributes,
+    startTime,
+    endTime,
+    resource,
+    instrumentationScope,
+    parentSpanContext,
+  }: WorkSpan): boolean {
+    for (const name in attributes) {
+      const value = attributes[name]
+      if (typeof value === 'number' && !isSayable(value)) return false
+    }
+    return (
+      parentSpanContext.traceState === undefined &&
+      timeOr(startTime, endTime) === startTime &&
+      timeOr(endTime, startTime) === endTime &&
+      this.#resource(resource) === resource &&
+      this.#scope(instrumentationScope) === instrumentationScope
+    )
   }
 
   #span(span: ReadableSpan): ReadableSpan {

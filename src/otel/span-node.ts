@@ -36,6 +36,8 @@ export class SpanNode implements Owner {
   #above: SpanNode | undefined
   #given: Life | undefined
   #givenSession: string
+  /** Whether somebody owns what is above it. */
+  readonly #hasOwner: boolean
 
   /**
    * @param above the span above it, or whoever owns that
@@ -54,6 +56,7 @@ export class SpanNode implements Owner {
     this.parentId = parentId
     this.running = running
     this.#givenSession = above?.session ?? session
+    this.#hasOwner = above !== undefined
     if (above instanceof SpanNode || above instanceof EndedSpan) {
       // An adapter's agent that began after what is above lies below it.
       if (running !== undefined && running !== above.running) this.#given = running
@@ -121,10 +124,15 @@ export class SpanNode implements Owner {
     return this.span === undefined && this.isDecided && this.above === undefined
   }
 
-  /** What is to be remembered of a span that has ended and was nothing: no more than spans under it need to know. */
-  remains(): Owner {
+  /**
+   * What is to be remembered of a span that has ended and was nothing: no more than spans under it need to know, and
+   * nothing of one that was alone.
+   */
+  remains(): Owner | undefined {
     if (this.saidSession !== undefined) return this
     const { above } = this
+    const isAlone = above === undefined && this.#given === undefined && this.running === undefined
+    if (isAlone && this.parentId === undefined && !this.#hasOwner) return undefined
     return new EndedSpan(this, above, this.#given, this.#givenSession)
   }
 

@@ -3,7 +3,7 @@
  * diagnostics channel, or both: they tell the same method, host and path at the same time.
  */
 import { BoundedMap } from '../format/bounded-map.js'
-import { type Happening, keep, nearest, type Told } from './told-once.js'
+import { Happening, Recent, type Told } from './told-once.js'
 
 /** One query, as one source tells it. */
 export interface ApiCall extends Told {
@@ -21,18 +21,18 @@ const MAX_HOSTS = 500
 const MAX_RECENT = 250
 
 export class CallOnce {
-  #recent = new BoundedMap<Happening<ApiCall>[]>(MAX_HOSTS)
+  #recent = new BoundedMap<Recent<ApiCall>>(MAX_HOSTS)
 
   /** Whether nobody told this call before; it counts as told from now on. */
   isNew(call: ApiCall): boolean {
     const host = plainHost(call.host)
-    const recent = this.#recent.get(host) ?? []
-    const known = nearest(recent, call, (other) => isAlike(other, call))
+    const recent = this.#recent.get(host) ?? new Recent(MAX_RECENT)
+    const known = recent.nearest(call, (other) => isAlike(other, call))
     if (known !== undefined) {
-      known.sources.push(call.source)
+      known.tellBy(call.source)
       return false
     }
-    keep(recent, { told: call, sources: [call.source] }, MAX_RECENT)
+    recent.add(new Happening(call))
     this.#recent.set(host, recent)
     return true
   }

@@ -15,11 +15,25 @@ export interface Told {
 }
 
 /** What was told, once or more often. */
-export interface Happening<T extends Told> {
-  /** As it was told first. */
-  readonly told: T
+export class Happening<T extends Told> {
+  /** As it was told first, or by whom knows more. */
+  told: T
   /** Who told it. */
   readonly sources: string[]
+  /** In which it is remembered by its time. */
+  recent: Recent<T> | undefined
+
+  constructor(told: T) {
+    this.told = told
+    this.sources = [told.source]
+  }
+
+  /** Another tells it too. */
+  tellBy(source: string): void {
+    if (this.sources.includes(source)) return
+    this.sources.push(source)
+    this.recent?.count(source, 1)
+  }
 }
 
 /** Milliseconds that a source may be late which tells only when it noticed the end. */
@@ -50,13 +64,14 @@ export function nearest<T extends Told>(
   told: T,
   isAlike: (other: T) => boolean,
   far: (one: Told, other: Told) => number | undefined = distance,
+  most = among.length,
 ): Happening<T> | undefined {
   let best: Happening<T> | undefined
   let least = Number.POSITIVE_INFINITY
-  for (let i = among.length - 1; i >= 0; i--) {
+  for (let i = among.length - 1, left = most; i >= 0 && left > 0; i--) {
     const each = among[i] as Happening<T>
-    // Most are told by the one source that there is.
     if (each.sources.includes(told.source)) continue
+    left--
     const apart = far(each.told, told)
     if (apart === undefined || apart >= least || !isAlike(each.told)) continue
     best = each
@@ -66,7 +81,43 @@ export function nearest<T extends Told>(
 }
 
 /** Puts a happening at the end of a list that keeps the last `most` at least, and twice as many at most. */
-export function keep<T>(list: T[], item: T, most: number): void {
-  if (list.length >= most * 2) list.splice(0, most)
+export function keep<T>(list: T[], item: T, most: number): readonly T[] {
+  const dropped = list.length >= most * 2 ? list.splice(0, most) : []
   list.push(item)
+  return dropped
+}
+
+/** What happened of late. */
+export class Recent<T extends Told> {
+  #list: Happening<T>[] = []
+  #most: number
+  /** How many of the list each source told: mostly there is one, which told them all. */
+  #counts = new Map<string, number>()
+
+  /** @param most how many are kept at least; at most it keeps twice as many */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** That which is nearest in time to what is told, among those that its source has not told. */
+  nearest(told: T, isAlike: (other: T) => boolean): Happening<T> | undefined {
+    const untold = this.#list.length - (this.#counts.get(told.source) ?? 0)
+    return untold === 0 ? undefined : nearest(this.#list, told, isAlike, distance, untold)
+  }
+
+  add(happening: Happening<T>): void {
+    happening.recent = this
+    for (const source of happening.sources) this.count(source, 1)
+    for (const dropped of keep(this.#list, happening, this.#most)) {
+      dropped.recent = undefined
+      for (const source of dropped.sources) this.count(source, -1)
+    }
+  }
+
+  count(source: string, by: 1 | -1): void {
+    const count = (this.#counts.get(source) ?? 0) + by
+    // Sources can be any number.
+    if (count === 0) this.#counts.delete(source)
+    else this.#counts.set(source, count)
+  }
 }

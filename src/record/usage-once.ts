@@ -9,7 +9,7 @@
 import { onExit } from 'signal-exit'
 import { BoundedMap } from '../format/bounded-map.js'
 import type { Fields } from '../format/fields.js'
-import { distance, type Happening, keep, nearest, type Told } from './told-once.js'
+import { distance, Happening, keep, nearest, Recent, type Told } from './told-once.js'
 
 /** One model call, as one source tells it. */
 export interface ModelCall extends Told {
@@ -71,7 +71,7 @@ export class UsageOnce {
   /** Of spans that lie above calls: the call that ended last under them. */
   #above = new BoundedMap<Call>(MAX_REMEMBERED)
   #byResponse = new BoundedMap<Call[]>(MAX_REMEMBERED)
-  #recent = new BoundedMap<Call[]>(MAX_SESSIONS)
+  #recent = new BoundedMap<Recent<ModelCall>>(MAX_SESSIONS)
   #held = new Map<Call, HeldCall>()
   #timer: NodeJS.Timeout | undefined
   #removeExit: (() => void) | undefined
@@ -159,22 +159,21 @@ export class UsageOnce {
   }
 
   #findByTime(call: ModelCall): Call | undefined {
-    const recent = this.#recent.get(call.session)
-    return recent && nearest(recent, call, (other) => isAlike(other, call))
+    return this.#recent.get(call.session)?.nearest(call, (other) => isAlike(other, call))
   }
 
   #add(call: ModelCall): Call {
-    const added: Call = { told: call, sources: [call.source] }
+    const added: Call = new Happening(call)
     this.#index(added, call)
     const { session } = call
-    const recent = this.#recent.get(session) ?? []
-    keep(recent, added, MAX_RECENT)
+    const recent = this.#recent.get(session) ?? new Recent(MAX_RECENT)
+    recent.add(added)
     this.#recent.set(session, recent)
     return added
   }
 
   #merge(known: Call, call: ModelCall): void {
-    if (!known.sources.includes(call.source)) known.sources.push(call.source)
+    known.tellBy(call.source)
     this.#index(known, call)
   }
 
@@ -195,7 +194,7 @@ export class UsageOnce {
   }
 
   #replace(known: Call, call: ModelCall): void {
-    Object.assign(known, { told: { ...known.told, ...call } })
+    known.told = { ...known.told, ...call }
   }
 
   #hold(added: Call, held: HeldCall): void {

@@ -90,14 +90,19 @@ function complain(error: unknown): void {
 
 class Following {
   #followers: Follower[]
-  readonly wantsBody: boolean
+  /** Of those who want it; of a stream there are hundreds of pieces. */
+  #bodies: NonNullable<Follower['body']>[] = []
   /** Of a request whose body came through undici's channels. */
   hasSentByChannel = false
   hasReceivedByChannel = false
 
   constructor(followers: Follower[]) {
     this.#followers = followers
-    this.wantsBody = followers.some(({ body }) => body !== undefined)
+    for (const { body } of followers) if (body !== undefined) this.#bodies.push(body)
+  }
+
+  get wantsBody(): boolean {
+    return this.#bodies.length > 0
   }
 
   answered(status: number, header: (name: string) => string | undefined): void {
@@ -106,27 +111,33 @@ class Following {
 
   failed(error: unknown): void {
     this.#tell((each) => each.failed(error))
-    this.#followers = []
+    this.#forget()
   }
 
   sent(bytes: Uint8Array): void {
     this.#tell((each) => each.body?.sent(bytes))
   }
 
-  /** Of a stream there are hundreds. */
   received(bytes: Uint8Array): void {
-    for (const each of this.#followers) {
+    for (const body of this.#bodies) {
       try {
-        each.body?.received(bytes)
+        body.received(bytes)
       } catch (error) {
-        this.#drop(each, error)
+        this.#bodies = this.#bodies.filter((other) => other !== body)
+        this.#followers = this.#followers.filter((other) => other.body !== body)
+        complain(error)
       }
     }
   }
 
   ended(): void {
     this.#tell((each) => each.body?.ended())
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#followers = []
+    this.#bodies = []
   }
 
   #tell(what: (follower: Follower) => void): void {
@@ -141,6 +152,7 @@ class Following {
 
   #drop(failed: Follower, error: unknown): void {
     this.#followers = this.#followers.filter((other) => other !== failed)
+    this.#bodies = this.#bodies.filter((body) => body !== failed.body)
     complain(error)
   }
 }

@@ -11,7 +11,6 @@ const MAX_SPARE = 4
 /** Events of a batch that are read, its last ones: counts are sums so far, and what ends a stream is at its end. */
 const MAX_READ = 8
 const LINE_END = 10
-const QUOTE = 34
 const spare: Buffer[] = []
 
 /** Bytes up to a bound, then their beginning and their end. */
@@ -176,16 +175,9 @@ export class Answer {
 
   /** Reads the last lines in which there is a mark: most say nothing that matters. */
   #marked(all: Buffer): void {
-    const begins: number[] = []
-    for (const mark of this.#dialect.marks) {
-      let end = 0
-      for (let at = indexOf(all, mark, 0); at >= 0; at = indexOf(all, mark, end)) {
-        end = all.indexOf(LINE_END, at)
-        if (!isNull(all, at + mark.length)) begins.push(all.lastIndexOf(LINE_END, at) + 1)
-      }
+    for (const begin of this.#dialect.marks.lastLines(all, MAX_READ)) {
+      this.#line(all.subarray(begin, all.indexOf(LINE_END, begin)))
     }
-    const last = [...new Set(begins)].sort((a, b) => a - b).slice(-MAX_READ)
-    for (const begin of last) this.#line(all.subarray(begin, all.indexOf(LINE_END, begin)))
   }
 
   #waitingLine(): void {
@@ -210,25 +202,4 @@ export class Answer {
     this.#dialect.read(json, this.found)
     if (!this.hasContent) this.hasContent = this.#dialect.isContent(json)
   }
-}
-
-/**
- * `Buffer.indexOf`, at a sixth of its time for what begins with a quotation mark: it looks for the first byte first,
- * and those stand everywhere in JSON. What comes two bytes later is rare.
- */
-function indexOf(bytes: Buffer, mark: Buffer, from: number): number {
-  const [first, second] = mark
-  if (first !== QUOTE) return bytes.indexOf(mark, from)
-  const rest = mark.subarray(2)
-  let at = bytes.indexOf(rest, from + 2)
-  while (at >= 0 && (bytes[at - 2] !== first || bytes[at - 1] !== second)) at = bytes.indexOf(rest, at + 1)
-  return at < 0 ? -1 : at - 2
-}
-
-/** Whether the field whose name ends before `at` is null: what is said once is null in all other events. */
-function isNull(bytes: Buffer, at: number): boolean {
-  let i = at
-  // A colon, and spaces.
-  while (bytes[i] === 58 || bytes[i] === 32) i++
-  return i > at && bytes[i] === 110 && bytes[i + 1] === 117 && bytes[i + 2] === 108 && bytes[i + 3] === 108
 }

@@ -3,8 +3,10 @@
  * Sources: OpenAI's API reference (chat completions, completions, responses, embeddings), which most other providers
  * and local servers speak too; Anthropic's (messages); Google's (`generateContent` of the Gemini API and Vertex AI).
  */
+import { BoundedMap } from '../../format/bounded-map.js'
 import { isList, readField } from '../../format/fields.js'
 import { brief } from '../../format/quote.js'
+import { Marks } from './marks.js'
 
 /** What an answer tells of its call. What it does not tell is left out: no number is made up. */
 export interface Found {
@@ -33,7 +35,7 @@ export interface Dialect {
    * One of these is in each event of a stream that says something, but for how the answer begins. Where an event's text
    * has them too, it is read in vain.
    */
-  readonly marks: readonly Buffer[]
+  readonly marks: Marks
   /**
    * Whether a stream may be over with these bytes, by a glance: a caller need not wait for the end of its connection.
    * It may miss an end.
@@ -53,10 +55,13 @@ const textOf = (value: unknown): string | undefined =>
 const countOf = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined
 
+type FoundFields = { [K in keyof Found]?: Found[K] | undefined }
+
 /** Sets what is known, and leaves what was known before. */
-function put(found: Found, more: { [K in keyof Found]?: Found[K] | undefined }): void {
-  for (const [name, value] of Object.entries(more)) {
-    if (value !== undefined) Object.assign(found, { [name]: value })
+function put(found: FoundFields, more: FoundFields): void {
+  for (const name in more) {
+    const value = more[name as keyof Found]
+    if (value !== undefined) (found as Record<string, unknown>)[name] = value
   }
 }
 
@@ -72,8 +77,8 @@ export function errorIn(json: unknown): string | undefined {
   return brief(what === undefined ? message : `${what}: ${message}`)
 }
 
-const marksOf = (...texts: string[]): Buffer[] => texts.map((text) => Buffer.from(text))
-
+/** Of answers that are never streams. */
+const NO_MARKS = new Marks()
 const NEVER = (): boolean => false
 
 /** Where the text of these bytes ends, without the ends of lines. */
@@ -109,7 +114,7 @@ const chat: Dialect = {
   mayEnd: (bytes) => bytes[lengthOf(bytes) - 1] === 93,
   path: /(?:\/deployments\/([^/]+))?\/(?:chat\/)?completions$/,
   provider: 'openai',
-  marks: marksOf('"usage":{', '"usage": {', '"error"', '[DONE]'),
+  marks: new Marks('"usage":{', '"usage": {', '"error"', ':[DONE]', ' [DONE]'),
   read(json, found) {
     const isAnswer = isList(readField(json, 'choices'))
     put(found, {
@@ -143,7 +148,7 @@ const responses: Dialect = {
   path: /\/responses$/,
   provider: 'openai',
   isCommonPath: true,
-  marks: marksOf('response.completed', 'response.incomplete', 'response.failed', '"error"'),
+  marks: new Marks('response.completed', 'response.incomplete', 'response.failed', '"error"'),
   read(json, found) {
     const type = textOf(readField(json, 'type'))
     if (type === 'error') {
@@ -177,7 +182,7 @@ const embeddings: Dialect = {
   path: /(?:\/deployments\/([^/]+))?\/embeddings$/,
   provider: 'openai',
   isCommonPath: true,
-  marks: [],
+  marks: NO_MARKS,
   read(json, found) {
     const isAnswer = isList(readField(json, 'data')) && readField(json, 'usage') !== undefined
     // The model makes no tokens.
@@ -205,7 +210,7 @@ const messages: Dialect = {
   },
   path: /\/v1\/messages$|\/publishers\/anthropic\/models\/([^/:]+):(?:streamR|r)awPredict$/,
   provider: 'anthropic',
-  marks: marksOf('"usage"', '"error"', 'message_stop'),
+  marks: new Marks('"usage"', '"error"', 'message_stop'),
   read(json, found) {
     const type = readField(json, 'type')
     if (type === 'error') {
@@ -250,7 +255,7 @@ const generateContent: Dialect = {
   mayEnd: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(FINISH),
   path: /\/models\/([^/:]+):(?:streamG|g)enerateContent$/,
   provider: 'gcp.gemini',
-  marks: marksOf('"usageMetadata"', '"error"'),
+  marks: new Marks('"usageMetadata"', '"error"'),
   read(json, found) {
     // A stream without server-sent events is a list.
     if (isList(json)) {
@@ -287,7 +292,7 @@ const embedContent: Dialect = {
   mayEnd: NEVER,
   path: /\/models\/([^/:]+):(?:batchE|e)mbedContents?$/,
   provider: 'gcp.gemini',
-  marks: [],
+  marks: NO_MARKS,
   read(json, found) {
     const isAnswer = readField(json, 'embedding') !== undefined || readField(json, 'embeddings') !== undefined
     if (isAnswer) put(found, { isAnswer, outputTokens: 0 })
@@ -331,9 +336,22 @@ export interface Endpoint {
   model: string | undefined
 }
 
+/** Endpoints that are remembered at least: a process asks few, again and again. */
+const MAX_ENDPOINTS = 100
+const endpoints = new BoundedMap<Endpoint>(MAX_ENDPOINTS)
+
 /** What a request asks for, if it asks a model. */
 export function endpointOf(method: string, host: string, path: string): Endpoint | undefined {
   if (method !== 'POST') return undefined
+  const url = `${host} ${path}`
+  const known = endpoints.get(url)
+  if (known !== undefined) return known
+  const endpoint = newEndpoint(host, path)
+  if (endpoint !== undefined) endpoints.set(url, endpoint)
+  return endpoint
+}
+
+function newEndpoint(host: string, path: string): Endpoint | undefined {
   for (const dialect of DIALECTS) {
     const match = dialect.path.exec(path)
     if (match === null) continue

@@ -1,4 +1,5 @@
 /** One model call, as the wire tells it: followed from its request to the end of its answer. */
+import type { Fields } from '../../format/fields.js'
 import { whyOf } from '../http/errors.js'
 import type { Follower, OutgoingRequest } from '../http/requests.js'
 import { Teller, type UsageSeen } from '../http/teller.js'
@@ -7,12 +8,14 @@ import { Answer } from './answer.js'
 import { DecodedBody } from './decoded-body.js'
 import type { Endpoint } from './dialects.js'
 
+type Body = NonNullable<Follower['body']>
+
 /** Bytes of a request that are kept, for the model's name in it. */
 const MAX_SENT = 256 * 1024
 /** A text in JSON has its quotation marks escaped, so this is never within one. */
 const MODEL = /"model"\s*:\s*"((?:[^"\\]|\\.){1,256})"/
 
-export class ModelCall implements Follower {
+export class ModelCall implements Follower, Body {
   #request: OutgoingRequest
   #endpoint: Endpoint
   #teller: Teller
@@ -44,16 +47,22 @@ export class ModelCall implements Follower {
     })
   }
 
-  readonly body = {
-    sent: (bytes: Uint8Array): void => {
-      if (this.#sentBytes > MAX_SENT) return
-      this.#sent.push(bytes)
-      this.#sentBytes += bytes.length
-    },
-    received: (bytes: Uint8Array): void => {
-      if (!this.#isTold) this.#decoded?.add(bytes)
-    },
-    ended: (): void => this.#end(() => this.#tell()),
+  get body(): Body {
+    return this
+  }
+
+  sent(bytes: Uint8Array): void {
+    if (this.#sentBytes > MAX_SENT) return
+    this.#sent.push(bytes)
+    this.#sentBytes += bytes.length
+  }
+
+  received(bytes: Uint8Array): void {
+    if (!this.#isTold) this.#decoded?.add(bytes)
+  }
+
+  ended(): void {
+    this.#end(() => this.#tell())
   }
 
   failed(error: unknown): void {
@@ -101,22 +110,26 @@ export class ModelCall implements Follower {
     const ms = this.#ms()
     const { startTs } = this.#request
     const { responseId, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd } = found
-    const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd, responseId }
-    const usage = {
-      model,
-      provider,
-      ...(error === undefined && tokens),
-      ms,
-      ttftMs: this.#ttftMs,
-      error,
+    const told = known({ model, provider })
+    if (error === undefined) {
+      const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd, responseId }
+      known(tokens, told)
     }
-    const isKnown = ([, value]: [string, unknown]): boolean => value !== undefined
-    const told = Object.fromEntries(Object.entries(usage).filter(isKnown)) as UsageSeen
-    this.#teller.usage(told, { startTs, endTs: startTs + ms }, responseId)
+    known({ ms, ttftMs: this.#ttftMs, error }, told)
+    this.#teller.usage(told as UsageSeen, { startTs, endTs: startTs + ms }, responseId)
   }
 
   /** The model that the request names. */
   #asked(): string | undefined {
-    return MODEL.exec(Buffer.concat(this.#sent).toString())?.[1]
+    const [first, second] = this.#sent
+    if (first === undefined) return undefined
+    const sent = second === undefined ? first : Buffer.concat(this.#sent)
+    return MODEL.exec(Buffer.from(sent.buffer, sent.byteOffset, sent.length).toString())?.[1]
   }
+}
+
+/** Puts what is known of `from` into `into`. */
+function known(from: Fields, into: Fields = {}): Fields {
+  for (const name in from) if (from[name] !== undefined) into[name] = from[name]
+  return into
 }
