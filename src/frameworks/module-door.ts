@@ -6,6 +6,8 @@
 import { existsSync } from 'node:fs'
 import * as nodeModule from 'node:module'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { readField } from '../format/fields.js'
 import { quietly } from './reading.js'
 
 /** A class as its prototype's methods, to be wrapped. */
@@ -59,6 +61,36 @@ export function openDoor(door: Door): void {
   })
 }
 
+/**
+ * Meets a class of a module that the application may have loaded before its door was opened. One that it has not loaded
+ * is left alone, as far as that can be known.
+ * @param entry what the module is imported by: `package/path`
+ * @param isLoaded whether the application has loaded the package as an ES module; of CommonJS Node knows
+ */
+export async function meetLoaded(door: Door, entry: string, isLoaded: boolean): Promise<void> {
+  const found = new Set(foldersOf().flatMap((folder) => resolved(folder, entry)))
+  for (const path of found) {
+    if (!door.module.test(pathToFileURL(path).href)) continue
+    const meet = (exports: unknown): void => {
+      const given = readField(exports, door.className)
+      if (typeof given === 'function') quietly(door.package, () => door.met(given as unknown as ClassLike))
+    }
+    meet(nodeModule.createRequire(path).cache[path]?.exports)
+    // The same module for `import` lies beside; an application may have both.
+    const imported = path.replace(/\.cjs$/, '.js')
+    if (isLoaded && imported !== path && existsSync(imported))
+      meet(await import(pathToFileURL(imported).href))
+  }
+}
+
+function resolved(folder: string, entry: string): string[] {
+  try {
+    return [nodeModule.createRequire(join(folder, 'any.js')).resolve(entry)]
+  } catch {
+    return []
+  }
+}
+
 function enter(url: string, name: string, given: ClassLike): void {
   for (const door of doors) {
     if (door.className === name && door.module.test(url)) quietly(door.package, () => door.met(given))
@@ -70,10 +102,15 @@ function textOf(source: unknown): string | undefined {
   return source instanceof Uint8Array ? Buffer.from(source).toString('utf8') : undefined
 }
 
+/** Folders from which the application may import. */
+const foldersOf = (): string[] => [
+  process.cwd(),
+  ...(process.argv[1] === undefined ? [] : [dirname(process.argv[1])]),
+]
+
 /** Whether the application can have the package at all. */
 function isInstalled(name: string): boolean {
-  const from = [process.cwd(), ...(process.argv[1] === undefined ? [] : [dirname(process.argv[1])])]
-  return from.some((folder) =>
+  return foldersOf().some((folder) =>
     (nodeModule.createRequire(join(folder, 'any.js')).resolve.paths(name) ?? []).some((each) =>
       existsSync(join(each, name, 'package.json')),
     ),

@@ -32,11 +32,15 @@ import { claudeCode, decisionOf, executionOf, isExecution } from './vocabularies
 import { isLangfuse, threadOf } from './vocabularies/langfuse.js'
 import { interruptsOf, isAllowed, noteOf, resumeOf, subjectOf } from './vocabularies/langgraph.js'
 import { graphName, graphNodes, handOffTarget } from './vocabularies/openinference.js'
+import { runInput } from './vocabularies/openllmetry.js'
 import { type Reading, readContent, readRole, tellsGraphs } from './vocabularies/read.js'
 import type { ContentField } from './vocabularies/vocabulary.js'
 
 /** What a model call's span may lack and the wire may tell. */
 const SEEN = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'ttftMs', 'responseId']
+
+/** Of spans that name no thread: what they ask and what they are answered belongs together all the same. */
+const ANY_THREAD = ''
 
 export class SpanTeller {
   #recorder: LogRecorder
@@ -113,7 +117,8 @@ export class SpanTeller {
     }
     if (reading === undefined) return
     if (isInterrupted(span)) this.#escalate(node, span)
-    if (tellsGraphs(reading) && node.outerLife === undefined) this.#goOn(node, span, reading)
+    const tellsRun = tellsGraphs(reading) || runInput(span) !== undefined
+    if (tellsRun && node.outerLife === undefined) this.#goOn(node, span, reading)
     if (node.ownLife !== undefined) this.#endAgent(node, span, reading, node.ownLife)
     else if (reading.role === 'tool') this.#endTool(node, span, reading)
     else if (reading.role === 'model') this.#endModel(node, span, reading)
@@ -283,10 +288,12 @@ export class SpanTeller {
 
   /** The run of a thread has ended, that began with a person's answer or ended by a question. */
   #goOn(node: SpanNode, span: ReadableSpan, reading: Reading): void {
-    const thread = saidSession(span, reading) ?? threadOf(span)
+    const flat = runInput(span)
+    const thread =
+      saidSession(span, reading) ?? threadOf(span) ?? (flat === undefined ? undefined : ANY_THREAD)
     // It may have begun before the adapter that tells the same.
     if (thread === undefined || this.#isCovered(span)) return
-    const resume = resumeOf(readContent(span, reading, 'prompt'))
+    const resume = resumeOf(flat ?? readContent(span, reading, 'prompt'))
     for (const { id, answer } of resume === undefined ? [] : this.#pauses.answer(thread, resume)) {
       const fields = { id, approve: isAllowed(answer), via: 'code', note: noteOf(answer) }
       this.#write(node, node.startTs, 'approval', fields, this.#lifeOf(node, span))

@@ -23,7 +23,7 @@ function setUp(t: TestContext, hasLogs: boolean) {
   const said = captureDiag(t)
   const { hive, file } = tempHive(t)
   const session = new Session(new Stage(hive))
-  session.hasLogs = hasLogs
+  session.other = hasLogs ? 'logs' : 'nowhere'
   const events = async () => {
     await new Promise((resolve) => setTimeout(resolve, 40))
     await hive.flush()

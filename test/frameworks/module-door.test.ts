@@ -103,3 +103,44 @@ test('what fails as a class is met is said once, and the application goes on', a
   const { stdout, code } = await runNode(['--import', './door.mjs', 'app.mjs'], {}, folder)
   assert.deepEqual({ stdout: stdout.trim(), code }, { stdout: 'Hello, Ann', code: 0 })
 })
+
+/** A package whose two copies lie beside each other, and a door for both. */
+const TWIN = {
+  'node_modules/twin/package.json': JSON.stringify({
+    name: 'twin',
+    type: 'module',
+    exports: { import: './dist/index.js', require: './dist/index.cjs' },
+  }),
+  'node_modules/twin/dist/index.js': `export ${CLASS}`,
+  'node_modules/twin/dist/index.cjs': `${CLASS}\nexports.Greeter = Greeter`,
+  'late.mjs': `
+    import { meetLoaded } from ${JSON.stringify(DOOR)}
+    import { createRequire } from 'node:module'
+    export const require = createRequire(import.meta.url)
+    const met = []
+    const door = { package: 'twin', module: /\\/twin\\/dist\\/index\\.c?js$/, className: 'Greeter', met: (given) => met.push(given) }
+    export const meet = async (entry, isLoaded) => {
+      await meetLoaded(door, entry, isLoaded)
+      return met.splice(0)
+    }
+  `,
+}
+
+test('classes that were loaded before are met, of both kinds of module; what was not loaded stays so', async (t) => {
+  const folder = application(t, {
+    ...TWIN,
+    'app.mjs': `
+      import { meet, require } from './late.mjs'
+      const none = await meet('twin', false)
+      const { Greeter: required } = require('twin')
+      const one = await meet('twin', false)
+      const { Greeter: imported } = await import('twin')
+      const two = await meet('twin', true)
+      const absent = await meet('nothing', true)
+      console.log(none.length, one.length, one[0] === required, two.length, two[0] === required,
+        two[1] === imported, absent.length)
+    `,
+  })
+  const { stdout, stderr } = await runNode(['app.mjs'], {}, folder)
+  assert.deepEqual({ stderr, stdout: stdout.trim() }, { stderr: '', stdout: '0 1 true 2 true true 0' })
+})

@@ -1,9 +1,9 @@
 /**
  * Claude Agent SDK: it runs Claude Code as a child process, and speaks with it in lines of JSON. What goes over these
- * pipes is read beside the SDK: sub-agents, tools, permissions asked for and given, live. The tokens of each model call
- * are only in Claude Code's own telemetry: its logs are sent to a receiver on loopback, by variables in the
- * environment of that child alone; they hold no contents. Where the user has set up that telemetry, or another
- * exporter of OpenTelemetry by the environment, nothing is added, and calls are recorded without output tokens.
+ * pipes is read beside the SDK: sub-agents, tools, hooks of the application's, permissions asked for and given, live.
+ * The tokens of each answer are not there: Claude Code's own logs have them, which are sent to a receiver on loopback, by
+ * variables in the environment of that child alone; they hold no contents. Where that telemetry is somebody's, nothing
+ * is added: the tokens are read from the transcripts that Claude Code keeps.
  */
 
 import type { ChildProcess } from 'node:child_process'
@@ -14,6 +14,7 @@ import type { Adapter, Stage } from '../stage.js'
 import { JsonLines } from './json-lines.js'
 import { LogReceiver } from './log-receiver.js'
 import { Session } from './session.js'
+import { isTheirs, logsTo } from './telemetry.js'
 
 const NAME = 'Claude Agent SDK'
 
@@ -32,6 +33,7 @@ export const adapter: Adapter = {
 interface SpawnOptions {
   args?: unknown
   envPairs?: unknown
+  cwd?: unknown
 }
 
 type Child = ChildProcess & { spawn?: (options: SpawnOptions) => unknown }
@@ -42,17 +44,26 @@ function meet(child: Child, stage: Stage, receiver: LogReceiver): void {
   if (typeof spawn !== 'function') return
   child.spawn = (options) => {
     delete child.spawn
-    const session = quietly(NAME, () => (isClaude(options.args) ? new Session(stage) : undefined))
-    if (session === undefined) return spawn.call(child, options)
-    const added = quietly(NAME, () => telemetryFor(options.envPairs, receiver, session))
-    session.hasLogs = added !== undefined
-    const result = spawn.call(
-      child,
-      added === undefined ? options : { ...options, envPairs: [...(options.envPairs as string[]), ...added] },
-    )
-    quietly(NAME, () => listen(child, session, receiver))
+    const run = quietly(NAME, () => (isClaude(options.args) ? begin(options, stage, receiver) : undefined))
+    if (run === undefined) return spawn.call(child, options)
+    const result = spawn.call(child, run.options)
+    quietly(NAME, () => listen(child, run.session, receiver))
     return result
   }
+}
+
+function begin(options: SpawnOptions, stage: Stage, receiver: LogReceiver) {
+  const { args, cwd } = options
+  const environment = isList(options.envPairs) ? options.envPairs.map(String) : undefined
+  const session = new Session(stage, environment)
+  const folder = typeof cwd === 'string' ? cwd : process.cwd()
+  if (environment === undefined || isTheirs(environment, (args as unknown[]).map(String), folder)) {
+    session.other = 'transcripts'
+    return { session, options }
+  }
+  session.other = 'logs'
+  const envPairs = [...environment, ...logsTo(receiver.urlFor(session))]
+  return { session, options: { ...options, envPairs } }
 }
 
 /** Claude Code, with a program at both ends of its pipes. */
@@ -68,26 +79,6 @@ function isClaude(args: unknown): boolean {
     speaks('--input-format') &&
     words.slice(0, 10).some((word) => /claude/i.test(word))
   )
-}
-
-/** With one of these the user has decided what is exported, or would send more than without us. */
-const TAKEN =
-  /^(?:CLAUDE_CODE_ENABLE_TELEMETRY|CLAUDE_CODE_ENHANCED_TELEMETRY_BETA|OTEL_(?:LOGS|METRICS|TRACES)_EXPORTER|OTEL_EXPORTER_OTLP_LOGS_\w+|OTEL_SDK_DISABLED|OTEL_LOGS_EXPORT_INTERVAL)=/
-
-/** Claude Code writes its logs every so many milliseconds. */
-const EXPORT_MS = 5
-
-/** The variables that have Claude Code's logs sent here; `undefined` when that is not ours to decide. */
-function telemetryFor(pairs: unknown, receiver: LogReceiver, session: Session): string[] | undefined {
-  if (!isList(pairs) || pairs.some((pair) => TAKEN.test(String(pair)))) return undefined
-  const url = receiver.urlFor(session)
-  return [
-    'CLAUDE_CODE_ENABLE_TELEMETRY=1',
-    'OTEL_LOGS_EXPORTER=otlp',
-    'OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=http/json',
-    `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=${url}`,
-    `OTEL_LOGS_EXPORT_INTERVAL=${EXPORT_MS}`,
-  ]
 }
 
 /** Reads beside the SDK what comes and goes: no piece is held up, and the streams flow when their reader likes. */

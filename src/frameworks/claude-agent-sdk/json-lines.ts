@@ -4,7 +4,8 @@
 const MAX_LINE = 4 * 1024 * 1024
 
 /** Lines that matter name one of these at the top; pieces of messages are most of the others. */
-const MATTERS = /"type":"(?:assistant|user|system|result|control_request|control_response)"/
+const MATTERS =
+  /"type":"(?:assistant|user|system|result|control_(?:request|response|cancel_request)|message_(?:start|delta))"/
 
 export class JsonLines {
   #take: (message: unknown) => void

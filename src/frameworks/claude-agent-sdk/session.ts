@@ -1,79 +1,75 @@
 /**
- * One run of Claude Code, as what it says over its pipes, and in its logs, tells it. Its messages are those of the SDK
- * (`SDKMessage` in its sdk.d.ts): `assistant` asks for tools, `user` brings their results, `system` begins and ends
- * sub-agents, `control_request` asks for permission.
+ * One run of Claude Code, as what it says over its pipes, in its logs and in its transcripts, tells it. Its messages are
+ * those of the SDK (`SDKMessage` in its sdk.d.ts): `assistant` asks for tools, `user` brings their results, `system`
+ * begins and ends sub-agents, `control_request` asks for permission and calls hooks of the application's.
+ *
+ * None of hivelog's own hooks is added: a hook is waited for, and all that one would be told comes by these ways as
+ * early. What sub-agents of sub-agents do is not in messages; hooks, logs and transcripts have it.
  */
+import { onExit } from 'signal-exit'
 import { readField } from '../../format/fields.js'
-import { brief } from '../../format/quote.js'
 import type { Agent } from '../../hive/agent.js'
-import type { EndInput } from '../../hive/inputs.js'
-import { bytesOf, itemsIn, numberIn, textIn } from '../reading.js'
-import type { CallSeen, Stage } from '../stage.js'
+import { bytesOf, itemsIn, quietly, textIn } from '../reading.js'
+import type { Stage } from '../stage.js'
+import { answerOf } from './hooks.js'
+import { ModelCalls, type Other } from './model-calls.js'
+import { type SubAgent, SubAgents } from './sub-agents.js'
+import { ToolCalls } from './tool-calls.js'
+import { isWhole, Transcripts } from './transcripts.js'
 
-const SOURCE = 'Claude Agent SDK'
+const NAME = 'Claude Agent SDK'
 /** The scope of spans that say the same. */
 const COVERED = '@arizeai/openinference-instrumentation-claude-agent-sdk'
 
-/** Milliseconds that the logs of a sub-agent that has ended may be late. */
-const LATE_MS = 150
-/** Milliseconds after which a tool that nobody has decided on counts as running. */
-const START_MS = 150
+/** Milliseconds that logs of a sub-agent that has ended may be late: the last says that it has, unless it was stopped. */
+const LATE_MS = 1_000
+/** The same of transcripts, which Claude Code writes every tenth of a second. */
+const LATE_TRANSCRIPT_MS = 300
+/** Milliseconds between two looks at transcripts. */
+const LOOK_MS = 100
+/** Milliseconds after which logs that do not come are taken to go elsewhere: settings of Claude Code's can say so. */
+const NO_LOGS_MS = 1_000
 /** Of what is remembered of one session: a bound for one that is hostile. */
 const MAX_REMEMBERED = 20_000
 
-interface ToolCall {
-  readonly agent: Agent
-  readonly name: string
-  readonly toolCallId: string
-  readonly argsBytes: number | undefined
-  /** The kind of sub-agent that it runs, if it runs one. */
-  readonly agentType: string | undefined
-  /** Whether a permission is waited for. */
-  isAsked: boolean
-  timer: NodeJS.Timeout | undefined
-  end: ReturnType<Stage['tool']> | undefined
-}
-
-/** A message of the model, or a log of the call that it came from: one waits for the other. */
-interface Half {
-  readonly agent: Agent
-  readonly inputTokens: number | undefined
-  readonly call: CallSeen
-}
-
-interface SubAgent {
-  readonly agent: Agent
-  readonly parent: Agent
-  /** Whether it goes on when its tool has returned. */
-  readonly isInBackground: boolean
-  /** How it ended, once it has. */
-  ending: EndInput | undefined
-}
-
 export class Session {
-  /** Whether its logs are received. */
-  hasLogs = false
   #stage: Stage
+  #calls: ModelCalls
+  #tools: ToolCalls
+  #transcripts: Transcripts
   #parent: Agent | undefined
   #main: Agent | undefined
   #id = ''
-  #subs = new Map<string, SubAgent>()
-  /** The same by the tool call that began them. */
-  #subsByTool = new Map<string, SubAgent>()
-  #tools = new Map<string, ToolCall>()
-  /** Tool calls by the request that asks for permission. */
-  #asked = new Map<string, string>()
-  /** Messages of the model that are known. */
-  #messages = new Set<string>()
-  #messagesWithoutLog: Half[] = []
-  #logsWithoutMessage: Half[] = []
+  #subs: SubAgents
+  /** Sub-agents that a hook says are about to end, by its request. */
+  #stopping = new Map<string, SubAgent>()
+  /** Ends sub-agents that have ended, by id, once their logs are there. */
+  #ending = new Map<string, () => void>()
+  /** Sub-agents whose logs are all there. */
+  #logged = new Set<string>()
   /** How the last turn ended; `undefined` while one goes on. */
   #result: { error: string | undefined } | undefined
+  #timer: NodeJS.Timeout | undefined
+  #removeExit: (() => void) | undefined
 
-  constructor(stage: Stage) {
+  /** @param environment that of Claude Code: `NAME=value` */
+  constructor(stage: Stage, environment: readonly string[] = []) {
     this.#stage = stage
+    this.#calls = new ModelCalls(stage)
+    this.#tools = new ToolCalls(stage, (toolCallId) => `${this.#id}:${toolCallId}`)
+    this.#subs = new SubAgents(stage, this.#tools, {
+      main: () => this.#begin(undefined),
+      named: (id) => this.#transcripts.beginSub(id),
+      ended: (sub, end) => this.#endLate(sub, end),
+    })
+    this.#transcripts = new Transcripts(environment, (message, agentId) => this.#read(message, agentId))
     this.#parent = stage.running.getStore()
     stage.covers(COVERED)
+  }
+
+  /** From where, beside its messages, it is known what it does. */
+  set other(other: Other) {
+    this.#calls.other = other
   }
 
   /** What Claude Code says. */
@@ -83,16 +79,23 @@ export class Session {
         this.#system(message)
         break
       case 'assistant':
-        this.#assistant(message)
+        this.#assistant(this.#agentOf(message), message)
+        this.#beginWaiting()
         break
       case 'user':
         this.#results(message)
+        break
+      case 'stream_event':
+        this.#calls.piece(readField(message, 'event'))
         break
       case 'result':
         this.#result = { error: failureOf(message) }
         break
       case 'control_request':
-        this.#ask(message)
+        this.#request(message)
+        break
+      case 'control_cancel_request':
+        this.#answered(textIn(message, 'request_id'), undefined)
         break
     }
   }
@@ -103,43 +106,46 @@ export class Session {
     if (type === 'user') this.#result = undefined
     if (type !== 'control_response') return
     const response = readField(message, 'response')
-    const id = textIn(response, 'request_id')
-    const toolCallId = id === undefined ? undefined : this.#asked.get(id)
-    if (id === undefined || toolCallId === undefined) return
-    this.#asked.delete(id)
-    const isAllowed = textIn(readField(response, 'response'), 'behavior') === 'allow'
-    this.#stage.decide(this.#escalationOf(toolCallId), isAllowed, { via: 'code' })
-    const tool = this.#tools.get(toolCallId)
-    if (tool === undefined) return
-    tool.isAsked = false
-    if (isAllowed) this.#start(tool)
+    this.#answered(textIn(response, 'request_id'), readField(response, 'response'))
   }
 
   /** A log record of Claude Code's telemetry. */
   log(name: string, attributes: Record<string, unknown>): void {
-    const agentId = textIn(attributes, 'agent_id')
-    const agent = (agentId === undefined ? undefined : this.#subs.get(agentId)?.agent) ?? this.#main
+    this.#tools.hearsDecisions = true
+    const agent = this.#agentById(textIn(attributes, 'agent_id'))
     if (agent === undefined) return
-    if (name === 'claude_code.api_request') this.#request(agent, attributes)
-    else if (name === 'claude_code.api_error') this.#failure(agent, attributes)
-    else if (name === 'claude_code.tool_decision') {
-      const tool = this.#tools.get(textIn(attributes, 'tool_use_id') ?? '')
-      if (tool !== undefined && textIn(attributes, 'decision') === 'accept') this.#start(tool)
+    if (name === 'claude_code.subagent_completed') this.#allLogged(textIn(attributes, 'agent_id'))
+    if (name === 'claude_code.api_request') this.#calls.request(agent, attributes)
+    else if (name === 'claude_code.api_error') this.#calls.failure(agent, attributes)
+    const toolCallId = textIn(attributes, 'tool_use_id')
+    if (toolCallId === undefined) return
+    if (name === 'claude_code.tool_decision') {
+      const isAllowed = textIn(attributes, 'decision') === 'accept'
+      const tool = { agent, name: textIn(attributes, 'tool_name') ?? 'tool', toolCallId }
+      if (isAllowed && this.#subs.isNested(agent)) this.#tools.add(tool)
+      if (this.#tools.isAsked(toolCallId))
+        this.#tools.decided(toolCallId, isAllowed, textIn(attributes, 'source') === 'hook' ? 'hook' : 'code')
+      else if (isAllowed) this.#tools.start(toolCallId)
+    } else if (name === 'claude_code.tool_result' && this.#subs.isNested(agent)) {
+      this.#finish(toolCallId, {
+        ok: String(attributes.success) === 'true',
+        resultBytes: numberOf(attributes.tool_result_size_bytes),
+      })
     }
   }
 
-  /** Claude Code has ended. */
+  /** Claude Code has ended. What it has written by then is read first. */
   end(code: number | null, signal: string | null): void {
-    for (const tool of this.#tools.values()) {
-      clearTimeout(tool.timer)
-      tool.end?.({ ok: false, error: 'Claude Code ended while it ran' })
-    }
-    this.#tools.clear()
-    for (const { agent, call } of this.#messagesWithoutLog) this.#stage.usage(agent, call)
-    this.#messagesWithoutLog = []
-    for (const { agent, ending } of [...new Set(this.#subs.values())].reverse()) {
-      if (!agent.ended) agent.end(ending ?? { status: 'killed' })
-    }
+    const end = (): void => void quietly(NAME, () => this.#end(code, signal))
+    if (this.#calls.other === 'transcripts') void this.#transcripts.look().then(end, end)
+    else end()
+  }
+
+  #end(code: number | null, signal: string | null): void {
+    this.#tools.cutOff()
+    this.#calls.flush()
+    this.#stopWaiting()
+    this.#subs.cutOff()
     const main = this.#main
     if (main === undefined || main.ended) return
     const result = this.#result
@@ -151,16 +157,22 @@ export class Session {
 
   #system(message: unknown): void {
     const subtype = textIn(message, 'subtype')
-    if (subtype === 'init') this.#begin(message)
-    else if (subtype === 'task_started') {
+    if (subtype === 'init') {
+      this.#begin(message)
+      this.#transcripts.begin(message)
+    } else if (subtype === 'task_started') {
       const id = textIn(message, 'task_id')
       const type = textIn(message, 'task_type')
       if (id === undefined || (type !== undefined && type !== 'local_agent')) return
-      const isInBackground = readField(message, 'is_backgrounded') === true
-      this.#beginSub(id, textIn(message, 'tool_use_id'), textIn(message, 'subagent_type'), isInBackground)
+      this.#subs.started({
+        id,
+        toolCallId: textIn(message, 'tool_use_id'),
+        type: textIn(message, 'subagent_type'),
+        isInBackground: readField(message, 'is_backgrounded') === true,
+      })
     } else if (subtype === 'task_notification') {
-      const sub = this.#subs.get(textIn(message, 'task_id') ?? '')
-      if (sub !== undefined) this.#endSub(sub, textIn(message, 'status'))
+      const sub = this.#subs.get(textIn(message, 'task_id'))
+      if (sub !== undefined) this.#subs.end(sub, textIn(message, 'status'))
     }
   }
 
@@ -180,40 +192,41 @@ export class Session {
     return this.#main
   }
 
-  #beginSub(
-    id: string | undefined,
-    toolCallId: string | undefined,
-    type: string | undefined,
-    isInBackground: boolean,
-  ): SubAgent | undefined {
-    const known = (id !== undefined && this.#subs.get(id)) || this.#subsByTool.get(toolCallId ?? '')
-    if (known || this.#subs.size >= MAX_REMEMBERED) {
-      if (known && id !== undefined) this.#subs.set(id, known)
-      return known || undefined
+  /** A sub-agent has ended: what says so of its calls may be late. */
+  #endLate({ agent, id }: SubAgent, end: () => void): void {
+    const endNow = (): void => {
+      this.#calls.giveUp(agent)
+      if (id !== undefined && this.#subs.get(id)?.agent === agent) this.#transcripts.endSub(id)
+      end()
     }
-    const tool = this.#tools.get(toolCallId ?? '')
-    if (tool !== undefined) this.#start(tool)
-    const parent = tool?.agent ?? this.#begin(undefined)
-    const name = type ?? tool?.agentType ?? 'agent'
-    const agent = this.#stage.begin({ name, parent })
-    this.#stage.handOff(parent, agent.agentId, 'delegate', name)
-    const sub: SubAgent = { agent, parent, isInBackground, ending: undefined }
-    this.#subs.set(id ?? toolCallId ?? name, sub)
-    if (toolCallId !== undefined) this.#subsByTool.set(toolCallId, sub)
-    return sub
+    const { other } = this.#calls
+    if (other === 'nowhere') endNow()
+    else if (other === 'logs') this.#endAfterLogs(id, endNow)
+    else {
+      const look = (): void => void this.#transcripts.look().then(() => quietly(NAME, endNow))
+      setTimeout(look, LATE_TRANSCRIPT_MS).unref()
+    }
   }
 
-  #endSub(sub: SubAgent, status = 'completed'): void {
-    if (sub.ending !== undefined) return
-    const { agent, parent } = sub
-    sub.ending =
-      status === 'completed' ? {} : { status: status === 'stopped' ? 'killed' : 'error', error: status }
-    if (!parent.ended) this.#stage.handOff(agent, parent.agentId, 'return', status)
-    const end = (): void => {
-      if (!agent.ended) agent.end(sub.ending)
+  /** Nothing comes in the logs of that sub-agent any more; it may end later. */
+  #allLogged(id: string | undefined): void {
+    const end = this.#ending.get(id ?? '')
+    if (end !== undefined) end()
+    else if (this.#subs.get(id) !== undefined) this.#logged.add(id ?? '')
+  }
+
+  #endAfterLogs(id: string | undefined, endNow: () => void): void {
+    if (id !== undefined && this.#logged.delete(id)) {
+      endNow()
+      return
     }
-    if (this.hasLogs) setTimeout(end, LATE_MS).unref()
-    else end()
+    const end = (): void => {
+      clearTimeout(timer)
+      if (id !== undefined) this.#ending.delete(id)
+      quietly(NAME, endNow)
+    }
+    const timer = setTimeout(end, LATE_MS).unref()
+    if (id !== undefined) this.#ending.set(id, end)
   }
 
   /** Whose message it is. */
@@ -221,176 +234,179 @@ export class Session {
     const toolCallId = textIn(message, 'parent_tool_use_id')
     const id = textIn(message, 'agent_id')
     if (toolCallId === undefined && id === undefined) return this.#begin(message)
-    return (
-      this.#beginSub(id, toolCallId, textIn(message, 'subagent_type'), false)?.agent ?? this.#begin(message)
-    )
+    const sub = this.#subs.begin({ id, toolCallId, type: textIn(message, 'subagent_type') })
+    return sub?.agent ?? this.#begin(message)
   }
 
-  #assistant(message: unknown): void {
-    const agent = this.#agentOf(message)
+  #agentById(id: string | undefined): Agent | undefined {
+    return this.#subs.get(id)?.agent ?? this.#main
+  }
+
+  #assistant(agent: Agent, message: unknown, isOfTranscript = false): void {
     const inner = readField(message, 'message')
-    const model = textIn(inner, 'model')
     // Claude Code's own words, of which there was no call.
-    if (model === '<synthetic>') return
-    this.#answer(agent, inner, model)
+    if (textIn(inner, 'model') === '<synthetic>') return
+    this.#calls.message(agent, inner, isOfTranscript)
     for (const block of itemsIn(inner, 'content')) {
       const toolCallId = textIn(block, 'id')
       const name = textIn(block, 'name')
       if (textIn(block, 'type') !== 'tool_use' || toolCallId === undefined || name === undefined) continue
-      if (this.#tools.has(toolCallId) || this.#tools.size >= MAX_REMEMBERED) continue
-      const input = readField(block, 'input')
-      const tool: ToolCall = {
-        agent,
-        name,
-        toolCallId,
-        argsBytes: bytesOf(input),
-        agentType: textIn(input, 'subagent_type'),
-        isAsked: false,
-        timer: undefined,
-        end: undefined,
-      }
-      this.#tools.set(toolCallId, tool)
-      tool.timer = setTimeout(() => {
-        if (!tool.isAsked) this.#start(tool)
-      }, START_MS).unref()
+      this.#addTool(agent, name, toolCallId, readField(block, 'input'))
     }
   }
 
-  #start(tool: ToolCall): void {
-    if (tool.end !== undefined) return
-    clearTimeout(tool.timer)
-    const { agent, name, toolCallId, argsBytes } = tool
-    tool.end = this.#stage.tool(agent, { name, toolCallId, ...(argsBytes !== undefined && { argsBytes }) })
+  #addTool(agent: Agent, name: string, toolCallId: string, input: unknown): void {
+    const agentType = textIn(input, 'subagent_type')
+    this.#tools.add({ agent, name, toolCallId, argsBytes: bytesOf(input), agentType })
   }
 
   #results(message: unknown): void {
-    const denied = new Set(
-      itemsIn(message, 'tool_result_meta').flatMap((meta) =>
-        textIn(readField(meta, 'permission_decision'), 'decision') === 'reject' ? [textIn(meta, 'id')] : [],
-      ),
+    const decisions = new Map(
+      itemsIn(message, 'tool_result_meta').map((meta) => [
+        textIn(meta, 'id'),
+        readField(meta, 'permission_decision'),
+      ]),
     )
     for (const block of itemsIn(readField(message, 'message'), 'content')) {
       const id = textIn(block, 'tool_use_id')
-      const tool = id === undefined ? undefined : this.#tools.get(id)
-      if (textIn(block, 'type') !== 'tool_result' || id === undefined || tool === undefined) continue
-      this.#tools.delete(id)
-      clearTimeout(tool.timer)
+      if (textIn(block, 'type') !== 'tool_result' || id === undefined) continue
+      const decision = decisions.get(id) ?? readField(message, 'permissionDecision')
       const hasFailed = readField(block, 'is_error') === true
-      const wasDenied = denied.has(id) || (tool.isAsked && hasFailed)
-      // One that was not allowed has not run.
-      if (wasDenied && tool.end === undefined) continue
-      const sub = this.#subsByTool.get(id)
-      if (sub !== undefined && !sub.isInBackground) this.#endSub(sub, hasFailed ? 'failed' : 'completed')
-      this.#start(tool)
-      const resultBytes = bytesOf(readField(block, 'content'))
-      tool.end?.({
-        ok: !hasFailed,
-        ...(hasFailed && { error: wasDenied ? 'not allowed' : 'failed' }),
-        ...(resultBytes !== undefined && { resultBytes }),
+      const isRefused = textIn(decision, 'decision') === 'reject' || (hasFailed && this.#tools.isAsked(id))
+      if (this.#tools.isAsked(id))
+        this.#tools.decided(id, !isRefused, textIn(decision, 'source') === 'hook' ? 'hook' : 'code')
+      this.#finish(id, { ok: !hasFailed, isRefused, resultBytes: bytesOf(readField(block, 'content')) })
+    }
+  }
+
+  #finish(id: string, end: { ok: boolean; isRefused?: boolean; resultBytes?: number | undefined }): void {
+    if (this.#tools.get(id) === undefined) return
+    const sub = this.#subs.ofTool(id)
+    if (sub !== undefined && !sub.isInBackground) this.#subs.end(sub, end.ok ? 'completed' : 'failed')
+    this.#tools.finish(id, end)
+  }
+
+  /** `canUseTool`, or a hook of the application's, is called. */
+  #request(message: unknown): void {
+    const request = readField(message, 'request')
+    const id = textIn(message, 'request_id')
+    if (id === undefined) return
+    const subtype = textIn(request, 'subtype')
+    const toolCallId = textIn(request, 'tool_use_id')
+    if (subtype === 'can_use_tool' && toolCallId !== undefined) {
+      const agent =
+        this.#tools.get(toolCallId)?.agent ??
+        this.#agentById(textIn(request, 'agent_id')) ??
+        this.#begin(message)
+      const name = textIn(request, 'tool_name')
+      if (name !== undefined && this.#subs.isNested(agent))
+        this.#addTool(agent, name, toolCallId, readField(request, 'input'))
+      this.#tools.ask(id, toolCallId, agent, name ?? 'a tool')
+    } else if (subtype === 'hook_callback') this.#hook(id, readField(request, 'input'))
+  }
+
+  #hook(request: string, input: unknown): void {
+    const agentId = textIn(input, 'agent_id')
+    const event = textIn(input, 'hook_event_name')
+    if (event === 'SubagentStart' && agentId !== undefined) {
+      this.#subs.begin({ id: agentId, type: textIn(input, 'agent_type') })
+      return
+    }
+    if (event === 'SubagentStop') {
+      const sub = this.#subs.get(agentId)
+      if (sub !== undefined && !sub.isTold && this.#stopping.size < MAX_REMEMBERED)
+        this.#stopping.set(request, sub)
+      return
+    }
+    const agent = this.#agentById(agentId)
+    const name = textIn(input, 'tool_name')
+    const toolCallId = textIn(input, 'tool_use_id')
+    if (agent === undefined || name === undefined) return
+    const given = readField(input, 'tool_input')
+    if (event === 'PermissionRequest') {
+      const tool = this.#tools.waiting(agent, name, bytesOf(given))
+      this.#tools.ask(request, tool?.toolCallId ?? request, agent, name)
+    }
+    if (toolCallId === undefined) return
+    if (event === 'PreToolUse') {
+      this.#tools.hold(request, toolCallId)
+      if (this.#subs.isNested(agent)) this.#addTool(agent, name, toolCallId, given)
+    } else if (event === 'PostToolUse' || event === 'PostToolUseFailure') {
+      this.#tools.start(toolCallId)
+      if (!this.#subs.isNested(agent)) return
+      this.#finish(toolCallId, {
+        ok: event === 'PostToolUse',
+        resultBytes: bytesOf(readField(input, 'tool_response')),
       })
     }
   }
 
-  #ask(message: unknown): void {
-    const request = readField(message, 'request')
-    const id = textIn(message, 'request_id')
-    const toolCallId = textIn(request, 'tool_use_id')
-    if (textIn(request, 'subtype') !== 'can_use_tool' || id === undefined || toolCallId === undefined) return
-    const tool = this.#tools.get(toolCallId)
-    const agentId = textIn(request, 'agent_id')
-    const agent = tool?.agent ?? (agentId && this.#subs.get(agentId)?.agent) ?? this.#begin(message)
-    if (tool !== undefined) tool.isAsked = true
-    if (this.#asked.size < MAX_REMEMBERED) this.#asked.set(id, toolCallId)
-    this.#stage.escalate(
-      agent || this.#begin(message),
-      this.#escalationOf(toolCallId),
-      `may ${textIn(request, 'tool_name') ?? 'a tool'} run?`,
-    )
+  /** Who was called has answered; with nothing, when the answer is not waited for any more. */
+  #answered(request: string | undefined, response: unknown): void {
+    if (request === undefined) return
+    const { isAllowed, via, goesOn } = answerOf(response)
+    const sub = this.#stopping.get(request)
+    this.#stopping.delete(request)
+    if (sub !== undefined && !goesOn) this.#subs.end(sub)
+    this.#tools.answer(request, isAllowed, via)
   }
 
-  #escalationOf(toolCallId: string): string {
-    return `${this.#id}:${toolCallId}`
-  }
-
-  /** A message of the model: it has the answer's id, and the tokens of the input; those of the output come later. */
-  #answer(agent: Agent, inner: unknown, model: string | undefined): void {
-    const responseId = textIn(inner, 'id')
-    if (responseId === undefined || this.#messages.has(responseId)) return
-    if (this.#messages.size >= MAX_REMEMBERED) this.#messages.clear()
-    this.#messages.add(responseId)
-    const usage = readField(inner, 'usage')
-    const tokens = tokensOf(
-      numberIn(usage, 'input_tokens'),
-      numberIn(usage, 'cache_read_input_tokens'),
-      numberIn(usage, 'cache_creation_input_tokens'),
-    )
-    const call = seen({ model, responseId, ...tokens })
-    const half: Half = { agent, inputTokens: tokens.inputTokens, call }
-    // Its log was told when it came.
-    if (takeHalf(this.#logsWithoutMessage, half) !== undefined) return
-    if (this.hasLogs) keepHalf(this.#messagesWithoutLog, half)
-    else this.#stage.usage(agent, call)
-  }
-
-  #request(agent: Agent, attributes: Record<string, unknown>): void {
-    const tokens = tokensOf(
-      numberIn(attributes, 'input_tokens'),
-      numberIn(attributes, 'cache_read_tokens'),
-      numberIn(attributes, 'cache_creation_tokens'),
-    )
-    const call = seen({
-      model: textIn(attributes, 'model'),
-      ...tokens,
-      outputTokens: numberIn(attributes, 'output_tokens'),
-      costUsd: numberIn(attributes, 'cost_usd'),
-      ms: numberIn(attributes, 'duration_ms'),
-      ttftMs: numberIn(attributes, 'ttft_ms'),
+  /** A message in a transcript: what it says may be known. */
+  #read(message: unknown, agentId: string | undefined): void {
+    quietly(NAME, () => {
+      const agent = agentId === undefined ? this.#main : this.#subs.get(agentId)?.agent
+      if (agent === undefined || agent.ended) return
+      if (textIn(message, 'type') === 'assistant') {
+        if (isWhole(message)) this.#assistant(agent, message, true)
+      } else if (this.#subs.isNested(agent)) this.#results(message)
     })
-    const half: Half = { agent, inputTokens: tokens.inputTokens, call }
-    const message = takeHalf(this.#messagesWithoutLog, half)
-    this.#stage.usage(agent, { ...message?.call, ...call })
-    // A message of this call may be on its way in the pipe.
-    if (message === undefined) keepHalf(this.#logsWithoutMessage, half)
   }
 
-  #failure(agent: Agent, attributes: Record<string, unknown>): void {
-    const status = attributes.status_code
-    const said = textIn(attributes, 'error') ?? 'failed'
-    const call = {
-      model: textIn(attributes, 'model'),
-      ms: numberIn(attributes, 'duration_ms'),
-      error: brief(status === undefined ? said : `${status} ${said}`),
+  /** Something of a turn is to come by another way than the messages. */
+  #beginWaiting(): void {
+    if (this.#timer !== undefined) return
+    const { other } = this.#calls
+    if (other === 'transcripts') {
+      this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
+    } else if (other === 'logs' && !this.#tools.hearsDecisions) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined
+        if (this.#tools.hearsDecisions) return
+        this.#calls.other = 'transcripts'
+        this.#beginWaiting()
+      }, NO_LOGS_MS).unref()
     }
-    this.#stage.usage(agent, seen(call))
+    if (other !== 'nowhere') {
+      this.#removeExit ??= onExit(() => {
+        if (this.#calls.other === 'transcripts') this.#transcripts.lookNow()
+        this.#calls.flush()
+      })
+    }
+  }
+
+  #look(): void {
+    void this.#transcripts.look().then(() => {
+      quietly(NAME, () => this.#calls.giveUp())
+      const isOver = this.#result !== undefined && !this.#calls.isWaiting
+      if (isOver && !this.#subs.isAnyAlive) this.#stopLooking()
+    })
+  }
+
+  #stopLooking(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #stopWaiting(): void {
+    this.#stopLooking()
+    this.#removeExit?.()
+    this.#removeExit = undefined
   }
 }
 
-/** A call with what is known of it. */
-function seen(call: { [K in keyof CallSeen]?: CallSeen[K] | undefined }): CallSeen {
-  const known = Object.entries(call).filter(([, value]) => value !== undefined)
-  return { source: SOURCE, provider: 'anthropic', ...Object.fromEntries(known) }
-}
-
-/** Anthropic counts what was read from and written to its cache apart. */
-function tokensOf(fresh: number | undefined, read: number | undefined, written: number | undefined) {
-  return {
-    inputTokens: fresh === undefined ? undefined : fresh + (read ?? 0) + (written ?? 0),
-    cacheReadTokens: read,
-    cacheWriteTokens: written,
-  }
-}
-
-/** Halves that wait: a call is told within the second. */
-const MAX_HALVES = 100
-
-function keepHalf(halves: Half[], half: Half): void {
-  halves.push(half)
-  if (halves.length > MAX_HALVES) halves.shift()
-}
-
-function takeHalf(halves: Half[], { agent, inputTokens }: Half): Half | undefined {
-  const i = halves.findIndex((each) => each.agent === agent && each.inputTokens === inputTokens)
-  return i < 0 ? undefined : halves.splice(i, 1)[0]
+const numberOf = (value: unknown): number | undefined => {
+  const number = value === undefined ? Number.NaN : Number(value)
+  return Number.isFinite(number) ? number : undefined
 }
 
 /** Why a turn failed; its words may be the model's, and stay out. */

@@ -9,13 +9,16 @@
  * the graph's name; without one by the node that it runs in; else `LangGraph`. What a plain node does, with a model or a
  * tool, is work of its graph's agent.
  */
-import { openDoor, wrapMethod } from '../module-door.js'
+import { type Door, meetLoaded, openDoor, wrapMethod } from '../module-door.js'
 import { quietly, textIn } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { type CallbackHandler, onStorage } from './context-storage.js'
 import { Runs } from './runs.js'
 
 const NAME = 'LangGraph'
+
+/** What the newest major of `@langchain/core` leaves in the global object. */
+const IS_LOADED = 'lc_block_translators_registry'
 
 const CALLBACKS = [
   'handleChainStart',
@@ -50,12 +53,20 @@ export const adapter: Adapter = {
       const call = runs[name] as (...args: unknown[]) => void
       handler[name] = (...args: unknown[]) => quietly(NAME, () => call.apply(runs, args))
     }
-    openDoor({
+    const met = new WeakSet<object>()
+    const door: Door = {
       package: '@langchain/core',
       module: /\/node_modules\/@langchain\/core\/dist\/callbacks\/manager\.c?js$/,
       className: 'CallbackManager',
-      met: (managerClass) => giveHandler(managerClass as unknown as ManagerClass, handler),
-    })
+      met(managerClass) {
+        if (met.has(managerClass)) return
+        met.add(managerClass)
+        giveHandler(managerClass as unknown as ManagerClass, handler)
+      },
+    }
+    openDoor(door)
+    // An instrumentation that is set up before hivelog has it loaded.
+    meetLoaded(door, '@langchain/core/callbacks/manager', IS_LOADED in globalThis).catch(() => {})
     onStorage({
       handler,
       enter: (config, work) => {

@@ -41,6 +41,12 @@ export const openllmetryCalls: Vocabulary = {
   },
 }
 
+/** What a run of LangChain's or LangGraph's was given, as its instrumentation of those tells it, beside `gen_ai.*`. */
+export const runInput = ({ instrumentationScope, attributes }: SpanView): string | undefined =>
+  instrumentationScope?.name === '@traceloop/instrumentation-langchain'
+    ? textOf(attributes['traceloop.entity.input'])
+    : undefined
+
 /** Whether a span's input is without what came from the cache and went there, as Anthropic's interface counts. */
 export const countsUncached = ({ instrumentationScope }: SpanView): boolean =>
   instrumentationScope?.name === '@traceloop/instrumentation-anthropic'

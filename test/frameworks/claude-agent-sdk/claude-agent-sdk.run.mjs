@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { turns as exampleTurns } from '../../../examples/frameworks/claude-agent-sdk/turns.mjs'
 import { exampleTruth, suite } from '../kit/suite.mjs'
+import { LogsBackend } from './logs-backend.mjs'
 
-const isResearcher = (body) => JSON.stringify(body.system ?? '').includes('You are the researcher.')
-const isLead = (body) => !isResearcher(body)
+const isAgent = (name) => (body) => JSON.stringify(body.system ?? '').includes(`You are the ${name}.`)
+const isResearcher = isAgent('researcher')
+const isDigger = isAgent('digger')
+const isLead = (body) => !isResearcher(body) && !isDigger(body)
 const bash = (command, id) => ({ name: 'Bash', args: { command, description: 'what it does' }, id })
 
 /** Claude Code keeps its files there. */
@@ -65,6 +68,75 @@ const truth = {
   ],
 }
 
+const task = (kind, id) => ({
+  name: 'Task',
+  args: { subagent_type: kind, description: 'look', prompt: `ask the ${kind}`, run_in_background: false },
+  id,
+})
+
+const nestedTurns = () => [
+  { agent: 'claude', when: isLead, tools: [bash('touch /tmp/forbidden', 'toolu_no')] },
+  { agent: 'claude', when: isLead, tools: [bash('touch /tmp/hivelog-allowed', 'toolu_yes')] },
+  { agent: 'claude', when: isLead, tools: [task('researcher', 'toolu_r')] },
+  { agent: 'researcher', when: isResearcher, tools: [task('digger', 'toolu_d')] },
+  { agent: 'digger', when: isDigger, tools: [bash('echo dug; sleep 0.4', 'toolu_dug')] },
+  { agent: 'digger', when: isDigger, text: 'dug some' },
+  { agent: 'researcher', when: isResearcher, text: 'honey' },
+  { agent: 'claude', when: isLead, text: 'All is done.' },
+]
+
+const nestedTruth = {
+  agents: [
+    { name: 'claude' },
+    { name: 'researcher', parent: 'claude' },
+    { name: 'digger', parent: 'researcher' },
+  ],
+  tools: [
+    { agent: 'claude', name: 'Bash', toolCallId: 'toolu_yes' },
+    { agent: 'claude', name: 'Task', toolCallId: 'toolu_r' },
+    { agent: 'researcher', name: 'Task', toolCallId: 'toolu_d' },
+    { agent: 'digger', name: 'Bash', toolCallId: 'toolu_dug' },
+  ],
+  messages: [
+    { from: 'claude', to: 'researcher', act: 'delegate' },
+    { from: 'researcher', to: 'digger', act: 'delegate' },
+    { from: 'digger', to: 'researcher', act: 'return' },
+    { from: 'researcher', to: 'claude', act: 'return' },
+  ],
+  absent: ['Look for honey', 'ask the digger', 'dug some', 'All is done', 'hivelog-allowed'],
+}
+/** A hook has decided of the first without anybody being asked, and of the second while `canUseTool` was. */
+const byHooks = { ...nestedTruth, escalations: [{ from: 'claude', subject: 'Bash', approve: true }] }
+const byCode = {
+  ...nestedTruth,
+  escalations: [
+    { from: 'claude', subject: 'Bash', approve: false },
+    { from: 'claude', subject: 'Bash', approve: true },
+  ],
+}
+
+const viaOf = (wanted) => (run) => {
+  const found = run.lines.filter(({ event }) => event.kind === 'approval').map(({ event }) => event.via)
+  return found.join() === wanted ? [] : [`approvals came by ${found.join()}, not ${wanted}`]
+}
+
+const backend = await LogsBackend.start()
+/** The application's own telemetry of Claude Code, which goes to its own backend. */
+const theirTelemetry = (server) => ({
+  ...env(server),
+  CLAUDE_CODE_ENABLE_TELEMETRY: '1',
+  OTEL_LOGS_EXPORTER: 'otlp',
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+  OTEL_EXPORTER_OTLP_ENDPOINT: backend.urlFor(server),
+  OTEL_LOGS_EXPORT_INTERVAL: '50',
+})
+const aloneLogs = await backend.logsAlone({
+  program: 'hooks.mjs',
+  turns: nestedTurns(),
+  env: theirTelemetry,
+  cwd: import.meta.dirname,
+})
+
 /** The one that Claude Code asks for unless it is told another. */
 const modelOf = (lines) =>
   lines.find(({ event }) => event.kind === 'spawn' && event.name === 'claude')?.event.model
@@ -82,6 +154,46 @@ await suite(import.meta.url, {
       truth,
       // Claude Code, a process of its own, logs a call some time after the answer's end.
       liveMs: 600,
+    },
+    {
+      name: 'hooks, a sub-agent of a sub-agent',
+      program: 'hooks.mjs',
+      turns: nestedTurns,
+      env,
+      output: 'All is done.',
+      // Of whom there is no message, Claude Code's logs do not say which answer it was.
+      truth: { ...byHooks, unknown: ['responseId'] },
+      check: viaOf('hook'),
+      liveMs: 600,
+    },
+    {
+      name: 'beside its telemetry',
+      program: 'hooks.mjs',
+      turns: nestedTurns,
+      env: theirTelemetry,
+      output: 'All is done.',
+      truth: byHooks,
+      check: (run) => [...viaOf('hook')(run), ...backend.differs(run.server, aloneLogs)],
+      liveMs: 900,
+    },
+    {
+      name: 'beside its telemetry, no hooks',
+      program: 'hooks.mjs',
+      turns: nestedTurns,
+      env: (server) => ({ ...theirTelemetry(server), NO_HOOKS: '1' }),
+      output: 'All is done.',
+      truth: byCode,
+      check: viaOf('code,code'),
+      liveMs: 900,
+    },
+    {
+      name: 'OpenTelemetry of the application',
+      program: 'query.mjs',
+      turns,
+      env: (server) => ({ ...env(server), OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' }),
+      output: 'All is done.',
+      truth,
+      liveMs: 900,
     },
     {
       name: 'the example',
@@ -105,4 +217,5 @@ await suite(import.meta.url, {
     },
   ],
 })
+await backend.close()
 rmSync(homes, { recursive: true, force: true })

@@ -49,7 +49,8 @@ export class ModelServer {
   others = []
   /** What went wrong in the test itself: calls that no turn was left for. */
   problems = []
-  #turns
+  #turns = []
+  #added = 0
   #server
   #sockets = new Set()
 
@@ -61,7 +62,7 @@ export class ModelServer {
   }
 
   constructor(turns) {
-    this.#turns = [...turns]
+    this.add(...turns)
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error) => {
         this.problems.push(`the model server failed: ${error.stack}`)
@@ -76,7 +77,7 @@ export class ModelServer {
 
   /** Turns for what is asked from now on. */
   add(...turns) {
-    this.#turns.push(...turns)
+    for (const turn of turns) this.#turns.push({ ...turn, number: ++this.#added })
   }
 
   /** Turns that nobody asked for. */
@@ -134,7 +135,7 @@ export class ModelServer {
       const answer = JSON.stringify(api.answer(call, turn, body))
       call.endedAt = now()
       response
-        .writeHead(200, { 'content-type': 'application/json', 'x-request-id': `req_${call.n}` })
+        .writeHead(200, { 'content-type': 'application/json', 'x-request-id': `req_${call.number}` })
         .end(answer)
     }
   }
@@ -152,15 +153,24 @@ export class ModelServer {
 
   #newCall(api, asked, turn, body, startedAt) {
     const n = this.calls.length + 1
-    const { input = 100 + 7 * n, output = 10 + 3 * n, cacheRead, cacheWrite, reasoning } = turn.usage ?? {}
+    // By the turn and not by who came first: of agents that run at once that is not the same each time.
+    const { number = n } = turn
+    const {
+      input = 100 + 7 * number,
+      output = 10 + 3 * number,
+      cacheRead,
+      cacheWrite,
+      reasoning,
+    } = turn.usage ?? {}
     const call = {
       n,
+      number,
       api: api.name,
       provider: api.provider,
       agent: turn.agent,
       model: turn.model ?? asked.model,
       asked: asked.model,
-      responseId: api.hasIds === false ? undefined : `${api.idPrefix}${String(n).padStart(4, '0')}fake`,
+      responseId: api.hasIds === false ? undefined : `${api.idPrefix}${String(number).padStart(4, '0')}fake`,
       stream: asked.stream,
       inputTokens: input,
       outputTokens: api.isEmbedding ? 0 : output,
@@ -170,7 +180,7 @@ export class ModelServer {
       tools: (turn.tools ?? []).map(({ name, args = {}, id }, i) => ({
         name,
         args,
-        id: id ?? `call_${n}_${i + 1}`,
+        id: id ?? `call_${number}_${i + 1}`,
       })),
       text: turn.text ?? (turn.tools === undefined ? 'ok' : undefined),
       startedAt,
@@ -185,7 +195,7 @@ export class ModelServer {
 }
 
 async function stream(response, pieces, turn, call) {
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': `req_${call.n}` })
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'x-request-id': `req_${call.number}` })
   // At once, for the program may end before the next piece would be sent.
   response.on('close', () => {
     // Who has read the last piece may go before the connection is closed.

@@ -121,7 +121,7 @@ function outputOf(call) {
   const output = []
   if (call.text !== undefined) {
     output.push({
-      id: `msg_${call.n}`,
+      id: `msg_${call.number}`,
       type: 'message',
       status: 'completed',
       role: 'assistant',
@@ -130,7 +130,7 @@ function outputOf(call) {
   }
   for (const [i, { id, name, args }] of call.tools.entries()) {
     output.push({
-      id: `fc_${call.n}_${i + 1}`,
+      id: `fc_${call.number}_${i + 1}`,
       type: 'function_call',
       status: 'completed',
       call_id: id,

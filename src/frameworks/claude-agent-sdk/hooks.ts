@@ -1,0 +1,35 @@
+/** What `canUseTool` and hooks of the application's answer Claude Code (`HookJSONOutput` in the SDK's sdk.d.ts). */
+import { readField } from '../../format/fields.js'
+import { textIn } from '../reading.js'
+import type { Answerer } from './tool-calls.js'
+
+interface Answer {
+  /** Whether the tool may run; `undefined` where that is left to others. */
+  readonly isAllowed: boolean | undefined
+  readonly via: Answerer
+  /** Whether what was about to end has to go on. */
+  readonly goesOn: boolean
+}
+
+/** @param response what was answered; anything else says nothing */
+export function answerOf(response: unknown): Answer {
+  const ofHook = readField(response, 'hookSpecificOutput')
+  const said =
+    textIn(response, 'behavior') ??
+    textIn(readField(ofHook, 'decision'), 'behavior') ??
+    textIn(ofHook, 'permissionDecision') ??
+    textIn(response, 'decision')
+  return {
+    isAllowed: said === undefined ? undefined : ALLOWED[said],
+    via: textIn(response, 'behavior') === undefined ? 'hook' : 'code',
+    goesOn: textIn(response, 'decision') === 'block' || readField(response, 'continue') === true,
+  }
+}
+
+const ALLOWED: Readonly<Record<string, boolean>> = {
+  __proto__: null as never,
+  allow: true,
+  approve: true,
+  deny: false,
+  block: false,
+}
