@@ -647,8 +647,9 @@ export class HiveModel {
     if (Object.keys(escalations).length > 0) carry.escalations = escalations
     const sums: [string, [number, number]][] = []
     const note = (id: string, { cost }: Totals): void => {
-      const { parts, value } = cost
-      if (parts[0] !== value || parts[1] !== 0) sums.push([id, parts])
+      const { parts } = cost
+      // The sum is rounded when it is asked for, which takes longer than all else here.
+      if (parts[1] !== 0 || parts[0] !== cost.value) sums.push([id, parts])
     }
     note('', this.usage)
     for (const { id, usage } of all) if (usage !== undefined) note(id, usage)
