@@ -79,7 +79,8 @@ export interface ModelOptions {
 /** Messages that all inboxes hold together; beyond it each holds the newest five. */
 export const MAX_HELD_MESSAGES = 100_000
 
-interface Carry {
+/** What going on from a state needs, beside what it lists: its `carry`. */
+export interface Carry {
   /** Whether the one log is foreign. */
   foreign?: boolean
   living?: string[]

@@ -1,5 +1,6 @@
 /** Messages field by field: so they take a fraction of the room and of the time that they take as objects. */
 import type { Message } from '../../model/inbox.js'
+import { type Texts, texts, textsOf } from './fields.js'
 
 export interface Columns {
   count: number
@@ -15,12 +16,6 @@ export interface Columns {
 
 /** Whole numbers, each as what it is more than the one before it; or where not all are whole, all as they are. */
 type Numbers = number[] | { as: number[] }
-
-/** A character that hardly any text has, and JSON writes as it is. */
-const BETWEEN = '\x7f'
-
-/** With `BETWEEN` between them; those of which one is missing, or has that, as they are, and null where there is none. */
-type Texts = string | (string | null)[]
 
 export function columnsOf(messages: readonly Message[]): Columns {
   const { length: count } = messages
@@ -124,14 +119,3 @@ function numbersOf(given: Numbers): readonly number[] {
   }
   return given
 }
-
-function texts(values: readonly (string | undefined)[]): Texts {
-  for (let i = 0; i < values.length; i++) {
-    const text = values[i]
-    if (text === undefined || text.includes(BETWEEN)) return values.map((each) => each ?? null)
-  }
-  return values.join(BETWEEN)
-}
-
-const textsOf = (given: Texts): readonly (string | null)[] =>
-  typeof given === 'string' ? given.split(BETWEEN) : given

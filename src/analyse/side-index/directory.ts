@@ -71,11 +71,9 @@ const HASH = 64
 /** The blocks of a segment, by offset; the first one is the segment's start. */
 export class Blocks {
   readonly #columns: Columns
-  readonly #news: ReadonlySet<number>
 
   private constructor(columns: Columns) {
     this.#columns = columns
-    this.#news = new Set(columns.news)
   }
 
   static of(blocks: readonly Block[]): Blocks {
@@ -103,7 +101,7 @@ export class Blocks {
       sha256: sha256.slice(i * HASH, (i + 1) * HASH),
     } as Block
     for (const name of NUMBERS) block[name] = this.#columns[name][i] as number
-    if (this.#news.has(i)) block.isNews = true
+    if (this.#isNews(i)) block.isNews = true
     return block
   }
 
@@ -113,7 +111,7 @@ export class Blocks {
 
   /** The last state that is whole. */
   get lastWhole(): Block | undefined {
-    for (let i = this.length - 1; i >= 0; i--) if (!this.#news.has(i)) return this.at(i)
+    for (let i = this.length - 1; i >= 0; i--) if (!this.#isNews(i)) return this.at(i)
     return undefined
   }
 
@@ -129,6 +127,10 @@ export class Blocks {
       else to = middle
     }
     return from - 1
+  }
+
+  #isNews(i: number): boolean {
+    return this.#columns.news.includes(i)
   }
 
   toJSON(): object {

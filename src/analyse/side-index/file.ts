@@ -1,6 +1,6 @@
 /**
  * The side index of one segment: `<log>.index/<first seq, 12 digits>.idx`. It holds the state before certain lines
- * of the segment, half a MiB of log apart or more, so that the state at any event is a few thousand lines away at most.
+ * of the segment, 384 KiB of log apart or more, so that the state at any event is a few thousand lines away at most.
  *
  * The file: the states one after the other (see `packed.ts`, Brotli), then a directory (see `directory.ts`, JSON), then a
  * trailer of fixed length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not

@@ -5,9 +5,10 @@
  * often along the log.
  */
 import type { Inbox, Message, StoredMessages } from '../../model/inbox.js'
-import type { HiveModel, StoredState } from '../../model/model.js'
+import type { Carry, HiveModel, StoredState } from '../../model/model.js'
 import type { AgentState, InboxState, PendingEscalation, UsageTotals } from '../../model/state.js'
 import { type Columns, columnsOf, StoredColumns } from './columns.js'
+import { type Texts, texts, textsOf } from './fields.js'
 import { namesOf, rowsOf, type Table, tableOf } from './table.js'
 
 /** A state as two texts without line ends, JSON each. */
@@ -27,13 +28,21 @@ interface PackedInbox extends Omit<InboxState, 'messages'> {
   held: number
 }
 
-type PackedHead = Omit<StoredState, 'agents' | 'inboxes' | 'pending'> & {
+type PackedHead = Omit<StoredState, 'agents' | 'carry' | 'inboxes' | 'pending'> & {
   agents: Table
   /** What the agents used, of those that used anything. */
   ofAgents: Table
   inboxes: Table
   pending: Table
   newest: Columns
+  carry?: PackedCarry
+}
+
+type PackedCarry = Omit<Carry, 'escalations' | 'sums'> & {
+  /** As in `Carry`; ids that were decided are many. */
+  escalations?: Omit<NonNullable<Carry['escalations']>, 'decided'> & { decided?: Texts }
+  /** Ids, and two parts for each: doubles, in Base64, as their digits take long to find. */
+  sums?: { ids: Texts; parts: string }
 }
 
 const place = { log: true, file: true, line: true } as const
@@ -113,7 +122,7 @@ function packed(
   model: HiveModel,
   split: (inbox: Inbox) => { kept?: Kept; fresh: readonly Message[] },
 ): Packed {
-  const { agents, inboxes: states, pending, ...state } = model.view('none')
+  const { agents, inboxes: states, pending, carry, ...state } = model.view('none')
   const inboxes = model.filledInboxes()
   const rows: PackedInbox[] = []
   const newest: Message[] = []
@@ -141,8 +150,39 @@ function packed(
     inboxes: tableOf(rows, INBOX),
     pending: tableOf(pending, PENDING),
     newest: columnsOf(newest),
+    ...(carry !== undefined && { carry: packedCarry(carry) }),
   }
   return { head: JSON.stringify(head), body: JSON.stringify(columnsOf(others)) }
+}
+
+function packedCarry({ escalations, sums, ...others }: Carry): PackedCarry {
+  const carry: PackedCarry = others
+  if (escalations !== undefined) {
+    const { decided, ...rest } = escalations
+    carry.escalations = { ...rest, ...(decided !== undefined && { decided: texts(decided) }) }
+  }
+  if (sums !== undefined) {
+    const parts = Float64Array.from(sums.flatMap(([, each]) => each))
+    carry.sums = { ids: texts(sums.map(([id]) => id)), parts: Buffer.from(parts.buffer).toString('base64') }
+  }
+  return carry
+}
+
+function carryOf({ escalations, sums, ...others }: PackedCarry): Carry {
+  const carry: Carry = others
+  if (escalations !== undefined) {
+    const { decided, ...rest } = escalations
+    carry.escalations = { ...rest, ...(decided !== undefined && { decided: textsOf(decided) as string[] }) }
+  }
+  if (sums !== undefined) {
+    // A copy, since a small buffer is a part of one that numbers may not begin in.
+    const parts = new Float64Array(Uint8Array.from(Buffer.from(sums.parts, 'base64')).buffer)
+    carry.sums = (textsOf(sums.ids) as string[]).map((id, i) => [
+      id,
+      [parts[2 * i] as number, parts[2 * i + 1] as number],
+    ])
+  }
+  return carry
 }
 
 /** Packs the states of a model that goes on, each whole or as what is new in it. */
@@ -220,7 +260,15 @@ function newsOf(
  * @throws when it is not what was packed
  */
 export function unpackState(head: string, body: () => string, before?: () => StoredState): StoredState {
-  const { newest: columns, inboxes, agents, ofAgents, pending, ...state } = JSON.parse(head) as PackedHead
+  const {
+    newest: columns,
+    inboxes,
+    agents,
+    ofAgents,
+    pending,
+    carry,
+    ...state
+  } = JSON.parse(head) as PackedHead
   const all = rowsOf<AgentState>(agents)
   for (const { agent, ...usage } of rowsOf<AgentUsage>(ofAgents)) (all[agent] as AgentState).usage = usage
   const newest = new StoredColumns(() => columns)
@@ -251,5 +299,11 @@ export function unpackState(head: string, body: () => string, before?: () => Sto
     }
     restored.push({ ...inbox, messages })
   }
-  return { ...state, agents: all, pending: rowsOf<PendingEscalation>(pending), inboxes: restored }
+  return {
+    ...state,
+    agents: all,
+    pending: rowsOf<PendingEscalation>(pending),
+    inboxes: restored,
+    ...(carry !== undefined && { carry: carryOf(carry) }),
+  }
 }

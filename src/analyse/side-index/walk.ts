@@ -38,7 +38,7 @@ export interface WalkOptions {
   price: Pricer
   /** Whether the side index is used and kept. */
   index: boolean
-  /** Bytes of log between two states of the index. Default 512 KiB. */
+  /** Bytes of log between two states of the index. Default 384 KiB. */
   spacing?: number
   /** Where the walk ends. */
   until: Target
@@ -53,6 +53,8 @@ export interface WalkOptions {
 
 /** Bytes that are decoded at once where the end is near: what lies behind it is decoded in vain. */
 const NEAR_PIECE = 32 * 1024
+/** Pieces of the spacing after which it is looked whether a state is due. */
+const PIECES = 8
 
 /** Before any event: no `ts` that an event can have is smaller. */
 const NEVER = Number.MIN_SAFE_INTEGER
@@ -190,7 +192,7 @@ class Walk {
       const fit = isOurs ? await fits(source, index.directory) : 'no'
       if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
-        return await this.#through(source, before, this.#extension(path, source, undefined))
+        return await this.#extended(source, before, this.#extension(path, source, undefined))
       }
       const { blocks, final } = index.directory
       const at = blocks.lastBefore((maxSeq, maxTs) => isBefore(this.#skipTo, maxSeq, maxTs))
@@ -203,7 +205,7 @@ class Walk {
       const isExtended = isLast && !final && visit === undefined && this.#isWorthMore(source, blocks)
       if (fit === 'fits' && visit === undefined) Extension.renew(path, key, source, index)
       if (isLast && final) return { isDone: false, end: from }
-      if (isExtended) return await this.#through(source, from, this.#extension(path, source, index))
+      if (isExtended) return await this.#extended(source, from, this.#extension(path, source, index))
       // It ends before the next state, most often.
       return await this.#through(source, from, undefined, NEAR_PIECE)
     } finally {
@@ -243,6 +245,10 @@ class Walk {
       return this.#reducer(state)
     }
     return { position: { offset, line, count, maxSeq, maxTs, lastSeq }, load, key: () => end }
+  }
+
+  #extended(source: Source, from: Known, extension: Extension): Promise<{ isDone: boolean; end: Known }> {
+    return this.#through(source, from, extension, Math.ceil(this.#spacing / PIECES))
   }
 
   async #through(
