@@ -22,6 +22,7 @@ import { replay } from '../../src/analyse/replay.js'
 import { verifyLog } from '../../src/verify/verify.js'
 import { hivelog } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
+import { directoryOf, numbersOf, rowsOf } from '../kit/side-index.js'
 
 const indexSpacing = 512
 const HOUR_AGO = new Date(Date.now() - 3_600_000)
@@ -49,11 +50,7 @@ const nameOf = async (file: string, at?: number): Promise<string | undefined> =>
 /** Changes the states in an index, and makes all sums in it right that need no key. */
 function poison(idx: string, mac: (directory: Buffer) => string): void {
   const bytes = readFileSync(idx)
-  const magic = bytes.lastIndexOf('hivelog-index')
-  const trailer = bytes.subarray(magic - 84, magic).toString('latin1')
-  const at = Number.parseInt(trailer.slice(0, 12), 16)
-  const length = Number.parseInt(trailer.slice(12, 20), 16)
-  const directory = JSON.parse(bytes.subarray(at, at + length).toString())
+  const { directory, magic } = directoryOf(bytes)
   const parts: Buffer[] = []
   const hashes: string[] = []
   let size = 0
@@ -62,16 +59,16 @@ function poison(idx: string, mac: (directory: Buffer) => string): void {
     const raw = brotliDecompressSync(bytes.subarray(from, from + length)).toString()
     return brotliCompressSync(raw.replaceAll('Honest', 'Forged'))
   }
-  for (let i = 0; i < blocks.at.length; i++) {
-    const head = forged(blocks.at[i], blocks.size[i])
-    const body = forged(blocks.at[i] + blocks.size[i], blocks.rest[i])
-    Object.assign(blocks.at, { [i]: size })
-    Object.assign(blocks.size, { [i]: head.length })
-    Object.assign(blocks.rest, { [i]: body.length })
+  const rows = rowsOf(blocks)
+  for (const row of rows) {
+    const head = forged(row.at, row.size)
+    const body = forged(row.at + row.size, row.rest)
+    Object.assign(row, { at: size, size: head.length, rest: body.length })
     hashes.push(createHash('sha256').update(head).update(body).digest('hex'))
     parts.push(head, body)
     size += head.length + body.length
   }
+  blocks.numbers = numbersOf(rows)
   blocks.sha256 = hashes.join('')
   const text = Buffer.from(JSON.stringify(directory))
   const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0')
