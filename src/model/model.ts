@@ -79,7 +79,8 @@ export interface ModelOptions {
 /** Messages that all inboxes hold together; beyond it each holds the newest five. */
 export const MAX_HELD_MESSAGES = 100_000
 
-interface Carry {
+/** What going on from a state needs, beside what it lists: its `carry`. */
+export interface Carry {
   /** Whether the one log is foreign. */
   foreign?: boolean
   living?: string[]
@@ -647,8 +648,9 @@ export class HiveModel {
     if (Object.keys(escalations).length > 0) carry.escalations = escalations
     const sums: [string, [number, number]][] = []
     const note = (id: string, { cost }: Totals): void => {
-      const { parts, value } = cost
-      if (parts[0] !== value || parts[1] !== 0) sums.push([id, parts])
+      const { parts } = cost
+      // The sum is rounded when it is asked for, which takes longer than all else here.
+      if (parts[1] !== 0 || parts[0] !== cost.value) sums.push([id, parts])
     }
     note('', this.usage)
     for (const { id, usage } of all) if (usage !== undefined) note(id, usage)

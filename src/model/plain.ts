@@ -18,9 +18,15 @@ export function agentState(agent: Agent): AgentState {
     lastSeq: agent.lastSeq,
     lastTs: agent.lastTs,
   }
-  for (const name of ['parent', 'role', 'model', 'pid', 'session', 'error', 'spawnSeq', 'spawnTs'] as const) {
-    if (agent[name] !== undefined) Object.assign(state, { [name]: agent[name] })
-  }
+  const { parent, role, model, pid, session, error, spawnSeq, spawnTs } = agent
+  if (parent !== undefined) state.parent = parent
+  if (role !== undefined) state.role = role
+  if (model !== undefined) state.model = model
+  if (pid !== undefined) state.pid = pid
+  if (session !== undefined) state.session = session
+  if (error !== undefined) state.error = error
+  if (spawnSeq !== undefined) state.spawnSeq = spawnSeq
+  if (spawnTs !== undefined) state.spawnTs = spawnTs
   if (agent.usage !== undefined) state.usage = totalsState(agent.usage)
   if (agent.snapshot !== undefined) state.snapshot = agent.snapshot
   placeIn(state, { log, file: agent.lastFile, line: agent.lastLine })

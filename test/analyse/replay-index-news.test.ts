@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { replay, stateAt } from '../../src/analyse/replay.js'
 import { cases, seedOfRun } from '../kit/long-run.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
+import { directoryOf, type Row, rowsOf } from '../kit/side-index.js'
 
 const stateHome = mkdtempSync(join(tmpdir(), 'hivelog-state-'))
 process.env.XDG_STATE_HOME = stateHome
@@ -16,19 +17,10 @@ after(() => rmSync(stateHome, { recursive: true, force: true }))
 const indexSpacing = 512
 const NAMES = ['a', 'b', 'c', 'd', 'late', 'human', 'god']
 
-interface Block {
-  at: number
-  size: number
-  maxSeq: number
-  isNews?: true
-}
-
 /** The places of states, as the file says them. */
-function blocksOf(file: string, firstSeq = 1): Block[] {
-  const bytes = readFileSync(join(`${file}.index`, `${String(firstSeq).padStart(12, '0')}.idx`))
-  const magic = bytes.lastIndexOf('hivelog-index')
-  const at = Number.parseInt(bytes.toString('latin1', magic - 84, magic - 72), 16)
-  return JSON.parse(bytes.toString('utf8', at, magic - 84)).blocks
+function blocksOf(file: string): Row[] {
+  const bytes = readFileSync(join(`${file}.index`, '000000000001.idx'))
+  return rowsOf(directoryOf(bytes).directory.blocks)
 }
 
 type Step = { what: string; to: number; n: number }
@@ -119,13 +111,13 @@ test('a damaged state is noticed by those that need it', async (t) => {
   )
   await replay(file, { indexSpacing })
   const blocks = blocksOf(file)
-  const at = blocks.findIndex(({ isNews }, i) => isNews === true && blocks[i + 1]?.isNews === true)
-  const [whole, inNews] = [blocks[at - 1] as Block, blocks[at + 1] as Block]
-  assert.equal(whole.isNews, undefined)
+  const at = blocks.findIndex(({ isNews }, i) => isNews && blocks[i + 1]?.isNews === true)
+  const [whole, inNews] = [blocks[at - 1] as Row, blocks[at + 1] as Row]
+  assert.equal(whole.isNews, false)
   const expected = await replay(file, { at: inNews.maxSeq + 1, index: false })
   const path = join(`${file}.index`, '000000000001.idx')
   const bytes = readFileSync(path)
-  const place = whole.at + (whole.size >> 1)
+  const place = whole.at + ((whole.size + whole.rest) >> 1)
   bytes[place] = (bytes[place] as number) ^ 1
   writeFileSync(path, bytes)
   assert.deepEqual(await replay(file, { at: inNews.maxSeq + 1, indexSpacing }), expected)

@@ -17,11 +17,12 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { brotliCompressSync, brotliDecompressSync, crc32 } from 'node:zlib'
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib'
 import { replay } from '../../src/analyse/replay.js'
 import { verifyLog } from '../../src/verify/verify.js'
 import { hivelog } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
+import { directoryOf, numbersOf, rowsOf } from '../kit/side-index.js'
 
 const indexSpacing = 512
 const HOUR_AGO = new Date(Date.now() - 3_600_000)
@@ -49,23 +50,26 @@ const nameOf = async (file: string, at?: number): Promise<string | undefined> =>
 /** Changes the states in an index, and makes all sums in it right that need no key. */
 function poison(idx: string, mac: (directory: Buffer) => string): void {
   const bytes = readFileSync(idx)
-  const magic = bytes.lastIndexOf('hivelog-index')
-  const trailer = bytes.subarray(magic - 84, magic).toString('latin1')
-  const at = Number.parseInt(trailer.slice(0, 12), 16)
-  const length = Number.parseInt(trailer.slice(12, 20), 16)
-  const directory = JSON.parse(bytes.subarray(at, at + length).toString())
+  const { directory, magic } = directoryOf(bytes)
   const parts: Buffer[] = []
+  const hashes: string[] = []
   let size = 0
-  for (const block of directory.blocks) {
-    const raw = brotliDecompressSync(bytes.subarray(block.at, block.at + block.size)).toString()
-    const state = brotliCompressSync(raw.replaceAll('Honest', 'Forged'))
-    Object.assign(block, {
-      ...{ at: size, size: state.length, crc: crc32(state) },
-      sha256: createHash('sha256').update(state).digest('hex'),
-    })
-    parts.push(state)
-    size += state.length
+  const { blocks } = directory
+  const forged = (from: number, length: number): Buffer => {
+    const raw = brotliDecompressSync(bytes.subarray(from, from + length)).toString()
+    return brotliCompressSync(raw.replaceAll('Honest', 'Forged'))
   }
+  const rows = rowsOf(blocks)
+  for (const row of rows) {
+    const head = forged(row.at, row.size)
+    const body = forged(row.at + row.size, row.rest)
+    Object.assign(row, { at: size, size: head.length, rest: body.length })
+    hashes.push(createHash('sha256').update(head).update(body).digest('hex'))
+    parts.push(head, body)
+    size += head.length + body.length
+  }
+  blocks.numbers = numbersOf(rows)
+  blocks.sha256 = hashes.join('')
   const text = Buffer.from(JSON.stringify(directory))
   const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0')
   const end = hex(size, 12) + hex(text.length, 8) + mac(text)
@@ -77,7 +81,7 @@ test('states that were exchanged in the index are not believed, whatever sums ar
   assert.ok(existsSync(idx))
   for (const key of ['', 'x'.repeat(32), '\0'.repeat(32)]) {
     poison(idx, (directory) =>
-      createHmac('sha256', key).update('hivelog-index 5\n').update(directory).digest('hex'),
+      createHmac('sha256', key).update('hivelog-index 6\n').update(directory).digest('hex'),
     )
     for (const at of [undefined, 20, 40]) assert.equal(await nameOf(file, at), 'Honest')
   }
@@ -88,7 +92,7 @@ test('with the right key the forger would succeed: the check above looks at the 
   const { file, idx, home } = await write(t)
   const key = readFileSync(join(home, 'hivelog', 'index.key'))
   poison(idx, (directory) =>
-    createHmac('sha256', key).update('hivelog-index 5\n').update(directory).digest('hex'),
+    createHmac('sha256', key).update('hivelog-index 6\n').update(directory).digest('hex'),
   )
   assert.equal(await nameOf(file), 'Forged')
 })

@@ -1,9 +1,9 @@
 /**
  * The side index of one segment: `<log>.index/<first seq, 12 digits>.idx`. It holds the state before certain lines
- * of the segment, half a MiB of log apart or more, so that the state at any event is a few thousand lines away at most.
+ * of the segment, 384 KiB of log apart or more, so that the state at any event is a few thousand lines away at most.
  *
- * The file: the states one after the other (see `packed.ts`, Brotli), then a directory (JSON), then a trailer of fixed
- * length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
+ * The file: the states one after the other (see `packed.ts`, Brotli), then a directory (see `directory.ts`, JSON), then a
+ * trailer of fixed length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
  * check out is thrown away.
  *
  * An index that lies would make hivelog lie of a log that is sound. So the directory carries a MAC by the user's own
@@ -28,53 +28,12 @@ import { dirname, join } from 'node:path'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { draftOf } from '../../disk/durable.js'
 import type { StoredState } from '../../model/model.js'
-import type { Identity } from './fit.js'
+import { type Block, type Directory, readDirectory, type StatePlace } from './directory.js'
 import { openOwn } from './key.js'
-import { unpack } from './packed.js'
-
-/** A line of the segment before which the state is known. */
-export interface Block {
-  /** Offset of the line in the (uncompressed) segment. */
-  offset: number
-  /** Lines before it: in the segment, and in the whole log. */
-  line: number
-  count: number
-  /** Greatest `seq` and `ts` (epoch milliseconds) before it. */
-  maxSeq: number
-  maxTs: number
-  /** The last `seq` that a line before it carries; 0 if none does. */
-  lastSeq: number
-  /** Link of the segment's bytes up to here (`ByteChain`). */
-  hash: string
-  /** Its state is what is new since that of the block before it (`Packer`). */
-  isNews?: true
-  /** Where its state is in this file: offset, bytes, SHA-256; and its length before it was compressed. */
-  at: number
-  size: number
-  sha256: string
-  raw: number
-}
-
-/** Where a state is in the file. */
-export type StatePlace = Pick<Block, 'at' | 'size' | 'sha256' | 'raw'>
-
-export interface Directory {
-  /** Tells the prices apart by which the sums in its states were made. */
-  prices: string
-  /** Tells the state before the segment: that of the segment's first block. */
-  start: string
-  /** Tells the state before the last block; that after the segment, if `final`. */
-  end: string
-  /** Whether the segment is archived and the last block is its end. */
-  final: boolean
-  /** The segment's file as it was before it was read; left out where that could not tell it from what it became. */
-  identity?: Identity
-  /** By offset; the first one is the segment's start. */
-  blocks: Block[]
-}
+import { type Packed, unpackState } from './packed.js'
 
 /** Changes when the states do: an index of another format is made anew. */
-const FORMAT = 5
+const FORMAT = 6
 /** The quickest there is: states are written while a log is walked. */
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
 const MAGIC = `hivelog-index ${FORMAT}\n`
@@ -100,7 +59,7 @@ export class IndexFile {
       return undefined
     }
     try {
-      const directory = readDirectory(fd, key)
+      const directory = directoryOf(fd, key)
       if (directory !== undefined) return new IndexFile(fd, directory)
     } catch {
       // Whatever it is, it is no index.
@@ -109,41 +68,61 @@ export class IndexFile {
     return undefined
   }
 
+  /** Whether its states can be read. */
+  isOpen = true
+
   close(): void {
+    this.isOpen = false
     closeSync(this.#fd)
   }
 
   /** The state before a block, as it was written; `undefined` when it is damaged, or one that it needs is. */
-  state(block: Block): StoredState | undefined {
+  state(number: number): StoredState | undefined {
     const { blocks } = this.directory
     try {
-      let at = blocks.findIndex(({ offset, sha256 }) => offset === block.offset && sha256 === block.sha256)
       // All bytes are looked at now; what they say is taken apart when it is needed.
-      const chain = [this.bytes(block)]
-      for (let each = block; each.isNews === true; chain.push(this.bytes(each))) each = blocks[--at] as Block
-      return stateOf(chain)
+      const chain: Stored[] = []
+      for (let at = number; ; at--) {
+        const block = blocks.at(at)
+        chain.push({ bytes: this.bytes(block), size: block.size })
+        if (block.isNews !== true) return stateOf(chain)
+      }
     } catch {
       return undefined
     }
   }
 
   /** @throws when they are damaged */
-  bytes({ at, size, sha256 }: Block): Buffer {
-    const bytes = readExactly(this.#fd, at, size)
+  bytes({ at, size, rest, sha256 }: Block): Buffer {
+    const bytes = readExactly(this.#fd, at, size + rest)
     if (hashOf(bytes) !== sha256) throw new Error('a state in the index is damaged')
     return bytes
   }
 }
 
-/** @param chain the state's bytes, then those of the one before it, as far as it needs them */
-function stateOf([bytes, ...before]: readonly Buffer[]): StoredState {
-  const raw = brotliDecompressSync(bytes as Buffer)
-  // What is ASCII, as nearly all of it is, is made text in a tenth of the time.
-  const text = raw.toString(isAscii(raw) ? 'latin1' : 'utf8')
-  return unpack(text, before.length === 0 ? undefined : () => stateOf(before))
+/** The bytes of a state, of which the first `size` are its head. */
+interface Stored {
+  bytes: Buffer
+  size: number
 }
 
-function readDirectory(fd: number, key: Buffer): Directory | undefined {
+/** @param chain a state, then those before it, as far as it needs them */
+function stateOf([stored, ...before]: readonly Stored[]): StoredState {
+  const { bytes, size } = stored as Stored
+  return unpackState(
+    inflated(bytes.subarray(0, size)),
+    () => inflated(bytes.subarray(size)),
+    before.length === 0 ? undefined : () => stateOf(before),
+  )
+}
+
+function inflated(bytes: Buffer): string {
+  const raw = brotliDecompressSync(bytes)
+  // What is ASCII, as nearly all of it is, is made text in a tenth of the time.
+  return raw.toString(isAscii(raw) ? 'latin1' : 'utf8')
+}
+
+function directoryOf(fd: number, key: Buffer): Directory | undefined {
   const { size } = fstatSync(fd)
   if (size < TRAILER) return undefined
   const trailer = readExactly(fd, size - TRAILER, TRAILER).toString('latin1')
@@ -154,7 +133,7 @@ function readDirectory(fd: number, key: Buffer): Directory | undefined {
   const bytes = readExactly(fd, at, length)
   const mac = Buffer.from(trailer.slice(20, 84), 'latin1')
   if (!timingSafeEqual(mac, Buffer.from(macOf(bytes, key)))) return undefined
-  return JSON.parse(bytes.toString()) as Directory
+  return readDirectory(bytes.toString())
 }
 
 const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
@@ -191,16 +170,18 @@ export class IndexWriter {
     this.#fd = openSync(this.#draft, 'wx', 0o600)
   }
 
-  /** Returns where the state is; `raw` is what `pack` made of it. */
-  add(raw: string): StatePlace {
-    return this.copy(brotliCompressSync(raw, FAST), raw.length)
+  /** Returns where the state is. */
+  add({ head, body }: Packed): StatePlace {
+    const first = brotliCompressSync(head, FAST)
+    const bytes = Buffer.concat([first, brotliCompressSync(body, FAST)])
+    return this.copy(bytes, { size: first.length, raw: head.length + body.length })
   }
 
   /** Takes over a state from another index as it is. */
-  copy(bytes: Buffer, raw: number): StatePlace {
+  copy(bytes: Buffer, { size, raw }: Pick<Block, 'size' | 'raw'>): StatePlace {
     const at = this.#size
     this.#write(bytes)
-    return { at, size: bytes.length, sha256: hashOf(bytes), raw }
+    return { at, size, rest: bytes.length - size, sha256: hashOf(bytes), raw }
   }
 
   finish(directory: Directory): void {

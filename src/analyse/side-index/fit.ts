@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { chunksOf, type Source } from '../../read/sources.js'
-import type { Directory } from './file.js'
+import type { Directory } from './directory.js'
 
 /** A file as the system knows it. */
 export interface Identity {
@@ -50,7 +50,7 @@ export async function fits(source: Source, directory: Directory): Promise<'same'
   ) {
     return 'same'
   }
-  const indexed = directory.blocks.at(-1)?.offset ?? 0
+  const indexed = directory.blocks.last?.offset ?? 0
   const size = Number(stats.size)
   if (gzip ? !directory.final : size < indexed || (directory.final && size !== indexed)) return 'no'
   return (await hasBytes(source, directory)) ? 'fits' : 'no'

@@ -1,28 +1,102 @@
 /**
  * States as the side index holds them. Most of a big state are the messages that wait, and hardly anybody asks for one
- * of them: they are written field by field, all of an inbox in one text, which is taken apart when it is needed. A
- * state can leave out those that a state before it has, too: it is a fraction of a whole one then, and can be had
- * much more often along the log.
+ * of them but the newest: the others are written apart, field by field, and taken apart when they are needed. A state
+ * can leave out those that a state before it has, too: it is a fraction of a whole one then, and can be had much more
+ * often along the log.
  */
 import type { Inbox, Message, StoredMessages } from '../../model/inbox.js'
-import type { HiveModel, StoredState } from '../../model/model.js'
-import type { InboxState } from '../../model/state.js'
+import type { Carry, HiveModel, StoredState } from '../../model/model.js'
+import type { AgentState, InboxState, PendingEscalation, UsageTotals } from '../../model/state.js'
+import { type Columns, columnsOf, StoredColumns } from './columns.js'
+import { type Texts, texts, textsOf } from './fields.js'
+import { namesOf, rowsOf, type Table, tableOf } from './table.js'
 
-/** An inbox and its messages, field by field. */
-interface Columns extends Omit<InboxState, 'messages'> {
-  /** Messages that come from the state before, and stand first. */
-  kept?: Kept
-  /** Messages that are held here. */
-  held: number
-  seq: Numbers
-  ts: Numbers
-  id: Texts
-  from: Texts
-  act: Texts
-  subject: Texts
-  /** Which of them require a reply. */
-  reply?: number[]
+/** A state as two texts without line ends, JSON each. */
+export interface Packed {
+  /** All of it, but for messages that are not the newest of their inbox. */
+  head: string
+  /** Those, inbox by inbox. */
+  body: string
 }
+
+/** An inbox without its messages. */
+interface PackedInbox extends Omit<InboxState, 'messages'> {
+  /** Messages that come from the state before, and stand first: where they are in its list. */
+  from?: number
+  to?: number
+  /** Messages that are held here: the newest in the head, those before it in the body. */
+  held: number
+}
+
+type PackedHead = Omit<StoredState, 'agents' | 'carry' | 'inboxes' | 'pending'> & {
+  agents: Table
+  /** What the agents used, of those that used anything. */
+  ofAgents: Table
+  inboxes: Table
+  pending: Table
+  newest: Columns
+  carry?: PackedCarry
+}
+
+type PackedCarry = Omit<Carry, 'escalations' | 'sums'> & {
+  /** As in `Carry`; ids that were decided are many. */
+  escalations?: Omit<NonNullable<Carry['escalations']>, 'decided'> & { decided?: Texts }
+  /** Ids, and two parts for each: doubles, in Base64, as their digits take long to find. */
+  sums?: { ids: Texts; parts: string }
+}
+
+const place = { log: true, file: true, line: true } as const
+const AGENT = namesOf<Omit<AgentState, 'usage'>>({
+  agentId: true,
+  name: true,
+  isGod: true,
+  parent: true,
+  role: true,
+  model: true,
+  pid: true,
+  session: true,
+  status: true,
+  since: true,
+  sinceSeq: true,
+  error: true,
+  lives: true,
+  spawnSeq: true,
+  spawnTs: true,
+  events: true,
+  lastSeq: true,
+  lastTs: true,
+  snapshot: true,
+  ...place,
+})
+/** Sums, and the number of the agent. */
+type AgentUsage = UsageTotals & { agent: number }
+const USAGE = namesOf<AgentUsage>({
+  agent: true,
+  calls: true,
+  inputTokens: true,
+  outputTokens: true,
+  cacheReadTokens: true,
+  cacheWriteTokens: true,
+  costUsd: true,
+  unpriced: true,
+})
+const INBOX = namesOf<PackedInbox>({
+  recipient: true,
+  waiting: true,
+  estimated: true,
+  from: true,
+  to: true,
+  held: true,
+})
+const PENDING = namesOf<PendingEscalation>({
+  id: true,
+  seq: true,
+  ts: true,
+  from: true,
+  to: true,
+  subject: true,
+  ...place,
+})
 
 /** Which messages of an inbox are still there: a part of its list as it was. */
 interface Kept {
@@ -31,31 +105,84 @@ interface Kept {
   to: number
 }
 
-/** Whole numbers, with spaces between them, each as what it is more than the one before it; others as they are. */
-type Numbers = string | number[]
-
-/** A character that hardly any text has, and JSON writes as it is. */
-const BETWEEN = '\x7f'
-
-/** With `BETWEEN` between them; those of which one is missing, or has that, as they are, and null where there is none. */
-type Texts = string | (string | null)[]
-
-/** The JSON of the state that a model of one log is in. */
+/** The state that a model of one log is in, as one text. */
 export function pack(model: HiveModel): string {
-  return packed(model, (inbox) => ({ fresh: inbox.list() }))
+  return textOf(packed(model, (inbox) => ({ fresh: inbox.list() })))
+}
+
+export const textOf = ({ head, body }: Packed): string => `${head}\n${body}`
+
+/** @throws when it is not what `pack` made */
+export function unpack(text: string): StoredState {
+  const end = text.indexOf('\n')
+  return unpackState(text.slice(0, end), () => text.slice(end + 1))
 }
 
 function packed(
   model: HiveModel,
   split: (inbox: Inbox) => { kept?: Kept; fresh: readonly Message[] },
-): string {
-  const state = model.view('none')
+): Packed {
+  const { agents, inboxes: states, pending, carry, ...state } = model.view('none')
   const inboxes = model.filledInboxes()
+  const rows: PackedInbox[] = []
+  const newest: Message[] = []
+  const others: Message[] = []
   for (let i = 0; i < inboxes.length; i++) {
     const { kept, fresh } = split(inboxes[i] as Inbox)
-    state.inboxes[i] = columnsOf(state.inboxes[i] as InboxState, fresh, kept) as never
+    const { recipient, waiting, estimated } = states[i] as InboxState
+    const held = fresh.length
+    for (let k = 0; k < held - 1; k++) others.push(fresh[k] as Message)
+    if (held > 0) newest.push(fresh[held - 1] as Message)
+    const row: PackedInbox = { recipient, waiting, held }
+    if (estimated !== undefined) row.estimated = estimated
+    if (kept !== undefined) Object.assign(row, kept)
+    rows.push(row)
   }
-  return JSON.stringify(state)
+  const usages: AgentUsage[] = []
+  for (let agent = 0; agent < agents.length; agent++) {
+    const usage = agents[agent]?.usage
+    if (usage !== undefined) usages.push({ agent, ...usage })
+  }
+  const head: Omit<PackedHead, keyof StoredState> & { [name: string]: unknown } = {
+    ...state,
+    agents: tableOf(agents, AGENT),
+    ofAgents: tableOf(usages, USAGE),
+    inboxes: tableOf(rows, INBOX),
+    pending: tableOf(pending, PENDING),
+    newest: columnsOf(newest),
+    ...(carry !== undefined && { carry: packedCarry(carry) }),
+  }
+  return { head: JSON.stringify(head), body: JSON.stringify(columnsOf(others)) }
+}
+
+function packedCarry({ escalations, sums, ...others }: Carry): PackedCarry {
+  const carry: PackedCarry = others
+  if (escalations !== undefined) {
+    const { decided, ...rest } = escalations
+    carry.escalations = { ...rest, ...(decided !== undefined && { decided: texts(decided) }) }
+  }
+  if (sums !== undefined) {
+    const parts = Float64Array.from(sums.flatMap(([, each]) => each))
+    carry.sums = { ids: texts(sums.map(([id]) => id)), parts: Buffer.from(parts.buffer).toString('base64') }
+  }
+  return carry
+}
+
+function carryOf({ escalations, sums, ...others }: PackedCarry): Carry {
+  const carry: Carry = others
+  if (escalations !== undefined) {
+    const { decided, ...rest } = escalations
+    carry.escalations = { ...rest, ...(decided !== undefined && { decided: textsOf(decided) as string[] }) }
+  }
+  if (sums !== undefined) {
+    // A copy, since a small buffer is a part of one that numbers may not begin in.
+    const parts = new Float64Array(Uint8Array.from(Buffer.from(sums.parts, 'base64')).buffer)
+    carry.sums = (textsOf(sums.ids) as string[]).map((id, i) => [
+      id,
+      [parts[2 * i] as number, parts[2 * i + 1] as number],
+    ])
+  }
+  return carry
 }
 
 /** Packs the states of a model that goes on, each whole or as what is new in it. */
@@ -68,16 +195,16 @@ export class Packer {
     return this.#before !== undefined
   }
 
-  whole(model: HiveModel): string {
+  whole(model: HiveModel): Packed {
     this.#before = undefined
     return this.news(model)
   }
 
   /** Without the messages that the state before it has, which was packed here too. */
-  news(model: HiveModel): string {
+  news(model: HiveModel): Packed {
     const shapes = new Map<Inbox, Shape>()
     const twins = twinsOf(model)
-    const text = packed(model, (inbox) => {
+    const state = packed(model, (inbox) => {
       if (twins.has(inbox.recipient)) return { fresh: inbox.list() }
       const shape = shapeOf(inbox)
       shapes.set(inbox, shape)
@@ -85,7 +212,7 @@ export class Packer {
       return before === undefined ? { fresh: inbox.list() } : newsOf(inbox, before, shape)
     })
     this.#before = shapes
-    return text
+    return state
   }
 }
 
@@ -128,130 +255,55 @@ function newsOf(
 }
 
 /**
- * @param before makes the state before, for one of which that is left out; it is asked once, if at all
+ * @param body asked for once, if at all
+ * @param before makes the state before, for one of which that is left out; asked once, if at all
  * @throws when it is not what was packed
  */
-export function unpack(text: string, before?: () => StoredState): StoredState {
-  const packed = JSON.parse(text) as Omit<StoredState, 'inboxes'> & { inboxes: Columns[] }
+export function unpackState(head: string, body: () => string, before?: () => StoredState): StoredState {
+  const {
+    newest: columns,
+    inboxes,
+    agents,
+    ofAgents,
+    pending,
+    carry,
+    ...state
+  } = JSON.parse(head) as PackedHead
+  const all = rowsOf<AgentState>(agents)
+  for (const { agent, ...usage } of rowsOf<AgentUsage>(ofAgents)) (all[agent] as AgentState).usage = usage
+  const newest = new StoredColumns(() => columns)
+  const others = new StoredColumns(() => JSON.parse(body()) as Columns)
   let lists: Map<string, StoredMessages> | undefined
   const listBefore = (recipient: string): readonly Message[] => {
     lists ??= new Map(before?.().inboxes.map((inbox) => [inbox.recipient, inbox.messages as StoredMessages]))
     return lists.get(recipient)?.load() ?? []
   }
-  return { ...packed, inboxes: packed.inboxes.map((columns) => inboxOf(columns, listBefore)) }
-}
-
-function columnsOf(
-  { messages: _, ...inbox }: InboxState,
-  messages: readonly Message[],
-  kept?: Kept,
-): Columns {
-  const { length } = messages
-  const seq = new Array<number>(length)
-  const ts = new Array<number>(length)
-  const id = new Array<string | undefined>(length)
-  const from = new Array<string | undefined>(length)
-  const act = new Array<string | undefined>(length)
-  const subject = new Array<string | undefined>(length)
-  const reply: number[] = []
-  for (let i = 0; i < length; i++) {
-    const message = messages[i] as Message
-    seq[i] = message.seq
-    ts[i] = message.ts
-    id[i] = message.id
-    from[i] = message.from
-    act[i] = message.act
-    subject[i] = message.subject
-    if (message.requiresReply === true) reply.push(i)
-  }
-  const columns: Columns = {
-    ...inbox,
-    ...(kept !== undefined && { kept }),
-    held: length,
-    seq: numbers(seq),
-    ts: numbers(ts),
-    id: texts(id),
-    from: texts(from),
-    act: texts(act),
-    subject: texts(subject),
-  }
-  if (reply.length > 0) columns.reply = reply
-  return columns
-}
-
-function inboxOf(
-  { kept, held, seq, ts, id, from, act, subject, reply, ...inbox }: Columns,
-  listBefore: (recipient: string) => readonly Message[],
-): StoredState['inboxes'][0] {
-  const columns = { held, seq, ts, id, from, act, subject, ...(reply !== undefined && { reply }) }
-  const fresh = (first = 0): Message[] => messagesOf(columns, first)
-  const messages: StoredMessages = {
-    count: held + (kept === undefined ? 0 : kept.to - kept.from),
-    load: () =>
-      kept === undefined ? fresh() : [...listBefore(inbox.recipient).slice(kept.from, kept.to), ...fresh()],
-    newest: () => (held === 0 ? undefined : fresh(held - 1)[0]),
-  }
-  return { ...inbox, messages }
-}
-
-/** @param first the first one that is made */
-function messagesOf(columns: Omit<Columns, keyof InboxState | 'kept'>, first: number): Message[] {
-  const seqs = numbersOf(columns.seq)
-  const times = numbersOf(columns.ts)
-  const ids = textsOf(columns.id)
-  const senders = textsOf(columns.from)
-  const acts = textsOf(columns.act)
-  const subjects = textsOf(columns.subject)
-  const replies = new Set(columns.reply)
-  const messages: Message[] = []
-  for (let i = first; i < columns.held; i++) messages.push(messageOf(i))
-  return messages
-
-  function messageOf(i: number): Message {
-    return {
-      order: 0,
-      seq: seqs[i] as number,
-      ts: times[i] as number,
-      id: ids[i] ?? undefined,
-      from: senders[i] ?? undefined,
-      act: acts[i] ?? undefined,
-      subject: subjects[i] ?? undefined,
-      requiresReply: replies.has(i) ? true : undefined,
-      log: undefined,
-      file: undefined,
-      line: undefined,
+  let last = 0
+  let from = 0
+  const restored: StoredState['inboxes'] = []
+  for (const { from: keptFrom, to: keptTo = 0, held, ...inbox } of rowsOf<PackedInbox>(inboxes)) {
+    const kept = keptFrom === undefined ? undefined : { from: keptFrom, to: keptTo }
+    const at = held > 0 ? last++ : undefined
+    const start = from
+    const end = start + Math.max(0, held - 1)
+    from = end
+    const ofLast = (): Message[] => (at === undefined ? [] : newest.slice(at, at + 1))
+    const messages: StoredMessages = {
+      count: held + (kept === undefined ? 0 : kept.to - kept.from),
+      load: () => [
+        ...(kept === undefined ? [] : listBefore(inbox.recipient).slice(kept.from, kept.to)),
+        ...(end > start ? others.slice(start, end) : []),
+        ...ofLast(),
+      ],
+      newest: () => ofLast()[0],
     }
+    restored.push({ ...inbox, messages })
+  }
+  return {
+    ...state,
+    agents: all,
+    pending: rowsOf<PendingEscalation>(pending),
+    inboxes: restored,
+    ...(carry !== undefined && { carry: carryOf(carry) }),
   }
 }
-
-function numbers(values: number[]): Numbers {
-  let steps = ''
-  let last = 0
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number
-    if (!Number.isSafeInteger(value)) return values
-    steps += i === 0 ? String(value) : ` ${value - last}`
-    last = value
-  }
-  return steps
-}
-
-function numbersOf(given: Numbers): number[] {
-  if (typeof given !== 'string') return given
-  let last = 0
-  return given.split(' ').map((step) => {
-    last += Number(step)
-    return last
-  })
-}
-
-function texts(values: readonly (string | undefined)[]): Texts {
-  for (let i = 0; i < values.length; i++) {
-    const text = values[i]
-    if (text === undefined || text.indexOf(BETWEEN) !== -1) return values.map((each) => each ?? null)
-  }
-  return values.join(BETWEEN)
-}
-
-const textsOf = (given: Texts): (string | null)[] =>
-  typeof given === 'string' ? given.split(BETWEEN) : given

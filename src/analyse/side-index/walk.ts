@@ -18,8 +18,9 @@ import type { Pricer } from '../cost/call-cost.js'
 import { type BrokenChain, brokenChain, MAX_BROKEN } from '../reading.js'
 import type { OnChange } from '../state/changes.js'
 import { StateReducer } from '../state/reducer.js'
+import type { Blocks } from './directory.js'
 import { distanceOf, Extension, keyOf, type Position, SPACING } from './extension.js'
-import { type Block, IndexFile } from './file.js'
+import { IndexFile } from './file.js'
 import { fits } from './fit.js'
 import { indexKey, isOwnFolder } from './key.js'
 import { pack } from './packed.js'
@@ -37,7 +38,7 @@ export interface WalkOptions {
   price: Pricer
   /** Whether the side index is used and kept. */
   index: boolean
-  /** Bytes of log between two states of the index. Default 512 KiB. */
+  /** Bytes of log between two states of the index. Default 384 KiB. */
   spacing?: number
   /** Where the walk ends. */
   until: Target
@@ -52,6 +53,8 @@ export interface WalkOptions {
 
 /** Bytes that are decoded at once where the end is near: what lies behind it is decoded in vain. */
 const NEAR_PIECE = 32 * 1024
+/** Pieces of the spacing after which it is looked whether a state is due. */
+const PIECES = 8
 
 /** Before any event: no `ts` that an event can have is smaller. */
 const NEVER = Number.MIN_SAFE_INTEGER
@@ -189,21 +192,20 @@ class Walk {
       const fit = isOurs ? await fits(source, index.directory) : 'no'
       if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
-        return await this.#through(source, before, this.#extension(path, source, undefined))
+        return await this.#extended(source, before, this.#extension(path, source, undefined))
       }
-      const { blocks, final, end } = index.directory
-      const at = blocks.findLastIndex(({ maxSeq, maxTs }) => isBefore(this.#skipTo, maxSeq, maxTs))
+      const { blocks, final } = index.directory
+      const at = blocks.lastBefore((maxSeq, maxTs) => isBefore(this.#skipTo, maxSeq, maxTs))
       // The walk begins before this segment, so that the state before it is at hand.
       if (at === -1) return await this.#through(source, before)
-      const block = blocks[at] as Block
-      const isLast = block === blocks.at(-1)
-      const from = this.#indexed(path, key, block, end)
-      if (block.offset > 0) this.#isReached = true
-      this.#progress(isLast && final ? Number(source.stats.size) : block.offset)
+      const isLast = at === blocks.length - 1
+      const from = this.#indexed(path, key, index, at)
+      if (from.position.offset > 0) this.#isReached = true
+      this.#progress(isLast && final ? Number(source.stats.size) : from.position.offset)
       const isExtended = isLast && !final && visit === undefined && this.#isWorthMore(source, blocks)
       if (fit === 'fits' && visit === undefined) Extension.renew(path, key, source, index)
       if (isLast && final) return { isDone: false, end: from }
-      if (isExtended) return await this.#through(source, from, this.#extension(path, source, index))
+      if (isExtended) return await this.#extended(source, from, this.#extension(path, source, index))
       // It ends before the next state, most often.
       return await this.#through(source, from, undefined, NEAR_PIECE)
     } finally {
@@ -212,9 +214,9 @@ class Walk {
   }
 
   /** Whether the segment goes on far enough for more states: the index is written anew for them. */
-  #isWorthMore({ stats, live }: Source, blocks: readonly Block[]): boolean {
-    const { offset = 0 } = blocks.at(-1) ?? {}
-    const raw = blocks.findLast(({ isNews }) => isNews !== true)?.raw ?? 0
+  #isWorthMore({ stats, live }: Source, blocks: Blocks): boolean {
+    const offset = blocks.last?.offset ?? 0
+    const raw = blocks.lastWhole?.raw ?? 0
     return !live || Number(stats.size) - offset >= distanceOf(this.#spacing, raw)
   }
 
@@ -227,16 +229,26 @@ class Walk {
     return new StateReducer(from, onChange, { price })
   }
 
-  #indexed(path: string, key: Buffer, block: Block, end: string): Known {
-    const { at: _, size: __, sha256: ___, hash: ____, raw: _____, isNews: ______, ...position } = block
+  #indexed(path: string, key: Buffer, index: IndexFile, number: number): Known {
+    const { blocks, end } = index.directory
+    const { offset, line, count, maxSeq, maxTs, lastSeq, sha256 } = blocks.at(number)
     const load = (): StateReducer => {
-      const index = IndexFile.open(path, key)
-      const state = index?.state(block)
-      index?.close()
+      // Where it is taken later, somebody may have put another index there.
+      const now = index.isOpen ? index : IndexFile.open(path, key)
+      const isSame =
+        now !== undefined &&
+        now.directory.blocks.length > number &&
+        now.directory.blocks.at(number).sha256 === sha256
+      const state = isSame ? now.state(number) : undefined
+      if (now !== index) now?.close()
       if (state === undefined) throw new DamagedIndex(path)
       return this.#reducer(state)
     }
-    return { position, load, key: () => end }
+    return { position: { offset, line, count, maxSeq, maxTs, lastSeq }, load, key: () => end }
+  }
+
+  #extended(source: Source, from: Known, extension: Extension): Promise<{ isDone: boolean; end: Known }> {
+    return this.#through(source, from, extension, Math.ceil(this.#spacing / PIECES))
   }
 
   async #through(

@@ -1,0 +1,77 @@
+/** A state that is packed and taken apart again is the state that it was, whatever stood in the log. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { pack, unpack } from '../../src/analyse/side-index/packed.js'
+import type { HiveEvent } from '../../src/format/kinds.js'
+import { HiveModel } from '../../src/model/model.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
+
+const name = fc.constantFrom('a', 'b', 'c', 'god', 'human', 'broadcast', 'zoë', '\x7f', 'no one\n', '🐝')
+const text = fc.oneof(name, fc.string({ maxLength: 12 }), fc.constantFrom(7, null, true, ['x']))
+/** JSON has no word for -0. */
+const positive = (value: number): number => value + 0
+const time = fc.oneof(
+  fc.integer({ min: 0, max: 2_000_000_000_000 }),
+  fc.double({ min: -8.64e15, max: 8.64e15, noNaN: true }).map(positive),
+)
+const event = fc.record(
+  {
+    kind: fc.constantFrom(
+      'message',
+      'message',
+      'message',
+      'spawn',
+      'drain',
+      'escalate',
+      'usage',
+      'exit',
+      'role',
+    ),
+    ts: time,
+    agentId: name,
+    name: text,
+    from: text,
+    to: name,
+    id: text,
+    act: text,
+    subject: text,
+    role: text,
+    parent: text,
+    pid: fc.integer(),
+    isGod: fc.boolean(),
+    requiresReply: fc.boolean(),
+    delivered: fc.oneof(fc.constant(true), fc.array(name, { maxLength: 3 })),
+    count: fc.nat(3),
+    inputTokens: fc.nat(9999),
+    costUsd: fc.double({ min: 0, max: 5, noNaN: true }).map(positive),
+    status: fc.constantFrom('ok', 'error'),
+  },
+  { requiredKeys: ['kind', 'ts'] },
+)
+
+test('the state comes back, with all that going on from it needs', () => {
+  fc.assert(
+    fc.property(
+      fc.array(event, { maxLength: 120, size: 'max' }),
+      fc.array(event, { maxLength: 20 }),
+      (events, more) => {
+        const model = new HiveModel()
+        let seq = 0
+        const feed = (each: object, ...models: HiveModel[]): void => {
+          seq++
+          for (const one of models) one.add({ event: { ...each, seq } as unknown as HiveEvent, seq })
+        }
+        for (const each of events) feed(each, model)
+        const again = new HiveModel({}, unpack(pack(model)))
+        assert.deepEqual(again.state(), model.state())
+        // Messages that are made when they are needed, and only then.
+        const lazy = new HiveModel({}, unpack(pack(model)))
+        for (const each of more) feed(each, model, lazy)
+        assert.deepEqual(lazy.view('newest'), model.view('newest'))
+        assert.deepEqual(lazy.state(), model.state())
+      },
+    ),
+    { numRuns: cases(2000, 200), seed: seedOfRun() },
+  )
+})
