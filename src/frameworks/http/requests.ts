@@ -42,12 +42,15 @@ export interface Follower {
   /** The request came to nothing, or its answer was cut. */
   failed(error: unknown): void
   /** Wants the bodies, and the end of the answer. Default: not. */
-  readonly body?: {
-    sent(bytes: Uint8Array): void
-    received(bytes: Uint8Array): void
-    /** The whole answer has come. */
-    ended(): void
-  }
+  readonly body?: Body
+}
+
+/** Who follows what is sent and answered. */
+export interface Body {
+  sent(bytes: Uint8Array): void
+  received(bytes: Uint8Array): void
+  /** The whole answer has come. */
+  ended(): void
 }
 
 /** Is asked in the context of the code that sends the request; `undefined` when it does not want to follow it. */
@@ -78,6 +81,7 @@ export function watchRequests({ hive }: Stage, watcher: Watcher): void {
       }
     })
   }
+  subscribe('undici:request:bodyChunkReceived', onReceived)
 }
 
 let hasComplained = false
@@ -91,7 +95,7 @@ function complain(error: unknown): void {
 class Following {
   #followers: Follower[]
   /** Of those who want it; of a stream there are hundreds of pieces. */
-  #bodies: NonNullable<Follower['body']>[] = []
+  #bodies: Body[] = []
   /** Of a request whose body came through undici's channels. */
   hasSentByChannel = false
   hasReceivedByChannel = false
@@ -119,11 +123,13 @@ class Following {
   }
 
   received(bytes: Uint8Array): void {
-    for (const body of this.#bodies) {
+    const bodies = this.#bodies
+    for (let i = 0; i < bodies.length; i++) {
+      const body = bodies[i] as Body
       try {
         body.received(bytes)
       } catch (error) {
-        this.#bodies = this.#bodies.filter((other) => other !== body)
+        this.#bodies = bodies.filter((other) => other !== body)
         this.#followers = this.#followers.filter((other) => other.body !== body)
         complain(error)
       }
@@ -228,12 +234,6 @@ const LISTENERS = {
     following.hasSentByChannel = true
     following.sent(bytesOf(chunk))
   },
-  'undici:request:bodyChunkReceived': ({ request, chunk }: { request: object; chunk: unknown }): void => {
-    const following = followed.get(request)
-    if (following === undefined) return
-    following.hasReceivedByChannel = true
-    following.received(bytesOf(chunk))
-  },
   'undici:request:headers': ({
     request,
     response,
@@ -272,6 +272,19 @@ const LISTENERS = {
     following.answered(response.statusCode ?? 0, (name) => textOf(response.headers[name]))
     if (following.wantsBody) tapAnswer(response, following)
   },
+}
+
+/** Apart from the others, which share a function that calls them: of a stream there are hundreds, and V8 sees to one. */
+function onReceived(message: unknown): void {
+  try {
+    const { request, chunk } = message as { request: object; chunk: unknown }
+    const following = followed.get(request)
+    if (following === undefined) return
+    following.hasReceivedByChannel = true
+    following.received(chunk instanceof Uint8Array ? chunk : bytesOf(chunk))
+  } catch (error) {
+    complain(error)
+  }
 }
 
 function followHttp(request: ClientRequest): Following | undefined {

@@ -109,11 +109,13 @@ export class Answer {
     this.#isStream = isStream
   }
 
-  add(bytes: Uint8Array): void {
+  /** @returns whether more may be known than before */
+  add(bytes: Uint8Array): boolean {
     // Whose answer it is was said by then.
-    if (this.#isStream && this.hasContent) this.#keep(bytes)
-    else if (this.#isStream) this.#lines(bytes, (all) => this.#eachLine(all))
+    if (this.#isStream && this.hasContent) return this.#keep(bytes)
+    if (this.#isStream) this.#lines(bytes, (all) => this.#eachLine(all))
     else this.#waiting.add(bytes)
+    return true
   }
 
   /** No more comes. */
@@ -129,17 +131,20 @@ export class Answer {
     }
   }
 
-  #keep(bytes: Uint8Array): void {
+  #keep(bytes: Uint8Array): boolean {
     const { length } = bytes
-    if (this.#batchSize + length > BATCH) this.#readBatch()
+    const isFull = this.#batchSize + length > BATCH
+    if (isFull) this.#readBatch()
     if (length > BATCH) {
       this.#lines(bytes, (all) => this.#marked(all))
-      return
+      return true
     }
     this.#batch ??= spare.pop() ?? Buffer.allocUnsafeSlow(BATCH)
     this.#batch.set(bytes, this.#batchSize)
     this.#batchSize += length
-    if (this.#dialect.mayEnd(bytes)) this.#readBatch()
+    const mayEnd = this.#dialect.mayEnd(bytes)
+    if (mayEnd) this.#readBatch()
+    return isFull || mayEnd
   }
 
   #readBatch(): void {

@@ -1,14 +1,12 @@
 /** One model call, as the wire tells it: followed from its request to the end of its answer. */
 import type { Fields } from '../../format/fields.js'
 import { whyOf } from '../http/errors.js'
-import type { Follower, OutgoingRequest } from '../http/requests.js'
+import type { Body, Follower, OutgoingRequest } from '../http/requests.js'
 import { Teller, type UsageSeen } from '../http/teller.js'
 import type { Stage } from '../stage.js'
 import { Answer } from './answer.js'
 import { DecodedBody } from './decoded-body.js'
 import type { Endpoint } from './dialects.js'
-
-type Body = NonNullable<Follower['body']>
 
 /** Bytes of a request that are kept, for the model's name in it. */
 const MAX_SENT = 256 * 1024
@@ -22,6 +20,7 @@ export class ModelCall implements Follower, Body {
   #sent: Uint8Array[] = []
   #sentBytes = 0
   #status = 0
+  #isStream = false
   #answer: Answer | undefined
   #decoded: DecodedBody | undefined
   #ttftMs: number | undefined
@@ -35,16 +34,19 @@ export class ModelCall implements Follower, Body {
 
   answered(status: number, header: (name: string) => string | undefined): void {
     this.#status = status
-    const isStream = header('content-type')?.includes('text/event-stream') === true
-    const answer = new Answer(this.#endpoint.dialect, isStream)
-    this.#answer = answer
-    this.#decoded = new DecodedBody(header('content-encoding'), (bytes) => {
-      answer.add(bytes)
-      if (!isStream || this.#isTold) return
-      if (answer.hasContent) this.#ttftMs ??= this.#ms()
-      // Its reader need not wait for the end of the connection, nor does the line.
-      if (answer.found.isWhole === true && status < 300) this.#tell()
-    })
+    this.#isStream = header('content-type')?.includes('text/event-stream') === true
+    this.#answer = new Answer(this.#endpoint.dialect, this.#isStream)
+    const encoding = header('content-encoding')
+    if (encoding !== undefined) this.#decoded = new DecodedBody(encoding, (bytes) => this.#take(bytes))
+  }
+
+  #take(bytes: Uint8Array): void {
+    const answer = this.#answer
+    // Next to all pieces of a stream are only kept.
+    if (answer === undefined || !answer.add(bytes) || !this.#isStream || this.#isTold) return
+    if (answer.hasContent) this.#ttftMs ??= this.#ms()
+    // Its reader need not wait for the end of the connection, nor does the line.
+    if (answer.found.isWhole === true && this.#status < 300) this.#tell()
   }
 
   get body(): Body {
@@ -58,7 +60,9 @@ export class ModelCall implements Follower, Body {
   }
 
   received(bytes: Uint8Array): void {
-    if (!this.#isTold) this.#decoded?.add(bytes)
+    if (this.#isTold) return
+    if (this.#decoded === undefined) this.#take(bytes)
+    else this.#decoded.add(bytes)
   }
 
   ended(): void {
@@ -72,13 +76,12 @@ export class ModelCall implements Follower, Body {
 
   #end(done: () => void): void {
     if (this.#isTold) return
-    if (this.#decoded === undefined) done()
-    else {
-      this.#decoded.end(() => {
-        this.#answer?.end()
-        done()
-      })
+    const over = (): void => {
+      this.#answer?.end()
+      done()
     }
+    if (this.#decoded === undefined) over()
+    else this.#decoded.end(over)
   }
 
   #ms(): number {
