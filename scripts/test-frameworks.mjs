@@ -7,7 +7,16 @@
 // "hivelog": {"within": [...]} names stays within its caret range; a folder with "hivelog": {"latest": false} is left out.
 // HIVELOG_TEST_ONLY=PART runs only scenarios whose name contains it.
 import { fork, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { install, newest, putHivelog, shareModules, versionsIn } from './lib/framework-folder.mjs'
@@ -80,6 +89,8 @@ function copyOfTests() {
       filter: (source) => !['node_modules', 'package-lock.json'].includes(basename(source)),
     })
   }
+  // Some run hivelog's own command by its path.
+  symlinkSync(join(root, 'dist'), join(copy, 'dist'), 'junction')
   for (const name of all) {
     const file = join(copy, 'test/frameworks', name, 'package.json')
     writeFileSync(file, JSON.stringify(newest(JSON.parse(readFileSync(file, 'utf8'))), null, 2))
