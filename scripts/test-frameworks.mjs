@@ -2,12 +2,25 @@
 // by its package-lock.json; its *.run.mjs are run on each Node that its package.json asks for ("hivelog": {"node": [22,
 // 24]}): on the last of them in all modes. Prints a table, a row for each scenario and mode, and for each framework which
 // versions were tried, with how many rows. `npm run build` must have run before.
-//   node scripts/test-frameworks.mjs [--latest] [NAME]...
+//   node scripts/test-frameworks.mjs [--latest] [--packed] [NAME]...
 // --latest takes the newest versions of everything instead, in a copy (.build-frameworks/): for a nightly run. What
 // "hivelog": {"within": [...]} names stays within its caret range; a folder with "hivelog": {"latest": false} is left out.
+// --packed takes hivelog from the tarball that npm would publish, and not from dist: with HIVELOG_TEST_ONLY='the example'
+// and HIVELOG_TEST_BRIEF=1 each of examples/frameworks/ is run so, once on each Node.
 // HIVELOG_TEST_ONLY=PART runs only scenarios whose name contains it.
 import { fork, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { install, newest, putHivelog, shareModules, versionsIn } from './lib/framework-folder.mjs'
@@ -20,8 +33,9 @@ const MAX_SUITE_MS = 300_000
 const root = fileURLToPath(new URL('..', import.meta.url))
 const args = process.argv.slice(2)
 const isLatest = args.includes('--latest')
+const isPacked = args.includes('--packed')
 const wanted = args.filter((arg) => !arg.startsWith('--'))
-const unknown = args.find((arg) => arg.startsWith('--') && arg !== '--latest')
+const unknown = args.find((arg) => arg.startsWith('--') && arg !== '--latest' && arg !== '--packed')
 
 const all = readdirSync(join(root, 'test/frameworks')).filter((name) =>
   existsSync(join(root, 'test/frameworks', name, 'package.json')),
@@ -36,6 +50,7 @@ if (!existsSync(join(root, 'dist/index.js'))) {
   process.exit(2)
 }
 
+const packed = isPacked ? unpacked() : root
 const base = isLatest ? copyOfTests() : root
 const frameworks = (wanted.length > 0 ? wanted : all)
   .map((name) => {
@@ -53,6 +68,7 @@ for (const framework of frameworks) {
   await runFramework(framework)
   framework.rows = rows.slice(before)
 }
+if (isPacked) rmSync(packed, { recursive: true, force: true })
 printTable()
 printVersions()
 const failed = rows.filter(({ problems }) => problems.length > 0)
@@ -68,6 +84,20 @@ console.log(
 )
 process.exit(failed.length > 0 ? 1 : 0)
 
+/** What npm would publish, as it is installed. */
+function unpacked() {
+  const folder = mkdtempSync(join(tmpdir(), 'hivelog-packed-'))
+  const run = (command, ...given) => {
+    const { status, stdout, stderr } = spawnSync(command, given, { cwd: root, encoding: 'utf8' })
+    if (status === 0) return stdout.trim().split('\n').at(-1)
+    console.error(`test-frameworks: ${command} ${given[0]} failed: ${stderr}`)
+    process.exit(2)
+  }
+  const tarball = run('npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', folder)
+  run('tar', '-xzf', join(folder, tarball), '-C', folder, '--strip-components=1')
+  return folder
+}
+
 /** The same folders elsewhere in this repository, so that programs find what they import by the same paths. */
 function copyOfTests() {
   const copy = join(root, '.build-frameworks')
@@ -80,6 +110,8 @@ function copyOfTests() {
       filter: (source) => !['node_modules', 'package-lock.json'].includes(basename(source)),
     })
   }
+  // Some run hivelog's own command by its path.
+  symlinkSync(join(root, 'dist'), join(copy, 'dist'), 'junction')
   for (const name of all) {
     const file = join(copy, 'test/frameworks', name, 'package.json')
     writeFileSync(file, JSON.stringify(newest(JSON.parse(readFileSync(file, 'utf8'))), null, 2))
@@ -93,7 +125,7 @@ async function installAll() {
     for (let framework = waiting.shift(); framework !== undefined; framework = waiting.shift()) {
       try {
         await install(framework.folder, { latest: isLatest })
-        putHivelog(root, framework.folder)
+        putHivelog(root, framework.folder, packed)
         const example = join(base, 'examples/frameworks', framework.name)
         if (existsSync(example)) shareModules(example, framework.folder)
       } catch (error) {

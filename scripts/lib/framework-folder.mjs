@@ -94,14 +94,15 @@ const API = 'node_modules/@opentelemetry/api'
 /**
  * Puts the built package where `npm install hivelog` would: its own dependencies under it, as npm does where versions
  * differ, and OpenTelemetry's API as the application has it, if that is of the same minor version.
+ * @param from where the package lies: its package.json and dist. Default: what is built in `root`
  */
-export function putHivelog(root, folder) {
+export function putHivelog(root, folder, from = root) {
   const modules = join(folder, 'node_modules')
   const target = join(modules, 'hivelog')
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
-  copyFileSync(join(root, 'package.json'), join(target, 'package.json'))
-  cpSync(join(root, 'dist'), join(target, 'dist'), { recursive: true })
+  copyFileSync(join(from, 'package.json'), join(target, 'package.json'))
+  cpSync(join(from, 'dist'), join(target, 'dist'), { recursive: true })
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   for (const [path, { dev, optional }] of Object.entries(packages)) {
     if (path === '' || dev || (optional && !existsSync(join(root, path)))) continue

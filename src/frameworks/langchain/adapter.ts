@@ -9,10 +9,10 @@
  * the graph's name; without one by the node that it runs in; else `LangGraph`. What a plain node does, with a model or a
  * tool, is work of its graph's agent.
  */
-import { type Door, meetLoaded, openDoor, wrapMethod } from '../module-door.js'
+import { type ClassLike, type Door, meetLoaded, openDoor, wrapMethod } from '../module-door.js'
 import { quietly, textIn } from '../reading.js'
 import type { Adapter } from '../stage.js'
-import { type CallbackHandler, onStorage } from './context-storage.js'
+import { type CallbackHandler, inCallback, onStorage } from './context-storage.js'
 import { Runs } from './runs.js'
 
 const NAME = 'LangGraph'
@@ -95,6 +95,8 @@ function giveHandler(managerClass: ManagerClass, handler: CallbackHandler): void
     return quietly(NAME, () => withHandler(made ?? new managerClass(), handler)) ?? made
   })
   keepParents(managerClass, handler)
+  for (const name of STARTS)
+    wrapMethod(managerClass as unknown as ClassLike, name, (_self, _args, call) => inCallback(call))
 }
 
 type Configure = (this: unknown, ...args: unknown[]) => unknown
@@ -131,7 +133,7 @@ function keepParents(managerClass: ManagerClass, handler: CallbackHandler): void
   })
 }
 
-/** Callbacks whose fourth argument is the run above. */
+/** Callbacks that begin a run, with the run above as their fourth argument; a manager calls them by the same names. */
 const STARTS = ['handleChainStart', 'handleChatModelStart', 'handleLLMStart', 'handleToolStart'] as const
 
 function tellParent(given: unknown, made: Manager | undefined, handler: CallbackHandler): void {

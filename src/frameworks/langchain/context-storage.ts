@@ -121,6 +121,8 @@ function adopt(storage: Storage): void {
 
 /** Whether the present code is a callback's: `@langchain/core` calls those, and nothing else, without a context. */
 const callbacks = new AsyncLocalStorage<boolean>()
+/** Runs what calls callbacks, where there is no storage that would show it. */
+export const inCallback = <T>(work: () => T): T => callbacks.run(true, work)
 export const isInCallback = (): boolean => callbacks.getStore() === true
 
 const configOf = (store: unknown): unknown =>
