@@ -79,7 +79,7 @@ export class Blocks {
   private constructor(columns: Columns) {
     this.#columns = columns
     // A copy, since a small buffer is a part of one that numbers may not begin in.
-    this.#numbers = new Float64Array(Uint8Array.from(Buffer.from(columns.numbers, 'base64')).buffer)
+    this.#numbers = new Float64Array(new Uint8Array(Buffer.from(columns.numbers, 'base64')).buffer)
   }
 
   static of(blocks: readonly Block[]): Blocks {

@@ -176,7 +176,7 @@ function carryOf({ escalations, sums, ...others }: PackedCarry): Carry {
   }
   if (sums !== undefined) {
     // A copy, since a small buffer is a part of one that numbers may not begin in.
-    const parts = new Float64Array(Uint8Array.from(Buffer.from(sums.parts, 'base64')).buffer)
+    const parts = new Float64Array(new Uint8Array(Buffer.from(sums.parts, 'base64')).buffer)
     carry.sums = (textsOf(sums.ids) as string[]).map((id, i) => [
       id,
       [parts[2 * i] as number, parts[2 * i + 1] as number],
