@@ -1,9 +1,8 @@
 /** Sends a log as an exact copy. The server knows how far the copy has come, so nothing is remembered here. */
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import type { Decision } from '../decide/decision.js'
-import { artifactsFolder } from '../format/beside.js'
+import { refsIn } from '../format/refs.js'
+import { artifactOf, waitFor } from './artifact-files.js'
 import { decisionsIn } from './decisions.js'
 import { idsAbove, type LogIdentity, openSegment, type Position } from './segments.js'
 import { type Answer, ShipError, type Transport } from './transport.js'
@@ -115,21 +114,22 @@ export class CopySender implements Sender {
   /** What lines name is there before them, so that a copy is never without. */
   async #sendArtifacts(bytes: Buffer): Promise<void> {
     const refs = this.#sentArtifacts.fresh(refsIn(bytes))
+    if (refs.length === 0) return
     const { file, session, log } = this.shipped
+    const until = waitFor(bytes)
     for (let i = 0; i < refs.length; i += MAX_ASKED) {
       const asked = JSON.stringify({ session, log, refs: refs.slice(i, i + MAX_ASKED) })
       const { status, body } = await this.#transport.post('v1/artifacts/missing', asked, await this.#named())
       if (status !== 200) throw refusalOf(status, body, file)
-      for (const ref of body.missing as string[]) await this.#sendArtifact(ref)
+      for (const ref of body.missing as string[]) await this.#sendArtifact(ref, until)
     }
     this.#sentArtifacts.add(refs)
   }
 
-  async #sendArtifact(ref: string): Promise<void> {
+  async #sendArtifact(ref: string, until: number): Promise<void> {
     const { file } = this.shipped
-    const content = await readFile(join(artifactsFolder(file), ref.slice(0, 2), ref)).catch(() => undefined)
-    // Not there, or not what it should be: that the copy lacks it too is what `verify` says of both.
-    if (content === undefined || createHash('sha256').update(content).digest('hex') !== ref) return
+    const content = await artifactOf(file, ref, until)
+    if (content === undefined) return
     const { status, body } = await this.#transport.put(`v1/artifacts/${ref}`, content, await this.#named())
     if (status === 200) this.shipped.artifacts++
     else if (status !== 413) throw refusalOf(status, body, file)
@@ -159,19 +159,6 @@ export function refusalOf(status: number, body: Answer['body'], file?: string): 
 
 /** References that one request may ask for. */
 const MAX_ASKED = 5_000
-const REF = Buffer.from('"ref":"')
-const REF_LENGTH = 64
-
-/** Found byte by byte where they can be, since a mebibyte as text would hold up the agent's own work. */
-function refsIn(bytes: Buffer): string[] {
-  const refs = new Set<string>()
-  for (let at = bytes.indexOf(REF); at !== -1; at = bytes.indexOf(REF, at + 1)) {
-    const from = at + REF.length
-    const ref = bytes.toString('latin1', from, from + REF_LENGTH + 1)
-    if (/^[0-9a-f]{64}"$/.test(ref)) refs.add(ref.slice(0, -1))
-  }
-  return [...refs]
-}
 
 /** Artifacts that the server is known to have. */
 class RecentRefs {

@@ -1,12 +1,11 @@
 /** Sends the lines of one log as OTLP log records: several requests under way, and noted what all of them brought. */
-import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { artifactsFolder, pathInHive } from '../format/beside.js'
+import { pathInHive } from '../format/beside.js'
 import { refsIn } from '../format/refs.js'
 import { type LogRecord, LogRecords } from '../otel/log-records.js'
 import type { OtlpLogSender } from '../otel/otlp-logs.js'
+import { artifactOf, waitFor } from './artifact-files.js'
 import { type LineBatch, lineBatches } from './line-batches.js'
 import type { Memory } from './memory.js'
 import type { OtlpShipOptions, Present } from './otlp-logs.js'
@@ -191,14 +190,14 @@ export class LogLineShipper {
   /** What lines name goes with them, so that what is put together again is whole. */
   async #artifactsOf(bytes: Buffer, present: Present | undefined): Promise<LogRecord[]> {
     const records: LogRecord[] = []
-    for (const ref of refsIn(bytes)) {
+    const refs = refsIn(bytes)
+    const until = refs.length > 0 ? waitFor(bytes) : 0
+    for (const ref of refs) {
       if (this.#artifacts.has(ref) || present?.hasArtifact(ref) === true) continue
       if (this.#artifacts.size > MAX_RECENT) this.#artifacts.clear()
       this.#artifacts.add(ref)
-      const path = join(artifactsFolder(this.#file), ref.slice(0, 2), ref)
-      const content = await readFile(path).catch(() => undefined)
-      // Not there, or not what it should be: `verify` says so here and there.
-      if (content === undefined || createHash('sha256').update(content).digest('hex') !== ref) continue
+      const content = await artifactOf(this.#file, ref, until)
+      if (content === undefined) continue
       records.push(...(this.#records as LogRecords).ofArtifact(ref, content))
       ;(this.shipped as ShippedLines).artifacts++
     }
