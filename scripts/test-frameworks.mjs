@@ -82,7 +82,8 @@ for (const row of failed) {
 console.log(
   `\nframeworks: ${rows.length - failed.length} passed, ${failed.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
 )
-process.exit(failed.length > 0 ? 1 : 0)
+// What is printed may be longer than a pipe holds, and an exit at once would cut it off.
+process.stdout.write('', () => process.exit(failed.length > 0 ? 1 : 0))
 
 /** What npm would publish, as it is installed. */
 function unpacked() {

@@ -33,7 +33,10 @@ export class HiveSpanProcessor implements SpanProcessor {
   #exporter: JsonlSpanExporter
   #recorder: LogRecorder
   #teller: SpanTeller
-  #held = new HeldActs((node) => this.#teller.decide(node, node.span as ReadableSpan))
+  #held = new HeldActs((node) => {
+    // One without a span has ended meanwhile, and was nothing.
+    if (node.span !== undefined) this.#teller.decide(node, node.span)
+  })
   #desk: Desk
 
   /** @throws {OptionsError} when there is no exporter in the options, or an option that is none */
