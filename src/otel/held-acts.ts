@@ -65,7 +65,7 @@ export class HeldActs {
     if (open !== undefined) this.#place(open)
     this.#held.push({ node, act })
     if (this.#held.length > MAX_HELD) run((this.#held.shift() as Held).act)
-    this.#timer ??= setTimeout(this.#due, HOLD_MS).unref()
+    this.#timer ??= setTimeout(this.#due, leftOf(open)).unref()
     this.#removeExit ??= onExit(this.flush)
   }
 
@@ -139,6 +139,12 @@ export class HeldActs {
     }
     return undefined
   }
+}
+
+/** For how long a node may still be waited for, in whole milliseconds. */
+function leftOf(open: SpanNode | undefined): number {
+  const { waitsSince = performance.now() } = open ?? {}
+  return Math.max(1, Math.ceil(waitsSince + HOLD_MS - performance.now()))
 }
 
 function run<Given extends unknown[]>(act: (...given: Given) => void, ...given: Given): void {

@@ -34,3 +34,5 @@ const { content } = await answer
   .invoke('Look for wax.', { callbacks })
 console.log(content)
 await answer.invoke('Build it.', { callbacks }).catch((error) => console.log(error.message))
+// Lines are timely while a program runs: how long one takes to end is its own.
+await new Promise((done) => setTimeout(done, 100))
