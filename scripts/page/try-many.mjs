@@ -14,7 +14,7 @@ const nameOf = (i) =>
   [
     `Agent ${i}`,
     'i'.repeat(i % 60),
-    `W${'W'.repeat(i % 40)}`,
+    'W'.repeat(1 + ((i >> 3) % 40)),
     `reviewer of everything that was ever built ${i}`,
     `研究員${'代理人'.repeat(i % 9)}${i}`,
     `باحث في كل شيء ${i}`,

@@ -17,7 +17,7 @@ const YOUNG_MS = 10_000
  * Until when what these lines name is waited for, by `Date.now()`; 0 where none of them was written just now.
  * @param bytes whole lines
  */
-export function waitFor(bytes: Buffer): number {
+export function deadlineFor(bytes: Buffer): number {
   const end = bytes.lastIndexOf(NEWLINE)
   const decoded = decodeLine(bytes.subarray(bytes.lastIndexOf(NEWLINE, end - 1) + 1, end))
   const now = Date.now()
@@ -25,7 +25,7 @@ export function waitFor(bytes: Buffer): number {
 }
 
 /**
- * @param until as `waitFor` says
+ * @param until as `deadlineFor` says
  * @returns the content; nothing when it is not there or not what its name says, which `verify` tells of here and there
  */
 export async function artifactOf(log: string, ref: string, until: number): Promise<Buffer | undefined> {

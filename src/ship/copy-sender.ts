@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import type { Decision } from '../decide/decision.js'
 import { refsIn } from '../format/refs.js'
-import { artifactOf, waitFor } from './artifact-files.js'
+import { artifactOf, deadlineFor } from './artifact-files.js'
 import { decisionsIn } from './decisions.js'
 import { idsAbove, type LogIdentity, openSegment, type Position } from './segments.js'
 import { type Answer, ShipError, type Transport } from './transport.js'
@@ -116,7 +116,7 @@ export class CopySender implements Sender {
     const refs = this.#sentArtifacts.fresh(refsIn(bytes))
     if (refs.length === 0) return
     const { file, session, log } = this.shipped
-    const until = waitFor(bytes)
+    const until = deadlineFor(bytes)
     for (let i = 0; i < refs.length; i += MAX_ASKED) {
       const asked = JSON.stringify({ session, log, refs: refs.slice(i, i + MAX_ASKED) })
       const { status, body } = await this.#transport.post('v1/artifacts/missing', asked, await this.#named())

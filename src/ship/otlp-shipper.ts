@@ -5,7 +5,7 @@ import { pathInHive } from '../format/beside.js'
 import { refsIn } from '../format/refs.js'
 import { type LogRecord, LogRecords } from '../otel/log-records.js'
 import type { OtlpLogSender } from '../otel/otlp-logs.js'
-import { artifactOf, waitFor } from './artifact-files.js'
+import { artifactOf, deadlineFor } from './artifact-files.js'
 import { type LineBatch, lineBatches } from './line-batches.js'
 import type { Memory } from './memory.js'
 import type { OtlpShipOptions, Present } from './otlp-logs.js'
@@ -191,7 +191,7 @@ export class LogLineShipper {
   async #artifactsOf(bytes: Buffer, present: Present | undefined): Promise<LogRecord[]> {
     const records: LogRecord[] = []
     const refs = refsIn(bytes)
-    const until = refs.length > 0 ? waitFor(bytes) : 0
+    const until = refs.length > 0 ? deadlineFor(bytes) : 0
     for (const ref of refs) {
       if (this.#artifacts.has(ref) || present?.hasArtifact(ref) === true) continue
       if (this.#artifacts.size > MAX_RECENT) this.#artifacts.clear()

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { artifactOf, waitFor } from '../../src/ship/artifact-files.js'
+import { artifactOf, deadlineFor } from '../../src/ship/artifact-files.js'
 import { shipLogs } from '../../src/ship/shipper.js'
 import { tempFolder } from '../kit/hive-support.js'
 import { tempServer } from '../kit/serve-support.js'
@@ -52,9 +52,9 @@ test('one that never comes keeps no line back', async (t) => {
 
 test('only what was written just now is waited for', () => {
   const now = Date.now()
-  assert.ok(waitFor(Buffer.from(snapshot(REF, now))) > now)
+  assert.ok(deadlineFor(Buffer.from(snapshot(REF, now))) > now)
   // By the last line: the lines before it are older.
-  assert.ok(waitFor(Buffer.from(snapshot(REF, 1) + snapshot(REF, now))) > now)
+  assert.ok(deadlineFor(Buffer.from(snapshot(REF, 1) + snapshot(REF, now))) > now)
   for (const old of [
     snapshot(REF, now - 60_000),
     snapshot(REF, now) + snapshot(REF, 1),
@@ -62,7 +62,7 @@ test('only what was written just now is waited for', () => {
     '\n',
     '',
   ])
-    assert.equal(waitFor(Buffer.from(old)), 0, old)
+    assert.equal(deadlineFor(Buffer.from(old)), 0, old)
 })
 
 test('what is not what its name says is none, and is not waited for', async (t) => {

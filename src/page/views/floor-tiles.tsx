@@ -19,8 +19,6 @@ const AGES_MS = 10_000
 const NEAR = 120
 /** A letter as people see it may be several characters. */
 const LETTERS = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
-/** A name of so few letters fits for sure. */
-const FITS = 4
 
 /** All that a tile says. */
 interface Face {
@@ -58,7 +56,6 @@ class NameRoom {
   }
 
   cut(name: string): string {
-    if (name.length <= FITS) return name
     let shown = this.#known.get(name)
     if (shown === undefined) {
       shown = this.#cut(clean(name).slice(0, 300))
