@@ -47,7 +47,7 @@ const apiWithin = {
 }
 
 /** Small packages of which a part ships with us, so that no user has to install them. */
-const BUNDLED = /^(@bufbuild\/protobuf\/|@modelcontextprotocol\/|zod(\/|$))/
+const BUNDLED = /^(@bufbuild\/protobuf\/|@modelcontextprotocol\/|signal-exit$|zod(\/|$))/
 
 const MCP_SERVER = 'node_modules/@modelcontextprotocol/server'
 
@@ -64,6 +64,17 @@ const smallValidator = {
     const { version } = JSON.parse(readFileSync(`${MCP_SERVER}/package.json`, 'utf8'))
     build.onLoad({ filter: /modelcontextprotocol\/server\/dist\/index\.mjs$/ }, ({ path }) => ({
       contents: `/*! @modelcontextprotocol/server ${version}, Copyright Anthropic, PBC, Apache-2.0 */\n${readFileSync(path, 'utf8')}`,
+    }))
+  },
+}
+
+/** Its copies in a process know each other by a global symbol, so ours may be one of them. */
+const exitWithin = {
+  name: 'exit-within',
+  setup(build) {
+    const { version } = JSON.parse(readFileSync('node_modules/signal-exit/package.json', 'utf8'))
+    build.onLoad({ filter: /signal-exit\/dist\/mjs\/index\.js$/ }, ({ path }) => ({
+      contents: `/*! signal-exit ${version}, Copyright 2015-2023 Benjamin Coe, Isaac Z. Schlueter, and Contributors, ISC; docs/third-party.md has the text */\n${readFileSync(path, 'utf8')}`,
     }))
   },
 }
@@ -137,7 +148,7 @@ const bundled = (entries, ...plugins) =>
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    plugins: [...plugins, apiWithin, smallValidator, externalButBundled],
+    plugins: [...plugins, apiWithin, smallValidator, exitWithin, externalButBundled],
     chunkNames: 'chunks/[name]-[hash]',
     logLevel: 'warning',
     logOverride: { 'ignored-bare-import': 'silent' },
@@ -145,9 +156,17 @@ const bundled = (entries, ...plugins) =>
     write: false,
   })
 
+/**
+ * Where one character of a file is beyond ASCII, Node holds all of it at two bytes a character for as long as the process
+ * lives, which was 0.8 MB for a few ellipses. esbuild escapes what is in texts; what is left stands in comments and
+ * regular expressions, where an escape says the same.
+ */
+const asAscii = (text) =>
+  text.replace(/[\u0080-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 function write({ outputFiles }) {
   mkdirSync('dist/chunks', { recursive: true })
-  for (const { path, text } of outputFiles) writeFileSync(path, withoutImportsOfNode(text))
+  for (const { path, text } of outputFiles) writeFileSync(path, asAscii(withoutImportsOfNode(text)))
 }
 
 /** Shared files of fewer bytes than that are put together. */

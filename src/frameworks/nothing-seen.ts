@@ -1,5 +1,5 @@
 /** What is said of a run in which nothing was recorded: what seems to be missing. */
-import { readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { shown } from '../format/options.js'
@@ -26,7 +26,10 @@ function missingStep(script: string | undefined): string {
   const chosen = process.env.HIVELOG_INSTRUMENT?.trim()
   if (chosen === 'none')
     return 'HIVELOG_INSTRUMENT is none, so that no framework is; take it away, or name some'
-  const found = PACKAGES.filter(([name]) => isThere(name, script))
+  const folders = foldersOf(script)
+  const found = PACKAGES.filter(([name]) =>
+    folders.some((folder) => existsSync(join(folder, name, 'package.json'))),
+  )
   const names = found.map(([, framework]) => framework).join(', ')
   if (found.length === 0) {
     return 'found no agent framework that is known; record with startHive, set AGENT_ID if the process is an agent, or make spans by the GenAI conventions'
@@ -38,20 +41,13 @@ function missingStep(script: string | undefined): string {
   return `found ${names}, no agent: it made no call that was seen; make one within an agent, or set AGENT_ID so that the process is one${limited}`
 }
 
-/** Whether a package is loaded as CommonJS, or can be loaded where the application is. */
-function isThere(name: string, script: string | undefined): boolean {
+/** Where packages are looked for from the application. */
+function foldersOf(script: string | undefined): string[] {
   try {
     const require = createRequire(script ?? join(process.cwd(), 'main.js'))
-    const folders = require.resolve.paths(name) ?? []
-    return folders.some((folder) => {
-      try {
-        readFileSync(join(folder, name, 'package.json'))
-        return true
-      } catch {
-        return false
-      }
-    })
+    // It is the same for all of them.
+    return require.resolve.paths('ai') ?? []
   } catch {
-    return false
+    return []
   }
 }
