@@ -22,22 +22,25 @@ export interface Decision {
 /** Decisions that wait beside one log. */
 export const MAX_DECISIONS = 10_000
 /** Characters (UTF-16 code units) of each text. */
-const MAX_ID = 8_192
-const MAX_BY = 256
+export const MAX_ID = 8_192
+export const MAX_BY = 256
 export const MAX_NOTE = 4_096
 /** Bytes of a decision as JSON, in which a character takes six at most, and the rest a little. */
 export const MAX_DECISION_BYTES = 6 * (MAX_ID + MAX_BY + MAX_NOTE) + 256
 
 const VIAS: readonly unknown[] = ['page', 'cli', 'code', 'hook']
 
-/** What is wrong with what should be a decision; `undefined` when nothing is. */
-export function faultOf(value: unknown): string | undefined {
+/**
+ * What is wrong with what should be a decision; `undefined` when nothing is.
+ * @param isNamed whether it must say who decided: code need not
+ */
+export function faultOf(value: unknown, isNamed = true): string | undefined {
   if (typeof value !== 'object' || value === null) return 'it is no object'
   const { id, approve, by, via, note, ts } = value as Record<string, unknown>
   return (
     textFault('id', id, MAX_ID) ??
     (typeof approve === 'boolean' ? undefined : '`approve` is neither true nor false') ??
-    textFault('by', by, MAX_BY) ??
+    (isNamed || by !== undefined ? textFault('by', by, MAX_BY) : undefined) ??
     (VIAS.includes(via) ? undefined : '`via` is none of page, cli, code, hook') ??
     noteFault(note) ??
     (Number.isSafeInteger(ts) && (ts as number) >= 0 ? undefined : '`ts` is no time in milliseconds')

@@ -77,14 +77,30 @@ export function readDecision(log: string, id: string): Decision | undefined {
  * The decisions that wait beside a log, in no order; at most 10,000.
  * @param onFault is told in one line of what is there and cannot be taken; it is left alone
  */
-export function listDecisions(log: string, onFault: (message: string) => void = () => {}): Decision[] {
-  const folder = decisionsFolder(log)
+export const listDecisions = (log: string, onFault: (message: string) => void = () => {}): Decision[] =>
+  decisionsIn(decisionsFolder(log), onFault)
+
+/** Which of the decisions in a folder are looked at. */
+export interface Wanted {
+  /** Whether the file of this name is one. Default: all are. */
+  isWanted?(name: string): boolean
+  /** Whether they must say who decided. Default true. */
+  isNamed?: boolean
+}
+
+/** As `listDecisions`, of any folder of them. */
+export function decisionsIn(
+  folder: string,
+  onFault: (message: string) => void,
+  { isWanted = () => true, isNamed = true }: Wanted = {},
+): Decision[] {
   const decisions: Decision[] = []
   try {
     if (!isThere(folder)) return []
-    for (const name of readdirSync(folder).filter(isDecisionName).slice(0, MAX_DECISIONS)) {
+    const names = readdirSync(folder).filter((name) => isDecisionName(name) && isWanted(name))
+    for (const name of names.slice(0, MAX_DECISIONS)) {
       try {
-        const decision = readFile(join(folder, name))
+        const decision = readFile(join(folder, name), isNamed)
         if (decision !== undefined) decisions.push(decision)
       } catch (error) {
         onFault((error as Error).message)
@@ -97,8 +113,11 @@ export function listDecisions(log: string, onFault: (message: string) => void = 
 }
 
 /** Removes a decision that is written down, or is none any more. @throws what the file system says */
-export function removeDecision(log: string, id: string): void {
-  rmSync(join(decisionsFolder(log), decisionName(id)), { force: true })
+export const removeDecision = (log: string, id: string): void => removeFrom(decisionsFolder(log), id)
+
+/** As `removeDecision`, of any folder of them. */
+export function removeFrom(folder: string, id: string): void {
+  rmSync(join(folder, decisionName(id)), { force: true })
 }
 
 /** Makes the folder, where it is not there. @throws {DecisionError} when it is not the user's own, and system errors */
@@ -191,7 +210,7 @@ function write(draft: string, decision: Decision): void {
 }
 
 /** @throws {DecisionError} when what is there is not the user's own, or no decision; @returns nothing when none is there */
-function readFile(path: string): Decision | undefined {
+function readFile(path: string, isNamed = true): Decision | undefined {
   let bytes: Buffer
   try {
     bytes = readBytes(path)
@@ -201,7 +220,7 @@ function readFile(path: string): Decision | undefined {
     if (error instanceof DecisionError) throw error
     throw new DecisionError(clean(`cannot read the decision ${path}: ${message}`), error)
   }
-  return decisionIn(path, bytes)
+  return decisionIn(path, bytes, isNamed)
 }
 
 /** Follows no link: what is one is not a decision that somebody put here. */
@@ -225,14 +244,14 @@ function readBytes(path: string): Buffer {
   }
 }
 
-function decisionIn(path: string, bytes: Buffer): Decision {
+function decisionIn(path: string, bytes: Buffer, isNamed: boolean): Decision {
   let value: unknown
   try {
     value = JSON.parse(bytes.toString('utf8'))
   } catch {
     throw new DecisionError(clean(`${path} is no decision: it is no JSON; remove it`))
   }
-  const fault = faultOf(value)
+  const fault = faultOf(value, isNamed)
   const decision = value as Decision
   if (fault !== undefined) throw new DecisionError(clean(`${path} is no decision: ${fault}; remove it`))
   if (!path.endsWith(decisionName(decision.id)))

@@ -1,9 +1,8 @@
-/** Waits for decisions beside a log: told by the system at once, and looked for now and then where it tells nothing. */
+/** Waits for decisions in a folder: told by the system at once, and looked for now and then where it tells nothing. */
 import { type FSWatcher, watch } from 'node:fs'
 import { removeDrafts } from '../disk/durable.js'
-import { decisionsFolder } from '../format/beside.js'
 import { isDecisionName } from './decision-name.js'
-import { type Decision, listDecisions, ownFolder, removeDecision } from './decisions.js'
+import { type Decision, decisionsIn, ownFolder, removeFrom, type Wanted } from './decisions.js'
 
 /** How often it is looked where the system tells of no changes, where it does, and where nothing is asked now. */
 const POLL_MS = 100
@@ -16,8 +15,8 @@ const POLL_IDLE_MS = 10_000
  */
 export type Taking = 'done' | 'later'
 
-export interface WatchOptions {
-  /** Writes the decision down. Never rejects. */
+export interface WatchOptions extends Wanted {
+  /** Does what is to be done of it. Never rejects. */
   take(decision: Decision): Promise<Taking>
   /** Is told of what cannot be taken, once of each. */
   warn(message: string): void
@@ -39,8 +38,7 @@ export interface DecisionWatch {
 }
 
 /** It begins at rest: nothing is opened before the first `look`. */
-export function watchDecisions(log: string, { take, warn }: WatchOptions): DecisionWatch {
-  const folder = decisionsFolder(log)
+export function watchDecisions(folder: string, { take, warn, ...wanted }: WatchOptions): DecisionWatch {
   /** Those that are being taken, or stay for later. */
   const seen = new Map<string, number>()
   const told = new Set<string>()
@@ -68,7 +66,7 @@ export function watchDecisions(log: string, { take, warn }: WatchOptions): Decis
     isClean = true
     openWatcher()
     if (timer === undefined) poll()
-    for (const decision of listDecisions(log, tell)) {
+    for (const decision of decisionsIn(folder, tell, wanted)) {
       if (seen.get(decision.id) === decision.ts) continue
       seen.set(decision.id, decision.ts)
       void takeOne(decision)
@@ -78,7 +76,7 @@ export function watchDecisions(log: string, { take, warn }: WatchOptions): Decis
   const takeOne = async (decision: Decision): Promise<void> => {
     if ((await take(decision)) === 'later') return
     try {
-      removeDecision(log, decision.id)
+      removeFrom(folder, decision.id)
     } catch (error) {
       tell(`a decision that is written down cannot be removed: ${(error as Error).message}`)
     }

@@ -8,6 +8,7 @@
  *     hive.jsonl.agents/               the logs of child processes
  *     hive.jsonl.artifacts/            contents that lines name by their hash
  *     hive.jsonl.cursors/              how far each named reader has come
+ *     hive.jsonl.decided/              what this log's process decided in code of what processes below asked
  *     hive.jsonl.decisions/            what people decided, until the log's writer has written it down
  *     hive.jsonl.index/                the side index
  *     hive.jsonl.lock                  who writes the log
@@ -48,6 +49,7 @@ export const isChildOf = (child: string, log: string): boolean =>
   dirname(join(child)) === join(agentsFolder(log))
 export const artifactsFolder = (log: string): string => `${log}.artifacts`
 export const cursorsFolder = (log: string): string => `${log}.cursors`
+export const decidedFolder = (log: string): string => `${log}.decided`
 export const decisionsFolder = (log: string): string => `${log}.decisions`
 export const indexFolder = (log: string): string => `${log}.index`
 export const lockFile = (log: string): string => `${log}.lock`
@@ -56,7 +58,7 @@ export const otlpLogsFile = (log: string): string => `${log}.otlp-logs`
 export const receiptsFile = (log: string): string => `${log}.receipts`
 
 /** Endings of what belongs to a log's writer and readers of the moment, and is nobody's history. */
-export const PASSING = ['.lock', '.cursors', '.decisions', '.index', '.otlp-logs'] as const
+export const PASSING = ['.lock', '.cursors', '.decided', '.decisions', '.index', '.otlp-logs'] as const
 
 /** Name of a log without its folder and `.jsonl`: what the names of its segments begin with. */
 export const stemOf = (log: string): string => basename(log).replace(/\.jsonl$/, '')

@@ -1,6 +1,7 @@
 /**
  * What agents of this process asked people, and how it is decided: in code, or by a decision that somebody put beside
- * the log (`src/decide`). One a log: several hives may write it, and an escalation is decided once.
+ * the log (`src/decide`), or by code of a process above. One a log: several hives may write it, and an escalation is
+ * decided once.
  *
  * Nothing is watched until an agent asks, unless the folder of decisions is there from an earlier process: what that
  * asked may be decided now, or was decided while nobody ran. By what the log tells, that is decided here too, once,
@@ -9,10 +10,12 @@
 import { existsSync } from 'node:fs'
 import { diag } from '@opentelemetry/api'
 import type { Decision } from '../decide/decision.js'
+import { decisionName } from '../decide/decision-name.js'
 import { AlreadyDecidedError, type DecisionMade, madeOf } from '../decide/errors.js'
 import { newestStandings } from '../decide/newest.js'
 import { agentFault } from '../decide/only-people.js'
 import { type Standing, Standings } from '../decide/standings.js'
+import { tellBelow, watchAbove } from '../decide/told.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
 import { decisionsFolder } from '../format/beside.js'
 import { BoundedMap } from '../format/bounded-map.js'
@@ -45,6 +48,8 @@ export interface Question {
 interface Pending {
   asked: Asked
   question: Question
+  /** When, epoch milliseconds. */
+  ts: number
 }
 
 const desks = new WeakMap<Recorder, Desk>()
@@ -66,8 +71,10 @@ export class Desk {
   /** When the line of what was decided here is on the disk. */
   readonly #decided = new BoundedMap<Promise<void>>(MAX_PENDING)
   /** Where decisions are looked for: beside the log that is written now. */
-  #watch: { log: string; watch: DecisionWatch } | undefined
+  #watch: { log: string; watch: DecisionWatch; above: DecisionWatch } | undefined
   #waiting = 0
+  /** Names of the files that would decide what is pending; `undefined` since that changed. */
+  #names: Set<string> | undefined
   readonly #warned = new Set<string>()
   #unknown: Map<string, (standing: Standing | undefined) => void> | undefined
   /** How stands what is asked and decided in this process, by whatever way: a span can ask too. */
@@ -95,7 +102,7 @@ export class Desk {
       asked.giveUp('the hive was shut down; it stays pending')
     }
     if (this.#clerks.size === 0) {
-      this.#watch?.watch.close()
+      this.#close()
       this.#watch = undefined
     }
   }
@@ -121,9 +128,12 @@ export class Desk {
     })
     if (typeof id === 'string') this.#decided.delete(id)
     this.#pending.delete(id)
-    this.#pending.set(id, { asked, question })
+    this.#pending.set(id, { asked, question, ts: Date.now() })
     if (this.#pending.size > 2 * MAX_PENDING) this.#forgetOldest()
-    if (typeof id === 'string') this.#look(true, id)
+    if (typeof id === 'string') {
+      this.#look(true, id)
+      this.#watch?.above.look(true, id)
+    }
     this.#expect()
     return asked
   }
@@ -185,7 +195,8 @@ export class Desk {
     const made = madeOf(fields, Date.now())
     if (typeof key === 'string') this.#decided.set(key, durable)
     pending?.asked.decided(made, durable)
-    return durable
+    const isOurs = pending !== undefined || typeof key !== 'string' || this.#lines.isAsked(key)
+    return isOurs ? durable : durable.then(() => this.#tellBelow(key, made))
   }
 
   /** An id as the log has it: a secret in it is not there. */
@@ -199,7 +210,56 @@ export class Desk {
   }
 
   #expect(): void {
-    this.#watch?.watch.expect(this.#pending.size > 0, this.#waiting > 0)
+    this.#names = undefined
+    const [isAsked, isHeld] = [this.#pending.size > 0, this.#waiting > 0]
+    this.#watch?.watch.expect(isAsked, isHeld)
+    this.#watch?.above.expect(isAsked, isHeld)
+  }
+
+  #close(): void {
+    this.#watch?.watch.close()
+    this.#watch?.above.close()
+  }
+
+  /** A process below may have asked. */
+  #tellBelow(id: string, made: DecisionMade): void {
+    try {
+      const log = this.#recorder.journal?.path
+      if (log !== undefined) tellBelow(log, id, made)
+    } catch (error) {
+      this.#warn(`a process below is not told of the decision of "${brief(id)}": ${(error as Error).message}`)
+    }
+  }
+
+  /** Code of a process above decided, and wrote it down. */
+  #takeTold(decision: Decision): Taking {
+    const { id, by } = decision
+    const pending = this.#pending.get(id)
+    // Of an id that is used again, the decision before.
+    if (pending === undefined || decision.ts < pending.ts) return 'done'
+    const fault = by === undefined ? undefined : this.#agentFault(decision)
+    if (fault !== undefined) {
+      diag.error(`hivelog: ${fault}`)
+      return 'done'
+    }
+    const fields = { ...decision } as Fields
+    this.#lines.take('approval', fields, decision.ts)
+    const durable = Promise.resolve()
+    this.#decided.set(id, durable)
+    this.#pending.delete(id)
+    this.#expect()
+    pending.asked.decided(madeOf(fields, decision.ts), durable)
+    return 'done'
+  }
+
+  #agentFault(decision: Decision): string | undefined {
+    return agentFault(decision, (by) => [...this.#clerks].some((clerk) => clerk.isAgent(by)))
+  }
+
+  /** Whether a file in the folder of a process above is of what agents of this one wait for. */
+  #isPendingName(name: string): boolean {
+    this.#names ??= new Set([...this.#pending.keys()].map((id) => decisionName(String(id))))
+    return this.#names.has(name)
   }
 
   /** Those of the older half: one by one each would be looked for among those that went before. */
@@ -215,12 +275,17 @@ export class Desk {
     if (log === undefined || this.#clerks.size === 0) return
     // After the log was taken over, it goes on in another, and what is decided lies beside that.
     if (this.#watch?.log !== log) {
-      this.#watch?.watch.close()
-      const watch = watchDecisions(log, {
-        take: (decision) => this.#take(decision),
-        warn: (message) => diag.warn(`hivelog: ${message}`),
-      })
-      this.#watch = { log, watch }
+      this.#close()
+      const warn = (message: string): void => diag.warn(`hivelog: ${message}`)
+      this.#watch = {
+        log,
+        watch: watchDecisions(decisionsFolder(log), { take: (decision) => this.#take(decision), warn }),
+        above: watchAbove(log, {
+          take: async (decision) => this.#takeTold(decision),
+          isWanted: (name) => this.#isPendingName(name),
+          warn,
+        }),
+      }
       this.#expect()
     }
     this.#watch.watch.look(make, again)
@@ -229,7 +294,7 @@ export class Desk {
   async #take(decision: Decision): Promise<Taking> {
     const { id } = decision
     try {
-      const fault = agentFault(decision, (by) => [...this.#clerks].some((clerk) => clerk.isAgent(by)))
+      const fault = this.#agentFault(decision)
       if (fault !== undefined) {
         diag.error(`hivelog: ${fault}`)
         return 'done'

@@ -10,6 +10,7 @@ import { dirname } from 'node:path'
 import type { Decision } from '../decide/decisions.js'
 import { agentFault } from '../decide/only-people.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
+import { decisionsFolder } from '../format/beside.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { encodeTail } from '../format/encode.js'
 import { isMalformed } from '../read/items.js'
@@ -65,7 +66,10 @@ export class SessionLog {
     this.#session = session
     this.#warn = (message) => warn(`${path}: ${message}`)
     this.spanRecorder = this.#withoutRepeats(recorder)
-    this.#decisions = watchDecisions(path, { take: (decision) => this.#take(decision), warn })
+    this.#decisions = watchDecisions(decisionsFolder(path), {
+      take: (decision) => this.#take(decision),
+      warn,
+    })
   }
 
   /** @param warn is told of decisions that cannot be taken, in a line */

@@ -144,7 +144,7 @@ test('nobody imports the surface but the command line', () => {
 })
 
 /** Packages that `scripts/build.mjs` puts into what ships. */
-const BUNDLED = ['@bufbuild/protobuf', '@modelcontextprotocol/server']
+const BUNDLED = ['@bufbuild/protobuf', '@modelcontextprotocol/server', 'signal-exit']
 
 test('what is imported from other packages is what the package depends on', () => {
   const { dependencies, devDependencies, peerDependencies } = JSON.parse(
