@@ -1,4 +1,4 @@
-/** What `canUseTool` and hooks of the application's answer Claude Code (`HookJSONOutput` in the SDK's sdk.d.ts). */
+/** What `canUseTool`, `onElicitation` and hooks of the application's answer Claude Code (`HookJSONOutput` in the SDK's sdk.d.ts). */
 import { readField } from '../../format/fields.js'
 import { textIn } from '../reading.js'
 import type { Answerer } from './tool-calls.js'
@@ -6,6 +6,10 @@ import type { Answerer } from './tool-calls.js'
 interface Answer {
   /** Whether the tool may run; `undefined` where that is left to others. */
   readonly isAllowed: boolean | undefined
+  /** What an MCP server is to be told that asked: `accept`, `decline` or `cancel`. */
+  readonly action: string | undefined
+  /** Whether a hook forbids what it was called for. */
+  readonly isBlocked: boolean
   readonly via: Answerer
   /** Whether what was about to end has to go on. */
   readonly goesOn: boolean
@@ -21,7 +25,9 @@ export function answerOf(response: unknown): Answer {
     textIn(response, 'decision')
   return {
     isAllowed: said === undefined ? undefined : ALLOWED[said],
-    via: textIn(response, 'behavior') === undefined ? 'hook' : 'code',
+    isBlocked: textIn(response, 'decision') === 'block',
+    action: textIn(response, 'action') ?? textIn(ofHook, 'action'),
+    via: (textIn(response, 'behavior') ?? textIn(response, 'action')) === undefined ? 'hook' : 'code',
     goesOn: textIn(response, 'decision') === 'block' || readField(response, 'continue') === true,
   }
 }

@@ -1,7 +1,8 @@
 /**
  * One run of Claude Code, as what it says over its pipes, in its logs and in its transcripts, tells it. Its messages are
  * those of the SDK (`SDKMessage` in its sdk.d.ts): `assistant` asks for tools, `user` brings their results, `system`
- * begins and ends sub-agents, `control_request` asks for permission and calls hooks of the application's.
+ * begins and ends sub-agents, `control_request` asks for permission, asks what MCP servers want of people, and calls hooks
+ * of the application's.
  *
  * None of hivelog's own hooks is added: a hook is waited for, and all that one would be told comes by these ways as
  * early. What sub-agents of sub-agents do is not in messages; hooks, logs and transcripts have it.
@@ -11,6 +12,7 @@ import { readField } from '../../format/fields.js'
 import type { Agent } from '../../hive/agent.js'
 import { bytesOf, itemsIn, quietly, textIn } from '../reading.js'
 import type { Stage } from '../stage.js'
+import { Elicitations } from './elicitations.js'
 import { answerOf } from './hooks.js'
 import { ModelCalls, type Other } from './model-calls.js'
 import { type SubAgent, SubAgents } from './sub-agents.js'
@@ -36,6 +38,7 @@ export class Session {
   #stage: Stage
   #calls: ModelCalls
   #tools: ToolCalls
+  #elicitations: Elicitations
   #transcripts: Transcripts
   #parent: Agent | undefined
   #main: Agent | undefined
@@ -57,6 +60,7 @@ export class Session {
     this.#stage = stage
     this.#calls = new ModelCalls(stage)
     this.#tools = new ToolCalls(stage, (toolCallId) => `${this.#id}:${toolCallId}`)
+    this.#elicitations = new Elicitations(stage, (request) => `${this.#id}:${request}`)
     this.#subs = new SubAgents(stage, this.#tools, {
       main: () => this.#begin(undefined),
       named: (id) => this.#transcripts.beginSub(id),
@@ -104,6 +108,10 @@ export class Session {
   input(message: unknown): void {
     const type = textIn(message, 'type')
     if (type === 'user') this.#result = undefined
+    if (type === 'control_request') {
+      const hooks = readField(readField(message, 'request'), 'hooks')
+      if (readField(hooks, 'ElicitationResult') !== undefined) this.#elicitations.isReviewed = true
+    }
     if (type !== 'control_response') return
     const response = readField(message, 'response')
     this.#answered(textIn(response, 'request_id'), readField(response, 'response'))
@@ -143,6 +151,7 @@ export class Session {
 
   #end(code: number | null, signal: string | null): void {
     this.#tools.cutOff()
+    this.#elicitations.cutOff()
     this.#calls.flush()
     this.#stopWaiting()
     this.#subs.cutOff()
@@ -302,7 +311,8 @@ export class Session {
       if (name !== undefined && this.#subs.isNested(agent))
         this.#addTool(agent, name, toolCallId, readField(request, 'input'))
       this.#tools.ask(id, toolCallId, agent, name ?? 'a tool')
-    } else if (subtype === 'hook_callback') this.#hook(id, readField(request, 'input'))
+    } else if (subtype === 'elicitation') this.#elicit(id, request, 'callback')
+    else if (subtype === 'hook_callback') this.#hook(id, readField(request, 'input'))
   }
 
   #hook(request: string, input: unknown): void {
@@ -318,6 +328,9 @@ export class Session {
         this.#stopping.set(request, sub)
       return
     }
+    if (event === 'Elicitation') this.#elicit(request, input, 'hook', agentId)
+    else if (event === 'ElicitationResult')
+      this.#elicitations.review(request, textIn(input, 'mcp_server_name') ?? '')
     const agent = this.#agentById(agentId)
     const name = textIn(input, 'tool_name')
     const toolCallId = textIn(input, 'tool_use_id')
@@ -341,14 +354,23 @@ export class Session {
     }
   }
 
+  /** An MCP server asks people something. Only of a sub-agent is it said whose tool call that is in. */
+  #elicit(request: string, asked: unknown, who: 'hook' | 'callback', agentId?: string): void {
+    const server = textIn(asked, 'mcp_server_name') ?? 'an MCP server'
+    const agent = this.#subs.get(agentId)?.agent ?? this.#tools.agentAt(server) ?? this.#begin(undefined)
+    this.#elicitations.ask(request, { agent, server, message: textIn(asked, 'message') ?? '' }, who)
+  }
+
   /** Who was called has answered; with nothing, when the answer is not waited for any more. */
   #answered(request: string | undefined, response: unknown): void {
     if (request === undefined) return
-    const { isAllowed, via, goesOn } = answerOf(response)
+    const answer = answerOf(response)
+    const { isAllowed, via, goesOn } = answer
     const sub = this.#stopping.get(request)
     this.#stopping.delete(request)
     if (sub !== undefined && !goesOn) this.#subs.end(sub)
     this.#tools.answer(request, isAllowed, via)
+    this.#elicitations.answer(request, answer)
   }
 
   /** A message in a transcript: what it says may be known. */

@@ -77,6 +77,12 @@ export class ToolCalls {
     return waiting.find((tool) => tool.argsBytes === argsBytes) ?? waiting[0]
   }
 
+  /** Whose tool of that MCP server runs, or is about to. */
+  agentAt(server: string): Agent | undefined {
+    const prefix = `mcp__${server.replace(/[^a-zA-Z0-9_-]/g, '_')}__`
+    return [...this.#tools.values()].find(({ name }) => name.startsWith(prefix))?.agent
+  }
+
   /** It runs. */
   start(toolCallId: string | undefined): void {
     const tool = this.#tools.get(toolCallId ?? '')

@@ -115,6 +115,29 @@ const byCode = {
   ],
 }
 
+const deploys = (place) => ({ name: 'mcp__release__deploy', args: { place }, id: `toolu_${place}` })
+const elicitingTurns = () => [
+  ...['test', 'nowhere', 'stage', 'production'].map((place) => ({
+    agent: 'claude',
+    tools: [deploys(place)],
+  })),
+  { agent: 'claude', text: 'All is done.' },
+]
+/** @param stage whether what is asked for the stage is accepted */
+const elicited = (stage) => ({
+  agents: [{ name: 'claude' }],
+  tools: elicitingTurns()
+    .flatMap(({ tools = [] }) => tools)
+    .map(({ name, id }) => ({ agent: 'claude', name, toolCallId: id })),
+  escalations: [
+    ['test', false],
+    ['nowhere', false],
+    ['stage', stage],
+    ['production', true],
+  ].map(([place, approve]) => ({ from: 'claude', subject: `release asks: Deploy to ${place}?`, approve })),
+  absent: ['green-4711', 'All is done', 'Deploy it'],
+})
+
 const viaOf = (wanted) => (run) => {
   const found = run.lines.filter(({ event }) => event.kind === 'approval').map(({ event }) => event.via)
   return found.join() === wanted ? [] : [`approvals came by ${found.join()}, not ${wanted}`]
@@ -164,6 +187,26 @@ await suite(import.meta.url, {
       // Of whom there is no message, Claude Code's logs do not say which answer it was.
       truth: { ...byHooks, unknown: ['responseId'] },
       check: viaOf('hook'),
+      liveMs: 600,
+    },
+    {
+      name: 'an MCP server asks people',
+      program: 'elicitation.mjs',
+      turns: elicitingTurns,
+      env,
+      output: 'test: decline, nowhere: cancel, stage: accept, production: accept All is done.',
+      truth: elicited(true),
+      check: viaOf('hook,code,code,code'),
+      liveMs: 600,
+    },
+    {
+      name: 'an MCP server asks people, a hook reviews',
+      program: 'elicitation.mjs',
+      turns: elicitingTurns,
+      env: (server) => ({ ...env(server), REVIEW: '1' }),
+      output: 'test: decline, nowhere: cancel, stage: decline, production: accept All is done.',
+      truth: elicited(false),
+      check: viaOf('hook,code,hook,code'),
       liveMs: 600,
     },
     {
