@@ -246,10 +246,11 @@ export class Owners {
   }
 
   /** The same for whoever says himself what is to be remembered of it. */
-  take({ spanId }: SpanContext): Owner | undefined {
-    const owner = this.#open.get(spanId)
-    if (owner !== undefined) this.#open.delete(spanId)
-    return owner
+  take(context: SpanContext): Owner | undefined {
+    const { spanId } = context
+    // The very context has it in hand, mostly.
+    const owner = recordOf(context)?.in(this) ?? this.#open.get(spanId)
+    return this.#open.delete(spanId) ? owner : undefined
   }
 
   /** Of a span that has ended: spans under it that come later find whose it was. */

@@ -1,5 +1,5 @@
 /** What a span is, and what it says, in whichever of the vocabularies it is told. */
-import { SpanKind } from '@opentelemetry/api'
+import { type Attributes, SpanKind } from '@opentelemetry/api'
 import { aiSdk } from './ai-sdk.js'
 import { claudeCode, claudeCodeRole } from './claude-code.js'
 import { a2a, genAi, mcp, OPERATIONS } from './gen-ai.js'
@@ -61,18 +61,44 @@ export interface Reading {
 const PLAIN_SCOPE =
   /^@opentelemetry\/instrumentation-(?!openai|bedrock|aws-sdk|anthropic|langchain|genai|google)/
 
+/** Bits of the names of attributes: of each vocabulary's kind, in their order, and of what a query of an API has. */
+const BITS = new Map(VOCABULARIES.map(({ kind }, i) => [kind, 1 << i]))
+const ALL_KINDS = (1 << VOCABULARIES.length) - 1
+const HOST = 1 << 29
+const METHOD = 1 << 30
+for (const name of ['server.address', 'net.peer.name']) BITS.set(name, HOST)
+for (const name of ['http.request.method', 'http.method']) BITS.set(name, METHOD)
+
+/**
+ * Next to all spans have a few attributes of which none says anything here. To go through those takes less time than to
+ * look for each that might.
+ */
+function bitsOf(attributes: Attributes): number {
+  let bits = 0
+  for (const name in attributes) bits |= BITS.get(name) ?? 0
+  return bits
+}
+
 /** What a span is, as far as it shows; `undefined` if it does not, or not yet. */
 export function readRole(span: SpanView): Reading | undefined {
   const claude = claudeCodeRole(span)
   if (claude !== undefined) return { role: claude, vocabulary: claudeCode }
-  const { attributes } = span
+  const bits = bitsOf(span.attributes)
+  if ((bits & ALL_KINDS) !== 0) {
+    const known = byKind(span)
+    if (known !== undefined) return known
+  }
+  return byName(span) ?? ((bits & HOST) !== 0 && (bits & METHOD) !== 0 ? apiCall(span) : undefined)
+}
+
+function byKind(span: SpanView): Reading | undefined {
   for (const vocabulary of VOCABULARIES) {
-    const value = attributes[vocabulary.kind]
+    const value = span.attributes[vocabulary.kind]
     if (value === undefined) continue
     const role = roleIn(vocabulary, span, value)
     if (role !== undefined) return { role, vocabulary }
   }
-  return byName(span) ?? apiCall(span)
+  return undefined
 }
 
 function roleIn(vocabulary: Vocabulary, span: SpanView, value: unknown): Role | undefined {
