@@ -56,6 +56,10 @@ const MAX_LEVELS = 16
 const SAME_RESPONSE_MS = 1_000
 /** Milliseconds for which a call without tokens waits for somebody who knows them. */
 const HOLD_MS = 15
+/** Milliseconds after its end by which a call's line is to be on its way: it may be told late. */
+const LATEST_MS = 45
+/** So many milliseconds after its end a call is one of former times, for which nobody waits. */
+const FORMER_MS = 1_000
 /** Calls that wait at once. */
 const MAX_HELD = 1_000
 
@@ -74,6 +78,8 @@ export class UsageOnce {
   #recent = new BoundedMap<Recent<ModelCall>>(MAX_SESSIONS)
   #held = new Map<Call, HeldCall>()
   #timer: NodeJS.Timeout | undefined
+  /** When it comes. */
+  #due = 0
   #removeExit: (() => void) | undefined
   readonly #parentOf: (spanId: string) => string | undefined
 
@@ -100,7 +106,7 @@ export class UsageOnce {
     if (known === undefined) {
       const added = this.#add(call)
       if (!isVague(call) && call.mayWait !== true) write()
-      else this.#hold(added, { call, write, until: performance.now() + HOLD_MS })
+      else this.#hold(added, { call, write, until: performance.now() + holdMs(call) })
       return
     }
     this.#merge(known, call)
@@ -203,22 +209,27 @@ export class UsageOnce {
       const [oldest] = this.#held
       if (oldest !== undefined) this.#letGo(...oldest)
     }
-    this.#timer ??= setTimeout(this.#writeDue, HOLD_MS).unref()
+    this.#waitFor(held.until)
     this.#removeExit ??= onExit(this.flush)
   }
 
   readonly #writeDue = (): void => {
     this.#timer = undefined
     const now = performance.now()
+    let next = Number.POSITIVE_INFINITY
     for (const [call, held] of this.#held) {
-      // In the order of their times.
-      if (held.until > now) {
-        this.#timer = setTimeout(this.#writeDue, Math.ceil(held.until - now)).unref()
-        return
-      }
-      this.#letGo(call, held)
+      if (held.until <= now) this.#letGo(call, held)
+      else if (held.until < next) next = held.until
     }
-    this.#stopWaiting()
+    if (this.#held.size === 0) this.#stopWaiting()
+    else this.#waitFor(next)
+  }
+
+  #waitFor(until: number): void {
+    if (this.#timer !== undefined && this.#due <= until) return
+    clearTimeout(this.#timer)
+    this.#due = until
+    this.#timer = setTimeout(this.#writeDue, Math.max(0, Math.ceil(until - performance.now()))).unref()
   }
 
   #letGo(call: Call, { write }: HeldCall): void {
@@ -237,6 +248,12 @@ export class UsageOnce {
 /** Nothing is known of what came of it. */
 const isVague = ({ inputTokens, outputTokens, isFailed }: ModelCall): boolean =>
   inputTokens === undefined && outputTokens === undefined && isFailed !== true
+
+/** For how long a call waits, in milliseconds. */
+function holdMs({ endTs }: ModelCall): number {
+  const since = Date.now() - endTs
+  return since >= FORMER_MS ? HOLD_MS : Math.max(0, Math.min(HOLD_MS, LATEST_MS - since))
+}
 
 /** Both are known, and differ. */
 const differ = (one: unknown, other: unknown): boolean =>

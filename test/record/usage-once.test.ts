@@ -271,6 +271,22 @@ test('a call without tokens waits for who knows them, and is written when nobody
   await until(() => written.length === 4, 'the call that waits is written')
 })
 
+test('a call that is told late waits less, so that its line is there soon after its end', async () => {
+  const once = new UsageOnce(noTree)
+  const written: string[] = []
+  const tell = (responseId: string, agoMs: number): void => {
+    const vague = { inputTokens: undefined, outputTokens: undefined, startTs: undefined }
+    once.tell(call({ ...vague, responseId, endTs: Date.now() - agoMs }), () => written.push(responseId))
+  }
+  tell('of former times', 3_600_000)
+  tell('just now', 0)
+  tell('44 ms ago', 44)
+  tell('60 ms ago', 60)
+  await until(() => written.length === 4, 'all are written')
+  assert.deepEqual(written.slice(0, 2).sort(), ['44 ms ago', '60 ms ago'])
+  assert.deepEqual([written[2], written[3], once.isHolding], ['of former times', 'just now', false])
+})
+
 test('what a call is known by is what the one who knew its tokens told', () => {
   const once = new UsageOnce(noTree)
   const written: string[] = []
