@@ -1,5 +1,5 @@
 // X. What it costs a request that Node's channels tell of it, by queries, and by model calls that are read off the wire
-// (streams of 200 pieces, each with an id of its own). Beside it, in the same rounds and by channels of the same kind:
+// (a document in one piece, and streams of 200 pieces, each with an id of its own). Beside it, in the same rounds and by channels of the same kind:
 // the same messages with nobody listening, and with subscribers that do nothing, which is the least that any recording
 // costs. A client that has no channel for its answers' bodies hands them over by a method of its own; that is beside it
 // called as it is, and through a function that only calls it.
@@ -16,7 +16,8 @@ import { inRounds, median } from '../lib/stats.mjs'
 const NAMES = ['create', 'headers', 'bodyChunkReceived', 'trailers']
 const channelsOf = (prefix) => NAMES.map((name) => channel(`${prefix}:${name}`))
 
-const HEADERS = ['content-type', 'text/event-stream']
+const STREAM = ['content-type', 'text/event-stream']
+const DOCUMENT = ['content-type', 'application/json']
 const event = (json) => Buffer.from(`data: ${JSON.stringify(json)}\n\n`)
 const DONE = Buffer.from('data: [DONE]\n\n')
 let streams = 0
@@ -31,9 +32,19 @@ function streamOf() {
   return [...words, event({ id, model: 'gpt-x', choices: [], usage }), DONE]
 }
 
+/** A model's answer as a document, of 200 words too. */
+function documentOf() {
+  const id = `c-${++streams}`
+  const content = Array.from({ length: 200 }, (_, i) => ` word ${i}`).join('')
+  const usage = { prompt_tokens: 40, completion_tokens: 200 }
+  const choices = [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }]
+  return [Buffer.from(JSON.stringify({ id, object: 'chat.completion', model: 'gpt-x', choices, usage }))]
+}
+
 const KINDS = {
-  query: { path: '/v1/weather', times: 400, pieces: () => [] },
-  model: { path: '/v1/chat/completions', times: 20, pieces: streamOf },
+  query: { path: '/v1/weather', headers: DOCUMENT, times: 400, pieces: () => [] },
+  document: { path: '/v1/chat/completions', headers: DOCUMENT, times: 20, pieces: documentOf },
+  model: { path: '/v1/chat/completions', headers: STREAM, times: 20, pieces: streamOf },
 }
 
 class Client {
@@ -50,10 +61,10 @@ class Client {
 }
 
 /** As Node 24's `fetch` tells of a body. */
-function byChannel([create, answered, received, trailers], path, pieces) {
+function byChannel([create, answered, received, trailers], { path, headers }, pieces) {
   const request = new Client(path)
   create.publish({ request })
-  answered.publish({ request, response: { statusCode: 200, headers: HEADERS } })
+  answered.publish({ request, response: { statusCode: 200, headers } })
   for (const chunk of pieces) {
     received.publish({ request, chunk })
     request.length += chunk.length
@@ -62,20 +73,21 @@ function byChannel([create, answered, received, trailers], path, pieces) {
 }
 
 /** As that of Node 20 and 22 does: not. */
-function byMethod([create, answered, , trailers], path, pieces) {
+function byMethod([create, answered, , trailers], { path, headers }, pieces) {
   const request = new Client(path)
   create.publish({ request })
-  answered.publish({ request, response: { statusCode: 200, headers: HEADERS } })
+  answered.publish({ request, response: { statusCode: 200, headers } })
   for (const chunk of pieces) request.onData(chunk)
   trailers.publish({ request, trailers: [] })
 }
 
 /** Microseconds of one request: until the client goes on, and CPU of the process until the lines are written. */
-async function run({ channels, send }, { path, times, pieces }) {
+async function run({ channels, send }, kind) {
+  const { times, pieces } = kind
   const bodies = Array.from({ length: times }, pieces)
   const cpu = process.cpuUsage()
   const from = performance.now()
-  for (const each of bodies) send(channels, path, each)
+  for (const each of bodies) send(channels, kind, each)
   const took = performance.now() - from
   // Some lines wait for somebody who knows more, 15 ms.
   await sleep(25)
@@ -108,6 +120,7 @@ export default async function httpSection({ quick, dir }) {
   const measured = {}
   const cases = [
     ['query', 'a query', 'query', byChannel],
+    ['document', 'a model call, its answer in one piece', 'document', byChannel],
     ['channel', 'a model call, its 200 pieces by a channel', 'model', byChannel],
     ['method', 'a model call, its 200 pieces by a method', 'model', byMethod],
   ]
@@ -136,7 +149,7 @@ export default async function httpSection({ quick, dir }) {
   }
   await hive.shutdown()
   const told = readFileSync(file, 'utf8').split('"kind":"usage"').length - 1
-  const calls = (rounds + 3) * 2 * KINDS.model.times
+  const calls = (rounds + 3) * (2 * KINDS.model.times + KINDS.document.times)
   if (told !== calls) throw new Error(`${calls} model calls and ${told} lines of them`)
   rmSync(folder, { recursive: true, force: true })
   return {
@@ -153,6 +166,7 @@ export default async function httpSection({ quick, dir }) {
     note: `${rounds} rounds, medians of the differences within a round. CPU is of the whole process until the lines are in the file.`,
     targets: [
       { what: 'a query recorded, µs', atMost: 30, measured: measured.query },
+      { what: 'a model call in one piece recorded, µs', atMost: 20, measured: measured.document },
       {
         what: 'a model call of 200 pieces by a channel recorded, µs',
         atMost: 20,

@@ -190,6 +190,28 @@ test('names that end as those that matter are passed over, wherever they stand b
   )
 })
 
+test('what the last lines of a stream do not say is found in those before', () => {
+  const word = event({ id: 'c-1', choices: [{ delta: { content: 'word '.repeat(40) } }], usage: null })
+  const usage = event({ id: 'c-1', choices: [], usage: { prompt_tokens: 3, completion_tokens: 9 } })
+  const failed = event({ error: { message: 'gone' } })
+  const done = 'data: [DONE]\n\n'
+  const end = { inputTokens: 3, outputTokens: 9, isWhole: true }
+  for (const [lines, expected] of [
+    // Longer than what is looked at first, on both sides.
+    [[...Array(100).fill(word), usage, done], end],
+    [[usage, ...Array(100).fill(word), done], end],
+    [[...Array(50).fill(word), usage, ...Array(50).fill(word), failed, done], { ...end, error: 'gone' }],
+    [[...Array(100).fill(word), failed, done], { isWhole: true, error: 'gone' }],
+    [[...Array(100).fill(word), usage], { inputTokens: 3, outputTokens: 9 }],
+  ] as const) {
+    const answer = new Answer(dialectOf('/v1/chat/completions'), true)
+    answer.add(Buffer.from(event({ id: 'c-1', model: 'm', choices: [{ delta: { content: 'x' } }] })))
+    answer.add(Buffer.from(lines.join('')))
+    answer.end()
+    assert.deepEqual(answer.found, { isAnswer: true, model: 'm', responseId: 'c-1', ...expected })
+  }
+})
+
 test('that a stream is over shows before its connection ends, where an event comes as a piece', () => {
   for (const [path, events] of LONG.slice(0, 3)) {
     const answer = new Answer(dialectOf(path), true)

@@ -10,6 +10,8 @@ const BATCH = 64 * 1024
 const MAX_SPARE = 4
 /** Events of a batch that are read, its last ones: counts are sums so far, and what ends a stream is at its end. */
 const MAX_READ = 8
+/** Bytes at the end of a longer batch that are looked at first. */
+const END = 2048
 const LINE_END = 10
 const spare: Buffer[] = []
 
@@ -150,8 +152,23 @@ export class Answer {
   #readBatch(): void {
     const size = this.#batchSize
     this.#batchSize = 0
-    if (this.#batch !== undefined && size > 0)
-      this.#lines(this.#batch.subarray(0, size), (all) => this.#marked(all))
+    const all = size === 0 ? undefined : this.#batch?.subarray(0, size)
+    if (all === undefined || this.#endSaysAll(all)) return
+    this.#lines(all, (lines) => this.#marked(lines))
+  }
+
+  /**
+   * Whether the last lines say how many tokens there were and that nothing more comes, as those of a whole answer do: then
+   * no line before them matters, and to look through those is most of the work. Else they are read again in their order.
+   */
+  #endSaysAll(all: Buffer): boolean {
+    if (all.length < 2 * END || all[all.length - 1] !== LINE_END) return false
+    const end = all.subarray(all.indexOf(LINE_END, all.length - END) + 1)
+    if (this.#marked(end) < 2) return false
+    const { isWhole, outputTokens } = this.found
+    if (isWhole !== true || outputTokens === undefined) return false
+    this.#waiting.clear()
+    return true
   }
 
   /** @param read gets whole lines, with the end of each */
@@ -178,11 +195,11 @@ export class Answer {
     }
   }
 
-  /** Reads the last lines in which there is a mark: most say nothing that matters. */
-  #marked(all: Buffer): void {
-    for (const begin of this.#dialect.marks.lastLines(all, MAX_READ)) {
-      this.#line(all.subarray(begin, all.indexOf(LINE_END, begin)))
-    }
+  /** Reads the last lines in which there is a mark: most say nothing that matters. @returns how many */
+  #marked(all: Buffer): number {
+    const begins = this.#dialect.marks.lastLines(all, MAX_READ)
+    for (const begin of begins) this.#line(all.subarray(begin, all.indexOf(LINE_END, begin)))
+    return begins.length
   }
 
   #waitingLine(): void {
