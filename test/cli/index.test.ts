@@ -15,22 +15,15 @@ import {
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { replay } from '../../src/analyse.js'
+import { indexedFolder } from '../kit/indexing.js'
 import { hivelog, MAIN } from '../kit/reader-cli.js'
-import { LogWriter, scratch } from '../kit/reader-log.js'
+import { LogWriter } from '../kit/reader-log.js'
 import { directoryOf, rowsOf } from '../kit/side-index.js'
 
-/** A folder for logs, and the key of the index beside it and not the user's own. */
+/** A folder for logs, with the key of the index in it. */
 function scene(t: TestContext): { folder: string; env: Record<string, string> } {
-  const folder = scratch(t)
-  const before = process.env.XDG_STATE_HOME
-  const state = join(folder, 'state')
-  // `replay` is asked in this process.
-  process.env.XDG_STATE_HOME = state
-  t.after(() => {
-    if (before === undefined) delete process.env.XDG_STATE_HOME
-    else process.env.XDG_STATE_HOME = before
-  })
-  return { folder, env: { XDG_STATE_HOME: state } }
+  const folder = indexedFolder(t)
+  return { folder, env: { XDG_STATE_HOME: join(folder, 'state') } }
 }
 
 /** Some 170 bytes each. */

@@ -10,6 +10,7 @@ import { indexCommand } from '../../src/keep/command.js'
 import { IndexKeeper } from '../../src/keep/index-keeper.js'
 import { KeptIndex } from '../../src/keep/kept-index.js'
 import { packageRoot, tempFolder } from '../kit/hive-support.js'
+import { until } from '../kit/indexing.js'
 
 interface Started {
   args: string[]
@@ -42,13 +43,6 @@ ${what}
           .map((line) => JSON.parse(line))
       : []
   return { command: () => [path], folder, started }
-}
-
-async function until(what: string, is: () => boolean, ms = 20_000): Promise<void> {
-  for (const end = Date.now() + ms; !is(); ) {
-    assert.ok(Date.now() < end, `not ${what} after ${ms} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
 }
 
 const isThere = (pid: number): boolean => {

@@ -8,20 +8,16 @@ import { type TestContext, test } from 'node:test'
 import { replay } from '../../src/analyse.js'
 import { startHive } from '../../src/index.js'
 import { LogRecorder } from '../../src/record/log-recorder.js'
-import { captureDiag, cleanEnvironment, defer, fixture, tempFolder } from '../kit/hive-support.js'
+import { captureDiag, cleanEnvironment, defer, fixture } from '../kit/hive-support.js'
+import { hasProc, indexedFolder, indexing, until } from '../kit/indexing.js'
 
 const MIB = 1024 * 1024
 
-/** The key of the index is the user's own; the tests leave it alone. */
-function stateFolder(t: TestContext, folder: string): NodeJS.ProcessEnv {
-  const before = process.env.XDG_STATE_HOME
-  process.env.XDG_STATE_HOME = join(folder, 'state')
-  t.after(() => {
-    if (before === undefined) delete process.env.XDG_STATE_HOME
-    else process.env.XDG_STATE_HOME = before
-  })
-  return { ...cleanEnvironment(), XDG_STATE_HOME: process.env.XDG_STATE_HOME }
-}
+/** That of this test's programs; the key of the index lies in the test's folder. */
+const environment = (): NodeJS.ProcessEnv => ({
+  ...cleanEnvironment(),
+  XDG_STATE_HOME: process.env.XDG_STATE_HOME,
+})
 
 async function run(args: string[], env: NodeJS.ProcessEnv, flags: string[] = []): Promise<string[]> {
   const child = childProcess.spawn(process.execPath, [...flags, fixture('keeping-hive'), ...args], { env })
@@ -31,27 +27,6 @@ async function run(args: string[], env: NodeJS.ProcessEnv, flags: string[] = [])
   const ended = await new Promise((resolve) => child.once('close', (code, signal) => resolve([code, signal])))
   assert.deepEqual(ended, [0, null], stderr)
   return JSON.parse(stdout)
-}
-
-const isLinux = existsSync('/proc/self/io')
-
-/** Processes that work on the log, by their command lines. */
-function workingOn(file: string): string[] {
-  if (!isLinux) return []
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`\0${file}\0`)
-    } catch {
-      return false
-    }
-  })
-}
-
-async function until(what: string, is: () => boolean, ms = 20_000): Promise<void> {
-  for (const end = Date.now() + ms; !is(); ) {
-    assert.ok(Date.now() < end, `not ${what} after ${ms} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 const indexesOf = (file: string): string[] =>
@@ -72,12 +47,12 @@ async function bytesRead(act: () => Promise<unknown>): Promise<number> {
 }
 
 test('over rotations, by a process that records nothing itself and ends', async (t) => {
-  const folder = tempFolder(t)
+  const folder = indexedFolder(t)
   const file = join(folder, 'hive.jsonl')
   const register = new URL('../../src/register.js', import.meta.url).href
   const solo = join(folder, 'solo.jsonl')
   const env = {
-    ...stateFolder(t, folder),
+    ...environment(),
     // What would have a child of it record in a log, too.
     HIVELOG_FILE: solo,
     NODE_OPTIONS: `--import=${register}`,
@@ -87,7 +62,7 @@ test('over rotations, by a process that records nothing itself and ends', async 
   assert.deepEqual(await run([file, String(12 * MIB), '4000', String(MIB)], env), [])
   const archived = firstSeqs(folder)
   assert.ok(archived.length >= 4, `${archived.length} segments`)
-  await until('without a process', () => workingOn(file).length === 0)
+  await until('without a process', () => indexing(file).length === 0)
   const indexes = indexesOf(file)
   assert.ok(indexes.length >= 2, indexes.join(' '))
   // In the order of the log, none left out, and nothing but whole indexes.
@@ -112,7 +87,7 @@ test('over rotations, by a process that records nothing itself and ends', async 
   const total = archived.reduce((sum, seq) => sum + statSync(join(folder, `hive.${seq}.jsonl`)).size, 0)
   const at = Number(archived[indexes.length - 1] ?? archived.at(-1)) - 10
   const expected = await replay(file, { at, index: false })
-  if (isLinux) {
+  if (hasProc) {
     const read = await bytesRead(async () => assert.deepEqual(await replay(file, { at }), expected))
     const without = await bytesRead(() => replay(file, { at, index: false }))
     assert.ok(without > total / 2)
@@ -121,8 +96,8 @@ test('over rotations, by a process that records nothing itself and ends', async 
 })
 
 test('as HIVELOG_KEEP_INDEX says', async (t) => {
-  const folder = tempFolder(t)
-  const env = stateFolder(t, folder)
+  const folder = indexedFolder(t)
+  const env = environment()
   const [file, other, third] = ['hive.jsonl', 'other.jsonl', 'third.jsonl'].map((name) =>
     join(folder, name),
   ) as [string, string, string]
@@ -137,13 +112,13 @@ test('as HIVELOG_KEEP_INDEX says', async (t) => {
   assert.deepEqual(wrong, [
     "hivelog: HIVELOG_KEEP_INDEX: 'perhaps' is not possible; use true or false; it is false",
   ])
-  await until('there', () => indexesOf(file).length > 0 && workingOn(file).length === 0)
+  await until('there', () => indexesOf(file).length > 0 && indexing(file).length === 0)
   assert.deepEqual([indexesOf(other), indexesOf(third)], [[], []])
 })
 
 test('where no process may be started that is said once, and everything is recorded', async (t) => {
-  const folder = tempFolder(t)
-  const env = stateFolder(t, folder)
+  const folder = indexedFolder(t)
+  const env = environment()
   const file = join(folder, 'hive.jsonl')
   const permission = process.allowedNodeEnvironmentFlags.has('--permission')
     ? '--permission'
@@ -184,7 +159,7 @@ const options = {
 } as const
 
 test('nothing is started by a call that records, but after it', async (t) => {
-  const folder = tempFolder(t)
+  const folder = indexedFolder(t)
   const said = captureDiag(t)
   const { count } = countSpawns(t)
   const file = join(folder, 'hive.jsonl')
@@ -208,7 +183,7 @@ test('nothing is started by a call that records, but after it', async (t) => {
 
 test('the end starts none, and waits for none', async (t) => {
   const { count } = countSpawns(t)
-  const file = join(tempFolder(t), 'hive.jsonl')
+  const file = join(indexedFolder(t), 'hive.jsonl')
   const hive = startHive({ file, ...options })
   const lead = hive.spawn({ agentId: 'lead' })
   while (!existsSync(file) || statSync(file).size < 3 * MIB)
@@ -219,7 +194,7 @@ test('the end starts none, and waits for none', async (t) => {
 })
 
 test('a second writer that asks for something else is told so; what the environment says is nobody’s wish', (t) => {
-  const file = join(tempFolder(t), 'hive.jsonl')
+  const file = join(indexedFolder(t), 'hive.jsonl')
   const first = LogRecorder.open({ file, keepIndex: false }, 'startHive')
   defer(t, () => first.releaseSync())
   process.env.HIVELOG_KEEP_INDEX = 'true'

@@ -6,23 +6,13 @@ import { type TestContext, test } from 'node:test'
 import { replay } from '../../src/analyse.js'
 import { startHive } from '../../src/index.js'
 import { type RunningServer, serve } from '../../src/serve/server.js'
-import { defer, tempFolder } from '../kit/hive-support.js'
+import { defer } from '../kit/hive-support.js'
+import { indexedFolder, until } from '../kit/indexing.js'
 import { hivelog } from '../kit/reader-cli.js'
 import { LogWriter } from '../kit/reader-log.js'
 import { send } from '../kit/serve-support.js'
 
 const MIB = 1024 * 1024
-
-function scene(t: TestContext): string {
-  const folder = tempFolder(t)
-  const before = process.env.XDG_STATE_HOME
-  process.env.XDG_STATE_HOME = join(folder, 'state')
-  defer(t, () => {
-    if (before === undefined) delete process.env.XDG_STATE_HOME
-    else process.env.XDG_STATE_HOME = before
-  })
-  return folder
-}
 
 async function server(
   t: TestContext,
@@ -37,13 +27,6 @@ async function server(
 
 const indexOf = (log: string): string[] =>
   existsSync(`${log}.index`) ? readdirSync(`${log}.index`).filter((name) => name.endsWith('.idx')) : []
-
-async function until(what: string, is: () => boolean, ms = 30_000): Promise<void> {
-  for (const end = Date.now() + ms; !is(); ) {
-    assert.ok(Date.now() < end, `not ${what} after ${ms} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
 
 async function write(file: string, bytes: number, maxBytes = 2 * MIB): Promise<void> {
   const hive = startHive({ file, otlp: false, fsync: 'no', rotate: { maxBytes } })
@@ -63,7 +46,7 @@ function copyIn(store: string): string {
 }
 
 test('a copy has its index while it comes, and no other where that is switched off', async (t) => {
-  const folder = scene(t)
+  const folder = indexedFolder(t)
   const file = join(folder, 'hive.jsonl')
   await write(file, 6 * MIB)
   const stores = ['on', 'off'].map((name) => join(folder, name)) as [string, string]
@@ -88,7 +71,7 @@ test('a copy has its index while it comes, and no other where that is switched o
 })
 
 test('a log of events has one too', async (t) => {
-  const folder = scene(t)
+  const folder = indexedFolder(t)
   const store = join(folder, 'store')
   const running = await server(t, { store, index: { everyBytes: MIB } })
   const events = Array.from({ length: 4_000 }, (_, n) => ({
@@ -118,7 +101,7 @@ test('a log of events has one too', async (t) => {
 })
 
 test('a log that is only shown has one where its folder is the user’s own, and none behind the log', async (t) => {
-  const folder = scene(t)
+  const folder = indexedFolder(t)
   const own = join(folder, 'own.jsonl')
   new LogWriter(own).messages(10_000)
   const done = join(folder, 'done.jsonl')
