@@ -120,9 +120,11 @@ test('where no process may be started that is said once, and everything is recor
   const folder = indexedFolder(t)
   const env = environment()
   const file = join(folder, 'hive.jsonl')
-  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-    ? '--permission'
-    : '--experimental-permission'
+  const permission =
+    Number.parseInt(process.versions.node, 10) >= 24 ||
+    process.allowedNodeEnvironmentFlags.has('--permission')
+      ? '--permission'
+      : '--experimental-permission'
   const flags = [permission, '--allow-fs-read=*', '--allow-fs-write=*', '--no-warnings']
   const said = await run([file, String(6 * MIB), '3500', String(MIB)], env, flags)
   // Of syncs, which this permission model does not have, the journal tells itself.
