@@ -53,6 +53,7 @@ export {
 export type { SealOptions } from './journal/seal.js'
 export type { RotateOptions } from './journal/segment-chain.js'
 export type { FsyncPolicy } from './journal/syncer.js'
+export type { KeepIndexOptions } from './keep/options.js'
 export { HiveSpanProcessor, type HiveSpanProcessorOptions } from './otel/hive-span-processor.js'
 export { JsonlSpanExporter, ShutDownError } from './otel/jsonl-span-exporter.js'
 export type { OtlpOptions } from './otel/otlp.js'

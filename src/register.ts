@@ -2,7 +2,8 @@
  * Zero-code start: `node --import hivelog/register app.js`. Everything comes from the environment: `HIVELOG_FILE`,
  * `AGENT_ID`, `AGENT_SESSION_ID`, `TRACEPARENT`, and the standard `OTEL_*` variables. The process itself is an agent
  * when `AGENT_ID` is set: its life is recorded, and every span of the application nests under it. The application's own
- * OpenTelemetry, whenever it starts, works as without this; `HIVELOG_INSTRUMENT` says which frameworks are recorded.
+ * OpenTelemetry, whenever it starts, works as without this; `HIVELOG_INSTRUMENT` says which frameworks are recorded,
+ * `HIVELOG_KEEP_INDEX` whether the side index is kept up.
  */
 
 import { isMainThread } from 'node:worker_threads'

@@ -24,6 +24,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<{ command:
     summary: 'show events at their own pace, with what they change',
     load: () => import('./replay.js'),
   },
+  index: { summary: 'make the index by which states are found', load: () => import('./index.js') },
   audit: { summary: 'show who asked for what, and who decided', load: () => import('./audit.js') },
   pending: { summary: 'show what agents ask people', load: () => import('./pending.js') },
   approve: { summary: 'approve what an agent asks', load: () => import('./approve.js') },

@@ -30,6 +30,8 @@ DIR/SESSION/LOGID.jsonl, and every command reads it as the original.
       --max-bytes-per-second N   that one token may send; 429 beyond
       --max-sessions N           that one token may send to; default 10000
       --max-viewers N            that watch at a time; default 64
+      --no-index     do not keep up side indexes (LOG.index), with which a big
+                     log shows its floor at once; see docs/api.md
       --json         {"url", "port", "token", "store"} as the first line
       --help         this text
 
@@ -60,6 +62,7 @@ export const command: Command = {
       'max-bytes-per-second': { type: 'string' },
       'max-sessions': { type: 'string', default: '10000' },
       'max-viewers': { type: 'string', default: '64' },
+      'no-index': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     })
     const port = wholeNumber('--port', values.port, { max: 65_535 })
@@ -85,6 +88,7 @@ export const command: Command = {
       tokens: values.tokens,
       limits,
       maxViewers,
+      index: !values['no-index'],
       tls: await certificate(values['tls-cert'], values['tls-key']),
       ...(values.key !== undefined && { key: await privateKey(values.key) }),
       onError: (message) => say(message),

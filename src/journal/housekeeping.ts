@@ -5,6 +5,7 @@
 import { diag } from '@opentelemetry/api'
 import type { Fields } from '../format/encode.js'
 import { timerMs } from '../format/options.js'
+import type { KeptIndex } from '../keep/kept-index.js'
 import { Compressor } from './compress.js'
 import { plainArchives, type SegmentChain } from './segment-chain.js'
 import type { Syncer } from './syncer.js'
@@ -38,18 +39,30 @@ export class Housekeeping {
   #syncer: Syncer
   #writer: LineWriter
   #compressor: Compressor | undefined
+  /** Where the side index is kept up: is told how the log grows. */
+  #index: KeptIndex | undefined
   #sealTimer: NodeJS.Timeout | undefined
   #rotationRetryAt = 0
   #renewalMs = RENEWAL_MIN_MS
   #renewAt = 0
   #incompleteSince: number | undefined
 
-  /** @param gzip whether archived segments are compressed, those that are left over too */
-  constructor(chain: SegmentChain, syncer: Syncer, writer: LineWriter, gzip: boolean) {
+  /**
+   * @param gzip whether archived segments are compressed, those that are left over too
+   * @param index is told of seals and rotations
+   */
+  constructor(
+    chain: SegmentChain,
+    syncer: Syncer,
+    writer: LineWriter,
+    gzip: boolean,
+    index: KeptIndex | undefined,
+  ) {
     this.#file = chain.file
     this.#chain = chain
     this.#syncer = syncer
     this.#writer = writer
+    this.#index = index
     if (!gzip) return
     const compressor = new Compressor((archived, error) =>
       diag.error(`hivelog: ${archived} stays uncompressed: ${error.message}`),
@@ -75,6 +88,7 @@ export class Housekeeping {
     const rotates = !last && now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
     if (this.#chain.isSealDue(now) || ((last || rotates) && this.#chain.isUnsealed)) {
       this.#seal()
+      this.#index?.grew(this.#chain.live.size)
       return true
     }
     if (rotates && this.#rotate(now)) return true
@@ -127,8 +141,15 @@ export class Housekeeping {
     await this.#compressor?.done()
   }
 
+  /** Nothing is begun beside the journal any more. */
+  noteClosing(): void {
+    this.#index?.end()
+    this.#index = undefined
+  }
+
   stop(): void {
     clearTimeout(this.#sealTimer)
+    this.noteClosing()
   }
 
   #rotate(now: number): boolean {
@@ -144,6 +165,7 @@ export class Housekeeping {
       return false
     }
     this.openLine()
+    this.#index?.rotated()
     return true
   }
 

@@ -19,6 +19,8 @@ import { removeDrafts } from '../disk/durable.js'
 import { apartLog } from '../format/beside.js'
 import { encodeLine, encodeTail, type Fields, type Tail } from '../format/encode.js'
 import { checkOptions } from '../format/options.js'
+import { KeptIndex } from '../keep/kept-index.js'
+import { type KeepIndexOptions, keptEvery } from '../keep/options.js'
 import { ArtifactStore } from './artifacts.js'
 import { asOpenError, NotDurableError } from './errors.js'
 import { closeAtExit } from './exit.js'
@@ -53,6 +55,15 @@ export interface JournalOptions {
   seal?: SealOptions
   /** Bytes that may wait in memory while the file takes none. Default 16 MiB. */
   maxBufferBytes?: number
+  /**
+   * Has the side index of the log (`<log>.index`) kept up while it is written, so that nobody who asks for a state
+   * waits for it: after each 64 MiB, and when a segment is archived. That is done by a process beside this one, at the
+   * lowest priority, one at a time, which ends by itself; nothing of it is on the way of an event, and `close` neither
+   * starts nor awaits one. It is off unless asked for: such a process takes some 100 MB, up to 512 of heap, and a
+   * processor that nobody else wants, which is not for a recorder to take in somebody's container. Where none can be
+   * started, that is told to the diag logger, once. Default false.
+   */
+  keepIndex?: boolean | KeepIndexOptions
   /** For fault-injection tests: the system calls that write and sync. */
   calls?: WriteCalls
 }
@@ -218,7 +229,12 @@ export class Journal {
       isIncomplete: () => this.artifacts.isPending,
       requestWrite: () => this.#writeIfTaken(),
     }
-    return new Housekeeping(this.#chain, this.#syncer, writer, this.#options.rotate?.gzip ?? false)
+    const { keepIndex, rotate } = this.#options
+    const every = keptEvery(keepIndex)
+    const { file, live } = this.#chain
+    const tell = (message: string): void => diag.warn(`hivelog: ${message}`)
+    const index = every === undefined ? undefined : new KeptIndex(file, every, live.size, tell)
+    return new Housekeeping(this.#chain, this.#syncer, writer, rotate?.gzip ?? false, index)
   }
 
   /** Path of the log that is written: `file`, unless another process took that over. */
@@ -381,6 +397,7 @@ export class Journal {
   async #close(): Promise<void> {
     if (this.#state !== 'open') return
     this.#state = 'closing'
+    this.#housekeeping.noteClosing()
     this.#collect()
     await this.artifacts.flush()
     this.#write(true)

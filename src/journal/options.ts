@@ -1,5 +1,6 @@
 /** What the journal's options may be. */
 import { flag, group, having, number, oneOf, type RulesOf, secret, text } from '../format/options.js'
+import { keepIndexRule } from '../keep/options.js'
 import type { JournalOptions } from './journal.js'
 import type { SealOptions } from './seal.js'
 import type { RotateOptions } from './segment-chain.js'
@@ -22,5 +23,6 @@ export const JOURNAL_RULES: RulesOf<JournalOptions> = {
     }),
   }),
   maxBufferBytes: number('bytes', { from: 1 }),
+  keepIndex: keepIndexRule,
   calls: having('an object of system calls'),
 }

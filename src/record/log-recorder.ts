@@ -8,6 +8,7 @@ import { Journal, type JournalOptions } from '../journal/journal.js'
 import { JOURNAL_RULES } from '../journal/options.js'
 import { canonicalPath } from '../journal/segment-chain.js'
 import type { FsyncPolicy } from '../journal/syncer.js'
+import { keepIndexByEnvironment } from '../keep/environment.js'
 import { GrowingRedactor } from '../redact/growing.js'
 import type { RedactOptions } from '../redact/redact.js'
 import { Recorder } from './recorder.js'
@@ -66,7 +67,9 @@ export class LogRecorder extends Recorder {
     const path = canonicalPath(options.file ?? (process.env.HIVELOG_FILE || 'hive.jsonl'))
     let entry = shared.get(path)
     if (entry === undefined) {
-      entry = { recorder: new LogRecorder(path, options, opener), users: 0 }
+      // What the environment says is no wish of whoever comes later.
+      const keepIndex = options.keepIndex ?? keepIndexByEnvironment() ?? false
+      entry = { recorder: new LogRecorder(path, { ...options, keepIndex }, opener), users: 0 }
       shared.set(path, entry)
     } else entry.recorder.#join(options, opener)
     entry.users++

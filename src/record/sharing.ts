@@ -10,6 +10,7 @@ import { OptionsConflictError } from '../journal/errors.js'
 import { DEFAULT_MAX_BUFFER } from '../journal/journal.js'
 import { SEAL_EVERY_BYTES, SEAL_EVERY_MS } from '../journal/seal.js'
 import { ROTATE_MAX_BYTES } from '../journal/segment-chain.js'
+import { keptEvery } from '../keep/options.js'
 import { MAX_FIELD_BYTES } from '../redact/scrub.js'
 import type { RecorderOptions } from './log-recorder.js'
 
@@ -53,6 +54,11 @@ const SETTINGS: readonly Setting[] = [
   { name: 'rotate.gzip', given: ({ rotate }) => rotate?.gzip, usual: false },
   { name: 'seal.everyBytes', given: ({ seal }) => seal?.everyBytes, usual: SEAL_EVERY_BYTES },
   { name: 'seal.everyMs', given: ({ seal }) => seal?.everyMs, usual: SEAL_EVERY_MS },
+  {
+    name: 'keepIndex',
+    given: ({ keepIndex }) => (keepIndex === undefined ? undefined : (keptEvery(keepIndex) ?? false)),
+    usual: false,
+  },
   // A key cannot come later: `log.open` says whether the seals after it are signed.
   { name: 'seal.privateKey', given: ({ seal }) => keyOf(seal?.privateKey), usual: undefined },
 ]

@@ -21,6 +21,7 @@ import { archiveName, artifactsFolder, originFile, receiptsFile } from '../forma
 import { decodeLine, ownSeq } from '../format/decode.js'
 import { type Receipt, receiptLine } from '../format/receipt.js'
 import { logIdOf } from '../format/seal.js'
+import type { KeptIndex } from '../keep/kept-index.js'
 import { type CopyName, CopyPlaces } from './copy-places.js'
 
 /** Where a copy goes on. */
@@ -78,18 +79,20 @@ const BLOCK = 1024 * 1024
 export interface CopyStoreOptions {
   /** Ed25519 private key that signs receipts. Default: they are not signed. */
   key?: KeyObject | undefined
+  /** Gives what is told how a copy grows, by its path and the bytes of its live segment. Default: nobody is told. */
+  kept?: ((path: string, size: number) => KeptIndex) | undefined
 }
 
 export class CopyStore {
   readonly root: string
-  readonly #key: KeyObject | undefined
+  readonly #options: CopyStoreOptions
   readonly #places: CopyPlaces
   readonly #copies = new Map<string, Copy>()
 
   constructor(root: string, options: CopyStoreOptions = {}) {
     this.root = root
     this.#places = new CopyPlaces(root)
-    this.#key = options.key
+    this.#options = options
   }
 
   /** Path of a copy. The names must have been looked at. */
@@ -145,7 +148,7 @@ export class CopyStore {
   #copyAt(path: string, log: string): Copy {
     let copy = this.#copies.get(path)
     if (copy === undefined) {
-      copy = new Copy(path, log, this.#key)
+      copy = new Copy(path, log, this.#options)
       this.#copies.set(path, copy)
       this.#forgetIdle()
     }
@@ -181,17 +184,18 @@ interface Live {
 class Copy {
   readonly #path: string
   readonly #log: string
-  readonly #key: KeyObject | undefined
+  readonly #options: CopyStoreOptions
+  #index: KeptIndex | undefined
   #live: Live | undefined
   #receipts: FileHandle | undefined
   #isLoaded = false
   #waiting = 0
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(path: string, log: string, key: KeyObject | undefined) {
+  constructor(path: string, log: string, options: CopyStoreOptions) {
     this.#path = path
     this.#log = log
-    this.#key = key
+    this.#options = options
   }
 
   get isIdle(): boolean {
@@ -271,6 +275,7 @@ class Copy {
       live.hash.update(fresh)
       live.size += fresh.length
       live.seq = lastSeqIn(fresh, live.seq)
+      this.#index?.grew(live.size)
     }
     const sha256 = live.hash.copy().digest('hex')
     const { segment, size, seq } = live
@@ -282,7 +287,7 @@ class Copy {
   async #receipt(receipt: Omit<Receipt, 'sig'>): Promise<void> {
     this.#receipts ??= await this.#openReceipts()
     try {
-      await this.#receipts.write(receiptLine(receipt, this.#key))
+      await this.#receipts.write(receiptLine(receipt, this.#options.key))
       await this.#receipts.datasync()
     } catch (error) {
       // Half a receipt may be there.
@@ -342,7 +347,9 @@ class Copy {
     await live.file.close()
     this.#live = undefined
     await rename(this.#path, join(dirname(this.#path), archiveName(this.#path, live.segment)))
-    return this.#open(batch.segment)
+    const begun = await this.#open(batch.segment)
+    this.#index?.rotated()
+    return begun
   }
 
   async #compareArchived(batch: CopyBatch, live: Live): Promise<Acknowledged> {
@@ -426,6 +433,7 @@ class Copy {
       await rename(last.file, this.#path)
       this.#live = await loadLive(this.#path, undefined, last.firstSeq)
     }
+    this.#index = this.#options.kept?.(this.#path, this.#live?.size ?? 0)
     this.#isLoaded = true
   }
 

@@ -6,6 +6,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDecisionName } from '../decide/decision-name.js'
 import { decisionsFolder } from '../format/beside.js'
+import type { KeepIndexOptions } from '../keep/options.js'
 import { RecordError, type Understood, understand } from './records.js'
 import { type Added, SessionLog } from './session-log.js'
 import type { Told } from './told.js'
@@ -37,14 +38,23 @@ const LOOK_MS = 5_000
 export class EventStore {
   readonly root: string
   readonly #warn: (message: string) => void
+  readonly #keepIndex: boolean | KeepIndexOptions
   readonly #logs = new Map<string, SessionLog>()
   #last: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
 
-  /** @param warn is told of what is wrong beside a log, in a line */
-  constructor(root: string, warn: (message: string) => void = () => {}) {
+  /**
+   * @param warn is told of what is wrong beside a log, in a line
+   * @param keepIndex whether side indexes are kept up
+   */
+  constructor(
+    root: string,
+    warn: (message: string) => void = () => {},
+    keepIndex: boolean | KeepIndexOptions = false,
+  ) {
     this.root = root
     this.#warn = warn
+    this.#keepIndex = keepIndex
   }
 
   /** Path of a session's log. */
@@ -190,7 +200,7 @@ export class EventStore {
         this.#logs.delete(name)
         await other.close()
       }
-      log = await SessionLog.open(this.pathOf(session), session, this.#warn)
+      log = await SessionLog.open(this.pathOf(session), session, this.#warn, this.#keepIndex)
     }
     // The one that was used last is the last to be closed.
     this.#logs.delete(session)

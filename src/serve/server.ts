@@ -10,6 +10,7 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
+import type { KeepIndexOptions } from '../keep/options.js'
 import { Catalogue } from './api/catalogue.js'
 import { hiveRoutes } from './api/hive-routes.js'
 import { Hives } from './api/hives.js'
@@ -24,6 +25,7 @@ import { CopyStore } from './copies.js'
 import { CopyDecisions, decisionRoutes } from './decisions.js'
 import { EventStore } from './events.js'
 import { ingestRoutes } from './ingest.js'
+import { KeptIndexes } from './kept-indexes.js'
 import { Limits, type TokenLimits } from './limits.js'
 import { Metrics, metricsRoute } from './metrics.js'
 import { noStoreRoutes } from './no-store.js'
@@ -58,6 +60,11 @@ export interface ServeOptions {
   maxViewers?: number
   /** Further doors on the same port, each made of the server's parts. Default: none. */
   doors?: readonly Door[]
+  /**
+   * Whether side indexes are kept up, by one process beside this one: those of the logs in the store, and of logs that are
+   * shown where their folder is the user's own. Default true.
+   */
+  index?: boolean | KeepIndexOptions
   /** Is told of what goes wrong inside, a line each. Default: nobody is. */
   onError?: (message: string) => void
 }
@@ -107,6 +114,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer<string
     router.handle(request, response, connections.isOver(request.socket))
   })
   await listening(server, host, port)
+  parts.indexes?.start()
   const { port: actual } = server.address() as AddressInfo
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`
@@ -127,6 +135,8 @@ export interface Parts {
   metrics: Metrics
   decisions: CopyDecisions
   onError(message: string): void
+  /** `undefined` where side indexes are not kept up. */
+  indexes: KeptIndexes | undefined
   /** Where there is no store, nothing is received. */
   received: Received | undefined
 }
@@ -137,7 +147,8 @@ export async function partsOf(
   store: string | undefined,
   tokens: Tokens,
 ): Promise<Parts> {
-  const { logs = [], maxViewers = 64, onError } = options
+  const { logs = [], maxViewers = 64, onError = () => {}, index = true } = options
+  const indexes = KeptIndexes.of(index, logs, store, onError)
   const hives = new Hives()
   const live = new Live(maxViewers)
   const metrics = new Metrics(() => live.viewers)
@@ -150,18 +161,24 @@ export async function partsOf(
     work: new Work(),
     metrics,
     decisions: new CopyDecisions(onError),
-    onError: onError ?? (() => {}),
-    received: store === undefined ? undefined : await receivedInto(store, options, metrics),
+    onError,
+    indexes,
+    received: store === undefined ? undefined : await receivedInto(store, options, metrics, indexes),
   }
   return parts
 }
 
-async function receivedInto(store: string, options: ServeOptions, metrics: Metrics): Promise<Received> {
-  const onError = options.onError ?? (() => {})
-  const events = new EventStore(store, onError)
+async function receivedInto(
+  store: string,
+  options: ServeOptions,
+  metrics: Metrics,
+  indexes: KeptIndexes | undefined,
+): Promise<Received> {
+  const { onError = () => {}, index = true } = options
+  const events = new EventStore(store, onError, index)
   events.takeDecisions()
   const spans = await SpanStore.open({ events, onError })
-  const copies = new CopyStore(store, { key: options.key })
+  const copies = new CopyStore(store, { key: options.key, kept: indexes?.keep })
   return { copies, events, spans, hooks: hookDesk({ events, metrics }), onError }
 }
 
@@ -219,12 +236,13 @@ function listening(server: Server, host: string, port: number): Promise<void> {
 async function close(
   server: Server,
   connections: Connections,
-  { live, hives, received }: Parts,
+  { live, hives, received, indexes }: Parts,
 ): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
   connections.closeUnused()
   // Streams end only by being told to, and who waits for a person.
   live.close()
+  indexes?.close()
   received?.hooks.release()
   // A connection whose answer ends only now would be kept open for the next request.
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS)

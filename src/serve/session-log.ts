@@ -13,6 +13,7 @@ import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch
 import { decisionsFolder } from '../format/beside.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { encodeTail } from '../format/encode.js'
+import type { KeepIndexOptions } from '../keep/options.js'
 import { isMalformed } from '../read/items.js'
 import { logBatches } from '../read/read.js'
 import { LogRecorder } from '../record/log-recorder.js'
@@ -72,14 +73,18 @@ export class SessionLog {
     })
   }
 
-  /** @param warn is told of decisions that cannot be taken, in a line */
+  /**
+   * @param warn is told of decisions that cannot be taken, in a line
+   * @param keepIndex whether the side index is kept up
+   */
   static async open(
     path: string,
     session: string,
     warn: (message: string) => void = () => {},
+    keepIndex: boolean | KeepIndexOptions = false,
   ): Promise<SessionLog> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    const recorder = LogRecorder.open({ file: path, sessionId: session }, 'hivelog serve')
+    const recorder = LogRecorder.open({ file: path, sessionId: session, keepIndex }, 'hivelog serve')
     const log = new SessionLog(path, recorder, session, warn)
     try {
       await log.#remember(path)

@@ -28,6 +28,7 @@ const RUNS: Record<string, string[][]> = {
   verify: [['FILE']],
   stats: [['FILE']],
   state: [['FILE']],
+  index: [['FILE']],
   replay: [['--speed', '0', 'FILE']],
   audit: [['FILE']],
   calls: [['FILE']],

@@ -89,6 +89,7 @@ const REFUSED: Record<string, Record<string, [values: string[], allowed: RegExp]
     ],
     kind: [[['a,b'], /one kind, such as message/]],
   },
+  index: { 'max-seconds': [[[...NUMBERS, '0', '2000001'], /a whole number from 1 to 2000000/]] },
   audit: SPAN,
   calls: {
     ...SPAN,

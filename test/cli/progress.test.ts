@@ -35,6 +35,7 @@ const COMMANDS: Record<string, string[]> = {
   cost: [],
   'export --format csv': ['--format', 'csv', '--output', 'FOLDER/out.csv'],
   'export --format otlp-json': ['--format', 'otlp-json', '--output', 'FOLDER/out.json'],
+  index: [],
   'replay --from': ['--from', String(COUNT - 2)],
   show: [String(COUNT)],
   state: [],

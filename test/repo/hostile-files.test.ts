@@ -94,6 +94,7 @@ const RUNS: Record<string, string[][]> = {
   verify: [['FILE']],
   stats: [['FILE']],
   state: [['FILE']],
+  index: [['FILE'], ['--remove', 'FILE']],
   replay: [['--speed', '0', 'FILE']],
   audit: [['FILE']],
   calls: [['FILE']],

@@ -49,6 +49,20 @@ export interface WalkOptions {
   onChange?: OnChange
   /** Bytes of log that were read, of those that may have to be. */
   onProgress?: (read: number, total: number) => void
+  /** Told of each segment that is come to, before it is gone through; of one again where the walk begins anew. */
+  onSegment?: (segment: WalkedSegment) => void
+}
+
+/** A segment, and where its index is. */
+export interface WalkedSegment {
+  /** Path of the segment. */
+  file: string
+  /** As it lies on the disk. */
+  size: number
+  /** Whether the log goes on in it. */
+  isLive: boolean
+  /** Path of its index, whether that is there or not; `undefined` where it can have none. */
+  index: string | undefined
 }
 
 /** Bytes that are decoded at once where the end is near: what lies behind it is decoded in vain. */
@@ -180,12 +194,12 @@ class Walk {
     firstSeq: number | undefined,
     before: Known,
   ): Promise<{ isDone: boolean; end: Known }> {
-    const { visit } = this.#options
+    const { visit, onSegment } = this.#options
     const key = this.#key
-    if (!this.#isIndexed || firstSeq === undefined || !source.stats.isFile()) {
-      return this.#through(source, before)
-    }
-    const path = join(this.#folder, `${String(firstSeq).padStart(12, '0')}.idx`)
+    const isPossible = this.#isIndexed && firstSeq !== undefined && source.stats.isFile()
+    const path = isPossible ? join(this.#folder, `${String(firstSeq).padStart(12, '0')}.idx`) : undefined
+    onSegment?.({ file: source.file, size: Number(source.stats.size), isLive: source.live, index: path })
+    if (path === undefined) return this.#through(source, before)
     const index = key === undefined || this.#damaged.has(path) ? undefined : IndexFile.open(path, key)
     try {
       const isOurs = index?.directory.prices === this.#prices && index.directory.start === before.key()
@@ -203,7 +217,8 @@ class Walk {
       if (from.position.offset > 0) this.#isReached = true
       this.#progress(isLast && final ? Number(source.stats.size) : from.position.offset)
       const isExtended = isLast && !final && visit === undefined && this.#isWorthMore(source, blocks)
-      if (fit === 'fits' && visit === undefined) Extension.renew(path, key, source, index)
+      // One that is extended is written anew in any case.
+      if (fit === 'fits' && visit === undefined && !isExtended) Extension.renew(path, key, source, index)
       if (isLast && final) return { isDone: false, end: from }
       if (isExtended) return await this.#extended(source, from, this.#extension(path, source, index))
       // It ends before the next state, most often.
