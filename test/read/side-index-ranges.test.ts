@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import {
   appendFileSync,
+  chmodSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -258,6 +259,10 @@ test('an index that says something else of the log is believed only with the key
   forge(key)
   assert.deepEqual(await kinds(file, RARE), [], 'the forgery is one')
   assert.deepEqual(await kinds(file, RARE, false), ['escalate'])
+  chmodSync(folder, 0o777)
+  assert.deepEqual(await kinds(file, RARE), ['escalate'], 'others could write there')
+  chmodSync(folder, 0o700)
+  assert.deepEqual(await kinds(file, RARE), [])
   process.env.XDG_STATE_HOME = scratch(t)
   assert.deepEqual(await kinds(file, RARE), ['escalate'], 'without a key, there is no index')
 })
