@@ -23,8 +23,8 @@ import { decodeLine } from '../../src/format/decode.js'
 import { hiveBatches } from '../../src/read/hive.js'
 import { isMalformed, type LogItem } from '../../src/read/items.js'
 import { readLog } from '../../src/read/read.js'
-import type { Selection } from '../../src/read/select.js'
-import { timesOfLines } from '../../src/read/selecting-reader.js'
+import { type Selection, Selector } from '../../src/read/select.js'
+import { SelectingReader, timesOfLines } from '../../src/read/selecting-reader.js'
 import { lines, selections } from '../kit/any-lines.js'
 import { cases, seedOfRun } from '../kit/long-run.js'
 import { collect, FIRST_TS, LogWriter, scratch } from '../kit/reader-log.js'
@@ -71,7 +71,7 @@ const own = fc
   .map(([kind, ts, seq]) => Buffer.from(JSON.stringify({ ts, kind, reason: 'x', ...(seq > 0 && { seq }) })))
 /** Many of one kind and time: ranges that can be passed over. */
 const dull = fc
-  .tuple(fc.integer({ min: 1, max: 25 }), fc.nat(40), fc.constantFrom('message', 'usage', 'tool'))
+  .tuple(fc.integer({ min: 1, max: 60 }), fc.nat(40), fc.constantFrom('message', 'usage', 'tool'))
   .map(([count, ts, kind]) =>
     Array.from({ length: count }, (_, i) =>
       Buffer.from(JSON.stringify({ ts: ts + (i % 3), kind, from: 'a', seq: 40 + i })),
@@ -83,7 +83,7 @@ const part = fc.oneof(
   fc.array(own, { maxLength: 3 }),
 )
 const segment = fc.record({
-  parts: fc.array(part, { maxLength: 6 }),
+  parts: fc.array(part, { maxLength: 9 }),
   isEnded: fc.boolean(),
   isCompressed: fc.boolean(),
   isCut: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, fc.constant(true)),
@@ -226,6 +226,74 @@ test('only the part of the log is read that may hold what is asked for', async (
   const { escalations } = await auditTrail(file)
   assert.equal(escalations, 1)
   assert.ok(bytes() < SPACING * 4, 'the log is asked for its own lines and the last ones, too')
+})
+
+test('a segment that ends with an event: that is at hand, or read where it is long', async (t) => {
+  home(t)
+  const bytes = await counter(t)
+  for (const isLong of [false, true]) {
+    const file = join(scratch(t), 'hive.jsonl')
+    const log = new LogWriter(file).messages(500).message(isLong ? 'x'.repeat(5000) : 'x')
+    const name = 'hive.000000000001.jsonl'
+    writeFileSync(join(dirname(file), `${name}.gz`), gzipSync(readFileSync(file)))
+    rmSync(file)
+    log.open({ file: name, sha256: 'x' })
+    await index(file, 4096)
+    for (const last of [false, true]) {
+      const select = { ...RARE, last }
+      const expected = await collect(readLog(file, { select, index: false }))
+      assert.equal(expected.length, last ? 2 : 0, 'nothing speaks of a broken chain')
+      bytes()
+      assert.deepEqual(await collect(readLog(file, { select })), expected)
+      const live = readFileSync(file).length
+      assert.equal(bytes() > live, isLong && last, 'the archived segment was read')
+    }
+  }
+})
+
+test('what a segment begins with is judged as a whole, wherever a part ends', async (t) => {
+  home(t)
+  const file = join(scratch(t), 'hive.jsonl')
+  const line = (ts: number, kind: string, text: string): string => `${JSON.stringify({ ts, kind, text })}\n`
+  const opening = line(1, 'log.open', 'x'.repeat(3000)) + line(100, 'log.changed', 'x'.repeat(3000))
+  writeFileSync(file, opening + line(100, 'message', 'x'.repeat(3000)) + line(1, 'message', ''))
+  await index(file, 1)
+  for (const select of [{ until: 50 }, { since: 50 }, { since: 200 }]) {
+    const expected = await collect(readLog(file, { select, index: false }))
+    assert.ok(expected.some((item) => isMalformed(item) && item.broken))
+    assert.deepEqual(await collect(readLog(file, { select })), expected)
+  }
+})
+
+test('a line that is no event has the time of the event before it, also of one that was not read', async (t) => {
+  home(t)
+  const file = join(scratch(t), 'hive.jsonl')
+  new LogWriter(file).messages(100).raw('torn\n').messages(100)
+  await index(file, 1)
+  const bytes = await counter(t)
+  for (const [from, expected] of [
+    [99, ['torn']],
+    [100, ['torn']],
+    [101, ['torn']],
+    [102, []],
+    [103, []],
+  ] as const) {
+    const given: string[] = []
+    const since = FIRST_TS + from
+    for await (const items of hiveBatches(file, { since })) {
+      given.push(...items.flatMap((item) => (isMalformed(item) ? [item.malformed] : [])))
+    }
+    assert.deepEqual(given, expected, `since ${from}`)
+  }
+  assert.ok(bytes() < 5 * readFileSync(file).length, 'parts were passed over')
+
+  const start = { offset: 0, line: 0, count: 0 }
+  const reader = new SelectingReader('f', start, {}, new Selector({ since: 50 }))
+  const times = { least: 3, greatest: 9, last: 7 }
+  reader.pass({ bytes: 60, lines: 2, seq: 4, isOdd: false, kinds: ['message'], kept: [], ...times })
+  const [torn] = reader.push(Buffer.from('torn\n'))
+  assert.deepEqual(torn && isMalformed(torn) && timesOfLines.get(torn), { ts: 7, latest: 9 })
+  assert.deepEqual([torn?.offset, torn?.line, reader.count, reader.lastSeq], [60, 3, 3, 4])
 })
 
 test('what progress is told adds up to all bytes', async (t) => {
