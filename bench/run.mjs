@@ -22,6 +22,7 @@ const SECTIONS = [
   { letter: 'G', name: 'reader', limit: 120 },
   { letter: 'H', name: 'select', limit: 240 },
   { letter: 'I', name: 'import', limit: 300 },
+  { letter: 'N', name: 'ranges', limit: 400 },
   { letter: 'O', name: 'backend', limit: 180 },
   { letter: 'P', name: 'spans', limit: 120 },
   { letter: 'R', name: 'redact', limit: 120 },

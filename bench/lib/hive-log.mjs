@@ -2,7 +2,8 @@
 // escalations and approvals, in the proportions of a busy one.
 import { closeSync, openSync, writeSync } from 'node:fs'
 
-const FIRST_TS = 1_787_386_181_194
+/** When such logs begin, epoch milliseconds. */
+export const FIRST_TS = 1_787_386_181_194
 const LINES_A_WRITE = 5_000
 const EVENTS_A_SPAN = 100
 
@@ -144,24 +145,29 @@ export const lastHundredth = (events) => FIRST_TS + 7 * (events - events / 100 +
 /** The trace of one line in a hundred. */
 export const RARE_TRACE = '00000000000000000000000000c0ffee'
 
-/** Writes `events` lines of which few matter to any one question: each of `RARE`'s kinds, and one trace. */
-export function writeRareLog(file, events) {
+/**
+ * Writes `events` lines of which few matter to any one question: each of `RARE`'s kinds, and one trace.
+ * @param snapshotAt number of the one line that is a snapshot. Default: none is
+ */
+export function writeRareLog(file, events, { snapshotAt } = {}) {
   const fd = openSync(file, 'w', 0o600)
   let lines = []
   for (let seq = 1; seq <= events; seq++) {
     // Each kind has a place of its own within 200 lines.
     const rare = RARE.findIndex(([every], i) => seq % every === i + 1)
     const fields =
-      rare === -1
-        ? {
-            kind: 'message',
-            from: `agent-${seq % 200}`,
-            to: `agent-${(7 * seq) % 200}`,
-            act: 'inform',
-            subject: `Review the schema of table ${seq % 977}`,
-            id: `msg_${(seq * 7919).toString(36)}`,
-          }
-        : RARE[rare][1](seq)
+      seq === snapshotAt
+        ? { kind: 'snapshot', agentId: 'agent-1', label: 'end' }
+        : rare === -1
+          ? {
+              kind: 'message',
+              from: `agent-${seq % 200}`,
+              to: `agent-${(7 * seq) % 200}`,
+              act: 'inform',
+              subject: `Review the schema of table ${seq % 977}`,
+              id: `msg_${(seq * 7919).toString(36)}`,
+            }
+          : RARE[rare][1](seq)
     const trace = seq % 100 === 50 ? RARE_TRACE : '0af7651916cd43dd8448eb211c80319c'
     const span = `b7${String(seq % 20_000).padStart(14, '0')}`
     const envelope = { seq, session: 'sess_8f4d2e9c01020304', checkpoint: Math.trunc(seq / 200), trace, span }

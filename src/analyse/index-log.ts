@@ -18,11 +18,11 @@ import { kindOf } from '../disk/open.js'
 import { archivedSegments } from '../disk/segments.js'
 import { indexFolder } from '../format/beside.js'
 import type { OnProgress } from '../read/hive.js'
+import { IndexFile } from '../read/side-index/file.js'
+import { indexKey, isOwnFolder } from '../read/side-index/key.js'
 import { cannotRead, missing } from '../read/sources.js'
 import { pricer } from './cost/call-cost.js'
 import { distanceOf, SPACING } from './side-index/extension.js'
-import { IndexFile } from './side-index/file.js'
-import { indexKey, isOwnFolder } from './side-index/key.js'
 import { type WalkedSegment, walk } from './side-index/walk.js'
 
 /** What the side index of one log is now. */

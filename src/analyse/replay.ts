@@ -21,10 +21,11 @@ export interface ReplayOptions {
   thisFile?: boolean
   /**
    * Whether to use, and keep, the side index `<log>.index`, which makes the state at any event of a big log a matter
-   * of milliseconds; it can be deleted at any time. It is authenticated by a key in the user's state folder
-   * (`XDG_STATE_HOME`, else `~/.local/state`), so that nobody who can write beside the log can make the answer wrong.
-   * Where index or key cannot be written, or are another user's, the answer is the same, but slower; so it is where
-   * the hive is more than one log, which are all read then. Default true.
+   * of milliseconds, and tells other readers of which times and kinds the parts of the log are; it can be deleted at
+   * any time. It is authenticated by a key in the user's state folder (`XDG_STATE_HOME`, else `~/.local/state`), so
+   * that nobody who can write beside the log can make the answer wrong. Where index or key cannot be written, or are
+   * another user's, the answer is the same, but slower; so it is where the hive is more than one log, which are all
+   * read then. Default true.
    */
   index?: boolean
   /** Bytes of log between two states that a new index holds. Default 384 KiB. */

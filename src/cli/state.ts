@@ -26,9 +26,10 @@ are marked with ≈.
       --this-file  only the FILEs, without the logs of their child processes in
                    FILE.agents
       --no-index   walk the whole log instead of using FILE.index, the side
-                   index that makes this quick on big logs; it is made and kept
-                   up to date by itself and can be deleted at any time. A hive
-                   of several logs is always read as a whole
+                   index that makes this quick on big logs, and lets other
+                   commands pass over what they do not need; it is made and
+                   kept up to date by itself and can be deleted at any time. A
+                   hive of several logs is always read as a whole
       --json       one JSON object: {"file", "seq", "ts", "firstTs", "events",
                    "messages", "malformed", "lost", "writer": {"writer", "pid",
                    "host", "session", "segment", "started", "since"}, "agents":

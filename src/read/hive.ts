@@ -28,7 +28,7 @@ export type HiveEntry = LogEntry & {
 }
 
 /** What `hiveBatches` takes. */
-export interface HiveReadOptions extends LineOptions, Pick<ReadOptions, 'select' | 'passed'> {
+export interface HiveReadOptions extends LineOptions, Pick<ReadOptions, 'select' | 'passed' | 'index'> {
   /** Read only the logs that are named, not those of their child processes. Default false. */
   thisFile?: boolean
   /**

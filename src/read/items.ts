@@ -115,7 +115,7 @@ export function makeItem(
 }
 
 /** A part of a longer text would keep all of that in memory. */
-const wholeText = (line: Line): string =>
+export const wholeText = (line: Line): string =>
   (typeof line === 'string' ? Buffer.from(line, 'latin1') : line).toString('utf8')
 
 function shown(line: Line): string {

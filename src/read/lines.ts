@@ -1,6 +1,14 @@
 /** Splits a stream of chunks into lines, with their offsets; a line may span any number of chunks. */
 import { isAscii } from 'node:buffer'
-import { HEAD_BYTES, type Line, type LineOptions, type LogItem, MAX_LINE_BYTES, makeItem } from './items.js'
+import {
+  HEAD_BYTES,
+  type Line,
+  type LineOptions,
+  type LogItem,
+  MAX_LINE_BYTES,
+  type MalformedLine,
+  makeItem,
+} from './items.js'
 
 /**
  * Takes a line: it is `buffer[start, end)`, valid only during the call. `length` is greater than `end - start` when
@@ -179,6 +187,9 @@ export class ItemReader {
     if (rest !== undefined) this.add(rest.bytes, rest.length, false, rest.offset)
     return this.taken()
   }
+
+  /** A notice was given behind the last line. */
+  noticed(_notice: MalformedLine): void {}
 
   protected add(bytes: Line, length: number, terminated: boolean, offset: number): void {
     this.advance(1)

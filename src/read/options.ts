@@ -32,7 +32,7 @@ const seq: Rule = number('', { from: 0, whole: true, endless: true })
 const texts: Rule = listOf('texts', text)
 const ts: Rule = number('milliseconds', { endless: true })
 
-const SELECT_RULES: RulesOf<Pick<ReadOptions, 'select' | 'passed'>> = {
+const SELECT_RULES: RulesOf<Pick<ReadOptions, 'select' | 'passed' | 'index'>> = {
   select: group<Selection>({
     kinds: texts,
     agents: texts,
@@ -44,6 +44,7 @@ const SELECT_RULES: RulesOf<Pick<ReadOptions, 'select' | 'passed'>> = {
     last: flag,
   }),
   passed: group<PassedOver>({ lines: seq, unparsed: seq }),
+  index: flag,
 }
 
 export const READ_RULES: RulesOf<ReadOptions> = {

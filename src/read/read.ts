@@ -2,12 +2,14 @@
 
 import { checkOptions } from '../format/options.js'
 import { ChainWatch } from './chain.js'
-import { isMalformed, type LineOptions, type LogItem } from './items.js'
+import { isMalformed, type LineOptions, type LogItem, MAX_LINE_BYTES } from './items.js'
 import { ItemReader, type Start } from './lines.js'
 import { READ_RULES } from './options.js'
 import { LogSnapshot } from './segments.js'
 import { type PassedOver, type Selection, Selector } from './select.js'
 import { SelectingReader, wantedOf } from './selecting-reader.js'
+import { neededChunks } from './side-index/needed.js'
+import { StandingIndex } from './side-index/standing.js'
 import {
   BIG_CHUNK,
   CHUNK,
@@ -36,6 +38,11 @@ export interface ReadOptions extends LineOptions {
   select?: Selection
   /** Is added to, as a selection passes lines over. Default: they are not counted. */
   passed?: PassedOver
+  /**
+   * Whether parts of the log that a selection by kinds or time does not need are not even read where the side index
+   * `<log>.index`, as `replay` keeps it, says so; the answer is the same. Default true.
+   */
+  index?: boolean
 }
 
 /** What loops over whole logs take. */
@@ -116,6 +123,7 @@ export async function* snapshotBatches(
   let before: number | undefined
   const selector = options.select === undefined ? undefined : new Selector(options.select)
   const chain = new ChainWatch()
+  const index = canPassOver(options) ? StandingIndex.of(snapshot.file) : undefined
   try {
     for (let source = await snapshot.next(); source !== undefined; source = await snapshot.next()) {
       try {
@@ -130,9 +138,15 @@ export async function* snapshotBatches(
         await chain.begin(source)
         let isWhole = true
         const { onBytes } = options
-        const onChunk =
-          onBytes === undefined || source.gzip ? undefined : (chunk: Buffer) => onBytes(chunk.length)
-        for await (const items of itemsOf(source, reader, onChunk, size)) {
+        const isCounted = onBytes !== undefined && !source.gzip
+        const onChunk = isCounted ? (chunk: Buffer) => onBytes(chunk.length) : undefined
+        const onPassed = isCounted ? onBytes : undefined
+        const known = await index?.rangesOf(source, count === undefined)
+        const chunks =
+          known !== undefined && selector !== undefined && reader instanceof SelectingReader
+            ? neededChunks(source, reader, known, selector, size, onPassed)
+            : chunksOf(source, 0, size)
+        for await (const items of itemsIn(chunks, source, reader, onChunk)) {
           const notice = chain.take(reader instanceof SelectingReader ? reader.head : items)
           if (notice !== undefined) {
             if (reader instanceof SelectingReader) reader.timeNotice(notice, before)
@@ -164,16 +178,26 @@ export async function* snapshotBatches(
  * @param size bytes that are read at once
  * @param piece bytes of them whose lines are given at once. Default: all
  */
-export async function* itemsOf(
+export function itemsOf(
   source: Source,
   reader: ItemReader,
   onChunk?: (chunk: Buffer) => void,
   size?: number,
+  piece?: number,
+): AsyncGenerator<LogItem[]> {
+  return itemsIn(chunksOf(source, reader.offset, size), source, reader, onChunk, piece)
+}
+
+async function* itemsIn(
+  chunks: AsyncGenerator<Buffer>,
+  source: Source,
+  reader: ItemReader,
+  onChunk?: (chunk: Buffer) => void,
   piece = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<LogItem[]> {
   try {
-    for await (const chunk of chunksOf(source, reader.offset, size)) {
-      for (let at = 0; at < chunk.length; at += piece) {
+    for await (const chunk of chunks) {
+      for (let at = 0; at === 0 || at < chunk.length; at += piece) {
         const bytes = piece < chunk.length ? chunk.subarray(at, at + piece) : chunk
         const items = reader.push(bytes)
         onChunk?.(bytes)
@@ -185,7 +209,7 @@ export async function* itemsOf(
     yield reader.end()
     const reason = gzipDamage(error)
     const notice = { malformed: '', reason, offset: reader.offset, file: source.file, bytes: 0 }
-    if (reader instanceof SelectingReader) reader.timeLine(notice)
+    reader.noticed(notice)
     yield [notice]
     return
   }
@@ -200,6 +224,16 @@ const readerOf = (file: string, start: Start, options: ReadOptions, selector?: S
   selector === undefined
     ? new ItemReader(file, start, options)
     : new SelectingReader(file, start, options, selector, options.passed)
+
+/**
+ * Whether a selection is one that ranges of lines can tell of, and no line that was sound for the index would be too
+ * long for this reader.
+ */
+const canPassOver = ({ select, index = true, maxLineBytes = MAX_LINE_BYTES }: ReadOptions): boolean =>
+  index &&
+  select !== undefined &&
+  maxLineBytes >= MAX_LINE_BYTES &&
+  ((select.kinds?.length ?? 0) > 0 || select.since !== undefined || select.until !== undefined)
 
 async function* givenLines(options: ReadOptions): AsyncGenerator<LogItem[]> {
   const selector = options.select === undefined ? undefined : new Selector(options.select)

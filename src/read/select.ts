@@ -36,7 +36,8 @@ export interface PassedOver {
   lines: number
   /**
    * Those of them that were not parsed. By their beginning and end they are events. One that is damaged in between is
-   * not noticed: `verify` is the judge of that.
+   * not noticed: `verify` is the judge of that. Where a side index says what a part of the log holds, that is not read
+   * at all: its lines were events when the index was made.
    */
   unparsed: number
 }
@@ -84,6 +85,18 @@ export class Selector {
       (this.#ids === undefined || hasId(this.#ids, fields)) &&
       (this.#agents === undefined || concerns(this.#agents, fields))
     )
+  }
+
+  /** Whether an event of one of these kinds can be wanted. @param kinds `undefined` for any */
+  wantsKinds(kinds: readonly string[] | undefined): boolean {
+    const wanted = this.#kinds
+    if (wanted === undefined || kinds === undefined) return true
+    return kinds.some((kind) => wanted.has(kind) || this.#hasPrefix(kind))
+  }
+
+  /** Whether an event between these times can be wanted, both included. */
+  wantsTimes(least: number, greatest: number): boolean {
+    return greatest >= this.#since && least <= this.#until
   }
 
   #hasPrefix(kind: string): boolean {

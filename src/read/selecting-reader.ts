@@ -14,6 +14,7 @@ import {
 import { ItemReader, type Start } from './lines.js'
 import { BLOCK_BYTES, LineScanner, type ScanPlan } from './scan.js'
 import type { PassedOver, Selector } from './select.js'
+import type { Range } from './side-index/ranges.js'
 
 /** When a line that is no event was written, as far as its log tells. */
 export interface TimeOfLine {
@@ -97,6 +98,28 @@ export class SelectingReader extends ItemReader {
     if (this.head.length > 0) this.#isInHead = false
     if (this.#early.length > 0) this.#timeEarly(chunk, from, to)
     return this.taken()
+  }
+
+  /** Passes over lines that were not read: all that can be wanted of them, the range holds itself. */
+  pass({ bytes, lines, seq, last, greatest, kept }: Range): void {
+    const from = this.offset
+    let seen = 0
+    const passOver = (count: number, latest: number): void => {
+      if (count > 0 && this.head.length > 0) this.#isInHead = false
+      this.#passOver(count, latest)
+    }
+    for (const { offset, line, latest = Number.NEGATIVE_INFINITY, text } of kept) {
+      passOver(line - seen, latest)
+      const given = Buffer.from(text)
+      this.add(given, given.length, true, from + offset)
+      seen = line + 1
+    }
+    passOver(lines - seen, greatest)
+    this.splitter.offset = from + bytes
+    if (seq > 0) this.lastSeq = seq
+    if (last !== undefined) this.before = last
+    this.#isSeqOpen = false
+    this.#isStale = false
   }
 
   override end(): LogItem[] {
@@ -222,6 +245,10 @@ export class SelectingReader extends ItemReader {
     }
     this.#isSeqOpen = false
     this.#isStale = false
+  }
+
+  override noticed(notice: MalformedLine): void {
+    this.timeLine(notice)
   }
 
   /** Notes when a line that is no event was written, or a notice belongs. */

@@ -117,15 +117,23 @@ export async function openArchived({ file, twin }: Segment): Promise<Source | un
   return source
 }
 
-/** The (uncompressed) bytes of a segment from `offset` on. A chunk is valid until the next one is asked for. */
-export async function* chunksOf(source: Source, offset = 0, size = CHUNK): AsyncGenerator<Buffer> {
+/**
+ * The (uncompressed) bytes of a segment from `offset` on. A chunk is valid until the next one is asked for.
+ * @param to offset of a line at which a plain file is read no further. Default: none
+ */
+export async function* chunksOf(
+  source: Source,
+  offset = 0,
+  size = CHUNK,
+  to = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Buffer> {
   const { end } = source
   try {
     const chunks = endingLines(
       source.gzip
         ? inflated(source, offset)
         : source.stats.isFile()
-          ? plain(source, offset, size)
+          ? plain(source, offset, size, to)
           : piped(source, size),
     )
     if (end === undefined) yield* chunks
@@ -183,20 +191,22 @@ export const gzipDamage = (error: unknown): string =>
 /** Whether a reason is one of `gzipDamage`. */
 export const isGzipDamage = (reason: string): boolean => reason === ENDLESS_LINE || reason === DAMAGED_DATA
 
-async function* plain(source: Source, offset: number, most: number): AsyncGenerator<Buffer> {
+async function* plain(source: Source, offset: number, most: number, to: number): AsyncGenerator<Buffer> {
   let position = offset
   // Most files are small.
   const length = Number(source.stats.size) - offset
   const size = Math.min(most, Math.max(MIN_CHUNK, length + 1))
+  const read = <Into extends Buffer>(into: Into) =>
+    source.handle.read(into, 0, Math.min(size, to - position), position)
   // The next chunk is read while the consumer works on this one.
   let spare = Buffer.allocUnsafe(size)
-  let reading = source.handle.read(Buffer.allocUnsafe(size), 0, size, position)
+  let reading = read(Buffer.allocUnsafe(size))
   try {
     for (;;) {
       const { bytesRead, buffer } = await reading
       if (bytesRead === 0) return
       position += bytesRead
-      reading = source.handle.read(spare, 0, size, position)
+      reading = read(spare)
       spare = buffer
       yield buffer.subarray(0, bytesRead)
     }

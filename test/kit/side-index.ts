@@ -1,5 +1,8 @@
 /** Reads and writes the directory of a side index without the code that is under test. */
 
+import { createHash } from 'node:crypto'
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib'
+
 /** Numbers of a block, in the order in which they stand there. */
 const NAMES = ['offset', 'line', 'count', 'maxSeq', 'maxTs', 'lastSeq', 'at', 'size', 'rest', 'raw'] as const
 
@@ -13,7 +16,10 @@ interface Columns {
 
 /** The directory of an index file, and where its trailer's last part begins. */
 export function directoryOf(bytes: Buffer): {
-  directory: { blocks: Columns & { sha256: string } }
+  directory: {
+    blocks: Columns & { sha256: string }
+    ranges: { at: number; size: number; rest: number; sha256: string }
+  }
   magic: number
 } {
   const magic = bytes.lastIndexOf('hivelog-index')
@@ -37,4 +43,25 @@ export function numbersOf(rows: readonly Row[]): string {
     for (const [k, name] of NAMES.entries()) bytes.writeDoubleLE(row[name], 8 * (NAMES.length * i + k))
   }
   return bytes.toString('base64')
+}
+
+/**
+ * The bytes of an index file that says of all lines between its states that there are none but of the kind `none`.
+ * @param mac authenticates a directory
+ */
+export function withoutRanges(bytes: Buffer, mac: (magic: string, directory: Buffer) => string): Buffer {
+  const { directory, magic } = directoryOf(bytes)
+  const { ranges } = directory
+  const text = brotliDecompressSync(bytes.subarray(ranges.at, ranges.at + ranges.size)).toString()
+  const said = JSON.parse(text)
+  const lie = { ...said, names: ['none'], sets: said.sets.map(() => [0]), odd: [] }
+  const section = brotliCompressSync(JSON.stringify(lie))
+  const sha256 = createHash('sha256').update(section).digest('hex')
+  const place = { ...ranges, size: section.length, rest: 0, sha256 }
+  const end = Buffer.from(JSON.stringify({ ...directory, ranges: place }))
+  const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0')
+  const at = ranges.at + section.length
+  const name = bytes.subarray(magic)
+  const trailer = hex(at, 12) + hex(end.length, 8) + mac(name.toString(), end)
+  return Buffer.concat([bytes.subarray(0, ranges.at), section, end, Buffer.from(trailer), name])
 }

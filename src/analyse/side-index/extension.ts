@@ -1,11 +1,12 @@
 /** Adds to the index of a segment while the segment is read. */
 import { createHash } from 'node:crypto'
 import type { HiveModel } from '../../model/model.js'
+import { type Block, Blocks, type StatePlace } from '../../read/side-index/directory.js'
+import { type IndexFile, IndexWriter } from '../../read/side-index/file.js'
+import { ByteChain, identityOf } from '../../read/side-index/fit.js'
+import { indexKey } from '../../read/side-index/key.js'
+import { type Range, unknownRange } from '../../read/side-index/ranges.js'
 import type { Source } from '../../read/sources.js'
-import { type Block, Blocks, type StatePlace } from './directory.js'
-import { type IndexFile, IndexWriter } from './file.js'
-import { ByteChain, identityOf } from './fit.js'
-import { indexKey } from './key.js'
 import { type Packed, Packer, textOf } from './packed.js'
 
 /** Where in a log a state is: `Block` without its state, and what the bytes before it are. */
@@ -39,6 +40,8 @@ export class Extension {
   readonly #prices: string
   #writer: IndexWriter | undefined
   #blocks: Block[] = []
+  /** What lies between them. */
+  #ranges: Range[] = []
   readonly #packer = new Packer()
   /** Whether the last whole state is mostly messages, so that news of it are a fraction of another one. */
   #isNewsSmall = false
@@ -105,8 +108,12 @@ export class Extension {
     return !this.#isOff && offset - from >= distance
   }
 
-  /** Notes the state before a line. @param isLast whether that is the segment's end */
-  block(position: Position, model: HiveModel, isLast: boolean): void {
+  /**
+   * Notes the state before a line.
+   * @param range the lines since the one before it
+   * @param isLast whether that is the segment's end
+   */
+  block(position: Position, model: HiveModel, range: Range, isLast: boolean): void {
     if (this.#isOff) return
     try {
       const writer = this.#open()
@@ -118,6 +125,7 @@ export class Extension {
       const state = isNews ? this.#packer.news(model) : this.#whole(model)
       const news = isNews ? { isNews } : {}
       this.#blocks.push({ ...position, hash: this.#hash, ...writer.add(state), ...news })
+      this.#ranges.push(range)
       this.#end = state
     } catch {
       // No room, no right to write there: the answer does not need it.
@@ -148,6 +156,7 @@ export class Extension {
         end: this.#end === undefined ? '' : keyOf(textOf(this.#end)),
         final,
         ...(identity !== undefined && { identity }),
+        ranges: this.#writer.addRanges(this.#ranges),
         blocks: Blocks.of(this.#blocks),
       })
       this.#writer = undefined
@@ -167,7 +176,8 @@ export class Extension {
           ...block,
           ...writer.copy(old.bytes(block), block),
         }))
-        writer.finish({ ...old.directory, identity, blocks: Blocks.of(blocks) })
+        const ranges = writer.copy(old.bytes(old.directory.ranges), old.directory.ranges)
+        writer.finish({ ...old.directory, identity, ranges, blocks: Blocks.of(blocks) })
       } catch {
         writer.abort()
       }
@@ -193,8 +203,12 @@ export class Extension {
     if (key === undefined) throw new Error('there is no key')
     const writer = new IndexWriter(this.#path, key)
     this.#writer = writer
-    for (const block of this.#old?.directory.blocks ?? []) {
-      this.#blocks.push({ ...block, ...writer.copy((this.#old as IndexFile).bytes(block), block) })
+    const old = this.#old
+    if (old !== undefined) {
+      for (const block of old.directory.blocks) {
+        this.#blocks.push({ ...block, ...writer.copy(old.bytes(block), block) })
+      }
+      this.#ranges = old.ranges() ?? unknownRanges(this.#blocks)
     }
     if (this.#first !== undefined) {
       const { position, state } = this.#first
@@ -202,4 +216,12 @@ export class Extension {
     }
     return writer
   }
+}
+
+/** Where what lies between blocks cannot be read any more: it is looked through by whoever needs any of it. */
+function unknownRanges(blocks: readonly Block[]): Range[] {
+  return blocks.slice(1).map(({ offset, line }, i) => {
+    const before = blocks[i] as Block
+    return unknownRange(offset - before.offset, line - before.line)
+  })
 }

@@ -3,7 +3,6 @@
  * What is walked anyway is added to the index, so that the next walk is short.
  */
 import { lstatSync } from 'node:fs'
-import { join } from 'node:path'
 import { sizeOfLogs } from '../../disk/hive-logs.js'
 import { indexFolder } from '../../format/beside.js'
 import { ownSeq } from '../../format/decode.js'
@@ -13,17 +12,19 @@ import { isMalformed, type LogItem, type MalformedLine } from '../../read/items.
 import { ItemReader } from '../../read/lines.js'
 import { itemsOf } from '../../read/read.js'
 import { LogSnapshot } from '../../read/segments.js'
+import type { Blocks } from '../../read/side-index/directory.js'
+import { IndexFile, indexPath } from '../../read/side-index/file.js'
+import { fits } from '../../read/side-index/fit.js'
+import { indexKey, isOwnFolder } from '../../read/side-index/key.js'
+import { RangeReader } from '../../read/side-index/ranges.js'
 import { CHUNK, firstSeqOf, missing, type Source } from '../../read/sources.js'
 import type { Pricer } from '../cost/call-cost.js'
 import { type BrokenChain, brokenChain, MAX_BROKEN } from '../reading.js'
 import type { OnChange } from '../state/changes.js'
 import { StateReducer } from '../state/reducer.js'
-import type { Blocks } from './directory.js'
 import { distanceOf, Extension, keyOf, type Position, SPACING } from './extension.js'
-import { IndexFile } from './file.js'
-import { fits } from './fit.js'
-import { indexKey, isOwnFolder } from './key.js'
 import { pack } from './packed.js'
+import { stateIn } from './states.js'
 
 /** Before the first event that lies beyond either of these. */
 export interface Target {
@@ -197,7 +198,7 @@ class Walk {
     const { visit, onSegment } = this.#options
     const key = this.#key
     const isPossible = this.#isIndexed && firstSeq !== undefined && source.stats.isFile()
-    const path = isPossible ? join(this.#folder, `${String(firstSeq).padStart(12, '0')}.idx`) : undefined
+    const path = isPossible ? indexPath(this.#folder, firstSeq) : undefined
     onSegment?.({ file: source.file, size: Number(source.stats.size), isLive: source.live, index: path })
     if (path === undefined) return this.#through(source, before)
     const index = key === undefined || this.#damaged.has(path) ? undefined : IndexFile.open(path, key)
@@ -254,7 +255,7 @@ class Walk {
         now !== undefined &&
         now.directory.blocks.length > number &&
         now.directory.blocks.at(number).sha256 === sha256
-      const state = isSame ? now.state(number) : undefined
+      const state = isSame ? stateIn(now, number) : undefined
       if (now !== index) now?.close()
       if (state === undefined) throw new DamagedIndex(path)
       return this.#reducer(state)
@@ -273,7 +274,9 @@ class Walk {
     piece?: number,
   ): Promise<{ isDone: boolean; end: Known }> {
     const { offset, line, count } = from.position
-    const reader = new ItemReader(source.file, { offset, line, count }, {})
+    const start = { offset, line, count }
+    const ranges = extension === undefined ? undefined : new RangeReader(source.file, start, {})
+    const reader = ranges ?? new ItemReader(source.file, start, {})
     const reducer = from.load()
     extension?.begin(from.position, reducer.model)
     let { maxSeq, maxTs, lastSeq } = from.position
@@ -284,6 +287,9 @@ class Walk {
     const onChunk = (chunk: Buffer): void => {
       extension?.chunk(chunk, reader.offset)
       this.#progress(chunk.length)
+    }
+    const block = (isLast: boolean): void => {
+      if (ranges !== undefined) extension?.block(position(), reducer.model, ranges.takeRange(isLast), isLast)
     }
     const { visit } = this.#options
     let isDone = false
@@ -317,10 +323,10 @@ class Walk {
             break walking
           }
         }
-        if (extension?.isDue(reader.offset)) extension.block(position(), reducer.model, false)
+        if (extension?.isDue(reader.offset)) block(false)
       }
       const isFinal = !isDone && !source.live
-      if (isFinal) extension?.block(position(), reducer.model, true)
+      if (isFinal) block(true)
       extension?.finish(isFinal)
     } catch (error) {
       extension?.abort()

@@ -40,6 +40,8 @@ export interface Directory {
   final: boolean
   /** The segment's file as it was before it was read; left out where that could not tell it from what it became. */
   identity?: Identity
+  /** Where in this file it says what lies between the blocks. */
+  ranges: StatePlace
   blocks: Blocks
 }
 

@@ -1,13 +1,14 @@
 /**
  * The side index of one segment: `<log>.index/<first seq, 12 digits>.idx`. It holds the state before certain lines
- * of the segment, 384 KiB of log apart or more, so that the state at any event is a few thousand lines away at most.
+ * of the segment, 384 KiB of log apart or more, so that the state at any event is a few thousand lines away at most;
+ * and what is between them (see `ranges.ts`), so that who looks for a time or a kind need not read all.
  *
- * The file: the states one after the other (see `packed.ts`, Brotli), then a directory (see `directory.ts`, JSON), then a
- * trailer of fixed length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
+ * The file: the states one after the other (see `analyse/side-index/packed.ts`), the ranges, both in Brotli, then a
+ * directory (see `directory.ts`, JSON), then a trailer of fixed length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
  * check out is thrown away.
  *
  * An index that lies would make hivelog lie of a log that is sound. So the directory carries a MAC by the user's own
- * key (see `key.ts`), and the hashes of all states and of the segment's bytes (see `fit.ts`); a file that is a
+ * key (see `key.ts`), and the hashes of all states, of the ranges and of the segment's bytes (see `fit.ts`); a file that is a
  * symbolic link, another user's, or one that others can write to is not read, nor is a folder like that.
  */
 import { isAscii } from 'node:buffer'
@@ -27,18 +28,21 @@ import {
 import { dirname, join } from 'node:path'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { draftOf } from '../../disk/durable.js'
-import type { StoredState } from '../../model/model.js'
 import { type Block, type Directory, readDirectory, type StatePlace } from './directory.js'
 import { openOwn } from './key.js'
-import { type Packed, unpackState } from './packed.js'
+import { type Range, rangesOf, textOfRanges } from './ranges.js'
 
-/** Changes when the states do: an index of another format is made anew. */
-const FORMAT = 6
+/** Changes when the states or the ranges do: an index of another format is made anew. */
+const FORMAT = 7
 /** The quickest there is: states are written while a log is walked. */
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
 const MAGIC = `hivelog-index ${FORMAT}\n`
 /** Directory's offset and length, and its MAC, in hexadecimal; then the magic. */
 const TRAILER = 12 + 8 + 64 + MAGIC.length
+
+/** Path of the index of the segment that begins with this `seq`. @param folder where the indexes of its log are */
+export const indexPath = (folder: string, firstSeq: number): string =>
+  join(folder, `${String(firstSeq).padStart(12, '0')}.idx`)
 
 /** An index that is there and sound as a file; whether it fits its segment is another question. */
 export class IndexFile {
@@ -76,47 +80,25 @@ export class IndexFile {
     closeSync(this.#fd)
   }
 
-  /** The state before a block, as it was written; `undefined` when it is damaged, or one that it needs is. */
-  state(number: number): StoredState | undefined {
-    const { blocks } = this.directory
+  /** What lies between its states, in their order; `undefined` when it is damaged. */
+  ranges(): Range[] | undefined {
     try {
-      // All bytes are looked at now; what they say is taken apart when it is needed.
-      const chain: Stored[] = []
-      for (let at = number; ; at--) {
-        const block = blocks.at(at)
-        chain.push({ bytes: this.bytes(block), size: block.size })
-        if (block.isNews !== true) return stateOf(chain)
-      }
+      const { ranges } = this.directory
+      return rangesOf(inflated(this.bytes(ranges).subarray(0, ranges.size)))
     } catch {
       return undefined
     }
   }
 
   /** @throws when they are damaged */
-  bytes({ at, size, rest, sha256 }: Block): Buffer {
+  bytes({ at, size, rest, sha256 }: StatePlace): Buffer {
     const bytes = readExactly(this.#fd, at, size + rest)
-    if (hashOf(bytes) !== sha256) throw new Error('a state in the index is damaged')
+    if (hashOf(bytes) !== sha256) throw new Error('the index is damaged')
     return bytes
   }
 }
 
-/** The bytes of a state, of which the first `size` are its head. */
-interface Stored {
-  bytes: Buffer
-  size: number
-}
-
-/** @param chain a state, then those before it, as far as it needs them */
-function stateOf([stored, ...before]: readonly Stored[]): StoredState {
-  const { bytes, size } = stored as Stored
-  return unpackState(
-    inflated(bytes.subarray(0, size)),
-    () => inflated(bytes.subarray(size)),
-    before.length === 0 ? undefined : () => stateOf(before),
-  )
-}
-
-function inflated(bytes: Buffer): string {
+export function inflated(bytes: Buffer): string {
   const raw = brotliDecompressSync(bytes)
   // What is ASCII, as nearly all of it is, is made text in a tenth of the time.
   return raw.toString(isAscii(raw) ? 'latin1' : 'utf8')
@@ -171,13 +153,17 @@ export class IndexWriter {
   }
 
   /** Returns where the state is. */
-  add({ head, body }: Packed): StatePlace {
+  add({ head, body }: { head: string; body: string }): StatePlace {
     const first = brotliCompressSync(head, FAST)
     const bytes = Buffer.concat([first, brotliCompressSync(body, FAST)])
     return this.copy(bytes, { size: first.length, raw: head.length + body.length })
   }
 
-  /** Takes over a state from another index as it is. */
+  addRanges(ranges: readonly Range[]): StatePlace {
+    return this.add({ head: textOfRanges(ranges), body: '' })
+  }
+
+  /** Takes over a state, or the ranges, from another index as they are. */
   copy(bytes: Buffer, { size, raw }: Pick<Block, 'size' | 'raw'>): StatePlace {
     const at = this.#size
     this.#write(bytes)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Block, Blocks, readDirectory } from '../../src/analyse/side-index/directory.js'
+import { type Block, Blocks, readDirectory } from '../../src/read/side-index/directory.js'
 import { cases, seedOfRun } from '../kit/long-run.js'
 
 const step = fc.record({

@@ -5,7 +5,7 @@
  * copied, and with one that was written so shortly before it was read that its times could not tell.
  */
 import { createHash } from 'node:crypto'
-import { chunksOf, type Source } from '../../read/sources.js'
+import { chunksOf, type Source } from '../sources.js'
 import type { Directory } from './directory.js'
 
 /** A file as the system knows it. */
@@ -35,21 +35,21 @@ export function identityOf({ stats }: Source): Identity | undefined {
   return { dev: a, ino: b, size: c, mtimeNs: d, ctimeNs: e }
 }
 
+/** Whether an open segment's file is the one that was indexed. */
+export const isSame = ({ stats }: Source, { identity }: Directory): boolean =>
+  stats.isFile() &&
+  identity !== undefined &&
+  identity.dev === String(stats.dev) &&
+  identity.ino === String(stats.ino) &&
+  identity.size === String(stats.size) &&
+  identity.mtimeNs === String(stats.mtimeNs) &&
+  identity.ctimeNs === String(stats.ctimeNs)
+
 /** `same`: the file is the one that was indexed. `fits`: its bytes are. */
 export async function fits(source: Source, directory: Directory): Promise<'same' | 'fits' | 'no'> {
   const { stats, gzip } = source
   if (!stats.isFile()) return 'no'
-  const { identity } = directory
-  if (
-    identity !== undefined &&
-    identity.dev === String(stats.dev) &&
-    identity.ino === String(stats.ino) &&
-    identity.size === String(stats.size) &&
-    identity.mtimeNs === String(stats.mtimeNs) &&
-    identity.ctimeNs === String(stats.ctimeNs)
-  ) {
-    return 'same'
-  }
+  if (isSame(source, directory)) return 'same'
   const indexed = directory.blocks.last?.offset ?? 0
   const size = Number(stats.size)
   if (gzip ? !directory.final : size < indexed || (directory.final && size !== indexed)) return 'no'
