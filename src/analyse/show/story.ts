@@ -1,9 +1,10 @@
 /** Reads a hive's story for reports that look at single events, and says how far it has come. */
+
+import { RecentMap } from '../../format/recent-map.js'
 import type { Message } from '../../model/inbox.js'
 import type { HiveEntry, OnProgress } from '../../read/hive.js'
 import { type LogTally, tallyLogs } from '../reading.js'
 import type { PlacedEvent, TimedPlace } from './places.js'
-import { RecentMap } from './recent-map.js'
 
 export interface StoryOptions {
   /** Read only the logs that are named, not those of their child processes. Default false. */

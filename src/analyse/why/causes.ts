@@ -6,10 +6,10 @@
 
 import { keyOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
+import { RecentMap } from '../../format/recent-map.js'
 import type { Message } from '../../model/inbox.js'
 import type { HiveEntry } from '../../read/hive.js'
 import { identityOf, type PlacedEvent, placed } from '../show/places.js'
-import { RecentMap } from '../show/recent-map.js'
 
 /** How an event came about through another. */
 export type Relation =
