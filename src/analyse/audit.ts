@@ -24,8 +24,18 @@ import type {
 import { AUDIT_RULES } from './options.js'
 import { tallyLogs } from './reading.js'
 
-/** The kinds that tell of escalations, and of who the agents are. */
-const KINDS = ['escalate', 'approval', 'spawn', 'rename', 'role']
+/** The kinds that tell who the agents are: also where their lives end, since the next spawn is another one then. */
+const LIVES: ReadonlySet<string> = new Set([
+  'spawn',
+  'rename',
+  'role',
+  'session',
+  'exit',
+  'archive',
+  'agent-hold',
+  'app-start',
+])
+const KINDS = ['escalate', 'approval', ...LIVES]
 const LIMIT = 30_000
 const MAX_CONTEXT = 100
 /** Past so many escalations and orphans, texts are kept shorter. */
@@ -46,8 +56,8 @@ export async function auditTrail(
   options: AuditOptions = {},
 ): Promise<AuditTrail> {
   checkOptions('auditTrail', options, AUDIT_RULES)
-  const audit = new Audit(options)
   const list = typeof files === 'string' ? [files] : [...files]
+  const audit = new Audit(options, list[0])
   const { thisFile = false, onProgress } = options
   const reading = { thisFile, ...(onProgress !== undefined && { onProgress }) }
   const tally = await tallyLogs(list, audit, reading)
@@ -94,7 +104,8 @@ export class Audit {
   #approvals = 0
   #lastTs: number | undefined
 
-  constructor(options: AuditOptions = {}) {
+  /** @param firstLog path of the first log, where there may be several. Default: there is one */
+  constructor(options: AuditOptions = {}, firstLog?: string) {
     const { id, match, context = 0, limit = LIMIT } = options
     this.#options = options
     this.#id = idOf(id)
@@ -102,6 +113,7 @@ export class Audit {
     this.#limit = limit
     this.#budget = { left: limit }
     this.#model = new HiveModel({
+      ...(firstLog !== undefined && { firstLog }),
       maxPending: limit,
       maxDecided: limit,
       maxEarly: limit,
@@ -125,21 +137,19 @@ export class Audit {
       case 'approval':
         this.#approval(entry)
         break
-      case 'spawn':
-      case 'rename':
-      case 'role':
-        this.#model.add(entry)
-        break
       case 'log.seal':
         this.#seal(entry)
         break
       case 'log.open':
         this.#opened(entry)
+        this.#model.add(entry)
         break
       case 'log.changed':
         // Only the segment before was changed by somebody else; this one's writer tells of it.
         this.#broken.delete(entry.file)
         break
+      default:
+        if (LIVES.has(event.kind)) this.#model.add(entry)
     }
     this.#recent?.add(entry)
   }

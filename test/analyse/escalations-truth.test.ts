@@ -201,3 +201,59 @@ test('who says what is pending and what was decided says what the rules say', as
     { seed: 20, numRuns: 150 },
   )
 })
+
+const AGENT = fc.constantFrom('coder', 'lead')
+const TEXT = fc.constantFrom('A', 'B', undefined)
+const ofLives = fc.oneof(
+  fc.record({
+    kind: fc.constant('spawn'),
+    agentId: AGENT,
+    name: TEXT,
+    parent: TEXT,
+    role: TEXT,
+    session: fc.constantFrom('s-1', 's-2', undefined),
+  }),
+  fc.record({ kind: fc.constantFrom('rename', 'role'), agentId: AGENT, name: TEXT, role: TEXT }),
+  fc.record({ kind: fc.constant('exit'), agentId: AGENT, status: fc.constantFrom('ok', 'lost') }),
+  fc.record({ kind: fc.constant('archive'), agentId: AGENT, archived: fc.boolean() }),
+  fc.record({ kind: fc.constant('agent-hold'), id: AGENT, onHold: fc.boolean() }),
+  fc.record({ kind: fc.constant('session'), agentId: AGENT, sessionId: fc.constantFrom('s-1', 's-2') }),
+  fc.record({ kind: fc.constantFrom('app-start', 'tasks'), agentId: AGENT }),
+  fc.record({ kind: fc.constant('log.open'), pid: fc.integer({ min: 1, max: 2 }), started: fc.constant(1) }),
+)
+
+test('who asks is who the state says that the agent is', async (t: TestContext) => {
+  const folder = join(scratch(t), 'hive')
+  await fc.assert(
+    fc.asyncProperty(fc.tuple(...[0, 1].map(() => fc.array(ofLives, { maxLength: 7 }))), async (logs) => {
+      rmSync(folder, { recursive: true, force: true })
+      const file = join(folder, 'hive.jsonl')
+      const files = [file, join(`${file}.agents`, 'coder.jsonl')]
+      mkdirSync(`${file}.agents`, { recursive: true })
+      for (const [i, events] of logs.entries()) {
+        const asks = ['coder', 'lead'].map((from) => ({ kind: 'escalate', from, to: 'human', id: from }))
+        const all = [...events, ...(i === 0 ? asks : [])].map((event, j) => {
+          const ts = FIRST_TS + j + (event.kind === 'escalate' ? 1000 : 0)
+          return `${JSON.stringify({ ts, ...event, seq: j + 1 })}\n`
+        })
+        writeFileSync(files[i] as string, all.join(''))
+      }
+      const { agents } = await replay(file, { index: false })
+      const { cases } = await auditTrail(file)
+      assert.deepEqual(
+        cases.map(({ asker }) => asker),
+        ['coder', 'lead'].map((agentId) => {
+          const agent = agents.find((each) => each.agentId === agentId)
+          const isNamed = agent !== undefined && (agent.lives > 0 || agent.name !== agentId)
+          return {
+            agentId,
+            ...(isNamed && { name: agent.name }),
+            ...(agent?.parent !== undefined && { parent: agent.parent }),
+            ...(agent?.role !== undefined && { role: agent.role }),
+          }
+        }),
+      )
+    }),
+    { seed: 21, numRuns: 300 },
+  )
+})
