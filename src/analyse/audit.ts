@@ -32,7 +32,6 @@ const LIVES: ReadonlySet<string> = new Set([
   'session',
   'exit',
   'archive',
-  'agent-hold',
   'app-start',
 ])
 const KINDS = ['escalate', 'approval', ...LIVES]

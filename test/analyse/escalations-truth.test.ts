@@ -257,3 +257,42 @@ test('who asks is who the state says that the agent is', async (t: TestContext) 
     { seed: 21, numRuns: 300 },
   )
 })
+
+const opened = (pid: number): object => ({ kind: 'log.open', format: 1, segment: 1, pid, host: 'h' })
+const archived = { kind: 'archive', agentId: 'coder', archived: true }
+const BETWEEN: [what: string, events: object[], name: string][] = [
+  ['nothing', [], 'First'],
+  ['its end', [{ kind: 'exit', agentId: 'coder', status: 'ok' }], 'Second'],
+  ['another writer', [opened(2)], 'Second'],
+  ['a harness that starts', [{ kind: 'app-start' }], 'Second'],
+  ['a harness that starts, while it is archived', [archived, { kind: 'app-start' }], 'First'],
+]
+for (const [what, events, name] of BETWEEN) {
+  test(`who asks where it is spawned twice, and between it comes ${what}`, async (t: TestContext) => {
+    const file = join(scratch(t), 'hive.jsonl')
+    mkdirSync(`${file}.agents`)
+    const spawned = { kind: 'spawn', agentId: 'coder', session: 's-1' }
+    const asks = { kind: 'escalate', from: 'coder', to: 'human', id: 'e' }
+    const logs: [file: string, lines: [ts: number, event: object][]][] = [
+      [
+        file,
+        [
+          [1, { ...spawned, name: 'First' }],
+          [20, { ...spawned, name: 'Second' }],
+          [21, asks],
+        ],
+      ],
+      [
+        join(`${file}.agents`, 'coder.jsonl'),
+        [opened(1), spawned, ...events].map((event, i) => [2 + i, event]),
+      ],
+    ]
+    for (const [path, lines] of logs) {
+      const text = lines.map(([ts, event], i) => `${JSON.stringify({ ts, ...event, seq: i + 1 })}\n`)
+      writeFileSync(path, text.join(''))
+    }
+    const { agents } = await replay(file, { index: false })
+    const [only] = (await auditTrail(file)).cases
+    assert.deepEqual([agents[0]?.name, only?.asker.name], [name, name])
+  })
+}

@@ -242,6 +242,20 @@ export class Causes {
     this.#keepAll([node])
   }
 
+  /**
+   * Whether nothing that comes later changes what leads to the event that is kept.
+   * @param early drains that wait for a message
+   */
+  isSettled(early: Iterable<CauseNode>): boolean {
+    // Past this number some of it may still be forgotten.
+    if (this.#kept.size >= this.#maxNodes) return false
+    for (const drain of early) if (this.#kept.has(drain)) return false
+    for (const waiting of this.#awaited.values()) {
+      if (waiting.some(({ owner }) => this.#kept.has(owner))) return false
+    }
+    return true
+  }
+
   #keepAll(left: CauseNode[]): void {
     for (let next = left.pop(); next !== undefined && this.#kept.size < this.#maxNodes; next = left.pop()) {
       if (this.#kept.has(next)) continue
