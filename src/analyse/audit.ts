@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { idOf, jsonOf, keyOf, MAX_TEXT, textOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
 import { checkOptions } from '../format/options.js'
+import { type Answer, type Matter, saidBy } from '../model/escalations.js'
 import { HiveModel } from '../model/model.js'
 import type { HiveEntry } from '../read/hive.js'
 import { logsOfHive } from '../read/hive.js'
@@ -23,8 +24,17 @@ import type {
 import { AUDIT_RULES } from './options.js'
 import { tallyLogs } from './reading.js'
 
-/** The kinds that tell of escalations, and of who the agents are. */
-const KINDS = ['escalate', 'approval', 'spawn', 'rename', 'role']
+/** The kinds that tell who the agents are: also where their lives end, since the next spawn is another one then. */
+const LIVES: ReadonlySet<string> = new Set([
+  'spawn',
+  'rename',
+  'role',
+  'session',
+  'exit',
+  'archive',
+  'app-start',
+])
+const KINDS = ['escalate', 'approval', ...LIVES]
 const LIMIT = 30_000
 const MAX_CONTEXT = 100
 /** Past so many escalations and orphans, texts are kept shorter. */
@@ -45,14 +55,20 @@ export async function auditTrail(
   options: AuditOptions = {},
 ): Promise<AuditTrail> {
   checkOptions('auditTrail', options, AUDIT_RULES)
-  const audit = new Audit(options)
   const list = typeof files === 'string' ? [files] : [...files]
+  const audit = new Audit(options, list[0])
   const { thisFile = false, onProgress } = options
   const reading = { thisFile, ...(onProgress !== undefined && { onProgress }) }
   const tally = await tallyLogs(list, audit, reading)
   const isWhole = !thisFile || logsOfHive(list).length === logsOfHive(list, true).length
   const report = audit.report(isWhole)
   return { files: list, ...tally, ...report, ok: report.ok && tally.broken === undefined }
+}
+
+/** An approval of what nobody has escalated yet, and what the model said of it. */
+interface Early {
+  decision: AuditDecision
+  answer: Answer
 }
 
 /** The reducer: takes the entries of a log in order, housekeeping too. */
@@ -63,13 +79,17 @@ export class Audit {
   readonly #match: string | undefined
   readonly #limit: number
   readonly #budget: { left: number }
-  readonly #model = new HiveModel()
+  /** Says which approval decides what. It holds all that is listed, so that what it says is of what is listed. */
+  readonly #model: HiveModel
   readonly #recent: RecentEvents | undefined
   readonly #cases: OpenCase[] = []
-  /** The latest escalation of each id. */
-  readonly #open = new Map<string, OpenCase>()
+  /** What was noted of what the model tells of: the escalation, and approvals of what nobody has escalated yet. */
+  readonly #caseOf = new Map<Matter, OpenCase>()
+  readonly #earlyOf = new Map<Matter, Early[]>()
   readonly #orphans = new Set<AuditDecision>()
-  readonly #orphansOf = new Map<string, AuditDecision[]>()
+  /** What the present event is, until the model has told of it. */
+  #asked: OpenCase | undefined
+  #decision: AuditDecision | undefined
   /** Of each segment, where its last seal stands: what comes before is sealed. */
   readonly #seals = new Map<string, number>()
   /** Of each segment, what its writers found at opening: from offset to offset. */
@@ -83,13 +103,24 @@ export class Audit {
   #approvals = 0
   #lastTs: number | undefined
 
-  constructor(options: AuditOptions = {}) {
+  /** @param firstLog path of the first log, where there may be several. Default: there is one */
+  constructor(options: AuditOptions = {}, firstLog?: string) {
     const { id, match, context = 0, limit = LIMIT } = options
     this.#options = options
     this.#id = idOf(id)
     this.#match = match?.toLowerCase()
     this.#limit = limit
     this.#budget = { left: limit }
+    this.#model = new HiveModel({
+      ...(firstLog !== undefined && { firstLog }),
+      maxPending: limit,
+      maxDecided: limit,
+      maxEarly: limit,
+      listener: {
+        escalated: (_, __, again, matter, earlier) => this.#escalated(matter, earlier, again),
+        answered: (_, answer, __, ___, matter) => this.#answered(matter, answer),
+      },
+    })
     if (id !== undefined && context > 0) this.#recent = new RecentEvents(Math.min(context, MAX_CONTEXT))
     else this.kinds = KINDS
   }
@@ -105,21 +136,19 @@ export class Audit {
       case 'approval':
         this.#approval(entry)
         break
-      case 'spawn':
-      case 'rename':
-      case 'role':
-        this.#model.add(entry)
-        break
       case 'log.seal':
         this.#seal(entry)
         break
       case 'log.open':
         this.#opened(entry)
+        this.#model.add(entry)
         break
       case 'log.changed':
         // Only the segment before was changed by somebody else; this one's writer tells of it.
         this.#broken.delete(entry.file)
         break
+      default:
+        if (LIVES.has(event.kind)) this.#model.add(entry)
     }
     this.#recent?.add(entry)
   }
@@ -195,23 +224,29 @@ export class Audit {
     }
     const opened = new OpenCase(record, this.#hasMatch(subject))
     this.#cases.push(opened)
-    if (key === undefined) opened.nameless()
-    else this.#identify(opened, key)
+    this.#asked = opened
+    this.#model.add(entry)
+    if (this.#asked === undefined) return
+    this.#asked = undefined
+    opened.nameless()
   }
 
-  #identify(opened: OpenCase, id: string): void {
-    const earlier = this.#open.get(id)
-    if (earlier !== undefined) {
-      earlier.shares(opened.record, false)
-      earlier.supersede()
-      opened.shares(earlier.record, true)
+  #escalated(matter: Matter, earlier: Matter | undefined, again: boolean): void {
+    const opened = this.#asked as OpenCase
+    this.#asked = undefined
+    const before = earlier === undefined ? undefined : this.#caseOf.get(earlier)
+    if (before !== undefined) {
+      before.shares(opened.record, false)
+      if (again) before.supersede()
+      opened.shares(before.record, true)
+      this.#caseOf.delete(earlier as Matter)
     }
-    this.#open.set(id, opened)
-    for (const decision of this.#orphansOf.get(id) ?? []) {
-      opened.early(decision, this.#budget)
+    this.#caseOf.set(matter, opened)
+    for (const { decision, answer } of this.#earlyOf.get(matter) ?? []) {
+      opened.early(decision, answer, this.#budget)
       this.#orphans.delete(decision)
     }
-    this.#orphansOf.delete(id)
+    this.#earlyOf.delete(matter)
   }
 
   /** Who an agent is, as far as the logs have told at this point. */
@@ -233,6 +268,10 @@ export class Audit {
     this.#approvals++
     const key = idOf(id)
     if (this.#id !== undefined && key !== this.#id) return
+    if (this.#isFull() && !this.#isKept(key)) {
+      this.#notListed.approvals++
+      return
+    }
     const outcome = outcomeOf(approve)
     const decision = (key === undefined ? {} : { id: key }) as AuditDecision
     decision.ts = entry.event.ts
@@ -245,22 +284,34 @@ export class Audit {
     const text = this.#text(note)
     if (text !== undefined) decision.note = text
     decision.place = auditPlace(entry)
-    const opened = key === undefined ? undefined : this.#open.get(key)
-    if (opened !== undefined) opened.decide(decision, this.#budget)
-    else this.#orphan(decision)
+    this.#decision = decision
+    this.#model.add(entry)
+    if (this.#decision === undefined) return
+    this.#decision = undefined
+    this.#orphans.add(decision)
   }
 
-  #orphan(decision: AuditDecision): void {
-    // Once escalations are not kept, one of theirs may be what it answers.
-    if (this.#orphans.size >= this.#limit || this.#notListed.escalations > 0) {
-      this.#notListed.approvals++
+  #answered(matter: Matter, answer: Answer): void {
+    const decision = this.#decision as AuditDecision
+    this.#decision = undefined
+    const opened = this.#caseOf.get(matter)
+    if (opened !== undefined) {
+      opened.decide(decision, answer, this.#budget)
       return
     }
     this.#orphans.add(decision)
-    if (decision.id === undefined) return
-    const others = this.#orphansOf.get(decision.id)
-    if (others === undefined) this.#orphansOf.set(decision.id, [decision])
-    else others.push(decision)
+    const others = this.#earlyOf.get(matter)
+    if (others === undefined) this.#earlyOf.set(matter, [{ decision, answer }])
+    else others.push({ decision, answer })
+  }
+
+  /** Whether approvals of what is not kept are only counted. Once escalations are not kept, it may be theirs. */
+  #isFull(): boolean {
+    return this.#orphans.size >= this.#limit || this.#notListed.escalations > 0
+  }
+
+  #isKept(id: string | undefined): boolean {
+    return id !== undefined && this.#model.escalations.get(id)?.escalation !== undefined
   }
 
   /** A seal that says it covers another number of bytes than stand before it vouches for nothing here. */
@@ -336,8 +387,10 @@ export class Audit {
 /** An answer that is neither yes nor no decides nothing. */
 const isWaiting = ({ status }: AuditCase): boolean => status === 'pending' || status === 'unclear'
 
-const outcomeOf = (approve: unknown): AuditOutcome =>
-  approve === true ? 'approved' : approve === false ? 'rejected' : 'unclear'
+function outcomeOf(approve: unknown): AuditOutcome {
+  const said = saidBy(approve)
+  return said === undefined ? 'unclear' : said ? 'approved' : 'rejected'
+}
 
 function auditPlace({ log, file, line, seq, offset }: HiveEntry): AuditPlace {
   return line === undefined

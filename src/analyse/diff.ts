@@ -24,8 +24,8 @@ const MAX_EVENTS = 500_000
  * `costUsd` and `ttftMs`; of `tool` `argsBytes` and `resultBytes`; of `snapshot` `ref` and `bytes`; of `condense`
  * `oldBytes` and `newBytes`; of `app-start` `appPath` and `exePath`. The order of the elements of `ids` and `delivered` does not count.
  *
- * Generated ids are renamed. An agent id that both logs have is kept; the agents left over are paired by name,
- * parent and order of spawn. A message or escalation id is named for its kind, sender, receiver, act and subject,
+ * Generated ids are renamed. The id of an agent that events of both logs are about is kept; the agents left over are
+ * paired by name, parent and order of spawn. A message or escalation id is named for its kind, sender, receiver, act and subject,
  * and its number among those that say the same. That name is what `inReplyTo`, `ids`, an approval's `id` and fields called
  * `…Id` are compared by; the `id` where it is brought is not compared. `conversation`, `sessionId` and the `id` of
  * other kinds are named for the agent's own first event that has them.

@@ -42,6 +42,8 @@ export interface EntryTaker {
   broken?(file: string, log: string): void
   /** A line that is no event. */
   malformed?(item: MalformedLine): void
+  /** Asked after each event: whether it needs no more. What was tallied by then is returned. Default: it needs all. */
+  isDone?(): boolean
 }
 
 /** Which part of a hive is read. */
@@ -102,6 +104,7 @@ export async function tallyLogs(
         if (kinds?.includes(kind) === false) skipped++
       } else if (kind === 'log.gap') tally.lost += lossOf(item)
       taker.add(item)
+      if (taker.isDone?.() === true) return tally
     }
   }
   tally.lines += passed.lines

@@ -23,8 +23,9 @@ const INBOX_CAPACITY = 10_000
  * Finds an event as `showEvent` does, and follows what it came about through: which message it answers, what its agent
  * had drained last and who had sent that, who started the agent and why, which escalation an approval decides. What
  * ids name is certain; the rest is what the agent had done last, and is said to be a guess. Of several causes one is
- * followed, and the others are told. The logs are read twice, and the last 100,000 messages, drains, spawns,
- * escalations and approvals before the event are remembered.
+ * followed, and the others are told. The logs are read twice, the second time as far as anything can change the answer:
+ * up to the event, unless clocks differ. The last 100,000 messages, drains, spawns, escalations and approvals before the
+ * event are remembered.
  * @param files path of a log, or several: one hive
  * @param query as that of `showEvent`; not an artifact
  * @throws {OptionsError} when an option is none, or has a value that it cannot have
@@ -48,14 +49,20 @@ export async function whyEvent(
   }
   if (found.type !== 'event') return report
   const watch = new CauseWatch(list[0] as string, found.identity)
-  await story.read((entry) => watch.add(entry))
+  await story.read(
+    (entry) => watch.add(entry),
+    () => watch.isDone,
+  )
   if (watch.target === undefined) throw changedMeanwhile(found.match.place)
   return { ...report, found: 'event', chain: chainFrom(watch.target, options.depth ?? DEPTH) }
 }
 
-class CauseWatch implements HiveListener {
+/** Takes the events of a hive, and notes what leads to one of them. */
+export class CauseWatch implements HiveListener {
   /** The event that was asked for, once it has come. */
   target: CauseNode | undefined
+  /** Whether it has come, and nothing that comes later changes what leads to it. */
+  isDone = false
   readonly #identity: string
   readonly #model: HiveModel
   readonly #causes = new Causes()
@@ -92,6 +99,7 @@ class CauseWatch implements HiveListener {
     if (!isTarget || node === undefined) return
     this.target = node
     this.#causes.keep(node)
+    this.isDone = this.#causes.isSettled(this.#early.all())
   }
 
   #node(entry: HiveEntry, isTarget: boolean): CauseNode | undefined {

@@ -1,6 +1,6 @@
 /** Who is told what an event changes in a hive. */
 import type { Agent } from './agents.js'
-import type { Answer, EarlyApproval, Escalation } from './escalations.js'
+import type { Answer, EarlyApproval, Escalation, Matter } from './escalations.js'
 import type { Inbox, Message } from './inbox.js'
 import type { AgentStatus } from './state.js'
 
@@ -33,10 +33,28 @@ export interface HiveListener {
   drained?(agent: Agent, inbox: Inbox, taken: readonly Message[], before: number): void
   /** A `drop` took a message out of an inbox again. */
   bounced?(inbox: Inbox, message: Message): void
-  /** `early` is the approval that decides it at once; else it is pending now. `again`: it was pending before. */
-  escalated?(escalation: Escalation, early: EarlyApproval | undefined, again: boolean): void
-  /** An approval. `escalation` is what it decides, where that is held. */
-  answered?(id: string, answer: Answer, approve: unknown, escalation: Escalation | undefined): void
+  /**
+   * `early` is the approval that decides it at once; else it is pending now. `again`: it was pending before. `earlier` is
+   * what was escalated under its id before, pending or decided, as far as that is remembered.
+   */
+  escalated?(
+    escalation: Escalation,
+    early: EarlyApproval | undefined,
+    again: boolean,
+    matter: Matter,
+    earlier: Matter | undefined,
+  ): void
+  /**
+   * An approval. `escalation` is the pending one that it is about, where that is held. `matter` is what it is about, also
+   * where that was decided before, or nobody has asked yet.
+   */
+  answered?(
+    id: string,
+    answer: Answer,
+    approve: unknown,
+    escalation: Escalation | undefined,
+    matter: Matter,
+  ): void
   /** A model call, what it cost (`undefined`: no price is known), and whose it was, where the event says so. */
   used?(agent: Agent | undefined, costUsd: number | undefined): void
   snapshot?(agent: Agent): void

@@ -10,7 +10,7 @@ import type { Fields } from '../format/fields.js'
 import type { HiveEvent } from '../format/kinds.js'
 import { exitStatus, hasFailed } from '../format/outcome.js'
 import { type Agent, Agents, Totals } from './agents.js'
-import { type Escalation, Escalations, type EscalationsCarry } from './escalations.js'
+import { type Escalation, type EscalationLimits, Escalations, type EscalationsCarry } from './escalations.js'
 import { Inbox, type InboxCarry, type Message, placeIn, Room, type StoredMessages } from './inbox.js'
 import type { HiveListener } from './listener.js'
 import {
@@ -34,7 +34,6 @@ import {
   MAX_ENDED_AGENTS,
   MAX_LISTED_MESSAGES,
   MAX_LIVING_AGENTS,
-  MAX_PENDING,
   MAX_STRANGERS,
   type SnapshotState,
 } from './state.js'
@@ -64,7 +63,7 @@ export type StoredState = Omit<HiveState, 'inboxes'> & {
   inboxes: (Omit<InboxState, 'messages'> & { messages: InboxState['messages'] | StoredMessages })[]
 }
 
-export interface ModelOptions {
+export interface ModelOptions extends EscalationLimits {
   listener?: HiveListener
   /** What a call cost. Default: what its event says (`costUsd`, a finite number from 0), and nothing else. */
   price?: Price
@@ -72,8 +71,6 @@ export interface ModelOptions {
   firstLog?: string
   /** Messages that each inbox holds; of the others it knows the number. Default 100. */
   inboxCapacity?: number
-  /** Pending escalations that are held. Default 10,000. */
-  maxPending?: number
 }
 
 /** Messages that all inboxes hold together; beyond it each holds the newest five. */
@@ -129,7 +126,7 @@ export class HiveModel {
     this.#firstLog = options.firstLog
     const { endedAgents, livingAgents = 0, messages } = from.unlisted
     this.agents = new Agents(MAX_ENDED_AGENTS, MAX_LIVING_AGENTS, endedAgents, livingAgents)
-    this.escalations = new Escalations(options.maxPending ?? MAX_PENDING)
+    this.escalations = new Escalations(options)
     this.room = new Room(options.inboxCapacity ?? MAX_LISTED_MESSAGES, MAX_HELD_MESSAGES)
     this.unlistedMessages = messages
     this.#log = this.#logOf(options.firstLog)
@@ -537,17 +534,19 @@ export class HiveModel {
       file: this.entry?.file,
       line: this.entry?.line,
     }
-    const isAgain = this.escalations.get(id) !== undefined
-    const early = this.escalations.open(escalation)
-    this.#listener.escalated?.(escalation, early, isAgain)
+    const { matter, earlier, again } = this.escalations.open(escalation)
+    this.#listener.escalated?.(escalation, matter.decision, again, matter, earlier)
   }
 
   #approval(fields: Fields, ts: number, seq: number): void {
     const id = idOf(fields.id)
     if (id === undefined) return
-    const escalation = this.escalations.get(id)
-    const answer = this.escalations.answer(id, fields.approve, ts, seq)
-    this.#listener.answered?.(id, answer, fields.approve, escalation)
+    const { name } = this.#log
+    const at = { ts, seq, log: name, file: this.entry?.file, line: this.entry?.line }
+    const { matter, answer } = this.escalations.answer(id, fields.approve, at)
+    const wasPending = answer === 'decides' || matter.decision === undefined
+    const escalation = wasPending ? matter.escalation : undefined
+    this.#listener.answered?.(id, answer, fields.approve, escalation, matter)
   }
 
   #used(agent: Agent | undefined, fields: Fields, ts: number): void {

@@ -37,6 +37,21 @@ function add(ids: string[], value: unknown): void {
   if (id !== undefined && !ids.includes(id)) ids.push(id)
 }
 
+/** As `agentsOf`, into a set that grows with the events, without making a list of each. */
+export function addAgentsOf(event: HiveEvent, ids: Set<string>): void {
+  const { kind, agentId, from, to, delivered, id } = event as Record<string, unknown>
+  addTo(ids, agentId)
+  addTo(ids, from)
+  addTo(ids, to)
+  if (kind === 'agent-hold') addTo(ids, id)
+  if (Array.isArray(delivered)) for (const each of delivered) addTo(ids, each)
+}
+
+function addTo(ids: Set<string>, value: unknown): void {
+  const id = idOf(value)
+  if (id !== undefined) ids.add(id)
+}
+
 /** Whether an event is about one of these agents: as `agentsOf` says, without making a list. */
 export function isAbout(event: HiveEvent, agents: ReadonlySet<string>): boolean {
   const { kind, agentId, from, to, delivered, id } = event as Record<string, unknown>

@@ -136,7 +136,7 @@ async function decide({ catalogue, hives, tokens }: DecisionParts, asked: Asked)
   const by = nameOf(token as Token, tokens)
   if (model.agents.get(by) !== undefined)
     throw new HttpError(403, `"${clean(by)}" is an agent of this hive, and only people decide`)
-  const open = model.escalations.get(id)
+  const open = model.escalations.pending(id)
   if (open === undefined) await refuse(known.file, id)
   const log = open?.log ?? known.file
   const decision = plainDecision({ id, approve, by, via: 'page', ...note, ts: Date.now() })

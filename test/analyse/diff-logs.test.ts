@@ -159,6 +159,71 @@ test('agents with generated ids are paired by name, parent and order of spawn; i
   assert.deepEqual([only.verdict, only.a.events, only.agents[0]?.agent], ['same', 2, 'Jim of god#1'])
 })
 
+test('an id that the other log only delivers to, or puts on hold, is in both logs', async (t) => {
+  const work = (id: string): Event[] => [spawn(id, 'Coder'), tool(id, 'grep')]
+  const toAll = message('lead', 'broadcast', 'stop', 'm', { delivered: ['g-1'] })
+  for (const other of [toAll, { kind: 'agent-hold', id: 'g-1', onHold: true }]) {
+    const [plain, named] = [
+      await compare(t, work('g-1'), work('g-2')),
+      await compare(t, work('g-1'), [...work('g-2'), other]),
+    ]
+    assert.deepEqual(
+      plain.agents.map(({ agent, ids }) => [agent, ids]),
+      [['Coder#1', { a: 'g-1', b: 'g-2' }]],
+    )
+    const ofCoders = named.agents.filter(({ agent }) => agent === 'g-1' || agent === 'g-2')
+    assert.deepEqual(ofCoders.map(({ agent, ids, only }) => [agent, ids, only.a]).sort(), [
+      ['g-1', undefined, 2],
+      ['g-2', undefined, 0],
+    ])
+  }
+})
+
+test('agents with ids of any length are paired, by the name that their first spawn told', async (t) => {
+  const run = (x: string): Event[] => {
+    const [coder, nameless] = [x.repeat(300), `${x}-7`]
+    return [
+      spawn(coder, 'Coder', { parent: 'lead' }),
+      { kind: 'spawn', agentId: nameless },
+      { kind: 'rename', agentId: coder, name: `renamed ${x}` },
+      spawn(coder, `again ${x}`),
+      tool(coder, 'grep'),
+      tool(nameless, 'ls'),
+    ]
+  }
+  const left = ['rename', 'spawn']
+  const { agents, only } = await compare(t, run('x'), run('y'))
+  assert.deepEqual(agents.map(({ agent }) => agent).sort(), ['Coder of lead#1', 'agent#1'])
+  assert.deepEqual(
+    [...new Set(only.map(({ kind }) => kind))].sort(),
+    left,
+    'what tells another name is another event',
+  )
+})
+
+test('an approval belongs to whom the escalation went that it is about', async (t) => {
+  const ask = (to: string): Event => ({ kind: 'escalate', from: 'coder', to, subject: 's', id: 'e' })
+  const answer = (approve: unknown): Event => ({ kind: 'approval', id: 'e', approve })
+  const events = [
+    answer(true), // Nobody has asked yet: the human's.
+    ask('ana'),
+    answer(false),
+    ask('bo'),
+    answer('maybe'),
+    answer(true),
+    answer(true),
+    ask('cy'),
+    { kind: 'approval', approve: true },
+  ]
+  const { agents } = await compare(t, events, events)
+  assert.deepEqual(Object.fromEntries(agents.map(({ agent, events: { a } }) => [agent, a])), {
+    human: 2,
+    coder: 3,
+    ana: 1,
+    bo: 3,
+  })
+})
+
 test('only the order between agents differs: a verdict of its own, with the place', async (t) => {
   const [a, b, c] = [tool('lead', 'one'), tool('coder', 'two'), tool('coder', 'three')]
   const diff = await compare(t, [a, b, c], [b, a, c])

@@ -124,7 +124,10 @@ async function compare(file: string, expected: Verdict): Promise<void> {
     [events, malformed, pending],
     'audit',
   )
-  assert.equal((await json('audit', ['--pending'], file)).cases.length, pending, 'audit --pending')
+  const ids = (list: { id: string }[]): string[] => list.map(({ id }) => id)
+  const waits = ids(state.pending)
+  assert.deepEqual(ids((await json('audit', ['--pending'], file)).cases), waits, 'audit --pending')
+  assert.deepEqual(ids((await json('pending', [], file)).pending), waits, 'pending')
 
   for (const by of ['agent', 'model', 'hour']) {
     const { total, ...cost } = await json('cost', ['--by', by], file)
@@ -149,6 +152,9 @@ async function compare(file: string, expected: Verdict): Promise<void> {
 
   const check = await json('check', ['--fail-on', 'none', '--no-config'], file)
   assert.deepEqual([check.events, check.malformed], [events, malformed], 'check')
+  const ended = await json('check', ['--fail-on', 'none', '--no-config', '--closed'], file)
+  const unanswered = ended.findings.filter(({ rule }: Json) => rule === 'unanswered-escalation')
+  assert.equal(sum(unanswered.map(({ count }: Json) => count)), pending, 'check --closed')
 
   const out = join(file, '..', 'spans.json')
   const exported = await json('export', ['--format', 'otlp-json', '-o', out, '--force'], file)

@@ -114,6 +114,73 @@ test('a drain may come before its message, and an approval before its escalation
   assert.equal(model.escalations.size, 1, 'it was escalated again, and that was not decided')
 })
 
+test('what is asked of a human is one thing from its first approval to its last, and another when it is asked again', () => {
+  const things: object[] = []
+  const told: unknown[] = []
+  const numberOf = (thing: object): number => {
+    if (!things.includes(thing)) things.push(thing)
+    return things.indexOf(thing)
+  }
+  const listener: HiveListener = {
+    escalated: (_, __, again, matter, earlier) =>
+      told.push([numberOf(matter), again, earlier === undefined ? undefined : numberOf(earlier)]),
+    answered: (_, answer, __, pending, matter) =>
+      told.push([numberOf(matter), answer, pending?.seq, matter.decision?.seq]),
+  }
+  const asked: Given = ['escalate', { from: 'a', to: 'human', id: 'e' }]
+  const answer = (approve: unknown): Given => ['approval', { id: 'e', approve }]
+  fed(
+    [
+      answer('yes'), // 1
+      answer(true),
+      answer(false),
+      asked, // 4
+      answer(false),
+      asked, // 6
+      answer(null),
+      asked, // 8
+      answer(true),
+      answer(undefined),
+      asked, // 11
+      ['escalate', { from: 'a', to: 'human', id: 7 }],
+      ['approval', { approve: true }],
+    ],
+    { listener },
+  )
+  assert.deepEqual(told, [
+    [0, 'unclear', undefined, undefined],
+    [0, 'early', undefined, 2],
+    [0, 'again', undefined, 2],
+    [0, false, undefined],
+    [0, 'again', undefined, 2],
+    [1, false, 0],
+    [1, 'unclear', 6, undefined],
+    [2, true, 1],
+    [2, 'decides', 8, 9],
+    [2, 'unclear', undefined, 9],
+    [3, false, 2],
+  ])
+})
+
+test('of decisions, and of approvals without an escalation, only so many are remembered', () => {
+  const ids = ['a', 'b', 'c']
+  const listener = (told: string[]): HiveListener => ({
+    answered: (id, answer) => told.push(`${answer} ${id}`),
+  })
+  const approvals = ids.map((id): Given => ['approval', { id, approve: true }])
+  const decided: string[] = []
+  const asked = ids.map((id): Given => ['escalate', { from: 'x', to: 'human', id }])
+  const one = fed([...asked, ...approvals, ...approvals], { listener: listener(decided), maxDecided: 2 })
+  assert.deepEqual(decided.slice(3), ['early a', 'again b', 'again c'])
+  assert.equal(one.escalations.forgotten, 1)
+  const early: string[] = []
+  const other = fed([...approvals, ...asked], { listener: listener(early), maxEarly: 2 })
+  assert.deepEqual(
+    other.escalations.list().map(({ id }) => id),
+    ['a'],
+  )
+})
+
 test('whom an event is about', () => {
   const about = (fields: object): string[] => agentsOf({ ts: 1, kind: 'x', ...fields } as HiveEvent)
   assert.deepEqual(about({ agentId: 'a', from: 'b', to: 'c', delivered: ['c', 'd', 7], id: 'e' }), [

@@ -11,7 +11,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   format: [],
   disk: ['format', 'text'],
   text: ['format'],
-  decide: ['read', 'journal', 'format', 'disk', 'text'],
+  // Only the rule of what decides what.
+  decide: ['model', 'read', 'journal', 'format', 'disk', 'text'],
   redact: ['format'],
   keep: ['format'],
   journal: ['format', 'disk', 'text', 'keep'],

@@ -1,5 +1,9 @@
-/** One escalation while a log is read: takes its decisions in the log's order, and finds what is wrong with them. */
+/**
+ * One escalation while a log is read: takes its decisions in the log's order, with what the model says of each, and
+ * finds what is wrong with them.
+ */
 import { basename } from 'node:path'
+import type { Answer } from '../../model/escalations.js'
 import type {
   AuditCase,
   AuditDecision,
@@ -23,38 +27,38 @@ export class OpenCase {
   readonly matches: boolean
   #seen: AuditOutcome[] | undefined
   #first: AuditDecision | undefined
-  #firstClear: AuditDecision | undefined
+  /** The one that the model said decides. */
+  #decided: AuditDecision | undefined
 
   constructor(record: AuditCase, matches: boolean) {
     this.record = record
     this.matches = matches
   }
 
-  /** Takes an approval of the escalation. Only the first one that says yes or no decides it. */
-  decide(decision: AuditDecision, budget: Budget): void {
+  /** Takes an approval of the escalation. */
+  decide(decision: AuditDecision, answer: Answer, budget: Budget): void {
     const { record } = this
-    const earlier = this.#firstClear
     if (decision.ts >= record.ts) decision.tookMs = decision.ts - record.ts
     this.#first ??= decision
-    if (decision.outcome !== 'unclear') this.#firstClear ??= decision
-    if (!this.#list(decision, budget)) record.moreDecisions = (record.moreDecisions ?? 0) + 1
-    else this.#judge(decision, earlier)
-    if (earlier !== undefined && decision.outcome !== 'unclear' && decision.outcome !== earlier.outcome) {
-      record.status = 'contradicted'
-    } else if (record.status === 'pending' || record.status === 'unclear') {
+    if (answer === 'decides' || answer === 'early') {
+      this.#decided = decision
       record.status = decision.outcome
-    }
-    const took = (this.#firstClear ?? this.#first).tookMs
+    } else if (answer === 'again') {
+      if (decision.outcome !== this.#decided?.outcome) record.status = 'contradicted'
+    } else if (record.status === 'pending') record.status = 'unclear'
+    if (!this.#list(decision, budget)) record.moreDecisions = (record.moreDecisions ?? 0) + 1
+    else this.#judge(decision, answer)
+    const took = (this.#decided ?? this.#first).tookMs
     if (took !== undefined) record.tookMs = took
     else if (record.tookMs !== undefined) delete record.tookMs
   }
 
   /**
-   * Takes an approval that came before the escalation, and decides it all the same: in a story of several logs it may
-   * be another process's clock. In one log it is wrong.
+   * Takes an approval that came before the escalation: in a story of several logs it may be another process's clock. In
+   * one log it is wrong.
    */
-  early(decision: AuditDecision, budget: Budget): void {
-    this.decide(decision, budget)
+  early(decision: AuditDecision, answer: Answer, budget: Budget): void {
+    this.decide(decision, answer, budget)
     if (decision.place.log !== this.record.place.log) return
     const line = `the approval at ${this.#at(decision.place)} stands before the escalation at ${this.#at(this.record.place)}`
     this.#problem('before-question', line, decision)
@@ -67,12 +71,12 @@ export class OpenCase {
     this.#problem('id-reused', message, isLater ? this.record : other)
   }
 
-  /** Its id was asked again before anybody decided: what is decided from now on is the later one. */
+  /** Its id was asked again while it waited. */
   supersede(): void {
-    const { status } = this.record
-    if (status === 'pending' || status === 'unclear') this.record.status = 'superseded'
+    this.record.status = 'superseded'
   }
 
+  /** The model knows nothing of it: it has no id. */
   nameless(): void {
     this.record.status = 'unanswerable'
     this.#problem('no-id', 'the escalation has no id; no approval can answer it', this.record)
@@ -96,17 +100,21 @@ export class OpenCase {
     return true
   }
 
-  #judge(decision: AuditDecision, earlier: AuditDecision | undefined): void {
+  #judge(decision: AuditDecision, answer: Answer): void {
     const { outcome, by, value, place } = decision
-    if (outcome === 'unclear') {
+    const decided = this.#decided
+    if (answer === 'unclear') {
       const message = `approve is neither true nor false at ${this.#at(place)}, but ${value}; it is not an approval`
       this.#problem('unclear', message, decision)
-    } else if (earlier !== undefined && earlier.outcome !== outcome) {
-      const message = `${outcome} at ${this.#at(place)} after it was ${earlier.outcome} at ${this.#at(earlier.place)}`
-      this.#problem('contradictory', message, decision)
-    } else if (earlier !== undefined) {
-      const message = `${outcome} again at ${this.#at(place)}, as it was at ${this.#at(earlier.place)}`
-      this.#problem('repeated', message, decision)
+    } else if (answer === 'again' && decided !== undefined) {
+      const [kind, message]: [AuditProblemKind, string] =
+        decided.outcome === outcome
+          ? ['repeated', `${outcome} again at ${this.#at(place)}, as it was at ${this.#at(decided.place)}`]
+          : [
+              'contradictory',
+              `${outcome} at ${this.#at(place)} after it was ${decided.outcome} at ${this.#at(decided.place)}`,
+            ]
+      this.#problem(kind, message, decision)
     }
     if (outcome === 'approved' && by !== undefined && by === this.record.asker.agentId) {
       this.#problem('self-approved', `approved at ${this.#at(place)} by the agent that asked`, decision)

@@ -1,23 +1,15 @@
 /** Finds escalations without a decision, approvals of nothing, and approvals that contradict each other. */
-import type { Answer, EarlyApproval, Escalation } from '../../model/escalations.js'
+import type { Answer, Decision, Escalation, Matter } from '../../model/escalations.js'
 import type { HiveEntry, HiveModel } from '../../model/model.js'
 import type { Check, LogEnd } from './checker.js'
 import { type CheckPlace, type Findings, Group, placeOf } from './findings.js'
-import { Recent } from './recent.js'
 import { counted, lasting, named, placed, quoted } from './words.js'
 
-const MAX_ANSWERED = 20_000
 const MAX_UNASKED = 10_000
-
-interface Answered {
-  approve: boolean
-  place: CheckPlace
-}
 
 export class Approvals implements Check {
   readonly #findings: Findings
   readonly #model: HiveModel
-  readonly #answers = new Recent<Answered>(MAX_ANSWERED)
   /** Approvals of nothing known; held until it is known whether it comes, and whether the log begins at its beginning. */
   readonly #unasked = new Map<string, Group>()
   #moreUnasked = 0
@@ -27,34 +19,27 @@ export class Approvals implements Check {
     this.#model = model
   }
 
-  escalated({ id }: Escalation, early: EarlyApproval | undefined): void {
+  escalated({ id }: Escalation): void {
     this.#unasked.delete(id)
-    if (early === undefined) this.#answers.delete(id)
   }
 
-  answered(id: string, answer: Answer, approve: unknown, escalation: Escalation | undefined): void {
+  answered(id: string, answer: Answer, approve: unknown, { escalation, decision }: Matter): void {
     const place = placeOf(this.#model.entry as HiveEntry)
-    const before = this.#answers.get(id)
-    if (answer !== 'decides' && escalation === undefined && before === undefined) {
+    if (answer === 'early' || (answer === 'unclear' && escalation === undefined && decision === undefined)) {
       // The answer that came first may be forgotten, and with it what it answered.
-      if (this.#answers.forgotten > 0) return
+      if (this.#model.escalations.forgotten > 0) return
       const known = this.#unasked.get(id)
       if (known !== undefined) known.add(place)
       else if (this.#unasked.size < MAX_UNASKED) this.#unasked.set(id, new Group(place))
       else this.#moreUnasked++
     }
-    if (typeof approve !== 'boolean') return
-    if (answer === 'decides' || before === undefined) {
-      this.#answers.set(id, { approve, place })
-      return
-    }
-    if (approve === before.approve) return
-    const group = new Group(before.place)
+    if (answer !== 'again' || decision === undefined || approve === decision.approve) return
+    const before = placeOfLine(decision)
+    const group = new Group(before)
     group.add(place)
-    const [first, second] = approve ? ['rejected', 'approved'] : ['approved', 'rejected']
-    const message = `${named(id)} was ${first} at ${placed(before.place, before.place)} and ${second} at ${placed(place, before.place)}`
+    const [first, second] = approve === true ? ['rejected', 'approved'] : ['approved', 'rejected']
+    const message = `${named(id)} was ${first} at ${placed(before, before)} and ${second} at ${placed(place, before)}`
     this.#findings.report('contradicting-approval', { message, group })
-    this.#answers.set(id, { approve, place })
   }
 
   end({ now, closed, isWhole }: LogEnd): void {
@@ -64,7 +49,7 @@ export class Approvals implements Check {
     for (const escalation of escalations.list()) {
       if (!closed && now - escalation.ts <= after) continue
       const from = escalation.from ?? ''
-      const place = placeOfEscalation(escalation)
+      const place = placeOfLine(escalation)
       const known = byAgent.get(from)
       if (known === undefined) byAgent.set(from, { oldest: escalation, group: new Group(place) })
       else known.group.add(place)
@@ -95,11 +80,11 @@ export class Approvals implements Check {
         `${counted(escalations.unheld, 'escalation')} without an answer could not be held, and are not judged`,
       )
     }
-    this.#findings.forgot(this.#answers.forgotten, 'approval')
+    this.#findings.forgot(escalations.forgotten, 'approval')
   }
 }
 
-function placeOfEscalation({ file = '', line, seq, ts, log }: Escalation): CheckPlace {
+function placeOfLine({ file = '', line, seq, ts, log }: Escalation | Decision): CheckPlace {
   const place: CheckPlace = { file }
   if (line !== undefined) place.line = line
   place.seq = seq

@@ -81,9 +81,10 @@ export interface CheckerOptions {
   price?: Price
 }
 
-/** Messages of one inbox, and pending escalations, that are judged one by one. */
+/** Messages of one inbox, pending escalations, and decisions, that are judged one by one. */
 const INBOX_CAPACITY = 2_000
 const MAX_OPEN = 50_000
+const MAX_ANSWERED = 20_000
 
 /** A check, and the kinds that it takes; `undefined` for all. */
 interface Wanted {
@@ -158,6 +159,8 @@ export class Checker {
       listener,
       inboxCapacity: INBOX_CAPACITY,
       maxPending: MAX_OPEN,
+      maxDecided: MAX_ANSWERED,
+      maxEarly: MAX_ANSWERED,
       ...(firstLog !== undefined && { firstLog }),
       ...(options.price !== undefined && { price: options.price }),
     })
@@ -174,9 +177,8 @@ export class Checker {
     }
     if (settings.isOn('unanswered-escalation', 'unasked-approval', 'contradicting-approval')) {
       const approvals = new Approvals(findings, model)
-      listener.escalated = (escalation, early) => approvals.escalated(escalation, early)
-      listener.answered = (id, answer, approve, escalation) =>
-        approvals.answered(id, answer, approve, escalation)
+      listener.escalated = (escalation) => approvals.escalated(escalation)
+      listener.answered = (id, answer, approve, _, matter) => approvals.answered(id, answer, approve, matter)
       wanted.push({ check: approvals, kinds: [] })
     }
     if (settings.isOn('agent-approval')) {
@@ -187,13 +189,13 @@ export class Checker {
         deciders.called(agent)
       }
       listener.renamed = (agent) => deciders.called(agent)
-      listener.escalated = (escalation, early, again) => {
-        escalated?.(escalation, early, again)
-        deciders.escalated(escalation, early)
+      listener.escalated = (escalation, early, again, matter, earlier) => {
+        escalated?.(escalation, early, again, matter, earlier)
+        deciders.escalated(matter)
       }
-      listener.answered = (id, answer, approve, escalation) => {
-        answered?.(id, answer, approve, escalation)
-        deciders.answered(id, answer, approve, escalation)
+      listener.answered = (id, answer, approve, escalation, matter) => {
+        answered?.(id, answer, approve, escalation, matter)
+        deciders.answered(answer, matter)
       }
       wanted.push({ check: deciders, kinds: [] })
     }

@@ -5,7 +5,7 @@
 import { idOf } from '../../format/bounded.js'
 import { BoundedMap } from '../../format/bounded-map.js'
 import type { Agent } from '../../model/agents.js'
-import type { Answer, EarlyApproval, Escalation } from '../../model/escalations.js'
+import type { Answer, Matter } from '../../model/escalations.js'
 import type { HiveEntry, HiveModel } from '../../model/model.js'
 import { hasNoInbox } from '../../model/who.js'
 import type { AnyEvent, Check } from './checker.js'
@@ -13,7 +13,6 @@ import { type CheckPlace, type Findings, Group, placeOf } from './findings.js'
 import { counted, named, placed } from './words.js'
 
 const MAX_NAMES = 20_000
-const MAX_EARLY = 2_000
 const MAX_PAIRS = 10_000
 
 /** A decision by somebody. */
@@ -39,7 +38,7 @@ export class Deciders implements Check {
   readonly #model: HiveModel
   readonly #byName = new BoundedMap<Agent>(MAX_NAMES)
   /** Decisions that came before what they decide. */
-  readonly #early = new BoundedMap<Decided>(MAX_EARLY)
+  readonly #early = new WeakMap<Matter, Decided>()
   readonly #pairs = new Map<string, Pair>()
   #more = 0
 
@@ -53,20 +52,19 @@ export class Deciders implements Check {
     if (agent.name !== agent.id) this.#byName.set(agent.name, agent)
   }
 
-  escalated({ id, from }: Escalation, early: EarlyApproval | undefined): void {
-    const decided = early === undefined ? undefined : this.#early.get(id)
-    if (decided !== undefined) this.#judge(id, from, decided)
-    this.#early.delete(id)
+  escalated(matter: Matter): void {
+    const decided = this.#early.get(matter)
+    if (decided !== undefined) this.#judge(matter, decided)
   }
 
-  answered(id: string, answer: Answer, approve: unknown, escalation: Escalation | undefined): void {
+  answered(answer: Answer, matter: Matter): void {
     if (answer !== 'decides' && answer !== 'early') return
     const entry = this.#model.entry as HiveEntry
     const by = idOf((entry.event as AnyEvent).by)
     if (by === undefined) return
-    const decided = { by, approve: approve === true, place: placeOf(entry) }
-    if (answer === 'early') this.#early.set(id, decided)
-    else this.#judge(id, escalation?.from, decided)
+    const decided = { by, approve: matter.decision?.approve === true, place: placeOf(entry) }
+    if (answer === 'early') this.#early.set(matter, decided)
+    else this.#judge(matter, decided)
   }
 
   end(): void {
@@ -90,7 +88,8 @@ export class Deciders implements Check {
     }
   }
 
-  #judge(id: string, from: string | undefined, decided: Decided): void {
+  #judge({ id, escalation }: Matter, decided: Decided): void {
+    const from = escalation?.from
     if (from === undefined) return
     const { by, place } = decided
     const asker = this.#agentOf(from)

@@ -1,5 +1,11 @@
 /** Which agent of one run is which of the other, where their ids were generated. */
-import type { HiveEvent } from '../../format/kinds.js'
+import { idOf } from '../../format/bounded.js'
+import type { Fields } from '../../format/fields.js'
+import type { Agent } from '../../model/agents.js'
+import type { Matter } from '../../model/escalations.js'
+import { HiveModel } from '../../model/model.js'
+import { addAgentsOf } from '../../model/who.js'
+import type { HiveEntry } from '../../read/hive.js'
 
 interface Spawned {
   name: string
@@ -9,32 +15,62 @@ interface Spawned {
 /** Agents of one log that are remembered; ids of later ones are compared as they are. */
 const MAX_AGENTS = 100_000
 const MAX_NAME = 80
+/** Escalations that are remembered, pending ones and decided ones. */
+const MAX_ASKED = 20_000
+/** What the model is told, as nothing else of it is asked. */
+const KINDS: ReadonlySet<string> = new Set(['spawn', 'escalate', 'approval'])
 
-/** Who is spawned and mentioned in one log, gathered while it is read. */
+/** Who is spawned and named in one hive, as the model tells it while the hive is read. */
 export class Roster {
-  /** In order of their first spawn. */
+  /** By their ids as they stand in the log, in order of their first spawn. */
   readonly spawned = new Map<string, Spawned>()
+  /** Whom its events are about; long ids are shortened. */
   readonly seen = new Set<string>()
   isFull = false
+  /** To whom the escalation went that the present approval is about. */
+  asked: string | undefined
+  readonly #model: HiveModel
+  readonly #askedOf = new WeakMap<Matter, string>()
 
-  add(event: HiveEvent): void {
-    const { kind, agentId, from, to, name, parent } = event as Record<string, unknown>
-    this.#see(agentId)
-    this.#see(from)
-    this.#see(to)
-    if (kind !== 'spawn' || typeof agentId !== 'string' || this.spawned.has(agentId)) return
+  constructor(firstLog: string) {
+    this.#model = new HiveModel({
+      firstLog,
+      maxPending: MAX_ASKED,
+      maxDecided: MAX_ASKED,
+      listener: {
+        spawned: (agent) => this.#spawned(agent),
+        escalated: (_, __, ___, matter) => {
+          const { to } = this.#fields()
+          if (typeof to === 'string') this.#askedOf.set(matter, to)
+        },
+        answered: (_, __, ___, ____, matter) => {
+          this.asked = this.#askedOf.get(matter)
+        },
+      },
+    })
+  }
+
+  add(entry: HiveEntry): void {
+    if (this.seen.size < MAX_AGENTS) addAgentsOf(entry.event, this.seen)
+    this.asked = undefined
+    if (KINDS.has(entry.event.kind)) this.#model.add(entry)
+  }
+
+  /** Of the present event: the model shortens long ids, and the events are compared as they are. */
+  #fields(): Fields {
+    return (this.#model.entry as HiveEntry).event as Fields
+  }
+
+  #spawned({ name, parent }: Agent): void {
+    const { agentId, name: told } = this.#fields()
+    const id = agentId as string
+    if (this.spawned.has(id)) return
     if (this.spawned.size >= MAX_AGENTS) {
       this.isFull = true
       return
     }
-    this.spawned.set(agentId, {
-      name: typeof name === 'string' ? name.slice(0, MAX_NAME) : 'agent',
-      parent: typeof parent === 'string' ? parent : undefined,
-    })
-  }
-
-  #see(id: unknown): void {
-    if (typeof id === 'string' && this.seen.size < MAX_AGENTS) this.seen.add(id)
+    // One without a name has its id for one, which says nothing where ids are generated.
+    this.spawned.set(id, { name: typeof told === 'string' ? name.slice(0, MAX_NAME) : 'agent', parent })
   }
 }
 
@@ -59,7 +95,7 @@ function roles(own: Roster, other: Roster): Map<string, string> {
   const names = new Map<string, string>()
   const counts = new Map<string, number>()
   for (const [id, { name, parent }] of own.spawned) {
-    if (other.seen.has(id)) continue
+    if (other.seen.has(idOf(id) as string)) continue
     const of = parent === undefined ? undefined : (names.get(parent) ?? parent)
     // A chain of parents must not make names that grow with its length.
     const role = of === undefined ? name : `${name} of ${of.slice(0, MAX_NAME)}`

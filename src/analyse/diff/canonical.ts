@@ -77,6 +77,14 @@ interface Plan {
 /** Kinds whose plans are kept. */
 const MAX_PLANS = 1000
 
+/** Who is meant in the events of one hive. */
+export interface Named {
+  /** Agents that were spawned, by their ids. */
+  readonly spawned: { has(id: string): boolean }
+  /** To whom the escalation went that the present approval is about; `undefined` where that is not known. */
+  readonly asked: string | undefined
+}
+
 /** Takes the events of one log in order. */
 export class Canonicalizer {
   readonly ids = new IdNames()
@@ -84,16 +92,16 @@ export class Canonicalizer {
   readonly #ignored: ReadonlySet<string>
   readonly #ofKind: ReadonlyMap<string, ReadonlySet<string>>
   readonly #kept: ReadonlySet<string>
-  readonly #isAgent: (id: string) => boolean
+  readonly #hive: Named
   readonly #plans = new Map<string, Plan>()
 
-  /** @param isAgent whether an id is that of an agent of this log */
-  constructor(agents: Renames, isAgent: (id: string) => boolean, options: CanonicalOptions = {}) {
+  /** @param hive has taken each event in before it comes here */
+  constructor(agents: Renames, hive: Named, options: CanonicalOptions = {}) {
     const { ignoreFields = [], keepFields = [] } = options
     const kept = new Set(keepFields)
     const without = (names: readonly string[]): string[] => names.filter((name) => !kept.has(name))
     this.#agents = agents
-    this.#isAgent = isAgent
+    this.#hive = hive
     this.#kept = kept
     // The kind is part of the comparison by itself.
     this.#ignored = new Set([...without(IGNORED), ...ignoreFields, 'kind'])
@@ -115,9 +123,6 @@ export class Canonicalizer {
       const json = canonicalJson(isKept ? value : renamed)
       text += label + json
       fields?.push([name, json])
-    }
-    if (kind === 'escalate' && typeof raw.id === 'string' && typeof raw.to === 'string') {
-      this.ids.ask(raw.id, raw.to)
     }
     return { agent, id, kind, text }
   }
@@ -141,9 +146,9 @@ export class Canonicalizer {
 
   #owner({ kind, agentId, from, id }: Record<string, unknown>): string | null {
     if (typeof agentId === 'string') return agentId
-    if (kind === 'approval') return (typeof id === 'string' ? this.ids.asked(id) : undefined) ?? HUMAN
+    if (kind === 'approval') return this.#hive.asked ?? HUMAN
     if (typeof from === 'string') return from
-    return typeof id === 'string' && this.#isAgent(id) ? id : null
+    return typeof id === 'string' && this.#hive.spawned.has(id) ? id : null
   }
 
   #agent(id: string): string {
@@ -182,7 +187,7 @@ export class Canonicalizer {
     const known = this.ids.known(id)
     if (known !== undefined) return known
     if (DEFINING.has(kind)) return this.ids.define(id, content)
-    return this.#isAgent(id) ? id : this.ids.local(agent, id, content)
+    return this.#hive.spawned.has(id) ? id : this.ids.local(agent, id, content)
   }
 
   #reference(id: string, agent: string | null, content: string): string {

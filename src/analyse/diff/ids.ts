@@ -11,7 +11,6 @@ export const NEW_ID = '(new)'
 export class IdNames {
   readonly #names = new RecentMap<string>()
   readonly #local = new RecentMap<string>()
-  readonly #owners = new RecentMap<string>()
   readonly #counts = new RecentMap<number>()
 
   /** Whether an id was taken for a new one though it may be one that was forgotten. */
@@ -40,15 +39,6 @@ export class IdNames {
     this.hasMissed ||= this.#names.hasForgotten || this.#local.hasForgotten
     this.#local.set(key, this.#numbered(content))
     return NEW_ID
-  }
-
-  /** To whom an escalation went, so that its approval can be told to be theirs. */
-  ask(id: string, to: string): void {
-    this.#owners.set(id, to)
-  }
-
-  asked(id: string): string | undefined {
-    return this.#owners.get(id)
   }
 
   #numbered(content: string): string {

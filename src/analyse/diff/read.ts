@@ -27,7 +27,7 @@ export type OnCompared = (entry: HiveEntry, event: CanonicalEvent, fields: Canon
 
 /** Reads one hive: its events that are compared, a chunk of the file at a time. */
 export class SideReader {
-  readonly roster = new Roster()
+  readonly roster: Roster
   malformed = 0
   readonly #agent: string | undefined
   readonly #canonicalizer: Canonicalizer
@@ -35,7 +35,8 @@ export class SideReader {
 
   constructor({ file, selection, renames, agent, options }: SideSource) {
     this.#agent = agent
-    this.#canonicalizer = new Canonicalizer(renames, (id) => this.roster.spawned.has(id), options)
+    this.roster = new Roster(file)
+    this.#canonicalizer = new Canonicalizer(renames, this.roster, options)
     this.#batches = hiveBatches([file], selection)
   }
 
@@ -52,7 +53,7 @@ export class SideReader {
       if (isMalformed(item)) {
         this.malformed++
       } else if (!item.event.kind.startsWith('log.')) {
-        this.roster.add(item.event)
+        this.roster.add(item)
         const fields: CanonicalFields | undefined = onCompared === undefined ? undefined : []
         const event = this.#canonicalizer.take(item.event, fields)
         if (this.#agent !== undefined && event.agent !== this.#agent) continue

@@ -1,9 +1,10 @@
 /** Reads a hive's story for reports that look at single events, and says how far it has come. */
+
+import { RecentMap } from '../../format/recent-map.js'
 import type { Message } from '../../model/inbox.js'
 import type { HiveEntry, OnProgress } from '../../read/hive.js'
 import { type LogTally, tallyLogs } from '../reading.js'
 import type { PlacedEvent, TimedPlace } from './places.js'
-import { RecentMap } from './recent-map.js'
 
 export interface StoryOptions {
   /** Read only the logs that are named, not those of their child processes. Default false. */
@@ -28,15 +29,18 @@ export class Story {
     this.#onProgress = onProgress
   }
 
-  /** @throws when a file is missing, a directory, or must not be read; never because of a line */
-  async read(take: (entry: HiveEntry) => void): Promise<LogTally> {
+  /**
+   * @param isDone whether no more is needed. Default: all is read
+   * @throws when a file is missing, a directory, or must not be read; never because of a line
+   */
+  async read(take: (entry: HiveEntry) => void, isDone?: () => boolean): Promise<LogTally> {
     const before = this.#readings++
     const times = Math.max(this.#times, this.#readings)
     const tell = this.#onProgress
     const onProgress: OnProgress = (read, total) => tell?.(before * total + read, times * total)
     return tallyLogs(
       this.#files,
-      { add: take },
+      { add: take, ...(isDone !== undefined && { isDone }) },
       { thisFile: this.#thisFile, ...(tell !== undefined && { onProgress }) },
     )
   }
@@ -57,6 +61,11 @@ export class EarlyDrains<T> {
       if (typeof id !== 'string' || known.has(id)) continue
       this.#drains.set(`${agent}\n${id}`, drain)
     }
+  }
+
+  /** Those that are remembered. */
+  all(): Iterable<T> {
+    return this.#drains.values()
   }
 
   /** Gives it once: it is taken then. */

@@ -2,7 +2,7 @@
 
 import { keyOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
-import { RecentMap } from '../show/recent-map.js'
+import { RecentMap } from '../../format/recent-map.js'
 
 /** Acts that ask, unless the message says that it needs no reply. */
 const ASKING = new Set<unknown>(['request', 'query', 'propose'])

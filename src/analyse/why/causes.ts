@@ -6,10 +6,10 @@
 
 import { keyOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
+import { RecentMap } from '../../format/recent-map.js'
 import type { Message } from '../../model/inbox.js'
 import type { HiveEntry } from '../../read/hive.js'
 import { identityOf, type PlacedEvent, placed } from '../show/places.js'
-import { RecentMap } from '../show/recent-map.js'
 
 /** How an event came about through another. */
 export type Relation =
@@ -240,6 +240,20 @@ export class Causes {
   /** Keeps all that leads to this event, however much is read on. */
   keep(node: CauseNode): void {
     this.#keepAll([node])
+  }
+
+  /**
+   * Whether nothing that comes later changes what leads to the event that is kept.
+   * @param early drains that wait for a message
+   */
+  isSettled(early: Iterable<CauseNode>): boolean {
+    // Past this number some of it may still be forgotten.
+    if (this.#kept.size >= this.#maxNodes) return false
+    for (const drain of early) if (this.#kept.has(drain)) return false
+    for (const waiting of this.#awaited.values()) {
+      if (waiting.some(({ owner }) => this.#kept.has(owner))) return false
+    }
+    return true
   }
 
   #keepAll(left: CauseNode[]): void {

@@ -57,7 +57,7 @@ async function decided(content: Content, count: number): Promise<Desk['decided']
   for (let row = count - 1; row >= 0 && wanted.length < MAX_READ; row--)
     if (kinds.has(rows.kind(row))) wanted.push(row)
   const lines = await content.placed(wanted.reverse())
-  const escalations = new Escalations(MAX_READ)
+  const escalations = new Escalations({ maxPending: MAX_READ, maxDecided: MAX_READ, maxEarly: MAX_READ })
   const asked = new Map<string, PlacedEvent>()
   const early = new Map<string, PlacedEvent>()
   const found: Desk['decided'] = []
@@ -66,13 +66,14 @@ async function decided(content: Content, count: number): Promise<Desk['decided']
     const { id: given, from, to, subject, approve } = line.event as Fields
     const id = idOf(given)
     if (id === undefined) continue
+    const at = { ts, seq: line.position, log: undefined, file: undefined, line: undefined }
     if (kind === 'escalate') {
-      const place = { seq: line.position, log: undefined, file: undefined, line: undefined }
-      const opened = { id, ts, from: idOf(from), to: idOf(to), subject: textOf(subject), ...place }
+      const opened = { id, from: idOf(from), to: idOf(to), subject: textOf(subject), ...at }
       asked.set(id, line)
-      if (escalations.open(opened) !== undefined) found.push(told(id, line, early.get(id) as PlacedEvent))
+      if (escalations.open(opened).matter.decision !== undefined)
+        found.push(told(id, line, early.get(id) as PlacedEvent))
     } else {
-      const answer = escalations.answer(id, approve, ts, line.position)
+      const { answer } = escalations.answer(id, approve, at)
       if (answer === 'early') early.set(id, line)
       if (answer === 'decides') found.push(told(id, asked.get(id) as PlacedEvent, line))
     }

@@ -274,15 +274,15 @@ export class FloorTracker {
         touch(agent)
         other.forgotten?.(agent)
       },
-      escalated: (escalation, early, again) => {
+      escalated: (escalation, early, ...more) => {
         if (early === undefined) this.#asked.set(escalation.id, this.position)
         if (escalation.from !== undefined) this.#touch(escalation.from)
-        other.escalated?.(escalation, early, again)
+        other.escalated?.(escalation, early, ...more)
       },
-      answered: (id, answer, approve, escalation) => {
+      answered: (id, answer, approve, escalation, matter) => {
         if (answer === 'decides') this.#asked.delete(id)
         if (escalation?.from !== undefined) this.#touch(escalation.from)
-        other.answered?.(id, answer, approve, escalation)
+        other.answered?.(id, answer, approve, escalation, matter)
       },
     }
   }
