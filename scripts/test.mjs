@@ -36,8 +36,8 @@ const run = spawnSync(
     '--test',
     // Many wait more than they compute: for timers, for disks, for processes that they started.
     `--test-concurrency=${2 * availableParallelism()}`,
-    // Only a broken program takes so long.
-    `--test-timeout=${process.env.HIVELOG_TEST_TIMEOUT_MS ?? 240_000}`,
+    // Only a broken program takes so long, be it that of several files.
+    `--test-timeout=${process.env.HIVELOG_TEST_TIMEOUT_MS ?? 400_000}`,
     '--test-reporter=spec',
     ...processesFor('.build/test', names, '.build/test-processes'),
   ],

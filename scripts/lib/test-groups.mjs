@@ -3,23 +3,41 @@
  * those that leave nothing behind are run several to a process; all others have one of their own.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 
-/** Rooms whose tests read, count and print, and have no recorder, which is one to a process. */
-const ROOMS = ['analyse', 'cli', 'export', 'format', 'model', 'read', 'record', 'redact', 'text', 'verify']
+/** Rooms whose tests clean up after themselves, and seldom wait. */
+const ROOMS = [
+  'analyse',
+  'cli',
+  'export',
+  'format',
+  'frameworks',
+  'hive',
+  'model',
+  'otel',
+  'read',
+  'record',
+  'redact',
+  'serve',
+  'text',
+  'verify',
+]
 
 /**
- * What belongs to the whole process, and would meet the tests of another file: its environment, folder, rights and
- * handlers, its clock and its OpenTelemetry, a hive, and what is done before and after all tests.
+ * What belongs to the whole process, and would meet the tests of another file: its environment, folder, rights, handlers
+ * and globals, and what is done before and after all tests.
  */
 const WHOLE_PROCESS =
-  /\bprocess\.(?:env|chdir|exit|exitCode|on|once|emit|umask)\b|\bmock\b|\bglobalThis\b|\b(?:captureDiag|tempHive|startHive|Worker)\b|^(?:before|after)(?:Each)?\(/m
+  /\bprocess\.(?:argv|chdir|emit|env|exit|exitCode|on|once|umask)\b|\b(?:globalThis|setGlobal\w+|syncBuiltinESMExports|Worker)\b|^(?:before|after)(?:Each)?\(/m
 
 /** Of one process: it has as much time as one file has, and another can do a part of the work meanwhile. */
-const MOST = 7
+const MOST = 6
 
-/** Whether a file may share its process. */
-export const mayShare = (name, text) => ROOMS.includes(name.split('/')[0]) && !WHOLE_PROCESS.test(text)
+/** Whether a file may share its process. A process is called after its program, which some ask for. */
+export const mayShare = (name, text) =>
+  ROOMS.includes(name.split('/')[0]) &&
+  !WHOLE_PROCESS.test(text) &&
+  !text.includes(`'${basename(name, '.js')}'`)
 
 /**
  * What Node's test runner gets: a path for each process. Those that several files share are written to `folder`.

@@ -133,7 +133,7 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 /** Runs a Node program to its end. */
 export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, cwd?: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--enable-source-maps', ...args], {
+    const child = spawn(process.execPath, args, {
       env: { ...cleanEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(cwd !== undefined && { cwd }),

@@ -15,7 +15,7 @@ type Json = any
 const SMALL = { max_bytes: 6_000 }
 
 const LOGS: Record<string, (folder: string) => string> = {
-  'busy.jsonl': (folder) => busyLog(folder, 900),
+  'busy.jsonl': (folder) => busyLog(folder, 400),
   'hive.jsonl': familyLog,
   'munder.jsonl': foreignLog,
 }

@@ -79,10 +79,9 @@ test('what is of the whole process has one of its own, wherever it is', () => {
     "process.chdir('/')",
     'process.umask(0)',
     "process.on('exit', () => {})",
-    't.mock.timers.enable()',
-    'const { hive } = tempHive(t)',
-    'startHive({})',
-    'captureDiag(t)',
+    'trace.setGlobalTracerProvider(provider)',
+    'globalThis.fetch = undefined',
+    "assert.equal(agentId, 'x.test')",
     'before(() => {})',
     'afterEach(() => {})',
   ])
