@@ -67,8 +67,7 @@ export function processesFor(tests, names, folder) {
       shared.push(some.length > 1 ? path : join(tests, some[0]))
     }
   }
-  // The longest first: at the end all processors shall have something to do.
-  return [...shared, ...apart]
+  return [...apart, ...shared]
 }
 
 /**

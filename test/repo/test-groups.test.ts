@@ -41,7 +41,7 @@ test('each test counts, and one that fails is told with its file and fails the r
     'analyse/c.test.js': `${GOOD}test('is skipped', { skip: true }, () => {})\n`,
     'journal/d.test.js': GOOD,
   })
-  assert.deepEqual(paths, ['analyse-1.js', 'd.test.js'])
+  assert.deepEqual(paths, ['d.test.js', 'analyse-1.js'])
   assert.equal(status, 1)
   assert.deepEqual([count('tests'), count('pass'), count('fail'), count('skipped')], [5, 3, 1, 1])
   assert.match(stdout, /^test at \S*analyse\/b\.test\.js:2:1$/m)
