@@ -1,5 +1,6 @@
-// Runs the compiled test files of .build/ with Node's test runner, a process each: all of them, or those whose
-// path contains one of the arguments. Those of test/backends need real programs: scripts/test-backends.mjs runs them.
+// Runs the compiled test files of .build/ with Node's test runner, in processes of their own or shared with some others
+// (lib/test-groups.mjs): all of them, or those whose path contains one of the arguments. Those of test/backends need real
+// programs: scripts/test-backends.mjs runs them.
 //   node scripts/test.mjs [--coverage] [PART]...
 // --coverage says at the end, for each folder of src/, how many lines of its compiled code were run.
 import { spawnSync } from 'node:child_process'
@@ -8,19 +9,23 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { coverageByFolder } from './lib/coverage.mjs'
+import { processesFor } from './lib/test-groups.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+process.chdir(root)
 const isCovered = process.argv.includes('--coverage')
 const wanted = process.argv.slice(2).filter((arg) => arg !== '--coverage')
-const files = readdirSync(join(root, '.build/test'), { recursive: true })
+const names = readdirSync('.build/test', { recursive: true })
   .filter((name) => name.endsWith('.test.js') && !name.startsWith('backends'))
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
-  .map((name) => join('.build/test', name))
   .sort()
-if (files.length === 0) {
+if (names.length === 0) {
   console.error(`no test file matches ${wanted.join(', ')}; they are in test/`)
   process.exit(2)
 }
+// The runner takes paths in the order of the alphabet, and this one comes after .build/test: what takes longest, and has
+// a process of its own, is begun first, and at the end all processors have something to do.
+const SHARED = '.build/together'
 const env = { ...process.env }
 if (isCovered) {
   env.NODE_V8_COVERAGE = mkdtempSync(join(tmpdir(), 'hivelog-coverage-'))
@@ -32,14 +37,14 @@ const run = spawnSync(
   [
     '--enable-source-maps',
     '--test',
-    // No more than there are processors: some hold hivelog to milliseconds.
-    `--test-concurrency=${availableParallelism()}`,
-    // Only a broken program takes so long.
-    `--test-timeout=${process.env.HIVELOG_TEST_TIMEOUT_MS ?? 240_000}`,
+    // Many wait more than they compute: for timers, for disks, for processes that they started.
+    `--test-concurrency=${2 * availableParallelism()}`,
+    // Only a broken program takes so long, be it that of several files.
+    `--test-timeout=${process.env.HIVELOG_TEST_TIMEOUT_MS ?? 400_000}`,
     '--test-reporter=spec',
-    ...files,
+    ...processesFor('.build/test', names, SHARED),
   ],
-  { cwd: root, stdio: 'inherit', env },
+  { stdio: 'inherit', env },
 )
 if (isCovered) {
   const sums = coverageByFolder(env.NODE_V8_COVERAGE, join(root, '.build/src'))

@@ -57,7 +57,9 @@ const NOT_READING = [
 ]
 
 const GOOD = '{"ts":1787386181194,"kind":"spawn","agentId":"a","name":"A","isGod":false}'
-const DEEP = `{"ts":1787386181195,"kind":"x","agentId":"a","deep":${'['.repeat(1e6)}${']'.repeat(1e6)}}`
+/** Some twenty times deeper than a program gets that calls itself. */
+const LEVELS = 200_000
+const DEEP = `{"ts":1787386181195,"kind":"x","agentId":"a","deep":${'['.repeat(LEVELS)}${']'.repeat(LEVELS)}}`
 
 const FILES: Record<string, string | Buffer> = {
   empty: '',
@@ -66,7 +68,7 @@ const FILES: Record<string, string | Buffer> = {
   'byte order mark': `\ufeff${GOOD}\n${GOOD}\n`,
   'invalid UTF-8': Buffer.from(`${GOOD}\n{"ts":1,"kind":"\xe9"}\n${GOOD}\n`, 'latin1'),
   'NUL bytes': `${GOOD}\n${'\0'.repeat(5000)}\n${GOOD}\n`,
-  'nested a million deep': `${GOOD}\n${DEEP}\n${GOOD}\n`,
+  'values nested 200,000 deep': `${GOOD}\n${DEEP}\n${GOOD}\n`,
   binary: Buffer.from(Array.from({ length: 70_000 }, (_, i) => (i * i * 31 + (i >> 5)) & 0xff)),
   'another format': 'level=info msg="hello"\nlevel=info msg="world"\n',
 }

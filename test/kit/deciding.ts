@@ -19,9 +19,16 @@ export const approvals = (log: string): Line[] => eventsOf(log).filter(({ kind }
 export const isTaken = (log: string): boolean =>
   !existsSync(`${log}.decisions`) || !readdirSync(`${log}.decisions`).some((name) => name.endsWith('.json'))
 
-/** Waits for what another process does; the runner's own limit ends it. */
+/** Only a broken program takes so long. */
+const PATIENCE_MS = 120_000
+
+/** Waits for what another process does. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((done) => setTimeout(done, 5))
+  const deadline = Date.now() + PATIENCE_MS
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(`within ${PATIENCE_MS} ms it was never so: ${isSo}`)
+    await new Promise((done) => setTimeout(done, 5))
+  }
 }
 
 export interface DecidingHive {

@@ -3,16 +3,28 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { type Hive, type HiveOptions, startHive } from '../../src/index.js'
 import { OtlpReceiver, type ReceiverMode } from './otlp-receiver.js'
 
-const deferred = new WeakMap<TestContext, (() => unknown)[]>()
+/** What `defer` needs of a test. */
+export type Ending = Pick<TestContext, 'after'>
+
+/** In place of a test, for what all tests of a `describe` share: ends with them. To be called in its body. */
+export function wholeSuite(): Ending {
+  const undos: (() => unknown)[] = []
+  after(async () => {
+    for (const undo of undos) await undo()
+  })
+  return { after: (undo) => void undos.push(undo as () => unknown) }
+}
+
+const deferred = new WeakMap<Ending, (() => unknown)[]>()
 
 /** Runs `undo` after the test; what was deferred last comes first. */
-export function defer(t: TestContext, undo: () => unknown): void {
+export function defer(t: Ending, undo: () => unknown): void {
   const undos = deferred.get(t)
   if (undos !== undefined) {
     undos.push(undo)
@@ -26,7 +38,7 @@ export function defer(t: TestContext, undo: () => unknown): void {
 }
 
 /** A folder of its own, removed after the test. */
-export function tempFolder(t: TestContext): string {
+export function tempFolder(t: Ending): string {
   const folder = mkdtempSync(join(tmpdir(), 'hivelog-'))
   defer(t, () => rmSync(folder, { recursive: true, force: true }))
   return folder
@@ -121,7 +133,7 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 /** Runs a Node program to its end. */
 export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, cwd?: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--enable-source-maps', ...args], {
+    const child = spawn(process.execPath, args, {
       env: { ...cleanEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(cwd !== undefined && { cwd }),

@@ -1,11 +1,10 @@
 /** The protocol's own client, connected to this server: over HTTP, or to a process over its input and output. */
 import assert from 'node:assert/strict'
-import type { TestContext } from 'node:test'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { mcpRoutes } from '../../src/mcp/routes.js'
 import { type ServeOptions, serve } from '../../src/serve/server.js'
-import { defer } from './hive-support.js'
+import { defer, type Ending } from './hive-support.js'
 import { MAIN } from './reader-cli.js'
 
 /** What a tool answered. */
@@ -85,7 +84,7 @@ const newClient = (era: 'auto' | 'legacy' = 'legacy'): Client =>
 
 /** A server that shows these logs, and an agent that asks it over HTTP. */
 export async function httpAgent(
-  t: TestContext,
+  t: Ending,
   options: Omit<ServeOptions, 'store'> & { store?: string },
   era?: 'auto',
 ): Promise<Agent & { url: string; token: string }> {
@@ -104,7 +103,7 @@ export async function httpAgent(
 
 /** A process `hivelog mcp …`, and an agent that asks it. */
 export async function stdioAgent(
-  t: TestContext,
+  t: Ending,
   args: readonly string[],
   { era, env = {}, cwd }: { era?: 'auto'; env?: Record<string, string>; cwd?: string } = {},
 ): Promise<Agent & { transport: StdioClientTransport }> {

@@ -8,11 +8,12 @@ import { fitted, sizeOf } from '../../src/mcp/harmless.js'
 import { partsFor } from '../../src/mcp/hives.js'
 import { busyLog, familyLog } from '../kit/api-server.js'
 import { defer, tempFolder } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { httpAgent } from '../kit/mcp-client.js'
 import { StoryLog } from '../kit/story.js'
 
 // bench/mcp.mjs asks the same of a million.
-const EVENTS = 40_000
+const EVENTS = cases(40_000, 12_000)
 
 /** Each tool, asked for as much as there can be. */
 const ASKED: [tool: string, given: object][] = [
@@ -36,7 +37,7 @@ const ASKED: [tool: string, given: object][] = [
   ['verify', {}],
 ]
 
-test('a log of 40,000 events: each answer has at most max_bytes, says what it is of, and goes on', async (t) => {
+test('a log of many thousand events: each answer has at most max_bytes, says what it is of, and goes on', async (t) => {
   const file = busyLog(tempFolder(t), EVENTS)
   const agent = await httpAgent(t, { logs: [file] })
   for (const [tool, given] of ASKED) {

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { HiveSpanProcessor, JsonlSpanExporter } from '../../src/index.js'
 import { eventsOf, tempFolder } from '../kit/hive-support.js'
-import { within } from '../kit/otel-provider.js'
+import { atOnce, within } from '../kit/otel-provider.js'
 import { SECRETS } from '../kit/secrets.js'
 
 /** The attributes in which each vocabulary holds contents, on a model's call and on a tool. */
@@ -86,11 +86,13 @@ test('spans of a scope that an adapter covers are not told, and what is under th
   exporter.recorder.covered.add('framework*')
   const [mine, theirs] = [provider.getTracer('mine'), provider.getTracer('framework-x')]
   const { trace, context } = await import('@opentelemetry/api')
-  const agent = mine.startSpan('invoke_agent lead')
-  const step = theirs.startSpan('execute_tool look', {}, trace.setSpan(context.active(), agent))
-  mine.startSpan('execute_tool own', {}, trace.setSpan(context.active(), step)).end()
-  step.end()
-  agent.end()
+  atOnce(t, () => {
+    const agent = mine.startSpan('invoke_agent lead')
+    const step = theirs.startSpan('execute_tool look', {}, trace.setSpan(context.active(), agent))
+    mine.startSpan('execute_tool own', {}, trace.setSpan(context.active(), step)).end()
+    step.end()
+    agent.end()
+  })
   await provider.shutdown()
   assert.deepEqual(
     eventsOf(file).map(({ kind, agentId, name }) => `${kind} ${agentId} ${name ?? ''}`),

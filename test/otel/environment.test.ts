@@ -363,7 +363,8 @@ test('OTEL_TRACES_EXPORTER=otlp needs no endpoint: the specification’s is port
     syncBuiltinESMExports()
   })
   withEnvironment(t, { ...none, OTEL_TRACES_EXPORTER: ' otlp ' })
-  const { hive } = tempHive(t, { shutdownTimeoutMs: 100 })
+  // A busy machine comes to ask within that time; to ask again takes the exporter longer.
+  const { hive } = tempHive(t, { shutdownTimeoutMs: 600 })
   hive.spawn({ agentId: 'coder' })
   await hive.shutdown()
   assert.deepEqual(urls, ['http://localhost:4318/v1/traces'])

@@ -7,6 +7,7 @@ import { BasicTracerProvider, BatchSpanProcessor, SimpleSpanProcessor } from '@o
 import fc from 'fast-check'
 import { HiveSpanProcessor, JsonlSpanExporter } from '../../src/index.js'
 import { eventsOf, type Line, tempFolder } from '../kit/hive-support.js'
+import { atOnce } from '../kit/otel-provider.js'
 
 interface Shape {
   what: number
@@ -108,11 +109,7 @@ async function linesOf(t: TestContext, how: 'live' | 'simple' | 'batch', tree: S
       if (each.next !== undefined) play(each.next, own)()
     }
   }
-  // What a span waits for its role is 40 ms of real time: a busy machine must not be slower than that here.
-  const still = performance.now()
-  const clock = t.mock.method(performance, 'now', () => still)
-  play(tree, undefined)()
-  clock.mock.restore()
+  atOnce(t, () => play(tree, undefined)())
   await provider.shutdown()
   // The life of the process's agent has ids and times of its own.
   return eventsOf(file).map(({ seq, ...line }: Line) =>

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Attributes, type Span, type SpanOptions, SpanStatusCode, type Tracer } from '@opentelemetry/api'
 import { eventsOf, type Line, oneEvent, until } from '../kit/hive-support.js'
-import { type Registration, tempProvider, within } from '../kit/otel-provider.js'
+import { atOnce, type Registration, tempProvider, within } from '../kit/otel-provider.js'
 
 const REGISTERED: Registration[] = ['live', 'batch', 'simple']
 
@@ -516,11 +516,7 @@ for (const registration of REGISTERED) {
   for (const { what, scope, play, lines } of STORIES) {
     test(`${registration}: ${what}`, async (t) => {
       const { file, provider } = tempProvider(t, registration)
-      // All of it happens at once: on a busy machine the few milliseconds that acts are held for would pass meanwhile.
-      const still = performance.now()
-      const clock = t.mock.method(performance, 'now', () => still)
-      play(provider.getTracer(scope))
-      clock.mock.restore()
+      atOnce(t, () => play(provider.getTracer(scope)))
       await provider.shutdown()
       const written = eventsOf(file).map(said)
       // Lines of one millisecond may be in another order where spans come when they have ended.

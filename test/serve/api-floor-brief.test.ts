@@ -8,8 +8,11 @@ import { FloorTracker } from '../../src/serve/api/floor-tracker.js'
 import type { Floor, LogOverview } from '../../src/serve/api/shapes.js'
 import { type Api, busyLog, familyLog, foreignLog, numbers, tempApi } from '../kit/api-server.js'
 import { tempFolder } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const T0 = 1_787_386_181_000
+/** Of each log that are looked at; of a shorter one all. */
+const PLACES = cases(150, 70)
 
 /** What a brief floor is to be, told from a whole one. */
 const briefOf = ({ agents, ...floor }: Floor): Floor => ({
@@ -75,9 +78,9 @@ test('of logs of one process, of several, and without numbers', async (t) => {
   for (const name of ['busy.jsonl', 'munder.jsonl', 'hive.jsonl', 'rough.jsonl']) {
     const log = await api.log(name)
     const { first, last } = await api.get<LogOverview>(log)
-    const places = Math.min(150, last - first + 1)
+    const places = Math.min(PLACES, last - first + 1)
     for (let i = 0; i < places; i++) {
-      const isAll = places < 150
+      const isAll = places < PLACES
       await assertBrief(api, log, isAll ? first + i : first + next(last - first + 1))
     }
     await assertBrief(api, log, last)
