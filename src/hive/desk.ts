@@ -196,7 +196,11 @@ export class Desk {
     if (typeof key === 'string') this.#decided.set(key, durable)
     pending?.asked.decided(made, durable)
     const isOurs = pending !== undefined || typeof key !== 'string' || this.#lines.isAsked(key)
-    return isOurs ? durable : durable.then(() => this.#tellBelow(key, made))
+    if (isOurs) return durable
+    const told = durable.then(() => this.#tellBelow(key, made))
+    // That nobody need await either.
+    told.catch(() => {})
+    return told
   }
 
   /** An id as the log has it: a secret in it is not there. */

@@ -84,13 +84,16 @@ test('over rotations, by a process that records nothing itself and ends', async 
     ['hive.jsonl.index', 'solo.jsonl', 'state'],
   )
 
-  const total = archived.reduce((sum, seq) => sum + statSync(join(folder, `hive.${seq}.jsonl`)).size, 0)
-  const at = Number(archived[indexes.length - 1] ?? archived.at(-1)) - 10
+  // Near the end of the first segment: those after it may have been archived since they were indexed, and of such all
+  // bytes are compared once.
+  const [first, second] = archived as [string, string]
+  const { size } = statSync(join(folder, `hive.${first}.jsonl`))
+  const at = Number(second) - 10
   const expected = await replay(file, { at, index: false })
   if (hasProc) {
     const read = await bytesRead(async () => assert.deepEqual(await replay(file, { at }), expected))
     const without = await bytesRead(() => replay(file, { at, index: false }))
-    assert.ok(without > total / 2)
+    assert.ok(without > size / 2)
     assert.ok(read < without / 3, `${read} of ${without} bytes`)
   } else assert.deepEqual(await replay(file, { at }), expected)
 })

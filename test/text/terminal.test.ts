@@ -287,6 +287,7 @@ const TEXT: Record<string, string[][]> = {
     ['e1', '--note', 'POISON', 'ODD'],
     ['POISON', 'ODD'],
   ],
+  index: [['FILE'], ['ODD'], ['missingPOISON'], ['--remove', 'ODD']],
   cost: ['agent', 'model', 'provider', 'task', 'decision', 'session']
     .map((by) => ['--by', by, 'FILE'])
     .concat([['--prices', 'CONFIG', 'FILE']]),
