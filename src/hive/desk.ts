@@ -9,6 +9,7 @@
  */
 import { existsSync } from 'node:fs'
 import { diag } from '@opentelemetry/api'
+import { adoptDecisions } from '../decide/adopt.js'
 import type { Decision } from '../decide/decision.js'
 import { decisionName } from '../decide/decision-name.js'
 import { AlreadyDecidedError, type DecisionMade, madeOf } from '../decide/errors.js'
@@ -17,7 +18,7 @@ import { agentFault } from '../decide/only-people.js'
 import { type Standing, Standings } from '../decide/standings.js'
 import { tellBelow, watchAbove } from '../decide/told.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
-import { decisionsFolder } from '../format/beside.js'
+import { agentsFolder, decisionsFolder } from '../format/beside.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import type { Fields } from '../format/fields.js'
 import { brief } from '../format/quote.js'
@@ -26,6 +27,9 @@ import { Asked } from './asked.js'
 
 /** Escalations that are remembered at least while they wait, and as many that were decided. */
 const MAX_PENDING = 10_000
+
+/** Milliseconds between two looks for decisions that processes below left behind. */
+const ADOPT_MS = 1_000
 
 /** Who can write an approval: a hive on this log. */
 export interface Clerk {
@@ -75,6 +79,7 @@ export class Desk {
   #waiting = 0
   /** Names of the files that would decide what is pending; `undefined` since that changed. */
   #names: Set<string> | undefined
+  #adoption: NodeJS.Timeout | undefined
   readonly #warned = new Set<string>()
   #unknown: Map<string, (standing: Standing | undefined) => void> | undefined
   /** How stands what is asked and decided in this process, by whatever way: a span can ask too. */
@@ -102,6 +107,8 @@ export class Desk {
       asked.giveUp('the hive was shut down; it stays pending')
     }
     if (this.#clerks.size === 0) {
+      clearInterval(this.#adoption)
+      this.#adoption = undefined
       this.#close()
       this.#watch = undefined
     }
@@ -110,12 +117,24 @@ export class Desk {
   /** Looks whether somebody made the folder of decisions. To be called now and then. */
   lookAround(): void {
     const log = this.#recorder.journal?.path
-    if (log !== undefined && this.#watch?.log !== log && existsSync(decisionsFolder(log))) this.#look(false)
+    if (log === undefined) return
+    if (this.#watch?.log !== log && existsSync(decisionsFolder(log))) this.#look(false)
+    if (existsSync(agentsFolder(log))) this.#lookBelow()
   }
 
   /** Decisions may come, though nobody in this process asked. */
   lookFromNowOn(): void {
     if (this.#watch === undefined) this.#look(true)
+    this.#lookBelow()
+  }
+
+  /** Processes below may end before they take what is decided for them. */
+  #lookBelow(): void {
+    if (this.#clerks.size === 0) return
+    this.#adoption ??= setInterval(() => {
+      const log = this.#recorder.journal?.path
+      if (log !== undefined && adoptDecisions(log, (message) => this.#warn(message))) this.#look(true)
+    }, ADOPT_MS).unref()
   }
 
   /** An agent asks. */
