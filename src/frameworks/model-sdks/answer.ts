@@ -38,12 +38,12 @@ class Ends {
 
   /** All there was, if it was kept. */
   get whole(): Buffer | undefined {
-    return this.#head === undefined ? Buffer.concat(this.#pieces) : undefined
+    return this.#head === undefined ? joined(this.#pieces) : undefined
   }
 
   /** The JSON value, or what can be made out of one that was too long. */
   json(): unknown {
-    const text = Buffer.concat(this.#pieces).toString()
+    const text = joined(this.#pieces).toString()
     return this.#head === undefined ? parsed(text) : salvaged(this.#head.toString(), text)
   }
 
@@ -52,6 +52,13 @@ class Ends {
     this.#size = 0
     this.#head = undefined
   }
+}
+
+/** Most answers and lines come in one piece, of which no copy is needed. */
+function joined(pieces: readonly Uint8Array[]): Buffer {
+  const [first, second] = pieces
+  if (first === undefined || second !== undefined) return Buffer.concat(pieces)
+  return Buffer.from(first.buffer, first.byteOffset, first.length)
 }
 
 function parsed(text: string): unknown {
