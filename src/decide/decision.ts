@@ -22,7 +22,7 @@ export interface Decision {
 /** Decisions that wait beside one log. */
 export const MAX_DECISIONS = 10_000
 /** Characters (UTF-16 code units) of each text. */
-export const MAX_ID = 8_192
+const MAX_ID = 8_192
 export const MAX_BY = 256
 export const MAX_NOTE = 4_096
 /** Bytes of a decision as JSON, in which a character takes six at most, and the rest a little. */

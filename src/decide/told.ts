@@ -10,10 +10,11 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeDurablySync } from '../disk/durable.js'
 import { agentsFolder, decidedFolder, logsAbove } from '../format/beside.js'
+import { clean } from '../text/clean.js'
 import { type Decision, faultOf, MAX_BY, MAX_DECISIONS, MAX_NOTE, plainDecision } from './decision.js'
 import { decisionName } from './decision-name.js'
 import { ownFolder } from './decisions.js'
-import type { DecisionMade } from './errors.js'
+import { DecisionError, type DecisionMade } from './errors.js'
 import { type DecisionWatch, type WatchOptions, watchDecisions } from './watch.js'
 
 /** Age at which one that nobody took goes, once there are so many. */
@@ -45,7 +46,7 @@ export function tellBelow(log: string, id: string, { approve, by, via, note, ts 
   writeDurablySync(path, `${JSON.stringify(plainDecision(decision))}\n`, { sync: false })
 }
 
-/** @throws {Error} when there are too many that are not stale */
+/** @throws {DecisionError} when there are too many that are not stale */
 function removeStale(folder: string): void {
   const names = readdirSync(folder)
   if (names.length < MANY) return
@@ -56,7 +57,8 @@ function removeStale(folder: string): void {
     rmSync(path, { force: true })
     left--
   }
-  if (left >= MAX_DECISIONS) throw new Error(`${folder} holds ${left} decisions that no process below takes`)
+  if (left >= MAX_DECISIONS)
+    throw new DecisionError(clean(`${folder} holds ${left} decisions that no process below takes`))
 }
 
 /** Waits for what code of the processes above a log's decided. At rest before the first `look`; of a log at the top, for ever. */
