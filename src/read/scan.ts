@@ -48,6 +48,7 @@ import {
   i64,
   instantiate,
   least,
+  leU8,
   load8,
   load32,
   load64,
@@ -186,23 +187,18 @@ const readTs: Code = [
   when(or(ltS64(get(TS), load64(i32(RANGE))), gtS64(get(TS), load64(i32(RANGE), 8))), [set(WANTED, i32(0))]),
 ]
 
+/** Control characters, quotes before `ki` and `ts`, and `\u`: few, and what they are is looked at apart. */
 const suspicious = bitmask8(
   or128(
-    ltU8(tee(X, load128(get(P))), sixteen(32)),
+    leU8(tee(X, load128(get(P))), sixteen(31)),
     or128(
+      and128(eq8(get(X), sixteen(byte('\\'))), eq8(tee(Y, load128(get(P), 1)), sixteen(byte('u')))),
       and128(
         eq8(get(X), sixteen(byte('"'))),
         or128(
-          and128(
-            eq8(tee(Y, load128(get(P), 1)), sixteen(byte('k'))),
-            eq8(tee(Z, load128(get(P), 2)), sixteen(byte('i'))),
-          ),
+          and128(eq8(get(Y), sixteen(byte('k'))), eq8(tee(Z, load128(get(P), 2)), sixteen(byte('i')))),
           and128(eq8(get(Y), sixteen(byte('t'))), eq8(get(Z), sixteen(byte('s')))),
         ),
-      ),
-      and128(
-        eq8(get(X), sixteen(byte('\\'))),
-        and128(eq8(get(Y), sixteen(byte('u'))), eq8(get(Z), sixteen(byte('0')))),
       ),
     ),
   ),
@@ -212,10 +208,7 @@ const suspicious = bitmask8(
 const isUnsure: Code = or(
   or(beginsWith(get(P), '"kind"'), beginsWith(get(P), '"ts"')),
   or(
-    and(
-      eq(load8(get(P)), i32(byte('\\'))),
-      and(eq(load8(get(P), 3), i32(byte('0'))), ltU(sub(load8(get(P), 4), i32(byte('2'))), i32(6))),
-    ),
+    and(beginsWith(get(P), '\\u00'), ltU(sub(load8(get(P), 4), i32(byte('2'))), i32(6))),
     and(
       ltU(load8(get(P)), i32(32)),
       or(ne(load8(get(P)), i32(byte('\r'))), ne(load8(get(P), 1), i32(byte('\n')))),

@@ -106,6 +106,8 @@ export const sixteen = (byte: number): Code => [simd(12), Array.from({ length: 1
 export const splat = unary(...simd(15))
 export const eq8 = binary(...simd(0x23))
 export const ltU8 = binary(...simd(0x26))
+/** Cheaper than `ltU8`: processors know the lesser of two unsigned bytes. */
+export const leU8 = binary(...simd(0x2a))
 export const sub8 = binary(...simd(0x71))
 export const and128 = binary(...simd(0x4e))
 export const or128 = binary(...simd(0x50))
