@@ -38,7 +38,8 @@ const { missed, falseAlarms, byChange, ...sums } = reports.reduce(add, {})
 for (const [change, [found, all]] of Object.entries(byChange))
   console.log(`${String(found).padStart(6)} of ${String(all).padStart(6)} found  ${change}`)
 for (const { base, finding } of falseAlarms) console.log(`false alarm in ${base}: ${finding}`)
-const groups = Map.groupBy?.(missed, ({ change }) => change) ?? new Map([['all', missed]])
+const groups = new Map()
+for (const each of missed) groups.set(each.change, [...(groups.get(each.change) ?? []), each])
 for (const [change, list] of groups)
   console.log(
     `missed ${list.length}: ${change} (${list
