@@ -1,6 +1,6 @@
 /** Finds what went wrong in a hive without anyone logging an error. */
 import { checkOptions } from '../format/options.js'
-import { counting, hiveBatches, logsOfHive, type OnProgress } from '../read/hive.js'
+import { counting, flatBatches, logsOfHive, type OnProgress } from '../read/hive.js'
 import { logBatches } from '../read/read.js'
 import { Checker, type CheckReport } from './check/checker.js'
 import { type RuleSettings, Settings } from './check/settings.js'
@@ -91,8 +91,8 @@ export async function checkWith(
   const progress = onProgress === undefined ? {} : { onProgress }
   const batches =
     logs.length > 1
-      ? hiveBatches(files, { thisFile, ...progress })
-      : logBatches(logs[0] as string, counting(logs, progress))
+      ? flatBatches(files, { thisFile, ...progress })
+      : logBatches(logs[0] as string, { ...counting(logs, progress), flat: true })
   for await (const items of batches) for (const item of items) checker.add(item)
   return checker.report(files[0] as string)
 }

@@ -2,7 +2,7 @@
 import { checkOptions } from '../format/options.js'
 import type { Listed } from '../model/plain.js'
 import type { HiveState } from '../model/state.js'
-import { hiveBatches, logsOfHive, type OnProgress } from '../read/hive.js'
+import { flatBatches, hiveBatches, logsOfHive, type OnProgress } from '../read/hive.js'
 import { isBreak, isMalformed, type LogItem } from '../read/items.js'
 import { pricer } from './cost/call-cost.js'
 import { REPLAY_RULES, VISIT_RULES } from './options.js'
@@ -195,7 +195,9 @@ async function walkHive(
   visit?: (item: Step['item']) => Promise<boolean>,
 ): Promise<{ reducer: StateReducer; broken: BrokenChain[] }> {
   const broken: BrokenChain[] = []
-  for await (const items of hiveBatches(hive.files, { thisFile: hive.thisFile, ...progress })) {
+  // Whoever is visited may look at whole events.
+  const read = visit === undefined ? flatBatches : hiveBatches
+  for await (const items of read(hive.files, { thisFile: hive.thisFile, ...progress })) {
     for (const item of items) {
       if (isBreak(item)) {
         if (broken.length < MAX_BROKEN) broken.push(brokenChain(item))

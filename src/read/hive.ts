@@ -71,7 +71,16 @@ export function hiveBatches(
   return batchesOf(pathsOf(files), options)
 }
 
-async function* batchesOf(files: readonly string[], options: HiveReadOptions): AsyncGenerator<HiveItem[]> {
+/** As `hiveBatches`, for who asks events for their fields by name only (`BatchOptions.flat`). */
+export const flatBatches = (
+  files: readonly string[],
+  options: Pick<HiveReadOptions, 'thisFile' | 'onProgress'>,
+): AsyncGenerator<HiveItem[]> => batchesOf(files, { ...options, flat: true })
+
+async function* batchesOf(
+  files: readonly string[],
+  options: HiveReadOptions & Pick<BatchOptions, 'flat'>,
+): AsyncGenerator<HiveItem[]> {
   const logs = logsOfHive(files, options.thisFile)
   const named = logsOfHive(files, true).length
   const reading = counting(logs, timed(options))

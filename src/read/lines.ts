@@ -177,8 +177,17 @@ export class ItemReader {
 
   /** The lines that these bytes complete. */
   push(chunk: Buffer): LogItem[] {
-    this.splitter.push(chunk)
+    const from = this.splitter.isWithinLine ? this.splitter.finishLine(chunk) : 0
+    const to = chunk.lastIndexOf(10) + 1
+    if (to > from) this.lines(chunk, from, to)
+    const rest = Math.max(from, to)
+    if (rest < chunk.length) this.splitter.push(chunk.subarray(rest))
     return this.taken()
+  }
+
+  /** Takes whole lines, `bytes[from, to)`, the first of which begins at the splitter's offset, and moves that on. */
+  protected lines(bytes: Buffer, from: number, to: number): void {
+    this.splitter.push(bytes.subarray(from, to))
   }
 
   /** The last line, if it has no newline. */

@@ -2,6 +2,7 @@
 
 import { checkOptions } from '../format/options.js'
 import { ChainWatch } from './chain.js'
+import { FlatReader } from './flat.js'
 import { isMalformed, type LineOptions, type LogItem, MAX_LINE_BYTES } from './items.js'
 import { ItemReader, type Start } from './lines.js'
 import { READ_RULES } from './options.js'
@@ -49,6 +50,8 @@ export interface ReadOptions extends LineOptions {
 export interface BatchOptions extends ReadOptions {
   /** Is told of the bytes that are read, as they lie on the disk. Default: nobody is. */
   onBytes?: (bytes: number) => void
+  /** Whether events may have fields that are `undefined`, which are made faster (`flat.ts`). Default false. */
+  flat?: boolean
 }
 
 /**
@@ -220,10 +223,12 @@ async function* itemsIn(
 export const isDamagedData = (item: LogItem): boolean =>
   isMalformed(item) && item.bytes === 0 && isGzipDamage(item.reason)
 
-const readerOf = (file: string, start: Start, options: ReadOptions, selector?: Selector): ItemReader =>
-  selector === undefined
-    ? new ItemReader(file, start, options)
-    : new SelectingReader(file, start, options, selector, options.passed)
+function readerOf(file: string, start: Start, options: BatchOptions, selector?: Selector): ItemReader {
+  if (selector === undefined) {
+    return options.flat === true ? new FlatReader(file, start, options) : new ItemReader(file, start, options)
+  }
+  return new SelectingReader(file, start, options, selector, options.passed)
+}
 
 /**
  * Whether a selection is one that ranges of lines can tell of, and no line that was sound for the index would be too

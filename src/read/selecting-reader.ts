@@ -24,6 +24,8 @@ export interface TimeOfLine {
   latest: number
 }
 
+const NOTHING: Buffer = Buffer.alloc(0)
+
 /** Of the malformed lines that selections by time gave: most events around them are not given. */
 export const timesOfLines = new WeakMap<MalformedLine, TimeOfLine>()
 
@@ -59,9 +61,11 @@ export class SelectingReader extends ItemReader {
   /** Whether lines were passed over since `before`. */
   #isStale = false
   /** The lines that are taken, where they begin, and where that one begins that is added. */
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes = NOTHING
   #from = 0
   #at = 0
+  /** The whole lines of the bytes that are pushed. */
+  #whole = NOTHING
   /** Malformed lines before the first event. */
   #early: MalformedLine[] = []
 
@@ -86,18 +90,17 @@ export class SelectingReader extends ItemReader {
     }
   }
 
-  override push(chunk: Buffer): LogItem[] {
-    const from = this.splitter.isWithinLine ? this.splitter.finishLine(chunk) : 0
-    const to = chunk.lastIndexOf(10) + 1
-    if (to > from) {
-      this.#take(chunk, from, to)
-      this.splitter.offset += to - from
-    }
-    const rest = Math.max(from, to)
-    if (rest < chunk.length) this.splitter.push(chunk.subarray(rest))
+  protected override lines(bytes: Buffer, from: number, to: number): void {
+    this.#take(bytes, from, to)
+    this.splitter.offset += to - from
+    this.#whole = bytes.subarray(from, to)
+  }
+
+  protected override taken(): LogItem[] {
     if (this.head.length > 0) this.#isInHead = false
-    if (this.#early.length > 0) this.#timeEarly(chunk, from, to)
-    return this.taken()
+    if (this.#early.length > 0) this.#timeEarly(this.#whole)
+    this.#whole = NOTHING
+    return super.taken()
   }
 
   /** Passes over lines that were not read: all that can be wanted of them, the range holds itself. */
@@ -269,9 +272,9 @@ export class SelectingReader extends ItemReader {
   }
 
   /** Lines before the first event have the time of that. */
-  #timeEarly(bytes: Buffer, from: number, to: number): void {
+  #timeEarly(bytes: Buffer): void {
     let ts: number | undefined
-    for (let start = from; start < to && ts === undefined; ) {
+    for (let start = 0; start < bytes.length && ts === undefined; ) {
       const end = bytes.indexOf(10, start)
       ts = this.#timeOf(bytes, start, end)
       start = end + 1

@@ -9,6 +9,7 @@ export type Code = number | readonly Code[]
 
 export const I32 = 0x7f
 export const I64 = 0x7e
+export const F64 = 0x7c
 export const V128 = 0x7b
 
 /** Unsigned LEB128, as counts and indices are written. */
@@ -78,9 +79,11 @@ export const geU = binary(0x4f)
 export const ctz = unary(0x68)
 export const add = binary(0x6a)
 export const sub = binary(0x6b)
+export const mul = binary(0x6c)
 export const and = binary(0x71)
 export const or = binary(0x72)
 export const xor = binary(0x73)
+export const shl = binary(0x74)
 
 /** The smaller one, unsigned. They are worked out twice. */
 export const least = (a: Code, b: Code): Code => [a, b, ltU(a, b), 0x1b]
@@ -91,14 +94,31 @@ export const gtS64 = binary(0x55)
 export const add64 = binary(0x7c)
 export const mul64 = binary(0x7e)
 export const and64 = binary(0x83)
+export const xor64 = binary(0x85)
+export const shrU64 = binary(0x88)
+/** The lower half. */
+export const wrap = unary(0xa7)
+export const divF64 = binary(0xa3)
+/** The nearest one to a signed whole number. */
+export const toF64 = unary(0xb9)
 /** A 32-bit number, taken as unsigned, as one of 64 bits. */
 export const extend = unary(0xad)
 
 export const load32 = (address: Code, offset = 0): Code => [address, 0x28, at(offset)]
 export const load64 = (address: Code, offset = 0): Code => [address, 0x29, at(offset)]
+export const loadF64 = (address: Code, offset = 0): Code => [address, 0x2b, at(offset)]
+export const load16 = (address: Code, offset = 0): Code => [address, 0x2f, at(offset)]
 export const load8 = (address: Code, offset = 0): Code => [address, 0x2d, at(offset)]
 export const load128 = (address: Code, offset = 0): Code => [address, simd(0), at(offset)]
 export const store32 = (address: Code, value: Code, offset = 0): Code => [address, value, 0x36, at(offset)]
+export const store8 = (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, at(offset)]
+export const storeF64 = (address: Code, value: Code, offset = 0): Code => [address, value, 0x39, at(offset)]
+export const store128 = (address: Code, value: Code, offset = 0): Code => [
+  address,
+  value,
+  simd(11),
+  at(offset),
+]
 export const store64 = (address: Code, value: Code, offset = 0): Code => [address, value, 0x37, at(offset)]
 
 /** One byte, sixteen times. */
@@ -108,9 +128,13 @@ export const eq8 = binary(...simd(0x23))
 export const ltU8 = binary(...simd(0x26))
 /** Cheaper than `ltU8`: processors know the lesser of two unsigned bytes. */
 export const leU8 = binary(...simd(0x2a))
+/** Signed, so that all bytes beyond ASCII are less than any of it. */
+export const ltS8 = binary(...simd(0x25))
 export const sub8 = binary(...simd(0x71))
 export const and128 = binary(...simd(0x4e))
 export const or128 = binary(...simd(0x50))
+/** One half of sixteen bytes: 0 the first eight, 1 the others. */
+export const half = (lane: 0 | 1, value: Code): Code => [value, simd(0x1d), lane]
 /** Whether every byte is other than 0. */
 export const all8 = unary(...simd(0x63))
 /** The highest bit of each byte, as a number of 16 bits. */

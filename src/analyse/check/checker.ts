@@ -92,27 +92,30 @@ interface Wanted {
   kinds: readonly string[] | undefined
 }
 
+type Taker = NonNullable<Check['add']>
+
 /** Who takes events of a kind. */
 class Dispatch {
   /** Whether an event was seen. */
   isBegun = false
   readonly checks: Check[]
-  readonly #every: Check[]
-  readonly #byKind = new Map<string, Check[]>()
+  readonly #every: Taker[]
+  readonly #byKind = new Map<string, Taker[]>()
 
   constructor(wanted: readonly Wanted[]) {
     this.checks = wanted.map(({ check }) => check)
-    const takers = (kind?: string): Check[] =>
+    // Bound once: the method of one of many classes is looked up anew for each event.
+    const takers = (kind?: string): Taker[] =>
       wanted
         .filter(({ kinds }) => kinds === undefined || (kind !== undefined && kinds.includes(kind)))
-        .map(({ check }) => check)
+        .flatMap(({ check }) => check.add?.bind(check) ?? [])
     this.#every = takers()
     for (const kind of wanted.flatMap(({ kinds = [] }) => kinds)) this.#byKind.set(kind, takers(kind))
   }
 
   add(event: AnyEvent, entry: HiveEntry): void {
-    const checks = this.#byKind.get(event.kind) ?? this.#every
-    for (let i = 0; i < checks.length; i++) (checks[i] as Check).add?.(event, entry)
+    const takers = this.#byKind.get(event.kind) ?? this.#every
+    for (let i = 0; i < takers.length; i++) (takers[i] as Taker)(event, entry)
   }
 }
 

@@ -183,13 +183,13 @@ interface First {
   isAsking: boolean
 }
 
-/** Time, `seq`, line (0: unknown), and four times the number of the file and what is asked and by whom. */
-type Row = [ts: number, seq: number, line: number, rest: number]
-
 /** First messages of two agents and a subject, held in columns. */
 class Firsts {
   readonly #seen = new Sightings()
-  /** Of each its time, `seq`, line and the rest, side by side: a line of the processor's cache has them all. */
+  /**
+   * Of each its time, `seq`, line (0: unknown), and four times the number of the file with what is asked and by whom,
+   * side by side: a line of the processor's cache has them all.
+   */
   readonly #rows = new Float64Array(4 * MAX_SIGHTINGS)
   /** Segments, each with its log. */
   readonly #files: { file: string | undefined; log: string | undefined }[] = []
@@ -215,7 +215,11 @@ class Firsts {
     const at = this.#seen.find(hash)
     if (at === -1) return undefined
     this.#seen.delete(at)
-    const [ts, seq, line, rest] = this.#rows.subarray(4 * at, 4 * at + 4) as unknown as Row
+    const rows = this.#rows
+    const ts = rows[4 * at] as number
+    const seq = rows[4 * at + 1] as number
+    const line = rows[4 * at + 2] as number
+    const rest = rows[4 * at + 3] as number
     const { file = '', log } = this.#files[Math.floor(rest / 4)] ?? {}
     const place: CheckPlace = { file, ...(line > 0 && { line }), seq, ts }
     if (log !== undefined) place.log = log

@@ -8,6 +8,7 @@ import { indexFolder } from '../../format/beside.js'
 import { ownSeq } from '../../format/decode.js'
 import type { StoredState } from '../../model/model.js'
 import { ChainWatch } from '../../read/chain.js'
+import { FlatReader } from '../../read/flat.js'
 import { isMalformed, type LogItem, type MalformedLine } from '../../read/items.js'
 import { ItemReader } from '../../read/lines.js'
 import { itemsOf } from '../../read/read.js'
@@ -276,7 +277,10 @@ class Walk {
     const { offset, line, count } = from.position
     const start = { offset, line, count }
     const ranges = extension === undefined ? undefined : new RangeReader(source.file, start, {})
-    const reader = ranges ?? new ItemReader(source.file, start, {})
+    const { visit } = this.#options
+    // Whoever is visited may look at whole events.
+    const Reader = visit === undefined ? FlatReader : ItemReader
+    const reader = ranges ?? new Reader(source.file, start, {})
     const reducer = from.load()
     extension?.begin(from.position, reducer.model)
     let { maxSeq, maxTs, lastSeq } = from.position
@@ -291,7 +295,6 @@ class Walk {
     const block = (isLast: boolean): void => {
       if (ranges !== undefined) extension?.block(position(), reducer.model, ranges.takeRange(isLast), isLast)
     }
-    const { visit } = this.#options
     let isDone = false
     try {
       if (this.#notice !== undefined && offset === 0 && visit !== undefined && !(await visit(this.#notice))) {

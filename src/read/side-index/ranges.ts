@@ -4,8 +4,9 @@
  * are held here as they are in the log, as are the first line of a segment and its last event.
  */
 import { ownSeq } from '../../format/decode.js'
+import type { HiveEvent } from '../../format/kinds.js'
+import { FlatReader } from '../flat.js'
 import { isMalformed, type Line, type LogItem, wholeText } from '../items.js'
-import { ItemReader } from '../lines.js'
 
 /** A line that is held. */
 export interface KeptLine {
@@ -99,18 +100,20 @@ export const unknownRange = (bytes: number, lines: number): Range =>
   Object.assign(new GrowingRange(), { bytes, lines, isOdd: true })
 
 /** Reads lines, and says what ranges they make. */
-export class RangeReader extends ItemReader {
+export class RangeReader extends FlatReader {
   #range = new GrowingRange()
   #at: number
   /** The range of the last event, that event, and the greatest `ts` of the range before it. */
   #lastRange: GrowingRange | undefined
   #lastLine: Line = ''
+  #lastStart = 0
+  #lastEnd = 0
   #lastOffset = 0
   #lastNumber = 0
   #lastLatest = 0
 
   /** @param start where a range begins */
-  constructor(...[file, start, options]: ConstructorParameters<typeof ItemReader>) {
+  constructor(...[file, start, options]: ConstructorParameters<typeof FlatReader>) {
     super(file, start, options)
     this.#at = start.offset
   }
@@ -129,28 +132,46 @@ export class RangeReader extends ItemReader {
   protected override add(bytes: Line, length: number, terminated: boolean, offset: number): void {
     super.add(bytes, length, terminated, offset)
     const item = this.items.at(-1) as LogItem
-    const range = this.#range
     if (isMalformed(item)) {
-      range.lines++
-      range.isOdd = true
-      return
-    }
-    const { event } = item
+      this.#range.lines++
+      this.#range.isOdd = true
+    } else this.#count(item.event, bytes, 0, bytes.length, offset)
+  }
+
+  protected override addEvent(
+    event: HiveEvent,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    offset: number,
+  ): void {
+    super.addEvent(event, bytes, start, end, offset)
+    this.#count(event, bytes, start, end, offset)
+  }
+
+  /** Counts an event in, whose line is that part of the bytes. */
+  #count(event: HiveEvent, bytes: Line, start: number, end: number, offset: number): void {
+    const range = this.#range
     this.#lastRange = range
     this.#lastLine = bytes
+    this.#lastStart = start
+    this.#lastEnd = end
     this.#lastOffset = offset - this.#at
     this.#lastNumber = range.lines
     this.#lastLatest = range.greatest
     range.event(event.ts, event.kind, ownSeq(event))
     // Its own lines, and what tells whether a segment follows on the one before it.
     if (offset === 0 || event.kind.startsWith('log.')) {
-      range.keep(this.#lastOffset, this.#lastNumber, this.#lastLatest, bytes)
+      range.keep(this.#lastOffset, this.#lastNumber, this.#lastLatest, part(bytes, start, end))
     }
   }
 
   protected override taken(): LogItem[] {
     // The bytes are valid until now.
-    if (typeof this.#lastLine !== 'string') this.#lastLine = Buffer.from(this.#lastLine)
+    const line = part(this.#lastLine, this.#lastStart, this.#lastEnd)
+    this.#lastLine = typeof line === 'string' ? line : Buffer.from(line)
+    this.#lastStart = 0
+    this.#lastEnd = line.length
     return super.taken()
   }
 
@@ -158,6 +179,9 @@ export class RangeReader extends ItemReader {
     this.#range.isOdd = true
   }
 }
+
+const part = (line: Line, start: number, end: number): Line =>
+  typeof line === 'string' ? line.slice(start, end) : line.subarray(start, end)
 
 const NUMBERS = ['bytes', 'lines', 'seq', 'last', 'least', 'greatest'] as const
 

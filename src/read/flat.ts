@@ -1,0 +1,322 @@
+/**
+ * Reads whole logs for reports: events of flat lines (`flat-scan.ts`) are made at once, all of one class; the others by
+ * JSON.parse. Both say the same; but an event of this class also has the fields that its line has not: `undefined`.
+ */
+import { ownSeq } from '../format/decode.js'
+import type { HiveEvent } from '../format/kinds.js'
+import { COPIED, FLAT_BYTES, FlatScanner, KNOWN, NEW, NUMBER, ORIGIN, TEXTS, TRUE } from './flat-scan.js'
+import { type LineOptions, type LogEntry, MAX_LINE_BYTES } from './items.js'
+import { ItemReader, type Start } from './lines.js'
+
+/** An event of a flat line: what the events have that make up most of a log. */
+class FlatEvent {
+  ts: unknown = undefined
+  kind: unknown = undefined
+  seq: unknown = undefined
+  session: unknown = undefined
+  checkpoint: unknown = undefined
+  trace: unknown = undefined
+  span: unknown = undefined
+  agentId: unknown = undefined
+  from: unknown = undefined
+  to: unknown = undefined
+  act: unknown = undefined
+  subject: unknown = undefined
+  id: unknown = undefined
+  inReplyTo: unknown = undefined
+  conversation: unknown = undefined
+  requiresReply: unknown = undefined
+  model: unknown = undefined
+  provider: unknown = undefined
+  inputTokens: unknown = undefined
+  outputTokens: unknown = undefined
+  cacheReadTokens: unknown = undefined
+  cacheWriteTokens: unknown = undefined
+  costUsd: unknown = undefined
+  task: unknown = undefined
+  responseId: unknown = undefined
+  ms: unknown = undefined
+  ttftMs: unknown = undefined
+  error: unknown = undefined
+  host: unknown = undefined
+  method: unknown = undefined
+  path: unknown = undefined
+  status: unknown = undefined
+  name: unknown = undefined
+  ok: unknown = undefined
+  count: unknown = undefined
+  ids: unknown = undefined
+  toolCallId: unknown = undefined
+  argsBytes: unknown = undefined
+  resultBytes: unknown = undefined
+}
+
+/** Its fields in that order, and those of which nearly each text is another one. */
+const NAMES = Object.keys(new FlatEvent()) as (keyof FlatEvent)[]
+const ALL_OTHERS: ReadonlySet<keyof FlatEvent> = new Set([
+  'error',
+  'id',
+  'inReplyTo',
+  'path',
+  'responseId',
+  'subject',
+  'toolCallId',
+])
+
+/** A number for each name lets the engine jump, where a name would have to be looked up. */
+function put(event: FlatEvent, name: number, value: unknown): void {
+  switch (name) {
+    case 0:
+      event.ts = value
+      break
+    case 1:
+      event.kind = value
+      break
+    case 2:
+      event.seq = value
+      break
+    case 3:
+      event.session = value
+      break
+    case 4:
+      event.checkpoint = value
+      break
+    case 5:
+      event.trace = value
+      break
+    case 6:
+      event.span = value
+      break
+    case 7:
+      event.agentId = value
+      break
+    case 8:
+      event.from = value
+      break
+    case 9:
+      event.to = value
+      break
+    case 10:
+      event.act = value
+      break
+    case 11:
+      event.subject = value
+      break
+    case 12:
+      event.id = value
+      break
+    case 13:
+      event.inReplyTo = value
+      break
+    case 14:
+      event.conversation = value
+      break
+    case 15:
+      event.requiresReply = value
+      break
+    case 16:
+      event.model = value
+      break
+    case 17:
+      event.provider = value
+      break
+    case 18:
+      event.inputTokens = value
+      break
+    case 19:
+      event.outputTokens = value
+      break
+    case 20:
+      event.cacheReadTokens = value
+      break
+    case 21:
+      event.cacheWriteTokens = value
+      break
+    case 22:
+      event.costUsd = value
+      break
+    case 23:
+      event.task = value
+      break
+    case 24:
+      event.responseId = value
+      break
+    case 25:
+      event.ms = value
+      break
+    case 26:
+      event.ttftMs = value
+      break
+    case 27:
+      event.error = value
+      break
+    case 28:
+      event.host = value
+      break
+    case 29:
+      event.method = value
+      break
+    case 30:
+      event.path = value
+      break
+    case 31:
+      event.status = value
+      break
+    case 32:
+      event.name = value
+      break
+    case 33:
+      event.ok = value
+      break
+    case 34:
+      event.count = value
+      break
+    case 35:
+      event.ids = value
+      break
+    case 36:
+      event.toolCallId = value
+      break
+    case 37:
+      event.argsBytes = value
+      break
+    case 38:
+      event.resultBytes = value
+      break
+  }
+}
+
+/** Makes the events of flat lines. There is one, as its tables are worth sharing. */
+class FlatEvents {
+  static #shared: FlatEvents | undefined
+  static #isTried = false
+
+  readonly scanner: FlatScanner
+  /** Texts by their number. */
+  readonly #texts = new Array<string>(TEXTS).fill('')
+  /** Where in what was found the next line is. */
+  #at = 0
+
+  private constructor(scanner: FlatScanner) {
+    this.scanner = scanner
+  }
+
+  /** `undefined` where this process cannot have one. */
+  static shared(): FlatEvents | undefined {
+    if (!FlatEvents.#isTried) {
+      FlatEvents.#isTried = true
+      const scanner = FlatScanner.of(NAMES.map((name) => ({ name, isNumbered: !ALL_OTHERS.has(name) })))
+      if (scanner !== undefined) FlatEvents.#shared = new FlatEvents(scanner)
+    }
+    return FlatEvents.#shared
+  }
+
+  /** As `FlatScanner.scan`. */
+  scan(bytes: Buffer, from: number, to: number): number {
+    this.#at = 0
+    return this.scanner.scan(bytes, from, to)
+  }
+
+  /** Place of the next line's first byte, and of its newline. */
+  get start(): number {
+    return (this.scanner.found[this.#at] as number) - ORIGIN
+  }
+
+  get end(): number {
+    return (this.scanner.found[this.#at + 1] as number) - ORIGIN
+  }
+
+  /** The event of the next line; `undefined` where that is to be parsed. */
+  next(): HiveEvent | undefined {
+    const { found, numbers, copies } = this.scanner
+    let at = this.#at
+    const members = found[at + 2] as number
+    const isFlat = found[at + 3] === 1
+    const event = new FlatEvent()
+    for (let i = 0; i < members; i++) {
+      at += 4
+      const what = found[at] as number
+      switch (what >> 8) {
+        case KNOWN:
+          put(event, what & 0xff, this.#texts[found[at + 1] as number])
+          break
+        case NUMBER:
+          put(event, what & 0xff, numbers[(at >> 1) + 1])
+          break
+        case COPIED:
+          put(event, what & 0xff, copies[found[at + 2] as number])
+          break
+        case NEW: {
+          const text = copies[found[at + 2] as number] as string
+          this.#texts[found[at + 1] as number] = text
+          put(event, what & 0xff, text)
+          break
+        }
+        default:
+          put(event, what & 0xff, what >> 8 === TRUE)
+      }
+    }
+    this.#at = at + 4
+    const { ts, kind } = event
+    const isEvent = isFlat && typeof ts === 'number' && typeof kind === 'string' && kind !== ''
+    return isEvent ? (event as HiveEvent) : undefined
+  }
+}
+
+/** Bytes of a log that are parsed line by line: who reads no more is over before this would have become fast. */
+const WARM = 512 * 1024
+
+/** Gives the items that reading all lines gives. */
+export class FlatReader extends ItemReader {
+  readonly #file: string
+  readonly #isPlain: boolean
+  readonly #from: number
+
+  /** @param warm bytes after which lines are taken apart */
+  constructor(file: string, start: Start, options: LineOptions, warm = WARM) {
+    super(file, start, options)
+    this.#file = file
+    // A line that is too long must be told of.
+    this.#isPlain = options.text !== true && (options.maxLineBytes ?? MAX_LINE_BYTES) >= FLAT_BYTES
+    this.#from = start.offset + warm
+  }
+
+  protected override lines(bytes: Buffer, from: number, to: number): void {
+    const isCold = !this.#isPlain || this.splitter.offset < this.#from
+    const events = isCold ? undefined : FlatEvents.shared()
+    if (events === undefined) {
+      super.lines(bytes, from, to)
+      return
+    }
+    const toOffset = this.splitter.offset - from
+    for (let at = from; at < to; ) {
+      const next = events.scan(bytes, at, to)
+      if (next === at) {
+        const end = bytes.indexOf(10, at) + 1
+        super.lines(bytes, at, end)
+        at = end
+        continue
+      }
+      const { lines } = events.scanner
+      for (let i = 0; i < lines; i++) {
+        const start = at + events.start
+        const end = at + events.end
+        // Adding a line leaves what was found alone.
+        const event = events.next()
+        if (event === undefined) this.add(bytes.subarray(start, end), end - start, true, toOffset + start)
+        else this.addEvent(event, bytes, start, end, toOffset + start)
+      }
+      at = next
+      this.splitter.offset = toOffset + at
+    }
+  }
+
+  /** Adds the event of the line in `bytes[start, end)`. */
+  protected addEvent(event: HiveEvent, _bytes: Buffer, start: number, end: number, offset: number): void {
+    this.advance(1)
+    const seq = ownSeq(event) ?? this.count
+    const item: LogEntry = { event, seq, offset, bytes: end - start, file: this.#file }
+    if (this.line !== undefined) item.line = this.line
+    this.items.push(item)
+  }
+}
