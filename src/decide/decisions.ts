@@ -13,7 +13,6 @@ import {
   closeSync,
   constants,
   fstatSync,
-  fsyncSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -25,7 +24,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { draftOf, syncFolderSync } from '../disk/durable.js'
+import { draftOf, syncFileSync, syncFolderSync } from '../disk/durable.js'
 import { closeQuietly, openFileSync } from '../disk/open.js'
 import { decisionsFolder } from '../format/beside.js'
 import { clean } from '../text/clean.js'
@@ -197,7 +196,7 @@ function writtenFirst(path: string, bytes: Buffer): boolean {
   }
   try {
     writeFileSync(fd, bytes)
-    fsyncSync(fd)
+    syncFileSync(fd)
   } finally {
     closeSync(fd)
   }

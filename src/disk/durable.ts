@@ -6,6 +6,8 @@
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   openSync,
   readdirSync,
@@ -16,6 +18,7 @@ import {
 } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { NO_WAIT } from './open.js'
 
 export interface DurableOptions {
   /** Permissions of the file. Default 0600. */
@@ -64,7 +67,7 @@ export function writeDurablySync(
     const fd = openSync(draft, 'wx', mode)
     try {
       writeFileSync(fd, bytes)
-      if (sync) fsyncSync(fd)
+      if (sync) syncFileSync(fd)
     } finally {
       closeSync(fd)
     }
@@ -80,8 +83,49 @@ export function writeDurablySync(
   if (sync) syncFolderSync(dirname(path))
 }
 
+/**
+ * Whether an error is that of Node's permission model, which lets nobody force a file to the disk by its descriptor
+ * (Node 20, 22 and 24); by a `FileHandle` it does.
+ */
+export const isForbidden = (error: unknown): boolean =>
+  (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED'
+
+/**
+ * Forces a file to the disk on this thread. False where Node forbids it, and it stays with the system.
+ * @throws when the disk refuses
+ */
+export function syncFileSync(fd: number, sync: (fd: number) => void = fsyncSync): boolean {
+  try {
+    sync(fd)
+    return true
+  } catch (error) {
+    if (isForbidden(error)) return false
+    throw error
+  }
+}
+
+/**
+ * Forces the content of the file of this descriptor to the disk by a handle of its own, where Node forbids it else.
+ * @param path where the file lies
+ * @throws when another file lies there, or the disk refuses
+ */
+export async function syncByPath(fd: number, path: string): Promise<void> {
+  const handle = await open(path, constants.O_WRONLY | NO_WAIT)
+  try {
+    const [there, own] = [await handle.stat({ bigint: true }), fstatSync(fd, { bigint: true })]
+    if (there.ino !== own.ino || there.dev !== own.dev) throw new Error(`${path} is another file by now`)
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Codes of systems that cannot open a folder or force it to the disk; there the rename is all that can be done. */
-const CANNOT_SYNC_FOLDERS = new Set(['EINVAL', 'EISDIR', 'ENOTSUP', 'ENOSYS', 'EPERM', 'EACCES', 'EBADF'])
+const CANNOT_SYNC_FOLDERS = new Set([
+  ...['EINVAL', 'EISDIR', 'ENOTSUP', 'ENOSYS', 'EPERM', 'EACCES', 'EBADF'],
+  // Node's permission model, of a folder that may not be read.
+  'ERR_ACCESS_DENIED',
+])
 
 const isNoFailure = (error: unknown): boolean =>
   CANNOT_SYNC_FOLDERS.has((error as NodeJS.ErrnoException).code ?? '')
@@ -100,17 +144,19 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** `syncFolder` on this thread. */
-export function syncFolderSync(folder: string): void {
+/** `syncFolder` on this thread. False where Node forbids it, though `syncFolder` could. @throws when the disk refuses */
+export function syncFolderSync(folder: string): boolean {
   try {
     const fd = openSync(folder, 'r')
     try {
-      fsyncSync(fd)
+      return syncFileSync(fd)
     } finally {
       closeSync(fd)
     }
   } catch (error) {
+    if (isForbidden(error)) return false
     if (!isNoFailure(error)) throw error
+    return true
   }
 }
 

@@ -21,7 +21,7 @@ async function compressSegment(file: string, sha256: string | undefined): Promis
       createReadStream(file),
       source.count,
       createGzip(),
-      createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true }),
+      createWriteStream(draft, { flags: 'wx', mode: 0o600 }),
     )
     const { size } = await stat(file)
     if (source.bytes !== size) throw new Error(`${source.bytes} of its ${size} bytes were read`)

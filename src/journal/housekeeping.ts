@@ -155,10 +155,11 @@ export class Housekeeping {
   #rotate(now: number): boolean {
     try {
       const { archived, old, sha256 } = this.#chain.rotate(this.#writer.seq() + 1)
-      this.#syncer.moveTo(this.#chain.live.fd, () => {
+      const closed = (): void => {
         old.close()
         this.#compressor?.add(archived, sha256)
-      })
+      }
+      this.#syncer.moveTo(this.#chain.live.fd, closed, archived)
     } catch (error) {
       diag.error(`hivelog: ${this.#file} cannot be rotated and goes on growing: ${(error as Error).message}`)
       this.#rotationRetryAt = now + ROTATION_RETRY_MS

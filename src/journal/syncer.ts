@@ -11,7 +11,7 @@
  */
 import { fdatasync, fdatasyncSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { syncFolder, syncFolderSync } from '../disk/durable.js'
+import { isForbidden, syncByPath, syncFileSync, syncFolder, syncFolderSync } from '../disk/durable.js'
 import { NotDurableError } from './errors.js'
 import { Refusals } from './refusals.js'
 import type { WriteCalls } from './segment-file.js'
@@ -25,6 +25,12 @@ import { Waiters } from './waiters.js'
 export type FsyncPolicy = 'always' | 'everysec' | 'no'
 
 const EVERYSEC_MS = 1000
+
+/** An open segment, and where it lies now. */
+interface Synced {
+  readonly fd: number
+  path: string
+}
 
 /** Lines that were written and are not known to be on disk. */
 export interface Unsynced {
@@ -54,12 +60,11 @@ export class Syncer {
   policy: FsyncPolicy
   #hooks: SyncerHooks
   #sync: NonNullable<WriteCalls['fdatasync']>
-  #file: string
-  #fd: number
+  #live: Synced
   /** The log's folder, while a new name in it is not known to be on disk. */
   #folder: string | undefined
   /** Files of segments that are archived and not synced yet; closed after their last sync. */
-  #retired: { fd: number; close: () => void }[] = []
+  #retired: { file: Synced; close: () => void }[] = []
   #writtenSeq: number
   #syncedSeq: number
   #refusals = new Refusals()
@@ -85,8 +90,7 @@ export class Syncer {
   ) {
     this.#sync = sync
     this.policy = policy
-    this.#fd = fd
-    this.#file = file
+    this.#live = { fd, path: file }
     this.#folder = dirname(file)
     this.#writtenSeq = seq
     this.#syncedSeq = seq
@@ -156,29 +160,31 @@ export class Syncer {
   /**
    * Goes on with another file; the one before is synced once more and then closed by `close`. With policy `no` too:
    * who waits for a line of the new file is promised all before it.
+   * @param left where the one before lies now. Default: nobody knows
+   * @param path of the new one. Default: that which the one before had
    */
-  moveTo(fd: number, close: () => void, file = this.#file): void {
+  moveTo(fd: number, close: () => void, left?: string, path = this.#live.path): void {
+    const file = this.#live
+    if (left !== undefined) file.path = left
     // What a refused sync may have dropped, no further one brings back.
     if (this.#broken !== undefined) close()
-    else this.#retired.push({ fd: this.#fd, close })
-    this.#fd = fd
-    this.#file = file
-    this.#folder = dirname(file)
+    else this.#retired.push({ file, close })
+    this.#live = { fd, path }
+    this.#folder = dirname(path)
     this.#broken = undefined
     this.#start()
   }
 
   /** Goes on with another file, without a word on the one before: what of it is not known to be on disk is refused. */
-  replace(fd: number, close: () => void, error: NotDurableError, file?: string): void {
+  replace(fd: number, close: () => void, error: NotDurableError, path: string): void {
     this.#refuseWritten(error)
-    this.moveTo(fd, close, file)
+    this.moveTo(fd, close, undefined, path)
   }
 
   /** Makes the file's name survive a power cut, at the opening. What fails is tried again by the first sync. */
   syncNameSync(): void {
     try {
-      syncFolderSync(dirname(this.#file))
-      this.#folder = undefined
+      if (syncFolderSync(dirname(this.#live.path))) this.#folder = undefined
     } catch {
       // The first sync of the file says so.
     }
@@ -197,9 +203,9 @@ export class Syncer {
     if (this.#writtenSeq > this.#syncedSeq && isAsked && this.#broken === undefined) {
       try {
         if (this.#folder !== undefined) syncFolderSync(this.#folder)
-        for (const { fd } of this.#retired) fdatasyncSync(fd)
-        fdatasyncSync(this.#fd)
-        this.#settle(this.#writtenSeq)
+        const files = [...this.#retired.map(({ file }) => file), this.#live]
+        // Where Node forbids it, nobody is told that it is done, and nothing is known to be lost.
+        if (files.every(({ fd }) => syncFileSync(fd, fdatasyncSync))) this.#settle(this.#writtenSeq)
       } catch (error) {
         this.#fail(error as Error)
       }
@@ -221,10 +227,10 @@ export class Syncer {
     this.#busy = true
     const target = this.#writtenSeq
     const retired = this.#retired.length
-    const fds = [...this.#retired.map(({ fd }) => fd), this.#fd]
+    const files = [...this.#retired.map(({ file }) => file), this.#live]
     const folder = this.#folder
     this.#folder = undefined
-    this.#syncAll(folder, fds, (error) => {
+    this.#syncAll(folder, files, (error) => {
       this.#busy = false
       if (error !== null) this.#folder ??= folder
       if (error === null) this.#settle(target)
@@ -237,14 +243,29 @@ export class Syncer {
     })
   }
 
-  #syncAll(folder: string | undefined, fds: number[], done: (error: Error | null) => void): void {
+  #syncAll(folder: string | undefined, files: Synced[], done: (error: Error | null) => void): void {
     if (folder !== undefined) {
-      syncFolder(folder).then(() => this.#syncAll(undefined, fds, done), done)
+      syncFolder(folder).then(() => this.#syncAll(undefined, files, done), done)
       return
     }
-    const fd = fds.shift()
-    if (fd === undefined) done(null)
-    else this.#sync(fd, (error) => (error === null ? this.#syncAll(undefined, fds, done) : done(error)))
+    const file = files.shift()
+    if (file === undefined) done(null)
+    else
+      this.#datasync(file, (error) => (error === null ? this.#syncAll(undefined, files, done) : done(error)))
+  }
+
+  #datasync(file: Synced, done: (error: Error | null) => void): void {
+    this.#sync(file.fd, (error) => {
+      if (error !== null && isForbidden(error)) this.#syncByPath(file, done)
+      else done(error)
+    })
+  }
+
+  #syncByPath(file: Synced, done: (error: Error | null) => void): void {
+    const { path } = file
+    // It may have been archived meanwhile.
+    const failed = (error: Error): void => (file.path === path ? done(error) : this.#syncByPath(file, done))
+    syncByPath(file.fd, path).then(() => done(null), failed)
   }
 
   #closeRetired(count: number): void {
