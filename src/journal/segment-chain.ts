@@ -482,14 +482,15 @@ export function canonicalPath(file: string): string {
     makeFolder(dirname(path))
     const stat = statSync(path, { throwIfNoEntry: false })
     if (stat === undefined) {
-      const folder = realpathSync(dirname(path))
+      const folder = realpathSync.native(dirname(path))
       const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false
       return isLink ? canonicalPath(resolve(folder, readlinkSync(path))) : join(folder, basename(path))
     }
     if (!stat.isFile()) {
       throw new LogOpenError(`${file} is ${kindOf(stat)}; name a file for the log`)
     }
-    return realpathSync(path)
+    // The other one looks at all folders above, which Node's permission model may not let it.
+    return realpathSync.native(path)
   } catch (error) {
     if (error instanceof LogOpenError) throw error
     throw new LogOpenError(`cannot open ${file} for the log: ${(error as Error).message}`, error)

@@ -9,11 +9,14 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { verifyLog } from '../../src/verify/verify.js'
+import { packageRoot } from '../kit/hive-support.js'
 import { tempFolder } from '../kit/journal-kit.js'
 
-const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-  ? '--permission'
-  : '--experimental-permission'
+/** Newer ones know the old name no more. */
+const permission =
+  Number.parseInt(process.versions.node, 10) >= 24 || process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission'
 const INDEX = new URL('../../src/index.js', import.meta.url).href
 
 /** Records in a process of its own, whose log's folder is not there yet. Returns what it prints, as JSON. */
@@ -27,7 +30,13 @@ async function record(folder: string, program: string): Promise<Record<string, u
     const told = {}
     ${program}
     console.log(JSON.stringify({ isForbidden, ...told }))`
-  const flags = [permission, '--no-warnings', '--allow-fs-read=*', `--allow-fs-write=${folder}/*`]
+  const flags = [
+    permission,
+    '--no-warnings',
+    `--allow-fs-read=${join(packageRoot(), '*')}`,
+    `--allow-fs-read=${folder}/*`,
+    `--allow-fs-write=${folder}/*`,
+  ]
   const args = [...flags, '--input-type=module', '-e', source, folder]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])

@@ -78,6 +78,10 @@ const EXPECTED: Record<string, { logs: Record<string, string[]>; says: RegExp[] 
     says: [/^\d+ message hello$/m],
   },
   'TypeScript, CommonJS': { logs: { 'hive.jsonl': ['spawn', 'exit'] }, says: [/^ok: /m] },
+  "Under Node's permission model": {
+    logs: { 'logs/hive.jsonl': ['spawn', 'escalate', 'approval', 'exit'] },
+    says: [/^ok: logs\/hive\.jsonl: /m],
+  },
 }
 
 const RECIPES = recipesIn(PAGE)
