@@ -111,6 +111,7 @@ const MAX_NAME_CHARACTERS = 8_000_000
 
 /** The reducer: takes the entries of a hive in order, housekeeping too. */
 export class Stats {
+  readonly byName = true
   readonly #kinds = new Map<string, { count: number }>()
   readonly #names = new BoundedGroups(() => new Name(), MAX_NAMES, MAX_NAME_CHARACTERS)
   readonly #sessions = new Set<string>()

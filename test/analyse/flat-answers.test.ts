@@ -1,6 +1,6 @@
 /** Reports of logs that are long enough to be taken apart are those that parsing every line gives. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -11,6 +11,7 @@ import { pricer } from '../../src/analyse/cost/call-cost.js'
 import { indexLog } from '../../src/analyse/index-log.js'
 import { replay } from '../../src/analyse/replay.js'
 import { StateReducer } from '../../src/analyse/state/reducer.js'
+import { Stats, statsReport } from '../../src/analyse/stats.js'
 import type { HiveState } from '../../src/model/state.js'
 import { hiveBatches, isMalformed, logsOfHive, readLog } from '../../src/read.js'
 import { hivelogProcess } from '../kit/reader-cli.js'
@@ -180,6 +181,21 @@ test('what is wrong with a hive', async (t) => {
   assert.ok(rules.size > 8, [...rules].join(' '))
   const [, child] = logsOfHive(file)
   assert.deepEqual(await checkLog(child as string), await checked(child as string))
+})
+
+test('what is in it', async (t) => {
+  const file = hiveIn(scratch(t))
+  const logs = logsOfHive(file)
+  const stats = new Stats(logs[0])
+  for await (const items of hiveBatches(file))
+    for (const item of items) isMalformed(item) ? stats.malformed(item) : stats.add(item)
+  const { files, lines, events, malformed, lost, ...report } = await statsReport(file)
+  assert.deepEqual(report, stats.report())
+  const texts = logs.map((log) => readFileSync(log, 'utf8').trimEnd().split('\n'))
+  assert.equal(lines, texts.flat().length)
+  assert.equal(malformed, texts.flat().filter((line) => !line.endsWith('}') || !line.includes('kind')).length)
+  assert.ok(events > 15_000 && lost > 0)
+  assert.deepEqual(files, [file])
 })
 
 test('its state at any event, with an index and without', async (t) => {
