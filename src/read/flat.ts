@@ -231,7 +231,10 @@ class FlatEvents {
     const { found, numbers, copies } = this.scanner
     let at = this.#at
     const members = found[at + 2] as number
-    const isFlat = found[at + 3] === 1
+    if (found[at + 3] !== 1) {
+      this.#pass(members)
+      return undefined
+    }
     const event = new FlatEvent()
     for (let i = 0; i < members; i++) {
       at += 4
@@ -258,19 +261,34 @@ class FlatEvents {
     }
     this.#at = at + 4
     const { ts, kind } = event
-    const isEvent = isFlat && typeof ts === 'number' && typeof kind === 'string' && kind !== ''
+    const isEvent = typeof ts === 'number' && typeof kind === 'string' && kind !== ''
     return isEvent ? (event as HiveEvent) : undefined
+  }
+
+  /** Passes over a line that is to be parsed; texts that got a number in it keep that. */
+  #pass(members: number): void {
+    const { found, copies } = this.scanner
+    let at = this.#at
+    for (let i = 0; i < members; i++) {
+      at += 4
+      if ((found[at] as number) >> 8 !== NEW) continue
+      this.#texts[found[at + 1] as number] = copies[found[at + 2] as number] as string
+    }
+    this.#at = at + 4
   }
 }
 
 /** Bytes of a log that are parsed line by line: who reads no more is over before this would have become fast. */
 const WARM = 512 * 1024
+/** Bytes that are parsed where most lines before them had to be, and so were looked at in vain. */
+const IN_VAIN = 4 * 1024 * 1024
 
 /** Gives the items that reading all lines gives. */
 export class FlatReader extends ItemReader {
   readonly #file: string
   readonly #isPlain: boolean
-  readonly #from: number
+  /** Offset from which lines are taken apart. */
+  #from: number
 
   /** @param warm bytes after which lines are taken apart */
   constructor(file: string, start: Start, options: LineOptions, warm = WARM) {
@@ -282,14 +300,14 @@ export class FlatReader extends ItemReader {
   }
 
   protected override lines(bytes: Buffer, from: number, to: number): void {
-    const isCold = !this.#isPlain || this.splitter.offset < this.#from
-    const events = isCold ? undefined : FlatEvents.shared()
+    const events = this.#isPlain && this.splitter.offset >= this.#from ? FlatEvents.shared() : undefined
     if (events === undefined) {
       super.lines(bytes, from, to)
       return
     }
     const toOffset = this.splitter.offset - from
-    for (let at = from; at < to; ) {
+    let at = from
+    while (at < to) {
       const next = events.scan(bytes, at, to)
       if (next === at) {
         const end = bytes.indexOf(10, at) + 1
@@ -298,17 +316,25 @@ export class FlatReader extends ItemReader {
         continue
       }
       const { lines } = events.scanner
+      let parsed = 0
       for (let i = 0; i < lines; i++) {
         const start = at + events.start
         const end = at + events.end
         // Adding a line leaves what was found alone.
         const event = events.next()
-        if (event === undefined) this.add(bytes.subarray(start, end), end - start, true, toOffset + start)
-        else this.addEvent(event, bytes, start, end, toOffset + start)
+        if (event !== undefined) this.addEvent(event, bytes, start, end, toOffset + start)
+        else {
+          parsed++
+          this.add(this.lineIn(bytes, start, end), end - start, true, toOffset + start)
+        }
       }
       at = next
       this.splitter.offset = toOffset + at
+      if (2 * parsed <= lines) continue
+      this.#from = this.splitter.offset + IN_VAIN
+      break
     }
+    if (at < to) super.lines(bytes, at, to)
   }
 
   /** Adds the event of the line in `bytes[start, end)`. */

@@ -165,7 +165,7 @@ export class ItemReader {
     this.count = start.count
     this.line = start.line
     const add = (buffer: Buffer, from: number, to: number, offset: number, length: number): void => {
-      this.add(this.#text.of(buffer, from, to) ?? buffer.subarray(from, to), length, true, offset)
+      this.add(this.lineIn(buffer, from, to), length, true, offset)
     }
     this.splitter = new LineSplitter(add, start.offset, options.maxLineBytes)
   }
@@ -199,6 +199,11 @@ export class ItemReader {
 
   /** A notice was given behind the last line. */
   noticed(_notice: MalformedLine): void {}
+
+  /** The line in these bytes; good until what was taken is given. */
+  protected lineIn(buffer: Buffer, from: number, to: number): Line {
+    return this.#text.of(buffer, from, to) ?? buffer.subarray(from, to)
+  }
 
   protected add(bytes: Line, length: number, terminated: boolean, offset: number): void {
     this.advance(1)

@@ -234,3 +234,25 @@ test('more texts than have numbers, lines of all lengths, and lines that are lon
   assert.ok(same(text(long)) > 7)
   same(text(long), [70_000, 1])
 })
+
+test('where most lines have to be parsed, those after them are parsed for a while', () => {
+  const flat = (i: number): string =>
+    object([
+      ['ts', i],
+      ['kind', 'message'],
+      ['from', `agent-${i % 50}`],
+    ])
+  const escaped = (i: number): string =>
+    object([
+      ['ts', i],
+      ['kind', 'message'],
+      ['subject', `"${i}"`],
+    ])
+  const many = (count: number, line: (i: number) => string): string[] =>
+    Array.from({ length: count }, (_, i) => line(i))
+  const [before, after] = [5000, 200_000]
+  const bytes = text([...many(before, flat), ...many(3000, escaped), ...many(after, flat)])
+  assert.ok(bytes.length > 5 * 1024 * 1024)
+  const count = same(bytes, [256 * 1024])
+  assert.ok(count > before && count < before + 0.75 * after, `${count} were taken apart`)
+})
