@@ -58,10 +58,12 @@ export class Words {
   }
 }
 
-const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length)
+export const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView =>
+  new DataView(buffer, byteOffset, length)
 let scratch = Buffer.allocUnsafeSlow(256)
 let scratchView = viewOf(scratch)
-const WORD = 8
+/** Bytes. */
+export const WORD = 8
 
 export class LineBytes {
   #buffer: Buffer

@@ -6,9 +6,15 @@
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base'
-import { BYTES, FEW, MANY, ONE, ProtobufWriter } from './protobuf-writer.js'
+import type { Fields } from '../format/fields.js'
+import { BackendEvent } from './backend-events.js'
+import { BYTES, FEW, Key, MANY, ONE, ProtobufWriter } from './protobuf-writer.js'
+import { prefix } from './span-mapping.js'
 
 type Link = ReadableSpan['links'][number]
+
+/** Names of fields are few and come again and again. */
+const MAX_KEYS = 1024
 
 /** Of a span's flags, beside the eight of its trace: whether it is known where its parent is, and that it is remote. */
 const KNOWS_REMOTE = 0x100
@@ -16,6 +22,10 @@ const IS_REMOTE = 0x200
 
 export class TraceRequest {
   #out = new ProtobufWriter()
+  #keys = new Map<string, Key>()
+  /** Names of the last event's fields, and their keys: the next has the same, mostly. */
+  #names: string[] = []
+  #keysOfNames: Key[] = []
 
   /** The request of these spans, in the order of their resources and scopes. */
   of(spans: readonly ReadableSpan[]): Uint8Array {
@@ -97,15 +107,42 @@ export class TraceRequest {
     out.end(start, FEW)
   }
 
-  #event({ time, name, attributes, droppedAttributesCount }: TimedEvent): void {
+  #event(event: TimedEvent): void {
     const out = this.#out
     out.tag(11, BYTES)
     const start = out.begin(FEW)
-    out.time(1, time)
-    out.text(2, name)
-    if (attributes) out.attributes(3, attributes)
-    out.number(4, count(droppedAttributesCount))
+    out.time(1, event.time)
+    out.text(2, event.name)
+    if (event instanceof BackendEvent) this.#fields(event.fields)
+    else if (event.attributes) out.attributes(3, event.attributes)
+    out.number(4, count(event.droppedAttributesCount))
     out.end(start, FEW)
+  }
+
+  /** The attributes of an event that is kept as its fields. */
+  #fields(fields: Fields): void {
+    let i = 0
+    for (const name in fields) {
+      const value = fields[name]
+      if (value === undefined) continue
+      const key = this.#keyAt(i++, name)
+      if (key !== undefined) this.#out.knownAttribute(key, value)
+      else this.#out.attribute(3, prefix(name), value)
+    }
+  }
+
+  /** @param at place of the field in its event */
+  #keyAt(at: number, name: string): Key | undefined {
+    if (this.#names[at] === name) return this.#keysOfNames[at]
+    let key = this.#keys.get(name)
+    if (key === undefined) {
+      if (this.#keys.size >= MAX_KEYS) return undefined
+      key = new Key(3, prefix(name))
+      this.#keys.set(name, key)
+    }
+    this.#names[at] = name
+    this.#keysOfNames[at] = key
+    return key
   }
 
   #link({ context, attributes, droppedAttributesCount }: Link): void {
