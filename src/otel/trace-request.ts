@@ -13,19 +13,52 @@ import { prefix } from './span-mapping.js'
 
 type Link = ReadableSpan['links'][number]
 
-/** Names of fields are few and come again and again. */
+/** Names of attributes are few and come again and again. */
 const MAX_KEYS = 1024
+const MAX_KEY_LENGTH = 256
+const MAX_PLACES = 128
 
 /** Of a span's flags, beside the eight of its trace: whether it is known where its parent is, and that it is remote. */
 const KNOWS_REMOTE = 0x100
 const IS_REMOTE = 0x200
 
+/** Attributes of one kind, by their names. */
+class Keys {
+  readonly field: number
+  /** What the attribute is called. */
+  readonly nameOf: (name: string) => string
+  #keys = new Map<string, Key>()
+  /** Names of those that came last, by their place, and their keys: the next ones are the same, mostly. */
+  #lastNames: string[] = []
+  #lastKeys: Key[] = []
+
+  constructor(field: number, nameOf: (name: string) => string) {
+    this.field = field
+    this.nameOf = nameOf
+  }
+
+  /** @returns `undefined` for one of too many */
+  at(place: number, name: string): Key | undefined {
+    if (this.#lastNames[place] === name) return this.#lastKeys[place]
+    let key = this.#keys.get(name)
+    if (key === undefined) {
+      if (this.#keys.size >= MAX_KEYS || name.length > MAX_KEY_LENGTH) return undefined
+      key = new Key(this.field, this.nameOf(name))
+      this.#keys.set(name, key)
+    }
+    if (place < MAX_PLACES) {
+      this.#lastNames[place] = name
+      this.#lastKeys[place] = key
+    }
+    return key
+  }
+}
+
 export class TraceRequest {
   #out = new ProtobufWriter()
-  #keys = new Map<string, Key>()
-  /** Names of the last event's fields, and their keys: the next has the same, mostly. */
-  #names: string[] = []
-  #keysOfNames: Key[] = []
+  /** Of attributes of spans, and of fields of a hive's events. */
+  #names = new Keys(9, (name) => name)
+  #fieldNames = new Keys(3, prefix)
 
   /** The request of these spans, in the order of their resources and scopes. */
   of(spans: readonly ReadableSpan[]): Uint8Array {
@@ -92,7 +125,7 @@ export class TraceRequest {
     out.number(6, span.kind + 1)
     out.time(7, span.startTime)
     out.time(8, span.endTime)
-    out.attributes(9, span.attributes)
+    this.#attributes(span.attributes)
     out.number(10, count(span.droppedAttributesCount))
     for (const event of span.events) this.#event(event)
     out.number(12, count(span.droppedEventsCount))
@@ -121,28 +154,24 @@ export class TraceRequest {
 
   /** The attributes of an event that is kept as its fields. */
   #fields(fields: Fields): void {
-    let i = 0
+    let place = 0
     for (const name in fields) {
       const value = fields[name]
-      if (value === undefined) continue
-      const key = this.#keyAt(i++, name)
-      if (key !== undefined) this.#out.knownAttribute(key, value)
-      else this.#out.attribute(3, prefix(name), value)
+      if (value !== undefined) this.#attribute(this.#fieldNames, place++, name, value)
     }
   }
 
-  /** @param at place of the field in its event */
-  #keyAt(at: number, name: string): Key | undefined {
-    if (this.#names[at] === name) return this.#keysOfNames[at]
-    let key = this.#keys.get(name)
-    if (key === undefined) {
-      if (this.#keys.size >= MAX_KEYS) return undefined
-      key = new Key(3, prefix(name))
-      this.#keys.set(name, key)
+  #attributes(attributes: ReadableSpan['attributes']): void {
+    let place = 0
+    for (const name in attributes) {
+      if (Object.hasOwn(attributes, name)) this.#attribute(this.#names, place++, name, attributes[name])
     }
-    this.#names[at] = name
-    this.#keysOfNames[at] = key
-    return key
+  }
+
+  #attribute(keys: Keys, place: number, name: string, value: unknown): void {
+    const key = keys.at(place, name)
+    if (key !== undefined) this.#out.knownAttribute(key, value)
+    else this.#out.attribute(keys.field, keys.nameOf(name), value)
   }
 
   #link({ context, attributes, droppedAttributesCount }: Link): void {
