@@ -7,9 +7,24 @@ import { quote } from './quote.js'
 export type { Fields } from './fields.js'
 
 const KEY_CACHE_SIZE = 1024
+const MAX_LAST = 32
 const keyCache = new Map<string, Words>()
 
-/** `,"name":` */
+/** Names of the last line's fields, by their place, and their keys: the next line has the same, mostly. */
+const lastNames: string[] = []
+const lastKeys: Words[] = []
+
+/** `,"name":` @param at place of the field in its line */
+function keyAt(at: number, name: string): Words {
+  if (lastNames[at] === name) return lastKeys[at] as Words
+  const key = keyOf(name)
+  if (at < MAX_LAST) {
+    lastNames[at] = name
+    lastKeys[at] = key
+  }
+  return key
+}
+
 function keyOf(name: string): Words {
   let key = keyCache.get(name)
   if (key === undefined) {
@@ -88,10 +103,11 @@ export function encodeLine(
   }
   line.words(lastTsHead)
   line.quoted(kind)
+  let at = 0
   for (const name in fields) {
     const value = fields[name]
     if (value === undefined) continue
-    line.words(keyOf(name))
+    line.words(keyAt(at++, name))
     if (typeof value === 'string') line.quoted(value)
     else if (typeof value === 'number') line.number(value)
     else if (typeof value === 'boolean') line.text(value ? 'true' : 'false')

@@ -2,6 +2,7 @@
  * JSON text put together as bytes. Putting it together as a string and turning that into bytes costs twice as much,
  * and leaves a dozen small objects a line to the garbage collector.
  */
+import { codeAt } from './char-code.js'
 
 const QUOTE = 34
 const BACKSLASH = 92
@@ -57,10 +58,12 @@ export class Words {
   }
 }
 
-const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length)
+export const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView =>
+  new DataView(buffer, byteOffset, length)
 let scratch = Buffer.allocUnsafeSlow(256)
 let scratchView = viewOf(scratch)
-const WORD = 8
+/** Bytes. */
+export const WORD = 8
 
 export class LineBytes {
   #buffer: Buffer
@@ -124,7 +127,7 @@ export class LineBytes {
     buffer[at++] = QUOTE
     if (length <= SHORT_TEXT) {
       for (let i = 0; i < length; i++) {
-        const code = text.charCodeAt(i)
+        const code = codeAt(text, i)
         if (code < 32 || code === QUOTE || code === BACKSLASH || code >= DELETE) {
           this.text(JSON.stringify(text))
           return

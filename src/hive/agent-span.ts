@@ -159,7 +159,7 @@ export class AgentSpan {
     if (this.#part === 1) this.#under = trace.setSpanContext(parent, span.spanContext())
     const addEvent = interceptEvents(span, onEvent)
     const line = core.placeOf(span)
-    const events = core.isHeard(span) ? core.placeOf(span, eventAdder(span, addEvent)) : line
+    const events = core.isHeard(span) ? core.placeOf(span, eventAdder(core, span, addEvent)) : line
     this.#current = { span, events, line, startTs: now, startedAt: performance.now() }
     this.#workContext = undefined
     this.#events = 0
@@ -171,12 +171,14 @@ export class AgentSpan {
  * Puts the hive's events on a span.
  * @param addEvent the span's own, which no one listens to
  */
-function eventAdder(span: Span, addEvent: Span['addEvent']): Listener {
+function eventAdder({ backendEvents }: HiveCore, span: Span, addEvent: Span['addEvent']): Listener {
   const record = recordOf(span.spanContext())
   if (record !== undefined) record.events = 'own'
   // One holds what cannot be sent as it is.
   const onUnsayable = (): void => record?.noteUncheckedEvent()
+  const addPlain = backendEvents?.adderOf(span)
   return (ts, kind, fields) => {
+    if (addPlain?.(ts, kind, fields) === true) return
     addEvent(prefix(kind), toAttributes(kind, fields, onUnsayable), toHrTime(ts))
     if (!(ts >= 0 && ts < MAX_SECONDS * 1_000)) onUnsayable()
   }

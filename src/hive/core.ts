@@ -12,6 +12,7 @@ import {
 } from '@opentelemetry/api'
 import type { Fields } from '../format/fields.js'
 import { brief } from '../format/quote.js'
+import type { BackendEvents } from '../otel/backend-events.js'
 import type { HiveIdGenerator } from '../otel/ids.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import { toFields } from '../otel/span-mapping.js'
@@ -32,6 +33,8 @@ export interface CoreOptions {
   audience: Audience
   /** Takes spans of work to a backend, where that alone hears of them. Default: the tracer makes them. */
   workSpans?: WorkSpans | undefined
+  /** Puts events on spans of agents, where a backend alone hears of them. Default: the spans do. */
+  backendEvents?: BackendEvents | undefined
   session: string
   maxEventsPerSpan: number
   maxSpanAgeMs: number
@@ -50,6 +53,7 @@ export class HiveCore {
   readonly maxEventsPerSpan: number
   readonly maxSpanAgeMs: number
   readonly workSpans: WorkSpans | undefined
+  readonly backendEvents: BackendEvents | undefined
   /** Whether an agent was handed to a process of its own, whose escalations are not known here. */
   hasProcesses = false
   /** Trace of the agents that have no parent. */
@@ -67,6 +71,7 @@ export class HiveCore {
     this.maxEventsPerSpan = options.maxEventsPerSpan
     this.maxSpanAgeMs = options.maxSpanAgeMs
     this.workSpans = options.workSpans
+    this.backendEvents = options.backendEvents
     this.#tracer = options.tracer
     this.#idGenerator = options.idGenerator
     this.#audience = options.idGenerator === undefined ? 'all' : options.audience
@@ -157,6 +162,7 @@ export class HiveCore {
   /** Ends a span of an agent. */
   endSpan(span: Span, time: HrTime): void {
     this.recorder.owners.end(span.spanContext())
+    this.backendEvents?.settle(span)
     span.end(time)
   }
 }

@@ -118,6 +118,7 @@ function startOn(
     idGenerator: own?.idGenerator,
     audience: audienceOf(own?.processors),
     workSpans: own?.workSpans,
+    backendEvents: own?.backendEvents,
     session,
     maxEventsPerSpan: Math.min(
       options.maxEventsPerSpan ?? 100,

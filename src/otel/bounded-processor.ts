@@ -16,7 +16,7 @@ const MAX_WEIGHT = 250_000
  * make a request of 20 MiB, which is what collectors refuse, and building it would hold up the event loop for a
  * tenth of a second.
  */
-const MAX_REQUEST_WEIGHT = 1_000
+const MAX_REQUEST_WEIGHT = 2_000
 /** Requests that are under way at a time; while the backend is away, one that tries whether it is back. */
 const MAX_OPEN = 4
 /** How long to wait for a backend that is away: a second, then half as long again each time, give or take a fifth. */

@@ -4,6 +4,8 @@
  * wrong: to write is cheaper than to count first.
  */
 import type { HrTime } from '@opentelemetry/api'
+import { codeAt } from '../format/char-code.js'
+import { viewOf, WORD, Words } from '../format/line-bytes.js'
 
 const FIRST_BYTES = 256 * 1024
 /** A buffer that one long text made larger is not kept. */
@@ -36,9 +38,36 @@ const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => {
   return Number.isNaN(value) ? 0 : value
 })
 
+/** A field of an attribute whose name is known before: all that stands before a short text that is its value. */
+export class Key {
+  readonly field: number
+  readonly name: string
+  /** @internal Bytes of the name; none when it is too long. */
+  readonly length: number
+  /** @internal */
+  readonly words: Words
+
+  constructor(field: number, name: string) {
+    const length = Buffer.byteLength(name)
+    this.field = field
+    this.name = name
+    this.length = length < SHORT && field <= MAX_SHORT_FIELD ? length : Number.POSITIVE_INFINITY
+    const bytes = [(field << 3) | BYTES, 0, (1 << 3) | BYTES, length]
+    this.words = new Words(String.fromCharCode(...bytes) + name + VALUE)
+  }
+}
+/** The value's field and the text's in it, with room for the lengths. */
+const VALUE = String.fromCharCode((2 << 3) | BYTES, 0, (1 << 3) | BYTES, 0)
+
 export class ProtobufWriter {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  #view = viewOf(this.#bytes)
   #at = 0
+  /** The last time, and its nanoseconds in two halves. */
+  #seconds = 0
+  #nanos = 0
+  #low = 0
+  #high = 0
 
   /** All that was written. What comes next begins anew. @param take gives memory for it. Default: memory of its own */
   finish(take: (length: number) => Uint8Array = Buffer.allocUnsafeSlow): Uint8Array {
@@ -51,7 +80,7 @@ export class ProtobufWriter {
   /** Forgets what was written. */
   clear(): void {
     this.#at = 0
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
+    if (this.#bytes.length > KEPT_BYTES) this.#setBytes(Buffer.allocUnsafeSlow(FIRST_BYTES))
   }
 
   /** Begins a field. @param wire how what it holds is written */
@@ -92,11 +121,18 @@ export class ProtobufWriter {
   time(field: number, [seconds, nanos]: HrTime): void {
     this.tag(field, FIXED64)
     this.#ensure(8)
-    // No number holds it exactly: it is `high` times 2^16, and `low`.
-    const high = Math.floor(seconds / 65_536) * 1e9
-    const low = (seconds % 65_536) * 1e9 + nanos + (high % 65_536) * 65_536
-    this.#uint32(low)
-    this.#uint32(Math.floor(high / 65_536) + Math.floor(low / UINT32))
+    // Events come many at a time.
+    if (seconds !== this.#seconds || nanos !== this.#nanos) {
+      this.#seconds = seconds
+      this.#nanos = nanos
+      // No number holds it exactly: it is `high` times 2^16, and `low`.
+      const high = Math.floor(seconds / 65_536) * 1e9
+      const low = (seconds % 65_536) * 1e9 + nanos + (high % 65_536) * 65_536
+      this.#low = low >>> 0
+      this.#high = Math.floor(high / 65_536) + Math.floor(low / UINT32)
+    }
+    this.#uint32(this.#low)
+    this.#uint32(this.#high)
   }
 
   /** A field of bytes, given as hexadecimal digits. */
@@ -124,11 +160,45 @@ export class ProtobufWriter {
   attributes(field: number, attributes: object): void {
     for (const key in attributes) {
       if (Object.hasOwn(attributes, key))
-        this.#keyValue(field, key, (attributes as Record<string, unknown>)[key])
+        this.attribute(field, key, (attributes as Record<string, unknown>)[key])
     }
   }
 
-  #keyValue(field: number, key: string, value: unknown): void {
+  /** An attribute whose name is known. */
+  knownAttribute(key: Key, value: unknown): void {
+    if (typeof value !== 'string' || !this.#plainValue(key, value)) this.attribute(key.field, key.name, value)
+  }
+
+  /** Writes a short and plain text after a name that is known, or nothing. */
+  #plainValue({ length, words }: Key, value: string): boolean {
+    const ofValue = value.length
+    if (length + ofValue > SHORT) return false
+    const start = this.#at
+    this.#words(words, ofValue)
+    const bytes = this.#bytes
+    let at = start + words.length
+    bytes[start + 1] = PAIR_BYTES - 2 + length + ofValue
+    bytes[at - 3] = ofValue + 2
+    bytes[at - 1] = ofValue
+    for (let i = 0; i < ofValue; i++) {
+      const code = codeAt(value, i)
+      if (code > MAX_BYTE) return false
+      bytes[at++] = code
+    }
+    this.#at = at
+    return true
+  }
+
+  /** Puts words where what comes next is written. @param more bytes that come after */
+  #words({ values, length }: Words, more: number): void {
+    // The last word may reach beyond the text.
+    this.#ensure(length + WORD + more)
+    for (let i = 0, at = this.#at; i < values.length; i++, at += WORD) {
+      this.#view.setFloat64(at, values[i] as number, true)
+    }
+  }
+
+  attribute(field: number, key: string, value: unknown): void {
     if (typeof value === 'string' && this.#plainPair(field, key, value)) return
     this.tag(field, BYTES)
     const start = this.begin(ONE)
@@ -152,7 +222,7 @@ export class ProtobufWriter {
     bytes[at + 3] = length
     at += 4
     for (let i = 0; i < length; i++) {
-      const code = key.charCodeAt(i)
+      const code = codeAt(key, i)
       if (code > MAX_BYTE) return false
       bytes[at++] = code
     }
@@ -162,7 +232,7 @@ export class ProtobufWriter {
     bytes[at + 3] = ofValue
     at += 4
     for (let i = 0; i < ofValue; i++) {
-      const code = value.charCodeAt(i)
+      const code = codeAt(value, i)
       if (code > MAX_BYTE) return false
       bytes[at++] = code
     }
@@ -270,7 +340,7 @@ export class ProtobufWriter {
     const bytes = this.#bytes
     const begin = this.#at + room + 1
     for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i)
+      const code = codeAt(text, i)
       if (code > MAX_BYTE) return false
       bytes[begin + i] = code
     }
@@ -301,7 +371,12 @@ export class ProtobufWriter {
   #grow(wanted: number): void {
     const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.#bytes.length * 2))
     this.#bytes.copy(larger, 0, 0, this.#at)
-    this.#bytes = larger
+    this.#setBytes(larger)
+  }
+
+  #setBytes(bytes: Buffer<ArrayBuffer>): void {
+    this.#bytes = bytes
+    this.#view = viewOf(bytes)
   }
 }
 

@@ -13,6 +13,7 @@ import { brief } from '../format/quote.js'
 import type { Redactor } from '../redact/redact.js'
 import { visible } from '../text/clean.js'
 import { VERSION } from '../version.js'
+import { BackendEvents } from './backend-events.js'
 import { hasDiagLogger, type Offer, offer, rootChanged, withdraw } from './globals.js'
 import type { HiveSpanProcessor } from './hive-span-processor.js'
 import type { HiveIdGenerator } from './ids.js'
@@ -43,6 +44,8 @@ export interface HiveProvider {
   tracer: Pick<Tracer, 'startSpan'>
   /** Takes the spans of the agents' work to the backend, where that alone hears of them. */
   workSpans: WorkSpans | undefined
+  /** Puts events on the agents' spans, where that alone hears of them. */
+  backendEvents: BackendEvents | undefined
   /** All processors of the provider but the hive's own, which writes the file. */
   processors: WatchedProcessor[]
   /** Resolves when the provider, if it was made, has ended. */
@@ -76,12 +79,12 @@ export function createProvider(
   const isDefault = sampler === undefined && !areSpansLimited()
   const isBackendAlone = backend !== undefined && processors.length === 1
   const most = own.length + processors.length
+  const isAlone = (): boolean => processorsOf(provider())?.length === most
   return {
     provider,
-    workSpans:
-      isDefault && isBackendAlone
-        ? new WorkSpans(backend, idGenerator, () => processorsOf(provider())?.length === most)
-        : undefined,
+    ...(isDefault && isBackendAlone
+      ? { workSpans: new WorkSpans(backend, idGenerator, isAlone), backendEvents: new BackendEvents(isAlone) }
+      : { workSpans: undefined, backendEvents: undefined }),
     tracer: isUnheard ? new UnheardTracer(idGenerator) : provider().getTracer('hivelog', VERSION),
     processors,
     shutdown: async () => made?.shutdown(),

@@ -6,16 +6,59 @@
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base'
-import { BYTES, FEW, MANY, ONE, ProtobufWriter } from './protobuf-writer.js'
+import type { Fields } from '../format/fields.js'
+import { BackendEvent } from './backend-events.js'
+import { BYTES, FEW, Key, MANY, ONE, ProtobufWriter } from './protobuf-writer.js'
+import { prefix } from './span-mapping.js'
 
 type Link = ReadableSpan['links'][number]
+
+/** Names of attributes are few and come again and again. */
+const MAX_KEYS = 1024
+const MAX_KEY_LENGTH = 256
+const MAX_PLACES = 128
 
 /** Of a span's flags, beside the eight of its trace: whether it is known where its parent is, and that it is remote. */
 const KNOWS_REMOTE = 0x100
 const IS_REMOTE = 0x200
 
+/** Attributes of one kind, by their names. */
+class Keys {
+  readonly field: number
+  /** What the attribute is called. */
+  readonly nameOf: (name: string) => string
+  #keys = new Map<string, Key>()
+  /** Names of those that came last, by their place, and their keys: the next ones are the same, mostly. */
+  #lastNames: string[] = []
+  #lastKeys: Key[] = []
+
+  constructor(field: number, nameOf: (name: string) => string) {
+    this.field = field
+    this.nameOf = nameOf
+  }
+
+  /** @returns `undefined` for one of too many */
+  at(place: number, name: string): Key | undefined {
+    if (this.#lastNames[place] === name) return this.#lastKeys[place]
+    let key = this.#keys.get(name)
+    if (key === undefined) {
+      if (this.#keys.size >= MAX_KEYS || name.length > MAX_KEY_LENGTH) return undefined
+      key = new Key(this.field, this.nameOf(name))
+      this.#keys.set(name, key)
+    }
+    if (place < MAX_PLACES) {
+      this.#lastNames[place] = name
+      this.#lastKeys[place] = key
+    }
+    return key
+  }
+}
+
 export class TraceRequest {
   #out = new ProtobufWriter()
+  /** Of attributes of spans, and of fields of a hive's events. */
+  #names = new Keys(9, (name) => name)
+  #fieldNames = new Keys(3, prefix)
 
   /** The request of these spans, in the order of their resources and scopes. */
   of(spans: readonly ReadableSpan[]): Uint8Array {
@@ -82,7 +125,7 @@ export class TraceRequest {
     out.number(6, span.kind + 1)
     out.time(7, span.startTime)
     out.time(8, span.endTime)
-    out.attributes(9, span.attributes)
+    this.#attributes(span.attributes)
     out.number(10, count(span.droppedAttributesCount))
     for (const event of span.events) this.#event(event)
     out.number(12, count(span.droppedEventsCount))
@@ -97,15 +140,38 @@ export class TraceRequest {
     out.end(start, FEW)
   }
 
-  #event({ time, name, attributes, droppedAttributesCount }: TimedEvent): void {
+  #event(event: TimedEvent): void {
     const out = this.#out
     out.tag(11, BYTES)
     const start = out.begin(FEW)
-    out.time(1, time)
-    out.text(2, name)
-    if (attributes) out.attributes(3, attributes)
-    out.number(4, count(droppedAttributesCount))
+    out.time(1, event.time)
+    out.text(2, event.name)
+    if (event instanceof BackendEvent) this.#fields(event.fields)
+    else if (event.attributes) out.attributes(3, event.attributes)
+    out.number(4, count(event.droppedAttributesCount))
     out.end(start, FEW)
+  }
+
+  /** The attributes of an event that is kept as its fields. */
+  #fields(fields: Fields): void {
+    let place = 0
+    for (const name in fields) {
+      const value = fields[name]
+      if (value !== undefined) this.#attribute(this.#fieldNames, place++, name, value)
+    }
+  }
+
+  #attributes(attributes: ReadableSpan['attributes']): void {
+    let place = 0
+    for (const name in attributes) {
+      if (Object.hasOwn(attributes, name)) this.#attribute(this.#names, place++, name, attributes[name])
+    }
+  }
+
+  #attribute(keys: Keys, place: number, name: string, value: unknown): void {
+    const key = keys.at(place, name)
+    if (key !== undefined) this.#out.knownAttribute(key, value)
+    else this.#out.attribute(keys.field, keys.nameOf(name), value)
   }
 
   #link({ context, attributes, droppedAttributesCount }: Link): void {

@@ -13,9 +13,17 @@ export const MAX_FIELD_BYTES = 8 * 1024
 /** Fields above which a custom event's fields are stored together as one artifact, and characters of a name. */
 const MAX_FIELDS = 128
 const MAX_NAME = 256
+/** Fields, from the first, and characters of a text in one, of which the last clean one is remembered. */
+const REMEMBERED_FIELDS = 16
+const REMEMBERED_CHARS = 64
 
 export class Scrubber {
   #redactor: Redactor
+  /**
+   * The last text that each field held, by its place, and of which nothing had to change: names of agents and acts
+   * come again and again, and are the very same texts then.
+   */
+  #clean: string[] = []
   #store: (content: string) => ArtifactRef
   #maxFieldBytes: number
   #scrub: Scrub
@@ -38,13 +46,17 @@ export class Scrubber {
 
   /** Scrubs the fields of a known kind, in place: they are the caller's own object. Returns it. */
   known(fields: Fields): Fields {
+    let i = -1
     for (const name in fields) {
       const value = fields[name]
+      i++
       if (typeof value === 'string') {
+        if (this.#clean[i] === value) continue
         const clean = this.text(value)
         // Three bytes a character at most, so a short text needs no counting.
         if (clean.length * 3 > this.#maxFieldBytes) fields[name] = this.#fit(clean)
         else if (clean !== value) fields[name] = clean
+        else if (i < REMEMBERED_FIELDS && value.length <= REMEMBERED_CHARS) this.#clean[i] = value
       } else if (typeof value !== 'boolean' && value !== undefined && !Number.isFinite(value)) {
         fields[name] = this.#value(value)
       }
@@ -92,6 +104,7 @@ export class Scrubber {
   /** Takes fields for too big from fewer bytes on. */
   lowerLimit(maxFieldBytes: number): void {
     this.#maxFieldBytes = Math.min(this.#maxFieldBytes, maxFieldBytes)
+    this.#clean = []
   }
 
   /** Bytes for an artifact: the secrets in a text masked, anything else as it is. */

@@ -3,6 +3,7 @@
  * per character: does this pair of characters stand in the anchor of any shape? Only then is the shape itself
  * tried.
  */
+import { codeAt } from '../format/char-code.js'
 import { Base64Runs, type Inside, isLongRun, SHORTEST as SHORTEST_RUN, TURNS } from './secret-base64.js'
 import { type Detector, maskEnd, type Span } from './secret-chars.js'
 import type { Edit } from './secret-views.js'
@@ -208,8 +209,8 @@ export class SecretScanner {
     this.#runsTo = 0
     // Two at a time: a branch less.
     for (; i + 1 < length; i += 2) {
-      const first = text.charCodeAt(i)
-      const second = text.charCodeAt(i + 1)
+      const first = codeAt(text, i)
+      const second = codeAt(text, i + 1)
       const pair = ((before << 7) | first) & (PAIRS - 1)
       const next = ((first << 7) | second) & (PAIRS - 1)
       before = second
@@ -219,7 +220,7 @@ export class SecretScanner {
       }
     }
     if (i >= length) return false
-    const pair = ((before << 7) | text.charCodeAt(i)) & (PAIRS - 1)
+    const pair = ((before << 7) | codeAt(text, i)) & (PAIRS - 1)
     const mark = marked[pair] as number
     return mark !== 0 && this.#isHeld(text, mark, pair, i - 1)
   }

@@ -5,7 +5,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import fc from 'fast-check'
 import { BoundedProcessor, type Outcome, type SpanSender } from '../../src/otel/bounded-processor.js'
 
-const MAX_WEIGHT = 1_000
+const MAX_WEIGHT = 2_000
 const MAX_SPANS = 512
 
 /** As much of a span as counts: how many events and links it holds. */
@@ -78,7 +78,7 @@ test('a backend that is away is not asked for each chunk', async () => {
   await assert.rejects(
     exported(
       away,
-      Array.from({ length: 50 }, () => spanOf(999)),
+      Array.from({ length: 50 }, () => spanOf(1_999)),
     ),
     { message: 'down (50 spans)' },
   )
@@ -95,7 +95,7 @@ test('a chunk that cannot be built or sent costs its own spans, and nothing else
     }
   }
   const sender = new Throwing()
-  await assert.rejects(exported(sender, [spanOf(999), spanOf(999), spanOf(0)]), {
+  await assert.rejects(exported(sender, [spanOf(1_999), spanOf(1_999), spanOf(0)]), {
     message: 'no such form (1 span)',
   })
   assert.equal(sender.chunks.flat().length, 2)
@@ -104,8 +104,8 @@ test('a chunk that cannot be built or sent costs its own spans, and nothing else
 test('a chunk takes as much as it may: a batch is not sent in more requests than it needs', async () => {
   for (const [spans, chunks] of [
     [Array.from({ length: 512 }, () => spanOf(0)), 1],
-    [[spanOf(499), spanOf(299, 200)], 1],
-    [[spanOf(499), spanOf(500)], 2],
+    [[spanOf(999), spanOf(599, 400)], 1],
+    [[spanOf(999), spanOf(1_000)], 2],
     [[spanOf(5_000), spanOf(0)], 2],
     [[], 0],
   ] as const) {

@@ -159,3 +159,15 @@ test('a span that cannot be written spoils no request after it', () => {
   const theirs = ProtobufTraceSerializer.serializeRequest([some]) as Uint8Array
   assert.equal(Buffer.compare(request.of([some]), theirs), 0)
 })
+
+test('more names of attributes than are remembered, in one order and in the other', () => {
+  const request = new TraceRequest()
+  const [some] = fc.sample(span, { numRuns: 1, seed: 3 }) as [ReadableSpan]
+  const names = Array.from({ length: 1_500 }, (_, i) => `name.${i}`)
+  const spans = [names, [...names].reverse(), names.slice(1_400), names.slice(0, 3)].map((each) => ({
+    ...some,
+    attributes: Object.fromEntries(each.map((name, i) => [name, i % 3 === 0 ? i : `value ${i}`])),
+  }))
+  const theirs = ProtobufTraceSerializer.serializeRequest(spans) as Uint8Array
+  assert.equal(Buffer.compare(request.of(spans), theirs), 0)
+})

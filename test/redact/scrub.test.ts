@@ -10,6 +10,7 @@ import { LineBytes } from '../../src/format/line-bytes.js'
 import { type RedactOptions, Redactor } from '../../src/redact/redact.js'
 import { MAX_FIELD_BYTES, Scrubber } from '../../src/redact/scrub.js'
 import { eventsOf, tempHive } from '../kit/hive-support.js'
+import { SECRETS } from '../kit/secrets.js'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
@@ -231,4 +232,21 @@ test('in a pair of a name and a value the name tells whether the value is a secr
   const text = JSON.stringify(scrubbed)
   assert.ok(!text.includes('hunter'))
   assert.ok(text.includes('green'))
+})
+
+test('a text that was clean is clean again, and no other in its place is taken for it', () => {
+  const { scrubber: one, contents } = scrubber()
+  const [secret] = SECRETS.map((sample) => sample.text) as [string]
+  const masked = new Redactor().string(secret)
+  for (let round = 0; round < 3; round++) {
+    assert.deepEqual(one.known({ from: 'lead', subject: 'plain' }), { from: 'lead', subject: 'plain' })
+    assert.deepEqual(one.known({ from: secret, subject: secret }), { from: masked, subject: masked })
+    assert.deepEqual(one.known({ from: 'plain', subject: 'lead' }), { from: 'plain', subject: 'lead' })
+  }
+  one.lowerLimit(4)
+  assert.deepEqual(one.known({ from: 'plain', subject: 'lead' }), {
+    from: { ref: sha256('plain'), bytes: 5 },
+    subject: 'lead',
+  })
+  assert.equal(contents.get(sha256('plain')), 'plain')
 })
