@@ -85,6 +85,7 @@ export class LogRecorder extends Recorder {
     const { patterns, keys, builtin } = options.redact ?? {}
     if (patterns?.length || keys?.length || stricter.has('redact.builtin')) {
       this.redactor.add({ ...(patterns && { patterns }), ...(keys && { keys }), builtin: builtin ?? false })
+      this.scrubber.forget()
     }
   }
 

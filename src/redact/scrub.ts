@@ -104,6 +104,11 @@ export class Scrubber {
   /** Takes fields for too big from fewer bytes on. */
   lowerLimit(maxFieldBytes: number): void {
     this.#maxFieldBytes = Math.min(this.#maxFieldBytes, maxFieldBytes)
+    this.forget()
+  }
+
+  /** The redactor masks more from now on: what was clean need not be. */
+  forget(): void {
     this.#clean = []
   }
 

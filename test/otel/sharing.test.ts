@@ -30,9 +30,12 @@ test('more redaction holds for all who write the file, from then on', async (t) 
   const { hive, file } = tempHive(t, { otlp: { url: receiver.url }, redact: { patterns: [/one-\d+/] } })
   const agent = hive.spawn({ agentId: 'a', name: 'a' })
   agent.log('before', { text: 'one-1 two-2', pin: '4711' })
+  const said = { to: 'b', act: 'inform', subject: 'two-2' } as const
+  agent.message(said)
   await hive.flush()
   second(t, file, { redact: { patterns: [{ name: 'two', pattern: /two-\d+/ }], keys: ['pin'] } })
   agent.log('after', { text: 'one-1 two-2', pin: '4711' })
+  agent.message(said)
   await hive.flush()
   const lines = linesOf(file)
   assert.deepEqual(
@@ -42,6 +45,9 @@ test('more redaction holds for all who write the file, from then on', async (t) 
       ['[redacted:custom] [redacted:two]', '[redacted:key]'],
     ],
   )
+  // The same text in the same field, which was clean before.
+  const subjects = lines.filter(({ kind }) => kind === 'message').map(({ subject }) => subject)
+  assert.deepEqual(subjects, ['two-2', '[redacted:two]'])
   agent.end()
   await hive.shutdown()
 })
