@@ -81,7 +81,7 @@ test('states that were exchanged in the index are not believed, whatever sums ar
   assert.ok(existsSync(idx))
   for (const key of ['', 'x'.repeat(32), '\0'.repeat(32)]) {
     poison(idx, (directory) =>
-      createHmac('sha256', key).update('hivelog-index 7\n').update(directory).digest('hex'),
+      createHmac('sha256', key).update('hivelog-index 8\n').update(directory).digest('hex'),
     )
     for (const at of [undefined, 20, 40]) assert.equal(await nameOf(file, at), 'Honest')
   }
@@ -92,7 +92,7 @@ test('with the right key the forger would succeed: the check above looks at the 
   const { file, idx, home } = await write(t)
   const key = readFileSync(join(home, 'hivelog', 'index.key'))
   poison(idx, (directory) =>
-    createHmac('sha256', key).update('hivelog-index 7\n').update(directory).digest('hex'),
+    createHmac('sha256', key).update('hivelog-index 8\n').update(directory).digest('hex'),
   )
   assert.equal(await nameOf(file), 'Forged')
 })

@@ -28,8 +28,8 @@ function blocksOf(steps: (typeof step extends fc.Arbitrary<infer S> ? S : never)
       }
       last = { ...grown, maxTs: ts, lastSeq: maxSeq, at: at + 100 }
     }
-    const hash = i === 0 ? '' : i.toString(16).padStart(64, 'a')
-    const place = { hash, size: 60, rest: 40, raw: bytes, sha256: i.toString(16).padStart(64, 'b') }
+    const link = i === 0 ? '' : i.toString(16).padStart(56, 'a')
+    const place = { link, size: 60, rest: 40, raw: bytes, sha256: i.toString(16).padStart(64, 'b') }
     return { ...last, ...place, ...(isNews && i > 0 && { isNews: true as const }) }
   })
 }

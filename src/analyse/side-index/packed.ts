@@ -8,8 +8,8 @@ import type { Inbox, Message, StoredMessages } from '../../model/inbox.js'
 import type { Carry, HiveModel, StoredState } from '../../model/model.js'
 import type { AgentState, InboxState, PendingEscalation, UsageTotals } from '../../model/state.js'
 import { type Columns, columnsOf, StoredColumns } from './columns.js'
-import { type Texts, texts, textsOf } from './fields.js'
-import { namesOf, rowsOf, type Table, tableOf } from './table.js'
+import { type Texts, TextsQueue, textsOf } from './fields.js'
+import { type Fields, rowsOf, type Table, TableWriter } from './table.js'
 
 /** A state as two texts without line ends, JSON each. */
 export interface Packed {
@@ -32,6 +32,8 @@ type PackedHead = Omit<StoredState, 'agents' | 'carry' | 'inboxes' | 'pending'> 
   agents: Table
   /** What the agents used, of those that used anything. */
   ofAgents: Table
+  /** Two parts of each sum of dollars, the hive's and then theirs: doubles, in Base64, as digits take long to find. */
+  sums: string
   inboxes: Table
   pending: Table
   newest: Columns
@@ -41,62 +43,62 @@ type PackedHead = Omit<StoredState, 'agents' | 'carry' | 'inboxes' | 'pending'> 
 type PackedCarry = Omit<Carry, 'escalations' | 'sums'> & {
   /** As in `Carry`; ids that were decided are many. */
   escalations?: Omit<NonNullable<Carry['escalations']>, 'decided'> & { decided?: Texts }
-  /** Ids, and two parts for each: doubles, in Base64, as their digits take long to find. */
-  sums?: { ids: Texts; parts: string }
 }
 
-const place = { log: true, file: true, line: true } as const
-const AGENT = namesOf<Omit<AgentState, 'usage'>>({
-  agentId: true,
-  name: true,
-  isGod: true,
-  parent: true,
-  role: true,
-  model: true,
-  pid: true,
-  session: true,
-  status: true,
-  since: true,
-  sinceSeq: true,
-  error: true,
-  lives: true,
-  spawnSeq: true,
-  spawnTs: true,
-  events: true,
-  lastSeq: true,
-  lastTs: true,
-  snapshot: true,
-  ...place,
-})
-/** Sums, and the number of the agent. */
-type AgentUsage = UsageTotals & { agent: number }
-const USAGE = namesOf<AgentUsage>({
-  agent: true,
-  calls: true,
-  inputTokens: true,
-  outputTokens: true,
-  cacheReadTokens: true,
-  cacheWriteTokens: true,
-  costUsd: true,
-  unpriced: true,
-})
-const INBOX = namesOf<PackedInbox>({
-  recipient: true,
-  waiting: true,
-  estimated: true,
-  from: true,
-  to: true,
-  held: true,
-})
-const PENDING = namesOf<PendingEscalation>({
-  id: true,
-  seq: true,
-  ts: true,
-  from: true,
-  to: true,
-  subject: true,
-  ...place,
-})
+const AGENT: Fields<Omit<AgentState, 'usage'>> = {
+  agentId: (agent) => agent.agentId,
+  name: (agent) => agent.name,
+  isGod: (agent) => agent.isGod,
+  parent: (agent) => agent.parent,
+  role: (agent) => agent.role,
+  model: (agent) => agent.model,
+  pid: (agent) => agent.pid,
+  session: (agent) => agent.session,
+  status: (agent) => agent.status,
+  since: (agent) => agent.since,
+  sinceSeq: (agent) => agent.sinceSeq,
+  error: (agent) => agent.error,
+  lives: (agent) => agent.lives,
+  spawnSeq: (agent) => agent.spawnSeq,
+  spawnTs: (agent) => agent.spawnTs,
+  events: (agent) => agent.events,
+  lastSeq: (agent) => agent.lastSeq,
+  lastTs: (agent) => agent.lastTs,
+  snapshot: (agent) => agent.snapshot,
+  log: (agent) => agent.log,
+  file: (agent) => agent.file,
+  line: (agent) => agent.line,
+}
+/** Sums but for dollars, and the number of the agent. */
+type AgentUsage = Omit<UsageTotals, 'costUsd'> & { agent: number }
+const USAGE: Fields<AgentUsage> = {
+  agent: (usage) => usage.agent,
+  calls: (usage) => usage.calls,
+  inputTokens: (usage) => usage.inputTokens,
+  outputTokens: (usage) => usage.outputTokens,
+  cacheReadTokens: (usage) => usage.cacheReadTokens,
+  cacheWriteTokens: (usage) => usage.cacheWriteTokens,
+  unpriced: (usage) => usage.unpriced,
+}
+const INBOX: Fields<PackedInbox> = {
+  recipient: (inbox) => inbox.recipient,
+  waiting: (inbox) => inbox.waiting,
+  estimated: (inbox) => inbox.estimated,
+  from: (inbox) => inbox.from,
+  to: (inbox) => inbox.to,
+  held: (inbox) => inbox.held,
+}
+const PENDING: Fields<PendingEscalation> = {
+  id: (pending) => pending.id,
+  seq: (pending) => pending.seq,
+  ts: (pending) => pending.ts,
+  from: (pending) => pending.from,
+  to: (pending) => pending.to,
+  subject: (pending) => pending.subject,
+  log: (pending) => pending.log,
+  file: (pending) => pending.file,
+  line: (pending) => pending.line,
+}
 
 /** Which messages of an inbox are still there: a part of its list as it was. */
 interface Kept {
@@ -107,7 +109,7 @@ interface Kept {
 
 /** The state that a model of one log is in, as one text. */
 export function pack(model: HiveModel): string {
-  return textOf(packed(model, (inbox) => ({ fresh: inbox.list() })))
+  return textOf(new StateWriter().packed(model, (inbox) => ({ fresh: inbox.list() })))
 }
 
 export const textOf = ({ head, body }: Packed): string => `${head}\n${body}`
@@ -118,75 +120,100 @@ export function unpack(text: string): StoredState {
   return unpackState(text.slice(0, end), () => text.slice(end + 1))
 }
 
-function packed(
-  model: HiveModel,
-  split: (inbox: Inbox) => { kept?: Kept; fresh: readonly Message[] },
-): Packed {
-  const { agents, inboxes: states, pending, carry, ...state } = model.view('none')
-  const inboxes = model.filledInboxes()
-  const rows: PackedInbox[] = []
-  const newest: Message[] = []
-  const others: Message[] = []
-  for (let i = 0; i < inboxes.length; i++) {
-    const { kept, fresh } = split(inboxes[i] as Inbox)
-    const { recipient, waiting, estimated } = states[i] as InboxState
-    const held = fresh.length
-    for (let k = 0; k < held - 1; k++) others.push(fresh[k] as Message)
-    if (held > 0) newest.push(fresh[held - 1] as Message)
-    const row: PackedInbox = { recipient, waiting, held }
-    if (estimated !== undefined) row.estimated = estimated
-    if (kept !== undefined) Object.assign(row, kept)
-    rows.push(row)
+/** Which of an inbox's messages a state holds. */
+type Split = (inbox: Inbox) => { kept?: Kept; fresh: readonly Message[] }
+
+/** Writes states of one hive; what did not change since the one before is not made again. */
+class StateWriter {
+  readonly #agents = new TableWriter(AGENT)
+  readonly #usages = new TableWriter(USAGE)
+  readonly #inboxes = new TableWriter(INBOX)
+  readonly #pending = new TableWriter(PENDING)
+  readonly #decided = new TextsQueue()
+
+  packed(model: HiveModel, split: Split): Packed {
+    const { agents, inboxes: states, pending, carry, ...state } = model.view('none', false)
+    const inboxes = model.filledInboxes()
+    const rows: PackedInbox[] = []
+    const newest: Message[] = []
+    const others: Message[] = []
+    for (let i = 0; i < inboxes.length; i++) {
+      const { kept, fresh } = split(inboxes[i] as Inbox)
+      const { recipient, waiting, estimated } = states[i] as InboxState
+      const held = fresh.length
+      for (let k = 0; k < held - 1; k++) others.push(fresh[k] as Message)
+      if (held > 0) newest.push(fresh[held - 1] as Message)
+      rows.push({ recipient, waiting, estimated, from: kept?.from, to: kept?.to, held } as PackedInbox)
+    }
+    const usages: AgentUsage[] = []
+    const sums = [...model.usage.cost.parts]
+    let agent = 0
+    for (const { usage } of model.agents.all()) {
+      if (usage !== undefined) {
+        const { calls, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, unpriced, cost } = usage
+        usages.push({
+          agent,
+          calls,
+          inputTokens,
+          outputTokens,
+          cacheReadTokens,
+          cacheWriteTokens,
+          unpriced,
+        })
+        const [sum, rest] = cost.parts
+        sums.push(sum, rest)
+      }
+      agent++
+    }
+    const head = withJson(state, {
+      agents: this.#agents.json(agents),
+      ofAgents: this.#usages.json(usages),
+      sums: `"${base64Of(sums)}"`,
+      inboxes: this.#inboxes.json(rows),
+      pending: this.#pending.json(pending),
+      newest: JSON.stringify(columnsOf(newest)),
+      ...(carry !== undefined && { carry: this.#carry(carry) }),
+    })
+    return { head, body: JSON.stringify(columnsOf(others)) }
   }
-  const usages: AgentUsage[] = []
-  for (let agent = 0; agent < agents.length; agent++) {
-    const usage = agents[agent]?.usage
-    if (usage !== undefined) usages.push({ agent, ...usage })
+
+  /** The JSON of a `PackedCarry`. */
+  #carry({ escalations, ...others }: Carry): string {
+    if (escalations === undefined) return JSON.stringify(others)
+    const { decided, ...rest } = escalations
+    return withJson(others, {
+      escalations: withJson(rest, decided === undefined ? {} : { decided: this.#decided.json(decided) }),
+    })
   }
-  const head: Omit<PackedHead, keyof StoredState> & { [name: string]: unknown } = {
-    ...state,
-    agents: tableOf(agents, AGENT),
-    ofAgents: tableOf(usages, USAGE),
-    inboxes: tableOf(rows, INBOX),
-    pending: tableOf(pending, PENDING),
-    newest: columnsOf(newest),
-    ...(carry !== undefined && { carry: packedCarry(carry) }),
-  }
-  return { head: JSON.stringify(head), body: JSON.stringify(columnsOf(others)) }
 }
 
-function packedCarry({ escalations, sums, ...others }: Carry): PackedCarry {
-  const carry: PackedCarry = others
-  if (escalations !== undefined) {
-    const { decided, ...rest } = escalations
-    carry.escalations = { ...rest, ...(decided !== undefined && { decided: texts(decided) }) }
-  }
-  if (sums !== undefined) {
-    const parts = Float64Array.from(sums.flatMap(([, each]) => each))
-    carry.sums = { ids: texts(sums.map(([id]) => id)), parts: Buffer.from(parts.buffer).toString('base64') }
-  }
-  return carry
+const base64Of = (numbers: readonly number[]): string =>
+  Buffer.from(Float64Array.from(numbers).buffer).toString('base64')
+
+/** A copy of the bytes, since a small buffer is a part of one that numbers may not begin in. */
+const numbersIn = (base64: string): Float64Array =>
+  new Float64Array(new Uint8Array(Buffer.from(base64, 'base64')).buffer)
+
+/** The JSON of an object that has these fields too. @param fields JSON of each */
+function withJson(object: object, fields: { [name: string]: string }): string {
+  const own = JSON.stringify(object).slice(1, -1)
+  const parts = own === '' ? [] : [own]
+  for (const name of Object.keys(fields)) parts.push(`"${name}":${fields[name]}`)
+  return `{${parts.join(',')}}`
 }
 
-function carryOf({ escalations, sums, ...others }: PackedCarry): Carry {
-  const carry: Carry = others
-  if (escalations !== undefined) {
-    const { decided, ...rest } = escalations
-    carry.escalations = { ...rest, ...(decided !== undefined && { decided: textsOf(decided) as string[] }) }
+function carryOf({ escalations, ...others }: PackedCarry): Carry {
+  if (escalations === undefined) return others
+  const { decided, ...rest } = escalations
+  return {
+    ...others,
+    escalations: { ...rest, ...(decided !== undefined && { decided: textsOf(decided) as string[] }) },
   }
-  if (sums !== undefined) {
-    // A copy, since a small buffer is a part of one that numbers may not begin in.
-    const parts = new Float64Array(new Uint8Array(Buffer.from(sums.parts, 'base64')).buffer)
-    carry.sums = (textsOf(sums.ids) as string[]).map((id, i) => [
-      id,
-      [parts[2 * i] as number, parts[2 * i + 1] as number],
-    ])
-  }
-  return carry
 }
 
 /** Packs the states of a model that goes on, each whole or as what is new in it. */
 export class Packer {
+  readonly #writer = new StateWriter()
   /** What the inboxes were; only those whose recipient has one alone. */
   #before: Map<Inbox, Shape> | undefined
 
@@ -204,7 +231,7 @@ export class Packer {
   news(model: HiveModel): Packed {
     const shapes = new Map<Inbox, Shape>()
     const twins = twinsOf(model)
-    const state = packed(model, (inbox) => {
+    const state = this.#writer.packed(model, (inbox) => {
       if (twins.has(inbox.recipient)) return { fresh: inbox.list() }
       const shape = shapeOf(inbox)
       shapes.set(inbox, shape)
@@ -231,12 +258,8 @@ const shapeOf = (inbox: Inbox): Shape => ({
 
 /** Recipients that more than one inbox has: an agent's, and that of a name before it was one. */
 function twinsOf(model: HiveModel): Set<string> {
-  const seen = new Set<string>()
   const twins = new Set<string>()
-  for (const { recipient } of model.filledInboxes()) {
-    if (seen.has(recipient)) twins.add(recipient)
-    seen.add(recipient)
-  }
+  for (const name of model.strangers.keys()) if (model.agents.get(name)?.inbox !== undefined) twins.add(name)
   return twins
 }
 
@@ -266,11 +289,21 @@ export function unpackState(head: string, body: () => string, before?: () => Sto
     agents,
     ofAgents,
     pending,
-    carry,
+    sums: parts,
+    carry = {},
     ...state
   } = JSON.parse(head) as PackedHead
   const all = rowsOf<AgentState>(agents)
-  for (const { agent, ...usage } of rowsOf<AgentUsage>(ofAgents)) (all[agent] as AgentState).usage = usage
+  const numbers = numbersIn(parts)
+  const partsAt = (i: number): [number, number] => [numbers[2 * i] as number, numbers[2 * i + 1] as number]
+  const sums: NonNullable<Carry['sums']> = [['', partsAt(0)]]
+  for (const [i, { agent: at, ...usage }] of rowsOf<AgentUsage>(ofAgents).entries()) {
+    const agent = all[at] as AgentState
+    const sum = partsAt(i + 1)
+    // Whoever goes on with it goes on with the parts.
+    agent.usage = { ...usage, costUsd: sum[0] }
+    sums.push([agent.agentId, sum])
+  }
   const newest = new StoredColumns(() => columns)
   const others = new StoredColumns(() => JSON.parse(body()) as Columns)
   let lists: Map<string, StoredMessages> | undefined
@@ -304,6 +337,6 @@ export function unpackState(head: string, body: () => string, before?: () => Sto
     agents: all,
     pending: rowsOf<PendingEscalation>(pending),
     inboxes: restored,
-    ...(carry !== undefined && { carry: carryOf(carry) }),
+    carry: { ...carryOf(carry), sums },
   }
 }

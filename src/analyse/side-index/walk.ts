@@ -17,6 +17,7 @@ import { IndexFile, indexPath } from '../../read/side-index/file.js'
 import { fits } from '../../read/side-index/fit.js'
 import { indexKey, isOwnFolder } from '../../read/side-index/key.js'
 import { RangeReader } from '../../read/side-index/ranges.js'
+import { tagKey } from '../../read/side-index/tag.js'
 import { CHUNK, firstSeqOf, missing, type Source } from '../../read/sources.js'
 import type { Pricer } from '../cost/call-cost.js'
 import { type BrokenChain, brokenChain, MAX_BROKEN } from '../reading.js'
@@ -204,7 +205,7 @@ class Walk {
     const index = key === undefined || this.#damaged.has(path) ? undefined : IndexFile.open(path, key)
     try {
       const isOurs = index?.directory.prices === this.#prices && index.directory.start === before.key()
-      const fit = isOurs ? await fits(source, index.directory) : 'no'
+      const fit = isOurs && key !== undefined ? await fits(source, index.directory, tagKey(key)) : 'no'
       if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
         return await this.#extended(source, before, this.#extension(path, source, undefined))
@@ -288,8 +289,9 @@ class Walk {
       extension?.chunk(chunk, reader.offset)
       this.#progress(chunk.length)
     }
-    const block = (isLast: boolean): void => {
-      if (ranges !== undefined) extension?.block(position(), reducer.model, ranges.takeRange(isLast), isLast)
+    const block = async (isLast: boolean): Promise<void> => {
+      if (ranges !== undefined)
+        await extension?.block(position(), reducer.model, ranges.takeRange(isLast), isLast)
     }
     const { visit } = this.#options
     let isDone = false
@@ -323,11 +325,11 @@ class Walk {
             break walking
           }
         }
-        if (extension?.isDue(reader.offset)) block(false)
+        if (extension?.isDue(reader.offset)) await block(false)
       }
       const isFinal = !isDone && !source.live
-      if (isFinal) block(true)
-      extension?.finish(isFinal)
+      if (isFinal) await block(true)
+      await extension?.finish(isFinal)
     } catch (error) {
       extension?.abort()
       throw error

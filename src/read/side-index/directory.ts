@@ -1,5 +1,6 @@
 /** What the index of a segment says of itself: which bytes of log it tells of, and where its states are. */
 import type { Identity } from './fit.js'
+import { TAG_DIGITS } from './tag.js'
 
 /** A line of the segment before which the state is known. */
 export interface Block {
@@ -14,7 +15,7 @@ export interface Block {
   /** The last `seq` that a line before it carries; 0 if none does. */
   lastSeq: number
   /** Link of the segment's bytes up to here (`ByteChain`); empty at its start. */
-  hash: string
+  link: string
   /** Its state is what is new since that of the block before it (`Packer`). */
   isNews?: true
   /** Where its state is in this file: offset, bytes of its head and behind that of its body, SHA-256 of both. */
@@ -64,7 +65,7 @@ interface Columns {
   /** All of `NUMBERS` of the first block, then of the second: doubles, in Base64, which is read in no time. */
   numbers: string
   /** One after the other, hexadecimal; that of the first, which is empty, as spaces. */
-  hash: string
+  link: string
   sha256: string
   /** Which of them are news. */
   news: number[]
@@ -89,7 +90,7 @@ export class Blocks {
     return new Blocks({
       count: blocks.length,
       numbers: Buffer.from(numbers.buffer).toString('base64'),
-      hash: blocks.map(({ hash }) => hash.padEnd(HASH)).join(''),
+      link: blocks.map(({ link }) => link.padEnd(TAG_DIGITS)).join(''),
       sha256: blocks.map(({ sha256 }) => sha256).join(''),
       news: [...blocks.keys()].filter((i) => blocks[i]?.isNews === true),
     })
@@ -104,9 +105,9 @@ export class Blocks {
   }
 
   at(i: number): Block {
-    const { hash, sha256 } = this.#columns
+    const { link, sha256 } = this.#columns
     const block = {
-      hash: hash.slice(i * HASH, (i + 1) * HASH).trimEnd(),
+      link: link.slice(i * TAG_DIGITS, (i + 1) * TAG_DIGITS).trimEnd(),
       sha256: sha256.slice(i * HASH, (i + 1) * HASH),
     } as Block
     for (const name of NUMBERS) block[name] = this.#number(i, name)
