@@ -84,7 +84,7 @@ test('a state is packed the same, whatever states of the hive were packed before
       let seq = 0
       for (const [i, part] of parts.entries()) {
         for (const each of part) model.add({ event: { ...each, seq: ++seq } as unknown as HiveEvent, seq })
-        if (i % 3 === 1) packer.news(model)
+        if (i % 3 === 1) packer.news(model, i)
         else assert.equal(textOf(packer.whole(model)), pack(model))
       }
     }),
@@ -104,9 +104,8 @@ test('decisions that are forgotten, made again or escalated anew are packed as t
     const ids = [`e-${i}`, i % 5 === 0 ? `\x7f${i}` : `"${i}"`, `e-${i - 3}`]
     for (const id of i % 4 === 0 ? ids : ids.slice(0, 2)) add('escalate', { from: 'a', to: 'human', id })
     for (const id of i % 7 === 0 ? [] : ids.slice(0, 2)) add('approval', { id, approve: true })
-    const text = textOf(packer.news(model))
-    assert.deepEqual(unpack(text).carry, unpack(pack(model)).carry)
-    const { decided } = JSON.parse(text.slice(0, text.indexOf('\n'))).carry?.escalations ?? {}
+    const { head } = packer.news(model, 9)
+    const { decided } = JSON.parse(head.slice(0, head.indexOf('\n'))).carry?.escalations ?? {}
     const told = typeof decided === 'string' ? decided.split('\x7f') : decided
     assert.deepEqual(told, model.escalations.carry().decided)
   }

@@ -80,7 +80,7 @@ test('at any event, whatever was taken out of the inboxes since the state that h
         const sent: Sent = new Map()
         play(log, steps, sent)
         await replay(file, { indexSpacing })
-        news += blocksOf(file).filter(({ isNews }) => isNews).length
+        news += blocksOf(file).filter(({ back }) => back > 0).length
         play(log, more, sent)
         const seqs = [log.seq, ...places.map((place) => place % (log.seq + 1))]
         for (const at of seqs) {
@@ -111,9 +111,9 @@ test('a damaged state is noticed by those that need it', async (t) => {
   )
   await replay(file, { indexSpacing })
   const blocks = blocksOf(file)
-  const at = blocks.findIndex(({ isNews }, i) => isNews && blocks[i + 1]?.isNews === true)
-  const [whole, inNews] = [blocks[at - 1] as Row, blocks[at + 1] as Row]
-  assert.equal(whole.isNews, false)
+  const at = blocks.findIndex(({ back }) => back > 1)
+  const inNews = blocks[at] as Row
+  const whole = blocks[at - inNews.back] as Row
   const expected = await replay(file, { at: inNews.maxSeq + 1, index: false })
   const path = join(`${file}.index`, '000000000001.idx')
   const bytes = readFileSync(path)

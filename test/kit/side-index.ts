@@ -4,14 +4,26 @@ import { createHash } from 'node:crypto'
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib'
 
 /** Numbers of a block, in the order in which they stand there. */
-const NAMES = ['offset', 'line', 'count', 'maxSeq', 'maxTs', 'lastSeq', 'at', 'size', 'rest', 'raw'] as const
+const NAMES = [
+  'offset',
+  'line',
+  'count',
+  'maxSeq',
+  'maxTs',
+  'lastSeq',
+  'at',
+  'size',
+  'rest',
+  'raw',
+  'back',
+  'whole',
+] as const
 
-export type Row = { [Name in (typeof NAMES)[number]]: number } & { isNews: boolean }
+export type Row = { [Name in (typeof NAMES)[number]]: number }
 
 interface Columns {
   count: number
   numbers: string
-  news: number[]
 }
 
 /** The directory of an index file, and where its trailer's last part begins. */
@@ -27,10 +39,10 @@ export function directoryOf(bytes: Buffer): {
   return { directory: JSON.parse(bytes.toString('utf8', at, magic - 84)), magic }
 }
 
-export function rowsOf({ count, numbers, news }: Columns): Row[] {
+export function rowsOf({ count, numbers }: Columns): Row[] {
   const bytes = Buffer.from(numbers, 'base64')
   return Array.from({ length: count }, (_, i) => {
-    const row = { isNews: news.includes(i) } as Row
+    const row = {} as Row
     for (const [k, name] of NAMES.entries()) row[name] = bytes.readDoubleLE(8 * (NAMES.length * i + k))
     return row
   })

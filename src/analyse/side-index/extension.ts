@@ -6,12 +6,11 @@ import { type IndexFile, IndexWriter } from '../../read/side-index/file.js'
 import { ByteChain, identityOf } from '../../read/side-index/fit.js'
 import { indexKey } from '../../read/side-index/key.js'
 import { type Range, unknownRange } from '../../read/side-index/ranges.js'
-import { tagKey } from '../../read/side-index/tag.js'
 import type { Source } from '../../read/sources.js'
 import { type Packed, Packer, textOf } from './packed.js'
 
 /** Where in a log a state is: `Block` without its state, and what the bytes before it are. */
-export type Position = Omit<Block, keyof StatePlace | 'link' | 'isNews'>
+export type Position = Omit<Block, keyof StatePlace | 'link' | 'back' | 'whole'>
 
 /** Bytes of log between two states: what must be parsed for an answer at most, in some 12 ms of a fresh process. */
 export const SPACING = 384 * 1024
@@ -20,7 +19,7 @@ const BIG_STATE = 3 / 8
 /** The same of what is new in one. It grows with the distance, so that it must not count as much for it. */
 const BIG_NEWS = 1 / 2
 
-/** So much further apart are whole states with what is new between them. */
+/** So much further than to the next whole one a state may need those before it: that far an old message is not repeated. */
 const NEWS = 4
 
 /** Bytes of log from a state of that size to the next one. */
@@ -41,7 +40,7 @@ type UnwrittenBlock = Omit<Block, Exclude<keyof StatePlace, 'raw'>>
 export class Extension {
   readonly #path: string
   readonly #source: Source
-  #first: { position: Position; state: Packed } | undefined
+  #first: { position: Position; state: Packed; whole: number } | undefined
   #start: string
   readonly #old: IndexFile | undefined
   readonly #spacing: number
@@ -55,8 +54,6 @@ export class Extension {
   /** What lies between them. */
   #ranges: Range[] = []
   readonly #packer = new Packer()
-  /** Whether the last whole state is mostly messages, so that news of it are a fraction of another one. */
-  #isNewsSmall = false
   /** The last state. */
   #end: Packed | undefined
   #isOff = false
@@ -84,14 +81,14 @@ export class Extension {
     const isLong = !source.live || Number(source.stats.size) >= spacing
     this.#key = indexKey(isLong)
     if (this.#key === undefined) this.#isOff = true
-    else this.#chain = new ByteChain(tagKey(this.#key), last?.link ?? '', last?.offset)
+    else this.#chain = new ByteChain(this.#key, last?.link ?? '', last?.offset)
   }
 
   /** The state from which reading begins. */
   begin(position: Position, model: HiveModel): void {
     if (this.#old !== undefined) return
-    const state = this.#whole(model)
-    this.#first = { position, state }
+    const state = this.#packer.whole(model)
+    this.#first = { position, state, whole: this.#packer.wholeLength }
     this.#start = keyOf(textOf(state))
   }
 
@@ -116,11 +113,12 @@ export class Extension {
   /** Whether a state is wanted at this offset. */
   isDue(offset: number): boolean {
     const last = this.#blocks.at(-1) ?? this.#old?.directory.blocks.last
-    const { offset: from = 0, raw = 0, isNews } = last ?? {}
+    const { offset: from = 0, whole = 0 } = last ?? {}
+    const { hasBefore, isNewsSmall, newsLength } = this.#packer
     const distance =
-      this.#packer.hasBefore && this.#isNewsSmall
-        ? Math.max(this.#spacing, isNews === true ? raw / BIG_NEWS : 0)
-        : distanceOf(this.#spacing, raw)
+      hasBefore && isNewsSmall
+        ? Math.max(this.#spacing, newsLength / BIG_NEWS)
+        : distanceOf(this.#spacing, whole)
     return !this.#isOff && offset - from >= distance
   }
 
@@ -138,10 +136,11 @@ export class Extension {
       if (position.offset > chain.offset) this.#flush(chain)
       const link = chain.link()
       // The next segment knows this one by its end.
-      const isNews = !isLast && this.#hasNews(position.offset)
-      const state = isNews ? this.#packer.news(model) : this.#whole(model)
-      const news = isNews ? { isNews } : {}
-      this.#add(writer, { ...position, link, ...news }, state)
+      const packer = this.#packer
+      const isNews = !isLast && packer.hasBefore && packer.isNewsSmall
+      const state = isNews ? packer.news(model, this.#reach()) : packer.whole(model)
+      const { back, wholeLength: whole } = packer
+      this.#add(writer, { ...position, link, back, whole }, state)
       this.#ranges.push(range)
       this.#end = state
       while (
@@ -175,16 +174,9 @@ export class Extension {
     this.#writing.add(writing)
   }
 
-  #whole(model: HiveModel): Packed {
-    const state = this.#packer.whole(model)
-    this.#isNewsSmall = state.body.length > state.head.length
-    return state
-  }
-
-  #hasNews(offset: number): boolean {
-    if (!this.#packer.hasBefore || !this.#isNewsSmall) return false
-    const whole = this.#blocks.findLast(({ isNews }) => isNews !== true)
-    return whole !== undefined && offset - whole.offset < NEWS * distanceOf(this.#spacing, whole.raw)
+  /** States before the next one in which its lists may begin. */
+  #reach(): number {
+    return Math.floor((NEWS * distanceOf(this.#spacing, this.#packer.wholeLength)) / this.#spacing)
   }
 
   /** Puts the index in its place if it has anything new. */
@@ -255,8 +247,8 @@ export class Extension {
       this.#ranges = old.ranges() ?? unknownRanges(Array.from(old.directory.blocks))
     }
     if (this.#first !== undefined) {
-      const { position, state } = this.#first
-      this.#add(writer, { ...position, link: '' }, state)
+      const { position, state, whole } = this.#first
+      this.#add(writer, { ...position, link: '', back: 0, whole }, state)
     }
     return writer
   }

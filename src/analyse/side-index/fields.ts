@@ -61,18 +61,27 @@ export class TextsQueue {
   }
 }
 
-/** Whole numbers, each as what it is more than the one before it; or where not all are whole, all as they are. */
-export type Numbers = number[] | { as: number[] }
+/**
+ * Whole numbers: the first, and what each is more than the one before it; or where not all are whole, all as they are.
+ * The first stands apart: an array of numbers that are all small is written in a third of the time.
+ */
+export type Numbers = Steps | { as: number[] }
+
+interface Steps {
+  first: number
+  steps: number[]
+}
 
 export function numbers(values: number[]): Numbers {
   return stepsOf(values) ?? { as: values }
 }
 
 /** `undefined` where a difference need not be exact. */
-function stepsOf(values: readonly unknown[]): number[] | undefined {
+function stepsOf(values: readonly unknown[]): Steps | undefined {
+  const first = values.length === 0 ? 0 : (values[0] as number)
   // The engine writes an array that never had holes in a fraction of the time.
   const steps: number[] = []
-  let last = 0
+  let last = first
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number
     const step = value - last
@@ -80,21 +89,22 @@ function stepsOf(values: readonly unknown[]): number[] | undefined {
     steps.push(step)
     last = value
   }
-  return steps
+  return { first, steps }
 }
 
 export function numbersOf(given: Numbers): readonly number[] {
-  if (!Array.isArray(given)) return given.as
-  let last = 0
-  for (let i = 0; i < given.length; i++) {
-    last += given[i] as number
-    given[i] = last
+  if ('as' in given) return given.as
+  const { first, steps } = given
+  let last = first
+  for (let i = 0; i < steps.length; i++) {
+    last += steps[i] as number
+    steps[i] = last
   }
-  return given
+  return steps
 }
 
 /** One value for all; texts without a gap; steps between numbers; anything, and null where there is nothing. */
-export type Field = { all: unknown } | { steps: number[] } | string | unknown[]
+export type Field = { all: unknown } | Steps | string | unknown[]
 
 /** Numbers from here on are longer than what they differ by, and take much longer to write. */
 const BIG = 2 ** 31
@@ -112,12 +122,12 @@ export function fieldOf(values: readonly unknown[]): Field {
   if (isSame) return { all: first }
   if (isText) return texts(values as string[])
   const steps = typeof first === 'number' && first >= BIG ? stepsOf(values) : undefined
-  return steps === undefined ? values.map((value) => value ?? null) : { steps }
+  return steps ?? values.map((value) => value ?? null)
 }
 
 /** The values of a field that so many objects have; `null` where one has none. */
 export function valuesOf(field: Field, count: number): readonly unknown[] {
   if (typeof field === 'string') return textsOf(field)
   if (Array.isArray(field)) return field
-  return 'steps' in field ? numbersOf(field.steps) : new Array<unknown>(count).fill(field.all)
+  return 'steps' in field ? numbersOf(field) : new Array<unknown>(count).fill(field.all)
 }

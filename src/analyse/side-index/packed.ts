@@ -1,8 +1,9 @@
 /**
  * States as the side index holds them. Most of a big state are the messages that wait, and hardly anybody asks for one
  * of them but the newest: the others are written apart, field by field, and taken apart when they are needed. A state
- * can leave out those that a state before it has, too: it is a fraction of a whole one then, and can be had much more
- * often along the log.
+ * can leave out messages that states before it hold, too: it is a fraction of a whole one then, and can be had much
+ * more often along the log. The list of an inbox begins in the last state that holds all its messages or, once what
+ * that one had is gone, in a later one; each state since adds those that came.
  */
 import type { Inbox, Message, StoredMessages } from '../../model/inbox.js'
 import type { Carry, HiveModel, StoredState } from '../../model/model.js'
@@ -11,21 +12,34 @@ import { type Columns, columnsOf, StoredColumns } from './columns.js'
 import { type Texts, TextsQueue, textsOf } from './fields.js'
 import { type Fields, rowsOf, type Table, TableWriter } from './table.js'
 
-/** A state as two texts without line ends, JSON each. */
+/** A state as texts of JSON. */
 export interface Packed {
-  /** All of it, but for messages that are not the newest of their inbox. */
+  /** All of it but for messages; then, on a line of its own, how they belong to inboxes, and the newest of each. */
   head: string
-  /** Those, inbox by inbox. */
+  /** The others, inbox by inbox. */
   body: string
 }
 
 /** An inbox without its messages. */
 interface PackedInbox extends Omit<InboxState, 'messages'> {
-  /** Messages that come from the state before, and stand first: where they are in its list. */
-  from?: number
-  to?: number
-  /** Messages that are held here: the newest in the head, those before it in the body. */
+  /** Messages that are listed: the last ones of those that this state and others hold. */
   held: number
+  /** How many states before this one its list begins. */
+  back: number
+}
+
+/** The messages of an inbox that one state holds: the newest in its head, those before it in its body. */
+interface PackedPart {
+  recipient: string
+  /** How many. */
+  fresh: number
+  /** How many of the states before hold them too, as the last ones: the newest is in each state. */
+  over: number
+}
+
+interface PackedMessages {
+  parts: Table
+  newest: Columns
 }
 
 type PackedHead = Omit<StoredState, 'agents' | 'carry' | 'inboxes' | 'pending'> & {
@@ -36,7 +50,6 @@ type PackedHead = Omit<StoredState, 'agents' | 'carry' | 'inboxes' | 'pending'> 
   sums: string
   inboxes: Table
   pending: Table
-  newest: Columns
   carry?: PackedCarry
 }
 
@@ -84,9 +97,13 @@ const INBOX: Fields<PackedInbox> = {
   recipient: (inbox) => inbox.recipient,
   waiting: (inbox) => inbox.waiting,
   estimated: (inbox) => inbox.estimated,
-  from: (inbox) => inbox.from,
-  to: (inbox) => inbox.to,
   held: (inbox) => inbox.held,
+  back: (inbox) => inbox.back,
+}
+const PART: Fields<PackedPart> = {
+  recipient: (part) => part.recipient,
+  fresh: (part) => part.fresh,
+  over: (part) => part.over,
 }
 const PENDING: Fields<PendingEscalation> = {
   id: (pending) => pending.id,
@@ -100,28 +117,23 @@ const PENDING: Fields<PendingEscalation> = {
   line: (pending) => pending.line,
 }
 
-/** Which messages of an inbox are still there: a part of its list as it was. */
-interface Kept {
-  from: number
-  /** Behind the last one. */
-  to: number
-}
-
 /** The state that a model of one log is in, as one text. */
 export function pack(model: HiveModel): string {
-  return textOf(new StateWriter().packed(model, (inbox) => ({ fresh: inbox.list() })))
+  return textOf(new Packer().whole(model))
 }
 
 export const textOf = ({ head, body }: Packed): string => `${head}\n${body}`
 
 /** @throws when it is not what `pack` made */
 export function unpack(text: string): StoredState {
-  const end = text.indexOf('\n')
-  return unpackState(text.slice(0, end), () => text.slice(end + 1))
+  const end = text.lastIndexOf('\n')
+  return unpackState({ head: text.slice(0, end), body: () => text.slice(end + 1) })
 }
 
-/** Which of an inbox's messages a state holds. */
-type Split = (inbox: Inbox) => { kept?: Kept; fresh: readonly Message[] }
+/** Which messages of an inbox a state holds, and how they go on from those of states before. */
+interface Split extends Pick<PackedInbox, 'held' | 'back'>, Pick<PackedPart, 'over'> {
+  fresh: readonly Message[]
+}
 
 /** Writes states of one hive; what did not change since the one before is not made again. */
 class StateWriter {
@@ -129,21 +141,23 @@ class StateWriter {
   readonly #usages = new TableWriter(USAGE)
   readonly #inboxes = new TableWriter(INBOX)
   readonly #pending = new TableWriter(PENDING)
+  readonly #parts = new TableWriter(PART)
   readonly #decided = new TextsQueue()
 
-  packed(model: HiveModel, split: Split): Packed {
+  packed(model: HiveModel, split: (inbox: Inbox) => Split): Packed {
     const { agents, inboxes: states, pending, carry, ...state } = model.view('none', false)
     const inboxes = model.filledInboxes()
     const rows: PackedInbox[] = []
+    const parts: PackedPart[] = []
     const newest: Message[] = []
     const others: Message[] = []
     for (let i = 0; i < inboxes.length; i++) {
-      const { kept, fresh } = split(inboxes[i] as Inbox)
+      const { held, back, over, fresh } = split(inboxes[i] as Inbox)
       const { recipient, waiting, estimated } = states[i] as InboxState
-      const held = fresh.length
-      for (let k = 0; k < held - 1; k++) others.push(fresh[k] as Message)
-      if (held > 0) newest.push(fresh[held - 1] as Message)
-      rows.push({ recipient, waiting, estimated, from: kept?.from, to: kept?.to, held } as PackedInbox)
+      for (let k = 0; k < fresh.length - 1; k++) others.push(fresh[k] as Message)
+      if (fresh.length > 0) newest.push(fresh.at(-1) as Message)
+      rows.push({ recipient, waiting, estimated, held, back } as PackedInbox)
+      parts.push({ recipient, fresh: fresh.length, over })
     }
     const usages: AgentUsage[] = []
     const sums = [...model.usage.cost.parts]
@@ -171,10 +185,13 @@ class StateWriter {
       sums: `"${base64Of(sums)}"`,
       inboxes: this.#inboxes.json(rows),
       pending: this.#pending.json(pending),
-      newest: JSON.stringify(columnsOf(newest)),
       ...(carry !== undefined && { carry: this.#carry(carry) }),
     })
-    return { head, body: JSON.stringify(columnsOf(others)) }
+    const messages = withJson(
+      {},
+      { parts: this.#parts.json(parts), newest: JSON.stringify(columnsOf(newest)) },
+    )
+    return { head: `${head}\n${messages}`, body: JSON.stringify(columnsOf(others)) }
   }
 
   /** The JSON of a `PackedCarry`. */
@@ -213,48 +230,113 @@ function carryOf({ escalations, ...others }: PackedCarry): Carry {
 
 /** Packs the states of a model that goes on, each whole or as what is new in it. */
 export class Packer {
+  /** Length of the last state, had it been whole, about; and of what is new in it. */
+  wholeLength = 0
+  newsLength = 0
+  /** Whether the last state is mostly messages, so that news of it are a fraction of another one. */
+  isNewsSmall = false
   readonly #writer = new StateWriter()
-  /** What the inboxes were; only those whose recipient has one alone. */
-  #before: Map<Inbox, Shape> | undefined
+  /** The lists of inboxes as they were; only of those whose recipient has one alone. */
+  #lists: Map<Inbox, List> | undefined
+  /** States that were packed. */
+  #count = 0
 
   /** Whether there is a state to which something can be new. */
   get hasBefore(): boolean {
-    return this.#before !== undefined
+    return this.#lists !== undefined
   }
+
+  /** How many states before the last one its lists begin. */
+  back = 0
 
   whole(model: HiveModel): Packed {
-    this.#before = undefined
-    return this.news(model)
+    this.#lists = undefined
+    return this.news(model, 0)
   }
 
-  /** Without the messages that the state before it has, which was packed here too. */
-  news(model: HiveModel): Packed {
-    const shapes = new Map<Inbox, Shape>()
+  /**
+   * Without messages that states before it hold, which were packed here too.
+   * @param reach how many states before it lists may begin
+   */
+  news(model: HiveModel, reach: number): Packed {
+    const number = ++this.#count
+    const lists = new Map<Inbox, List>()
     const twins = twinsOf(model)
+    let [held, newest, fresh, begun] = [0, 0, 0, 0]
+    this.back = 0
     const state = this.#writer.packed(model, (inbox) => {
-      if (twins.has(inbox.recipient)) return { fresh: inbox.list() }
-      const shape = shapeOf(inbox)
-      shapes.set(inbox, shape)
-      const before = this.#before?.get(inbox)
-      return before === undefined ? { fresh: inbox.list() } : newsOf(inbox, before, shape)
+      const before = this.#lists?.get(inbox)
+      const list = (before && goneOn(before, inbox, number, reach)) ?? begin(inbox, number)
+      if (!twins.has(inbox.recipient)) lists.set(inbox, list)
+      const split = splitOf(inbox, list, number)
+      held += split.held
+      if (split.held > 0) newest++
+      fresh += split.fresh.length
+      const came = before === undefined ? 0 : inbox.puts - before.puts
+      begun += Math.max(0, split.fresh.length - came)
+      this.back = Math.max(this.back, split.back)
+      return split
     })
-    this.#before = shapes
+    this.#lists = lists
+    const lengthOfState = state.head.indexOf('\n')
+    const lengthOfMessages = state.head.length + state.body.length - lengthOfState
+    const lengthOfOne = fresh === 0 ? 0 : lengthOfMessages / fresh
+    // The newest messages are in each state.
+    this.isNewsSmall = lengthOfOne * (held - newest) > lengthOfState + lengthOfOne * newest
+    this.wholeLength = Math.round(lengthOfState + lengthOfOne * held)
+    this.newsLength = Math.round(lengthOfState + lengthOfOne * (fresh - begun))
     return state
   }
 }
 
-/** What tells how the list of an inbox came from what it was. */
-interface Shape {
-  held: number
-  puts: number
+/** Where the messages of an inbox are. */
+interface List {
+  /** The states that hold them: the number of each, and what the inbox had been put before those that it holds. */
+  parts: { number: number; puts: number }[]
+  /** What tells whether it only lost its oldest since. */
   taken: number
+  puts: number
+  /** Messages that the last state holds, and how many of them came since the one before. */
+  fresh: number
+  came: number
 }
 
-const shapeOf = (inbox: Inbox): Shape => ({
-  held: inbox.waiting - inbox.unheld,
-  puts: inbox.puts,
-  taken: inbox.takenFromWithin,
-})
+const heldBy = (inbox: Inbox): number => inbox.waiting - inbox.unheld
+
+/** A list that one state holds alone. */
+function begin(inbox: Inbox, number: number): List {
+  const { puts, takenFromWithin: taken } = inbox
+  const fresh = heldBy(inbox)
+  return { parts: [{ number, puts: puts - fresh }], taken, puts, fresh, came: fresh }
+}
+
+/** The list of an inbox that states before hold in part; `undefined` where none can be gone on with. */
+function goneOn(before: List, inbox: Inbox, number: number, reach: number): List | undefined {
+  const { puts, takenFromWithin: taken } = inbox
+  const held = heldBy(inbox)
+  const came = puts - before.puts
+  // The newest message is always among the fresh: it is asked for.
+  const fresh = Math.max(1, came)
+  if (taken !== before.taken || fresh >= held) return undefined
+  const { parts } = before
+  parts.push({ number, puts: before.puts })
+  // Whatever is gone was the oldest.
+  let gone = 0
+  while ((parts[gone + 1]?.puts ?? puts) <= puts - held) gone++
+  parts.splice(0, gone)
+  if (number - (parts[0] as { number: number }).number > reach) return undefined
+  return { parts, taken, puts, fresh, came }
+}
+
+function splitOf(inbox: Inbox, { parts, fresh, came }: List, number: number): Split {
+  const back = number - (parts[0] as { number: number }).number
+  return {
+    held: heldBy(inbox),
+    back,
+    over: fresh - came,
+    fresh: back === 0 ? inbox.list() : inbox.latest(fresh),
+  }
+}
 
 /** Recipients that more than one inbox has: an agent's, and that of a name before it was one. */
 function twinsOf(model: HiveModel): Set<string> {
@@ -263,28 +345,78 @@ function twinsOf(model: HiveModel): Set<string> {
   return twins
 }
 
-/** The newest message is always among the fresh: it is asked for. */
-function newsOf(
-  inbox: Inbox,
-  before: Shape,
-  { held, puts, taken }: Shape,
-): { kept?: Kept; fresh: Message[] } {
-  const count = puts - before.puts
-  const kept = held - Math.max(1, count)
-  if (taken !== before.taken || kept <= 0) return { fresh: inbox.list() }
-  // Whatever is gone was the oldest.
-  const from = before.held + count - held
-  return { kept: { from, to: from + kept }, fresh: inbox.latest(held - kept) }
+/** A state as it was packed. */
+export interface StoredPacked {
+  head: string
+  /** Asked for once, if at all. */
+  body: () => string
+}
+
+/** A part, and where its messages are: its newest, and the first of the others. */
+interface PlacedPart extends PackedPart {
+  newest: number
+  others: number
+}
+
+/** The messages that a state holds, taken apart when they are asked for. */
+class StoredParts {
+  readonly #load: () => PackedMessages
+  readonly #others: StoredColumns
+  #newest: StoredColumns | undefined
+  #parts: PlacedPart[] | undefined
+  #numbers: Map<string, number> | undefined
+
+  constructor({ head, body }: StoredPacked) {
+    this.#load = () => JSON.parse(head.slice(head.indexOf('\n') + 1)) as PackedMessages
+    this.#others = new StoredColumns(() => JSON.parse(body()) as Columns)
+  }
+
+  newest(number: number): Message | undefined {
+    const part = this.#take()[number]
+    if (part === undefined || part.fresh === 0) return undefined
+    return this.#newest?.slice(part.newest, part.newest + 1)[0]
+  }
+
+  /** Adds the messages of an inbox to those of states before. @throws when there is no such inbox */
+  addTo(messages: Message[], number: number): void {
+    const part = this.#take()[number]
+    if (part === undefined) throw new Error('a state lacks an inbox that one behind it needs')
+    const { fresh, over, others } = part
+    messages.splice(Math.max(0, messages.length - over))
+    if (fresh > 1) messages.push(...this.#others.slice(others, others + fresh - 1))
+    if (fresh > 0) messages.push(this.newest(number) as Message)
+  }
+
+  /** Number of the inbox of a recipient that has one alone; -1 if there is none. */
+  numberOf(recipient: string): number {
+    this.#numbers ??= new Map(this.#take().map((part, number) => [part.recipient, number]))
+    return this.#numbers.get(recipient) ?? -1
+  }
+
+  #take(): readonly PlacedPart[] {
+    if (this.#parts !== undefined) return this.#parts
+    const { parts, newest: columns } = this.#load()
+    this.#newest = new StoredColumns(() => columns)
+    let newest = 0
+    let others = 0
+    this.#parts = rowsOf<PlacedPart>(parts)
+    for (const part of this.#parts) {
+      part.newest = newest
+      part.others = others
+      if (part.fresh === 0) continue
+      newest++
+      others += part.fresh - 1
+    }
+    return this.#parts
+  }
 }
 
 /**
- * @param body asked for once, if at all
- * @param before makes the state before, for one of which that is left out; asked once, if at all
+ * @param before gives a state so many states before this one, for one of which that is left out
  * @throws when it is not what was packed
  */
-export function unpackState(head: string, body: () => string, before?: () => StoredState): StoredState {
+export function unpackState(packed: StoredPacked, before?: (back: number) => StoredPacked): StoredState {
   const {
-    newest: columns,
     inboxes,
     agents,
     ofAgents,
@@ -292,7 +424,7 @@ export function unpackState(head: string, body: () => string, before?: () => Sto
     sums: parts,
     carry = {},
     ...state
-  } = JSON.parse(head) as PackedHead
+  } = JSON.parse(packed.head.slice(0, packed.head.indexOf('\n'))) as PackedHead
   const all = rowsOf<AgentState>(agents)
   const numbers = numbersIn(parts)
   const partsAt = (i: number): [number, number] => [numbers[2 * i] as number, numbers[2 * i + 1] as number]
@@ -304,39 +436,33 @@ export function unpackState(head: string, body: () => string, before?: () => Sto
     agent.usage = { ...usage, costUsd: sum[0] }
     sums.push([agent.agentId, sum])
   }
-  const newest = new StoredColumns(() => columns)
-  const others = new StoredColumns(() => JSON.parse(body()) as Columns)
-  let lists: Map<string, StoredMessages> | undefined
-  const listBefore = (recipient: string): readonly Message[] => {
-    lists ??= new Map(before?.().inboxes.map((inbox) => [inbox.recipient, inbox.messages as StoredMessages]))
-    return lists.get(recipient)?.load() ?? []
+  /** The messages of this state, and of those before it. */
+  const stored = [new StoredParts(packed)]
+  const storedAt = (back: number): StoredParts => {
+    stored[back] ??= new StoredParts((before as (back: number) => StoredPacked)(back))
+    return stored[back]
   }
-  let last = 0
-  let from = 0
-  const restored: StoredState['inboxes'] = []
-  for (const { from: keptFrom, to: keptTo = 0, held, ...inbox } of rowsOf<PackedInbox>(inboxes)) {
-    const kept = keptFrom === undefined ? undefined : { from: keptFrom, to: keptTo }
-    const at = held > 0 ? last++ : undefined
-    const start = from
-    const end = start + Math.max(0, held - 1)
-    from = end
-    const ofLast = (): Message[] => (at === undefined ? [] : newest.slice(at, at + 1))
-    const messages: StoredMessages = {
-      count: held + (kept === undefined ? 0 : kept.to - kept.from),
-      load: () => [
-        ...(kept === undefined ? [] : listBefore(inbox.recipient).slice(kept.from, kept.to)),
-        ...(end > start ? others.slice(start, end) : []),
-        ...ofLast(),
-      ],
-      newest: () => ofLast()[0],
-    }
-    restored.push({ ...inbox, messages })
-  }
+  const own = storedAt(0)
   return {
     ...state,
     agents: all,
     pending: rowsOf<PendingEscalation>(pending),
-    inboxes: restored,
+    inboxes: rowsOf<PackedInbox>(inboxes).map(({ held, back, ...inbox }, number) => {
+      const messages: StoredMessages = {
+        count: held,
+        load: () => {
+          const list: Message[] = []
+          for (let i = back; i > 0; i--) {
+            const part = storedAt(i)
+            part.addTo(list, part.numberOf(inbox.recipient))
+          }
+          own.addTo(list, number)
+          return list.slice(Math.max(0, list.length - held))
+        },
+        newest: () => own.newest(number),
+      }
+      return { ...inbox, messages }
+    }),
     carry: { ...carryOf(carry), sums },
   }
 }

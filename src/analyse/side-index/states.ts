@@ -1,7 +1,7 @@
 /** The states in the side index of a segment. */
 import type { StoredState } from '../../model/model.js'
 import { type IndexFile, inflated } from '../../read/side-index/file.js'
-import { unpackState } from './packed.js'
+import { type StoredPacked, unpackState } from './packed.js'
 
 /** The state before a block, as it was written; `undefined` when it is damaged, or one that it needs is. */
 export function stateIn(index: IndexFile, number: number): StoredState | undefined {
@@ -9,11 +9,12 @@ export function stateIn(index: IndexFile, number: number): StoredState | undefin
   try {
     // All bytes are looked at now; what they say is taken apart when it is needed.
     const chain: Stored[] = []
-    for (let at = number; ; at--) {
-      const block = blocks.at(at)
+    const { back } = blocks.at(number)
+    for (let i = 0; i <= back; i++) {
+      const block = blocks.at(number - i)
       chain.push({ bytes: index.bytes(block), size: block.size })
-      if (block.isNews !== true) return stateOf(chain)
     }
+    return unpackState(packedIn(chain, 0), (i) => packedIn(chain, i))
   } catch {
     return undefined
   }
@@ -25,12 +26,7 @@ interface Stored {
   size: number
 }
 
-/** @param chain a state, then those before it, as far as it needs them */
-function stateOf([stored, ...before]: readonly Stored[]): StoredState {
-  const { bytes, size } = stored as Stored
-  return unpackState(
-    inflated(bytes.subarray(0, size)),
-    () => inflated(bytes.subarray(size)),
-    before.length === 0 ? undefined : () => stateOf(before),
-  )
+function packedIn(chain: readonly Stored[], back: number): StoredPacked {
+  const { bytes, size } = chain[back] as Stored
+  return { head: inflated(bytes.subarray(0, size)), body: () => inflated(bytes.subarray(size)) }
 }

@@ -17,7 +17,6 @@ import { IndexFile, indexPath } from '../../read/side-index/file.js'
 import { fits } from '../../read/side-index/fit.js'
 import { indexKey, isOwnFolder } from '../../read/side-index/key.js'
 import { RangeReader } from '../../read/side-index/ranges.js'
-import { tagKey } from '../../read/side-index/tag.js'
 import { CHUNK, firstSeqOf, missing, type Source } from '../../read/sources.js'
 import type { Pricer } from '../cost/call-cost.js'
 import { type BrokenChain, brokenChain, MAX_BROKEN } from '../reading.js'
@@ -205,7 +204,7 @@ class Walk {
     const index = key === undefined || this.#damaged.has(path) ? undefined : IndexFile.open(path, key)
     try {
       const isOurs = index?.directory.prices === this.#prices && index.directory.start === before.key()
-      const fit = isOurs && key !== undefined ? await fits(source, index.directory, tagKey(key)) : 'no'
+      const fit = isOurs && key !== undefined ? await fits(source, index.directory, key) : 'no'
       if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
         return await this.#extended(source, before, this.#extension(path, source, undefined))
@@ -233,8 +232,8 @@ class Walk {
   /** Whether the segment goes on far enough for more states: the index is written anew for them. */
   #isWorthMore({ stats, live }: Source, blocks: Blocks): boolean {
     const offset = blocks.last?.offset ?? 0
-    const raw = blocks.lastWhole?.raw ?? 0
-    return !live || Number(stats.size) - offset >= distanceOf(this.#spacing, raw)
+    const whole = blocks.last?.whole ?? 0
+    return !live || Number(stats.size) - offset >= distanceOf(this.#spacing, whole)
   }
 
   #extension(path: string, source: Source, old: IndexFile | undefined): Extension {

@@ -16,8 +16,10 @@ export interface Block {
   lastSeq: number
   /** Link of the segment's bytes up to here (`ByteChain`); empty at its start. */
   link: string
-  /** Its state is what is new since that of the block before it (`Packer`). */
-  isNews?: true
+  /** Its state leaves out messages that those of so many blocks before it have (`Packer`); 0 for one that is whole. */
+  back: number
+  /** Length of the state, had it been whole, about. */
+  whole: number
   /** Where its state is in this file: offset, bytes of its head and behind that of its body, SHA-256 of both. */
   at: number
   size: number
@@ -57,6 +59,8 @@ const NUMBERS = [
   'size',
   'rest',
   'raw',
+  'back',
+  'whole',
 ] as const
 
 /** The fields of all blocks, each in a row: a big log has thousands, and a question needs one of them. */
@@ -67,8 +71,6 @@ interface Columns {
   /** One after the other, hexadecimal; that of the first, which is empty, as spaces. */
   link: string
   sha256: string
-  /** Which of them are news. */
-  news: number[]
 }
 
 /** Hexadecimal digits of a SHA-256. */
@@ -92,7 +94,6 @@ export class Blocks {
       numbers: Buffer.from(numbers.buffer).toString('base64'),
       link: blocks.map(({ link }) => link.padEnd(TAG_DIGITS)).join(''),
       sha256: blocks.map(({ sha256 }) => sha256).join(''),
-      news: [...blocks.keys()].filter((i) => blocks[i]?.isNews === true),
     })
   }
 
@@ -111,18 +112,11 @@ export class Blocks {
       sha256: sha256.slice(i * HASH, (i + 1) * HASH),
     } as Block
     for (const name of NUMBERS) block[name] = this.#number(i, name)
-    if (this.#isNews(i)) block.isNews = true
     return block
   }
 
   *[Symbol.iterator](): Generator<Block> {
     for (let i = 0; i < this.length; i++) yield this.at(i)
-  }
-
-  /** The last state that is whole. */
-  get lastWhole(): Block | undefined {
-    for (let i = this.length - 1; i >= 0; i--) if (!this.#isNews(i)) return this.at(i)
-    return undefined
   }
 
   /** Number of the last block before which nothing is greater than `isBefore` allows; -1 if there is none. */
@@ -140,10 +134,6 @@ export class Blocks {
 
   #number(i: number, name: (typeof NUMBERS)[number]): number {
     return this.#numbers[i * NUMBERS.length + NUMBERS.indexOf(name)] as number
-  }
-
-  #isNews(i: number): boolean {
-    return this.#columns.news.includes(i)
   }
 
   toJSON(): object {

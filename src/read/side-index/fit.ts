@@ -6,7 +6,7 @@
  */
 import { chunksOf, type Source } from '../sources.js'
 import type { Directory } from './directory.js'
-import { Tag } from './tag.js'
+import { Tag, tagKey } from './tag.js'
 
 /** A file as the system knows it. */
 export interface Identity {
@@ -47,7 +47,7 @@ export const isSame = ({ stats }: Source, { identity }: Directory): boolean =>
 
 /**
  * `same`: the file is the one that was indexed. `fits`: its bytes are.
- * @param key by which the tags of its bytes were made
+ * @param key the index's
  */
 export async function fits(
   source: Source,
@@ -63,10 +63,11 @@ export async function fits(
   return (await hasBytes(source, directory, key)) ? 'fits' : 'no'
 }
 
-async function hasBytes(source: Source, { blocks, final }: Directory, key: Buffer): Promise<boolean> {
+async function hasBytes(source: Source, { blocks, final }: Directory, indexKey: Buffer): Promise<boolean> {
   const [first, ...others] = blocks
   const last = others.at(-1)
   if (first === undefined || last === undefined) return first?.offset === 0
+  const key = tagKey(indexKey)
   let before = first.link
   let offset = 0
   let next = 0
@@ -105,11 +106,14 @@ export class ByteChain {
   readonly #key: Buffer
   #tag: Tag
 
-  /** @param link the last link */
+  /**
+   * @param key the index's
+   * @param link the last link
+   */
   constructor(key: Buffer, link: string, offset = 0) {
     this.offset = offset
-    this.#key = key
-    this.#tag = linkAfter(link, new Tag(key))
+    this.#key = tagKey(key)
+    this.#tag = linkAfter(link, new Tag(this.#key))
   }
 
   add(bytes: Buffer): void {
