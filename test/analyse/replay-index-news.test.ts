@@ -122,3 +122,28 @@ test('a damaged state is noticed by those that need it', async (t) => {
   writeFileSync(path, bytes)
   assert.deepEqual(await replay(file, { at: inNews.maxSeq + 1, indexSpacing }), expected)
 })
+
+test('messages that wait for long are repeated now and then, so that no state needs many before it', async (t) => {
+  const file = join(scratch(t), 'hive.jsonl')
+  const log = new LogWriter(file)
+  for (let i = 0; i < 40; i++)
+    log.event('message', { from: 'a', to: 'b', act: 'inform', subject: `s ${i}`, id: `m-${i}` })
+  for (let i = 0; i < 2000; i++) {
+    log.event('tool', { agentId: 'a', name: 'grep', ok: true, ms: i })
+    if (i % 500 === 0) log.event('message', { from: 'a', to: 'b', act: 'done', subject: 's', id: `n-${i}` })
+  }
+  const spacing = 8192
+  await replay(file, { indexSpacing: spacing })
+  const blocks = blocksOf(file)
+  const backs = blocks.map(({ back }) => back)
+  assert.ok(Math.max(...backs) > 1 && Math.max(...backs) < 8, `back: ${backs}`)
+  assert.ok(backs.filter((back) => back === 0).length > 4, `back: ${backs}`)
+  for (const { maxSeq } of blocks) {
+    const at = maxSeq + 3
+    assert.deepEqual(
+      await replay(file, { at, indexSpacing: spacing }),
+      await replay(file, { at, index: false }),
+      `at ${at}`,
+    )
+  }
+})

@@ -228,6 +228,9 @@ function carryOf({ escalations, ...others }: PackedCarry): Carry {
   }
 }
 
+/** What a state without messages takes for them, about. */
+const NO_MESSAGES = 3 * JSON.stringify(columnsOf([])).length
+
 /** Packs the states of a model that goes on, each whole or as what is new in it. */
 export class Packer {
   /** Length of the last state, had it been whole, about; and of what is new in it. */
@@ -238,8 +241,10 @@ export class Packer {
   readonly #writer = new StateWriter()
   /** The lists of inboxes as they were; only of those whose recipient has one alone. */
   #lists: Map<Inbox, List> | undefined
-  /** States that were packed. */
+  /** States that were packed, the messages that they hold, and the length of these, about. */
   #count = 0
+  #messages = 0
+  #messagesLength = 0
 
   /** Whether there is a state to which something can be new. */
   get hasBefore(): boolean {
@@ -279,8 +284,9 @@ export class Packer {
     })
     this.#lists = lists
     const lengthOfState = state.head.indexOf('\n')
-    const lengthOfMessages = state.head.length + state.body.length - lengthOfState
-    const lengthOfOne = fresh === 0 ? 0 : lengthOfMessages / fresh
+    this.#messages += fresh
+    this.#messagesLength += Math.max(0, state.head.length + state.body.length - lengthOfState - NO_MESSAGES)
+    const lengthOfOne = this.#messagesLength / Math.max(1, this.#messages)
     // The newest messages are in each state.
     this.isNewsSmall = lengthOfOne * (held - newest) > lengthOfState + lengthOfOne * newest
     this.wholeLength = Math.round(lengthOfState + lengthOfOne * held)
