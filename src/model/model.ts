@@ -159,8 +159,8 @@ export class HiveModel {
     log.ts = this.lastTs = ts
     this.firstTs ??= ts
     const wasEmpty = log.isForeign === undefined
-    if (ownSeq(event) !== undefined) log.isForeign = false
-    else log.isForeign ??= true
+    // One line that carries a number is enough.
+    if (log.isForeign !== false) log.isForeign = ownSeq(event) === undefined
     if (kind.startsWith('log.')) this.#housekeeping(event as Fields, kind, ts, wasEmpty)
     else {
       this.events++

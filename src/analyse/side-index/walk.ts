@@ -309,12 +309,13 @@ class Walk {
           if (isMalformed(item)) reducer.malformed()
           else {
             const { event, seq } = item
-            if (!isBefore(this.#until, seq, event.ts)) {
+            const { ts } = event
+            if (!isBefore(this.#until, seq, ts)) {
               isDone = true
               break walking
             }
             if (seq > maxSeq) maxSeq = seq
-            if (event.ts > maxTs) maxTs = event.ts
+            if (ts > maxTs) maxTs = ts
             lastSeq = ownSeq(event) ?? lastSeq
             reducer.add(item)
             this.#isReached = true

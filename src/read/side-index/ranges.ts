@@ -136,14 +136,15 @@ export class RangeReader extends ItemReader {
       return
     }
     const { event } = item
+    const { ts, kind } = event
     this.#lastRange = range
     this.#lastLine = bytes
     this.#lastOffset = offset - this.#at
     this.#lastNumber = range.lines
     this.#lastLatest = range.greatest
-    range.event(event.ts, event.kind, ownSeq(event))
+    range.event(ts, kind, ownSeq(event))
     // Its own lines, and what tells whether a segment follows on the one before it.
-    if (offset === 0 || event.kind.startsWith('log.')) {
+    if (offset === 0 || kind.startsWith('log.')) {
       range.keep(this.#lastOffset, this.#lastNumber, this.#lastLatest, bytes)
     }
   }
