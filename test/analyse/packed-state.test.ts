@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Packer, pack, textOf, unpack } from '../../src/analyse/side-index/packed.js'
+import { Packer, pack, unpack } from '../../src/analyse/side-index/packed.js'
 import type { HiveEvent } from '../../src/format/kinds.js'
 import { HiveModel } from '../../src/model/model.js'
 import { cases, seedOfRun } from '../kit/long-run.js'
@@ -85,7 +85,7 @@ test('a state is packed the same, whatever states of the hive were packed before
       for (const [i, part] of parts.entries()) {
         for (const each of part) model.add({ event: { ...each, seq: ++seq } as unknown as HiveEvent, seq })
         if (i % 3 === 1) packer.news(model, i)
-        else assert.equal(textOf(packer.whole(model)), pack(model))
+        else assert.equal(packer.whole(model), pack(model))
       }
     }),
     { numRuns: cases(1000, 100), seed: seedOfRun() },
@@ -104,8 +104,8 @@ test('decisions that are forgotten, made again or escalated anew are packed as t
     const ids = [`e-${i}`, i % 5 === 0 ? `\x7f${i}` : `"${i}"`, `e-${i - 3}`]
     for (const id of i % 4 === 0 ? ids : ids.slice(0, 2)) add('escalate', { from: 'a', to: 'human', id })
     for (const id of i % 7 === 0 ? [] : ids.slice(0, 2)) add('approval', { id, approve: true })
-    const { head } = packer.news(model, 9)
-    const { decided } = JSON.parse(head.slice(0, head.indexOf('\n'))).carry?.escalations ?? {}
+    const text = packer.news(model, 9)
+    const { decided } = JSON.parse(text.slice(0, text.indexOf('\n'))).carry?.escalations ?? {}
     const told = typeof decided === 'string' ? decided.split('\x7f') : decided
     assert.deepEqual(told, model.escalations.carry().decided)
   }

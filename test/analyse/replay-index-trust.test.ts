@@ -61,12 +61,11 @@ function poison(idx: string, mac: (directory: Buffer) => string): void {
   }
   const rows = rowsOf(blocks)
   for (const row of rows) {
-    const head = forged(row.at, row.size)
-    const body = forged(row.at + row.size, row.rest)
-    Object.assign(row, { at: size, size: head.length, rest: body.length })
-    hashes.push(createHash('sha256').update(head).update(body).digest('hex'))
-    parts.push(head, body)
-    size += head.length + body.length
+    const state = forged(row.at, row.size)
+    Object.assign(row, { at: size, size: state.length })
+    hashes.push(createHash('sha256').update(state).digest('hex'))
+    parts.push(state)
+    size += state.length
   }
   blocks.numbers = numbersOf(rows)
   blocks.sha256 = hashes.join('')

@@ -13,7 +13,6 @@ const NAMES = [
   'lastSeq',
   'at',
   'size',
-  'rest',
   'raw',
   'back',
   'whole',
@@ -30,7 +29,7 @@ interface Columns {
 export function directoryOf(bytes: Buffer): {
   directory: {
     blocks: Columns & { sha256: string }
-    ranges: { at: number; size: number; rest: number; sha256: string }
+    ranges: { at: number; size: number; sha256: string }
   }
   magic: number
 } {
@@ -69,7 +68,7 @@ export function withoutRanges(bytes: Buffer, mac: (magic: string, directory: Buf
   const lie = { ...said, names: ['none'], sets: said.sets.map(() => [0]), odd: [] }
   const section = brotliCompressSync(JSON.stringify(lie))
   const sha256 = createHash('sha256').update(section).digest('hex')
-  const place = { ...ranges, size: section.length, rest: 0, sha256 }
+  const place = { ...ranges, size: section.length, sha256 }
   const end = Buffer.from(JSON.stringify({ ...directory, ranges: place }))
   const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0')
   const at = ranges.at + section.length

@@ -29,7 +29,7 @@ function blocksOf(steps: (typeof step extends fc.Arbitrary<infer S> ? S : never)
       last = { ...grown, maxTs: ts, lastSeq: maxSeq, at: at + 100 }
     }
     const link = i === 0 ? '' : i.toString(16).padStart(56, 'a')
-    const place = { link, size: 60, rest: 40, raw: bytes, sha256: i.toString(16).padStart(64, 'b') }
+    const place = { link, size: 100, raw: bytes, sha256: i.toString(16).padStart(64, 'b') }
     return { ...last, ...place, back, whole: 2 * bytes }
   })
 }

@@ -7,7 +7,7 @@ import { ByteChain, identityOf } from '../../read/side-index/fit.js'
 import { indexKey } from '../../read/side-index/key.js'
 import { type Range, unknownRange } from '../../read/side-index/ranges.js'
 import type { Source } from '../../read/sources.js'
-import { type Packed, Packer, textOf } from './packed.js'
+import { Packer } from './packed.js'
 
 /** Where in a log a state is: `Block` without its state, and what the bytes before it are. */
 export type Position = Omit<Block, keyof StatePlace | 'link' | 'back' | 'whole'>
@@ -40,7 +40,7 @@ type UnwrittenBlock = Omit<Block, Exclude<keyof StatePlace, 'raw'>>
 export class Extension {
   readonly #path: string
   readonly #source: Source
-  #first: { position: Position; state: Packed; whole: number } | undefined
+  #first: { position: Position; state: string; whole: number } | undefined
   #start: string
   readonly #old: IndexFile | undefined
   readonly #spacing: number
@@ -55,7 +55,7 @@ export class Extension {
   #ranges: Range[] = []
   readonly #packer = new Packer()
   /** The last state. */
-  #end: Packed | undefined
+  #end: string | undefined
   #isOff = false
   /** `undefined` where none can be had, or none is needed. */
   readonly #key: Buffer | undefined
@@ -89,7 +89,7 @@ export class Extension {
     if (this.#old !== undefined) return
     const state = this.#packer.whole(model)
     this.#first = { position, state, whole: this.#packer.wholeLength }
-    this.#start = keyOf(textOf(state))
+    this.#start = keyOf(state)
   }
 
   /** Takes bytes that were read. @param lines offset up to which whole lines were read with them */
@@ -156,8 +156,8 @@ export class Extension {
   }
 
   /** Writes a state while other things go on. */
-  #add(writer: IndexWriter, at: Omit<Block, keyof StatePlace>, state: Packed): void {
-    const raw = state.head.length + state.body.length
+  #add(writer: IndexWriter, at: Omit<Block, keyof StatePlace>, state: string): void {
+    const raw = state.length
     const number = this.#blocks.push({ ...at, raw }) - 1
     this.#writingLength += raw
     const writing = writer
@@ -190,7 +190,7 @@ export class Extension {
       writer.finish({
         prices: this.#prices,
         start: this.#start,
-        end: this.#end === undefined ? '' : keyOf(textOf(this.#end)),
+        end: this.#end === undefined ? '' : keyOf(this.#end),
         final,
         ...(identity !== undefined && { identity }),
         ranges,
@@ -212,9 +212,9 @@ export class Extension {
       try {
         const blocks = Array.from(old.directory.blocks, (block) => ({
           ...block,
-          ...writer.copy(old.bytes(block), block),
+          ...writer.copy(old.bytes(block), block.raw),
         }))
-        const ranges = writer.copy(old.bytes(old.directory.ranges), old.directory.ranges)
+        const ranges = writer.copy(old.bytes(old.directory.ranges), old.directory.ranges.raw)
         writer.finish({ ...old.directory, identity, ranges, blocks: Blocks.of(blocks) })
       } catch {
         writer.abort()
@@ -242,7 +242,7 @@ export class Extension {
     const old = this.#old
     if (old !== undefined) {
       for (const block of old.directory.blocks) {
-        this.#blocks.push({ ...block, ...writer.copy(old.bytes(block), block) })
+        this.#blocks.push({ ...block, ...writer.copy(old.bytes(block), block.raw) })
       }
       this.#ranges = old.ranges() ?? unknownRanges(Array.from(old.directory.blocks))
     }

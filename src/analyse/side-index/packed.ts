@@ -12,14 +12,6 @@ import { type Columns, columnsOf, StoredColumns } from './columns.js'
 import { type Texts, TextsQueue, textsOf } from './fields.js'
 import { type Fields, rowsOf, type Table, TableWriter } from './table.js'
 
-/** A state as texts of JSON. */
-export interface Packed {
-  /** All of it but for messages; then, on a line of its own, how they belong to inboxes, and the newest of each. */
-  head: string
-  /** The others, inbox by inbox. */
-  body: string
-}
-
 /** An inbox without its messages. */
 interface PackedInbox extends Omit<InboxState, 'messages'> {
   /** Messages that are listed: the last ones of those that this state and others hold. */
@@ -119,16 +111,11 @@ const PENDING: Fields<PendingEscalation> = {
 
 /** The state that a model of one log is in, as one text. */
 export function pack(model: HiveModel): string {
-  return textOf(new Packer().whole(model))
+  return new Packer().whole(model)
 }
-
-export const textOf = ({ head, body }: Packed): string => `${head}\n${body}`
 
 /** @throws when it is not what `pack` made */
-export function unpack(text: string): StoredState {
-  const end = text.lastIndexOf('\n')
-  return unpackState({ head: text.slice(0, end), body: () => text.slice(end + 1) })
-}
+export const unpack = (text: string): StoredState => unpackState(text)
 
 /** Which messages of an inbox a state holds, and how they go on from those of states before. */
 interface Split extends Pick<PackedInbox, 'held' | 'back'>, Pick<PackedPart, 'over'> {
@@ -144,7 +131,7 @@ class StateWriter {
   readonly #parts = new TableWriter(PART)
   readonly #decided = new TextsQueue()
 
-  packed(model: HiveModel, split: (inbox: Inbox) => Split): Packed {
+  packed(model: HiveModel, split: (inbox: Inbox) => Split): string {
     const { agents, inboxes: states, pending, carry, ...state } = model.view('none', false)
     const inboxes = model.filledInboxes()
     const rows: PackedInbox[] = []
@@ -191,7 +178,7 @@ class StateWriter {
       {},
       { parts: this.#parts.json(parts), newest: JSON.stringify(columnsOf(newest)) },
     )
-    return { head: `${head}\n${messages}`, body: JSON.stringify(columnsOf(others)) }
+    return `${head}\n${messages}\n${JSON.stringify(columnsOf(others))}`
   }
 
   /** The JSON of a `PackedCarry`. */
@@ -254,7 +241,7 @@ export class Packer {
   /** How many states before the last one its lists begin. */
   back = 0
 
-  whole(model: HiveModel): Packed {
+  whole(model: HiveModel): string {
     this.#lists = undefined
     return this.news(model, 0)
   }
@@ -263,7 +250,7 @@ export class Packer {
    * Without messages that states before it hold, which were packed here too.
    * @param reach how many states before it lists may begin
    */
-  news(model: HiveModel, reach: number): Packed {
+  news(model: HiveModel, reach: number): string {
     const number = ++this.#count
     const lists = new Map<Inbox, List>()
     const twins = twinsOf(model)
@@ -283,9 +270,9 @@ export class Packer {
       return split
     })
     this.#lists = lists
-    const lengthOfState = state.head.indexOf('\n')
+    const lengthOfState = state.indexOf('\n')
     this.#messages += fresh
-    this.#messagesLength += Math.max(0, state.head.length + state.body.length - lengthOfState - NO_MESSAGES)
+    this.#messagesLength += Math.max(0, state.length - lengthOfState - NO_MESSAGES)
     const lengthOfOne = this.#messagesLength / Math.max(1, this.#messages)
     // The newest messages are in each state.
     this.isNewsSmall = lengthOfOne * (held - newest) > lengthOfState + lengthOfOne * newest
@@ -351,13 +338,6 @@ function twinsOf(model: HiveModel): Set<string> {
   return twins
 }
 
-/** A state as it was packed. */
-export interface StoredPacked {
-  head: string
-  /** Asked for once, if at all. */
-  body: () => string
-}
-
 /** A part, and where its messages are: its newest, and the first of the others. */
 interface PlacedPart extends PackedPart {
   newest: number
@@ -372,9 +352,12 @@ class StoredParts {
   #parts: PlacedPart[] | undefined
   #numbers: Map<string, number> | undefined
 
-  constructor({ head, body }: StoredPacked) {
-    this.#load = () => JSON.parse(head.slice(head.indexOf('\n') + 1)) as PackedMessages
-    this.#others = new StoredColumns(() => JSON.parse(body()) as Columns)
+  /** @param text the state's */
+  constructor(text: string) {
+    const from = text.indexOf('\n')
+    const to = text.indexOf('\n', from + 1)
+    this.#load = () => JSON.parse(text.slice(from + 1, to)) as PackedMessages
+    this.#others = new StoredColumns(() => JSON.parse(text.slice(to + 1)) as Columns)
   }
 
   newest(number: number): Message | undefined {
@@ -421,7 +404,7 @@ class StoredParts {
  * @param before gives a state so many states before this one, for one of which that is left out
  * @throws when it is not what was packed
  */
-export function unpackState(packed: StoredPacked, before?: (back: number) => StoredPacked): StoredState {
+export function unpackState(text: string, before?: (back: number) => string): StoredState {
   const {
     inboxes,
     agents,
@@ -430,7 +413,7 @@ export function unpackState(packed: StoredPacked, before?: (back: number) => Sto
     sums: parts,
     carry = {},
     ...state
-  } = JSON.parse(packed.head.slice(0, packed.head.indexOf('\n'))) as PackedHead
+  } = JSON.parse(text.slice(0, text.indexOf('\n'))) as PackedHead
   const all = rowsOf<AgentState>(agents)
   const numbers = numbersIn(parts)
   const partsAt = (i: number): [number, number] => [numbers[2 * i] as number, numbers[2 * i + 1] as number]
@@ -443,9 +426,9 @@ export function unpackState(packed: StoredPacked, before?: (back: number) => Sto
     sums.push([agent.agentId, sum])
   }
   /** The messages of this state, and of those before it. */
-  const stored = [new StoredParts(packed)]
+  const stored = [new StoredParts(text)]
   const storedAt = (back: number): StoredParts => {
-    stored[back] ??= new StoredParts((before as (back: number) => StoredPacked)(back))
+    stored[back] ??= new StoredParts((before as (back: number) => string)(back))
     return stored[back]
   }
   const own = storedAt(0)

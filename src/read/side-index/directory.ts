@@ -20,17 +20,16 @@ export interface Block {
   back: number
   /** Length of the state, had it been whole, about. */
   whole: number
-  /** Where its state is in this file: offset, bytes of its head and behind that of its body, SHA-256 of both. */
+  /** Where its state is in this file: offset, bytes, and SHA-256 of them. */
   at: number
   size: number
-  rest: number
   sha256: string
   /** Length of the state before it was compressed. */
   raw: number
 }
 
 /** Where a state is in the file. */
-export type StatePlace = Pick<Block, 'at' | 'size' | 'rest' | 'sha256' | 'raw'>
+export type StatePlace = Pick<Block, 'at' | 'size' | 'sha256' | 'raw'>
 
 export interface Directory {
   /** Tells the prices apart by which the sums in its states were made. */
@@ -57,7 +56,6 @@ const NUMBERS = [
   'lastSeq',
   'at',
   'size',
-  'rest',
   'raw',
   'back',
   'whole',

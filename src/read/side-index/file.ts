@@ -28,7 +28,7 @@ import {
 import { dirname, join } from 'node:path'
 import { brotliCompress, brotliDecompressSync, constants } from 'node:zlib'
 import { draftOf } from '../../disk/durable.js'
-import { type Block, type Directory, readDirectory, type StatePlace } from './directory.js'
+import { type Directory, readDirectory, type StatePlace } from './directory.js'
 import { openOwn } from './key.js'
 import { type Range, rangesOf, textOfRanges } from './ranges.js'
 
@@ -83,16 +83,15 @@ export class IndexFile {
   /** What lies between its states, in their order; `undefined` when it is damaged. */
   ranges(): Range[] | undefined {
     try {
-      const { ranges } = this.directory
-      return rangesOf(inflated(this.bytes(ranges).subarray(0, ranges.size)))
+      return rangesOf(inflated(this.bytes(this.directory.ranges)))
     } catch {
       return undefined
     }
   }
 
   /** @throws when they are damaged */
-  bytes({ at, size, rest, sha256 }: StatePlace): Buffer {
-    const bytes = readExactly(this.#fd, at, size + rest)
+  bytes({ at, size, sha256 }: StatePlace): Buffer {
+    const bytes = readExactly(this.#fd, at, size)
     if (hashOf(bytes) !== sha256) throw new Error('the index is damaged')
     return bytes
   }
@@ -161,20 +160,19 @@ export class IndexWriter {
   }
 
   /** Returns where the state is, once it is written. @throws then when it cannot be */
-  async add({ head, body }: { head: string; body: string }): Promise<StatePlace> {
-    const [first, rest] = await Promise.all([compressed(head), compressed(body)])
-    return this.copy(Buffer.concat([first, rest]), { size: first.length, raw: head.length + body.length })
+  async add(text: string): Promise<StatePlace> {
+    return this.copy(await compressed(text), text.length)
   }
 
   addRanges(ranges: readonly Range[]): Promise<StatePlace> {
-    return this.add({ head: textOfRanges(ranges), body: '' })
+    return this.add(textOfRanges(ranges))
   }
 
   /** Takes over a state, or the ranges, from another index as they are. */
-  copy(bytes: Buffer, { size, raw }: Pick<Block, 'size' | 'raw'>): StatePlace {
+  copy(bytes: Buffer, raw: number): StatePlace {
     const at = this.#size
     this.#write(bytes)
-    return { at, size, rest: bytes.length - size, sha256: hashOf(bytes), raw }
+    return { at, size: bytes.length, sha256: hashOf(bytes), raw }
   }
 
   finish(directory: Directory): void {
