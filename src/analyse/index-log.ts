@@ -122,13 +122,13 @@ function counts(
   const key = indexKey(false)
   let behind: string | undefined
   /** Size of the state before the segment. */
-  let raw = 0
+  let whole = 0
   for (const { file, size, isLive, index: path } of segments) {
     const index = path === undefined || key === undefined ? undefined : IndexFile.open(path, key)
     index?.close()
     const { blocks, final } = index?.directory ?? {}
     const offset = blocks?.last?.offset ?? 0
-    raw = blocks?.lastWhole?.raw ?? raw
+    whole = blocks?.last?.whole ?? whole
     if (blocks !== undefined) {
       all.indexed++
       all.covered += offset
@@ -136,7 +136,7 @@ function counts(
       all.bytes += statSync(path as string, { throwIfNoEntry: false })?.size ?? 0
     }
     // It is looked whether a state is due now and then only, and news of it may grow a little.
-    const isWhole = isLive ? size - offset < 2 * distanceOf(spacing, raw) : final === true
+    const isWhole = isLive ? size - offset < 2 * distanceOf(spacing, whole) : final === true
     if (!isWhole) behind ??= `the index of ${file} was not written to its end; is there room on the disk?`
   }
   return { all, behind }

@@ -338,7 +338,7 @@ export class Inbox {
   }
 
   #remove(at: number): void {
-    const { id } = this.#queue[at] as Message
+    const message = this.#queue[at] as Message
     this.#queue[at] = undefined
     this.#held--
     this.#room.held--
@@ -346,6 +346,7 @@ export class Inbox {
     else this.takenFromWithin++
     const byId = this.#byId
     if (byId !== undefined) {
+      const { id } = message
       if (this.#held < MANY / 2 || this.#hasTwins) this.#byId = undefined
       else if (id !== undefined && byId.get(id) === at) byId.delete(id)
     }

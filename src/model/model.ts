@@ -118,6 +118,8 @@ export class HiveModel {
   readonly #firstLog: string | undefined
   /** The log of the present event. */
   #log: Log
+  /** What `filledInboxes` gave last. */
+  #filled: readonly Inbox[] = []
 
   /** @param from state to go on from. Default: that of an empty hive */
   constructor(options: ModelOptions = {}, from: StoredState = emptyState()) {
@@ -157,8 +159,8 @@ export class HiveModel {
     log.ts = this.lastTs = ts
     this.firstTs ??= ts
     const wasEmpty = log.isForeign === undefined
-    if (ownSeq(event) !== undefined) log.isForeign = false
-    else log.isForeign ??= true
+    // One line that carries a number is enough.
+    if (log.isForeign !== false) log.isForeign = ownSeq(event) === undefined
     if (kind.startsWith('log.')) this.#housekeeping(event as Fields, kind, ts, wasEmpty)
     else {
       this.events++
@@ -587,8 +589,9 @@ export class HiveModel {
   /**
    * What the hive is now, of which some parts live on: for whoever writes it down at once.
    * @param listed which of the messages that wait are listed. Default: all that are held
+   * @param isSummed whether it says what agents used, and the parts of sums. Default true
    */
-  view(listed: Listed = 'all'): HiveState {
+  view(listed: Listed = 'all', isSummed = true): HiveState {
     const first = this.#logOf(this.#firstLog)
     const inboxes = this.filledInboxes().map((inbox) => inboxState(inbox, listed))
     const state: HiveState = {
@@ -600,7 +603,7 @@ export class HiveModel {
       lost: this.lostEvents,
       ...(first.writer !== undefined && { writer: first.writer }),
       ...(this.#firstLog !== undefined && { logs: [...this.logs.values()].map(logState) }),
-      agents: Array.from(this.agents.all(), agentState),
+      agents: Array.from(this.agents.all(), (agent) => agentState(agent, isSummed)),
       inboxes,
       pending: this.escalations.list().map(escalationState),
       usage: totalsState(this.usage),
@@ -613,7 +616,7 @@ export class HiveModel {
         ...(this.agents.forgottenLiving > 0 && { livingAgents: this.agents.forgottenLiving }),
       },
     }
-    const carry = this.#carry()
+    const carry = this.#carry(isSummed)
     if (carry !== undefined) state.carry = carry
     return state
   }
@@ -624,13 +627,18 @@ export class HiveModel {
   }
 
   /** The inboxes in which something waits, in the order in which they began to fill. */
-  filledInboxes(): Inbox[] {
+  filledInboxes(): readonly Inbox[] {
+    let count = 0
+    for (const inbox of this.#allInboxes()) if (inbox.waiting > 0) count++
+    // As many as there are, and all of them filled: these are the ones.
+    if (count === this.#filled.length && isFilled(this.#filled)) return this.#filled
     const filled: Inbox[] = []
     for (const inbox of this.#allInboxes()) if (inbox.waiting > 0) filled.push(inbox)
-    return filled.sort((a, b) => a.filled - b.filled)
+    this.#filled = filled.sort((a, b) => a.filled - b.filled)
+    return this.#filled
   }
 
-  #carry(): object | undefined {
+  #carry(isSummed: boolean): object | undefined {
     const carry: Carry = {}
     if (this.#firstLog === undefined && this.#log.isForeign === true) carry.foreign = true
     const all = [...this.agents.all()]
@@ -645,16 +653,22 @@ export class HiveModel {
     if (inboxes.length > 0) carry.inboxes = inboxes as InboxCarry[]
     const escalations = this.escalations.carry()
     if (Object.keys(escalations).length > 0) carry.escalations = escalations
-    const sums: [string, [number, number]][] = []
+    const sums = isSummed ? this.#sums(all) : []
+    if (sums.length > 0) carry.sums = sums
+    return Object.keys(carry).length === 0 ? undefined : carry
+  }
+
+  /** Parts of the sums that are not a number alone. */
+  #sums(agents: readonly Agent[]): NonNullable<Carry['sums']> {
+    const sums: NonNullable<Carry['sums']> = []
     const note = (id: string, { cost }: Totals): void => {
       const { parts } = cost
       // The sum is rounded when it is asked for, which takes longer than all else here.
       if (parts[1] !== 0 || parts[0] !== cost.value) sums.push([id, parts])
     }
     note('', this.usage)
-    for (const { id, usage } of all) if (usage !== undefined) note(id, usage)
-    if (sums.length > 0) carry.sums = sums
-    return Object.keys(carry).length === 0 ? undefined : carry
+    for (const { id, usage } of agents) if (usage !== undefined) note(id, usage)
+    return sums
   }
 
   #restore(from: StoredState): void {
@@ -709,6 +723,16 @@ export class HiveModel {
     this.strangers.set(recipient, inbox)
     return inbox
   }
+}
+
+/** Whether something waits in each, and they are in the order in which they began to fill. */
+function isFilled(inboxes: readonly Inbox[]): boolean {
+  let last = 0
+  for (const { waiting, filled } of inboxes) {
+    if (waiting === 0 || filled < last) return false
+    last = filled
+  }
+  return true
 }
 
 /** Whether a spawn is of the agent's present life: the process that the agent is tells it in a log of its own. */

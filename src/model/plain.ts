@@ -4,7 +4,8 @@ import type { Escalation } from './escalations.js'
 import { type Inbox, type Message, placeIn, type StoredMessages } from './inbox.js'
 import type { AgentState, InboxState, PendingEscalation, UsageTotals, WaitingMessage } from './state.js'
 
-export function agentState(agent: Agent): AgentState {
+/** @param isSummed whether it says what the agent used */
+export function agentState(agent: Agent, isSummed = true): AgentState {
   const { log } = agent
   const state: AgentState = {
     agentId: agent.id,
@@ -27,7 +28,7 @@ export function agentState(agent: Agent): AgentState {
   if (error !== undefined) state.error = error
   if (spawnSeq !== undefined) state.spawnSeq = spawnSeq
   if (spawnTs !== undefined) state.spawnTs = spawnTs
-  if (agent.usage !== undefined) state.usage = totalsState(agent.usage)
+  if (isSummed && agent.usage !== undefined) state.usage = totalsState(agent.usage)
   if (agent.snapshot !== undefined) state.snapshot = agent.snapshot
   placeIn(state, { log, file: agent.lastFile, line: agent.lastLine })
   return state

@@ -203,7 +203,8 @@ test('its state at any event, with an index and without', async (t) => {
   const one = { thisFile: true, indexSpacing: 64 * 1024 }
   const last = await stateOf(file)
   assert.deepEqual(await replay(file, { ...one, index: false }), last)
-  assert.ok((await indexLog(file, { spacing: 64 * 1024 })).states > 10)
+  const { states } = await indexLog(file, { spacing: 64 * 1024 })
+  assert.ok(states > 5, `${states} states`)
   for (const at of [1, 2000, 4567, 6000, last.seq]) {
     assert.deepEqual(await replay(file, { ...one, at }), await stateOf(file, at), `at ${at}`)
   }

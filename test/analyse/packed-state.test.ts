@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { pack, unpack } from '../../src/analyse/side-index/packed.js'
+import { Packer, pack, unpack } from '../../src/analyse/side-index/packed.js'
 import type { HiveEvent } from '../../src/format/kinds.js'
 import { HiveModel } from '../../src/model/model.js'
 import { cases, seedOfRun } from '../kit/long-run.js'
@@ -74,4 +74,40 @@ test('the state comes back, with all that going on from it needs', () => {
     ),
     { numRuns: cases(2000, 200), seed: seedOfRun() },
   )
+})
+
+test('a state is packed the same, whatever states of the hive were packed before it', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(event, { maxLength: 40 }), { maxLength: 6, size: 'max' }), (parts) => {
+      const model = new HiveModel()
+      const packer = new Packer()
+      let seq = 0
+      for (const [i, part] of parts.entries()) {
+        for (const each of part) model.add({ event: { ...each, seq: ++seq } as unknown as HiveEvent, seq })
+        if (i % 3 === 1) packer.news(model, i)
+        else assert.equal(packer.whole(model), pack(model))
+      }
+    }),
+    { numRuns: cases(1000, 100), seed: seedOfRun() },
+  )
+})
+
+test('decisions that are forgotten, made again or escalated anew are packed as they are', () => {
+  const model = new HiveModel({ maxDecided: 7 })
+  const packer = new Packer()
+  let seq = 0
+  const add = (kind: string, fields: object): void => {
+    seq++
+    model.add({ event: { kind, ts: seq, seq, ...fields } as unknown as HiveEvent, seq })
+  }
+  for (let i = 0; i < 60; i++) {
+    const ids = [`e-${i}`, i % 5 === 0 ? `\x7f${i}` : `"${i}"`, `e-${i - 3}`]
+    for (const id of i % 4 === 0 ? ids : ids.slice(0, 2)) add('escalate', { from: 'a', to: 'human', id })
+    for (const id of i % 7 === 0 ? [] : ids.slice(0, 2)) add('approval', { id, approve: true })
+    const text = packer.news(model, 9)
+    const { decided } = JSON.parse(text.slice(0, text.indexOf('\n'))).carry?.escalations ?? {}
+    const told = typeof decided === 'string' ? decided.split('\x7f') : decided
+    assert.deepEqual(told, model.escalations.carry().decided)
+  }
+  assert.equal(model.escalations.carry().decided?.length, 7)
 })

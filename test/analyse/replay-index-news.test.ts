@@ -80,7 +80,7 @@ test('at any event, whatever was taken out of the inboxes since the state that h
         const sent: Sent = new Map()
         play(log, steps, sent)
         await replay(file, { indexSpacing })
-        news += blocksOf(file).filter(({ isNews }) => isNews).length
+        news += blocksOf(file).filter(({ back }) => back > 0).length
         play(log, more, sent)
         const seqs = [log.seq, ...places.map((place) => place % (log.seq + 1))]
         for (const at of seqs) {
@@ -111,14 +111,39 @@ test('a damaged state is noticed by those that need it', async (t) => {
   )
   await replay(file, { indexSpacing })
   const blocks = blocksOf(file)
-  const at = blocks.findIndex(({ isNews }, i) => isNews && blocks[i + 1]?.isNews === true)
-  const [whole, inNews] = [blocks[at - 1] as Row, blocks[at + 1] as Row]
-  assert.equal(whole.isNews, false)
+  const at = blocks.findIndex(({ back }) => back > 1)
+  const inNews = blocks[at] as Row
+  const whole = blocks[at - inNews.back] as Row
   const expected = await replay(file, { at: inNews.maxSeq + 1, index: false })
   const path = join(`${file}.index`, '000000000001.idx')
   const bytes = readFileSync(path)
-  const place = whole.at + ((whole.size + whole.rest) >> 1)
+  const place = whole.at + (whole.size >> 1)
   bytes[place] = (bytes[place] as number) ^ 1
   writeFileSync(path, bytes)
   assert.deepEqual(await replay(file, { at: inNews.maxSeq + 1, indexSpacing }), expected)
+})
+
+test('messages that wait for long are repeated now and then, so that no state needs many before it', async (t) => {
+  const file = join(scratch(t), 'hive.jsonl')
+  const log = new LogWriter(file)
+  for (let i = 0; i < 40; i++)
+    log.event('message', { from: 'a', to: 'b', act: 'inform', subject: `s ${i}`, id: `m-${i}` })
+  for (let i = 0; i < 2000; i++) {
+    log.event('tool', { agentId: 'a', name: 'grep', ok: true, ms: i })
+    if (i % 500 === 0) log.event('message', { from: 'a', to: 'b', act: 'done', subject: 's', id: `n-${i}` })
+  }
+  const spacing = 8192
+  await replay(file, { indexSpacing: spacing })
+  const blocks = blocksOf(file)
+  const backs = blocks.map(({ back }) => back)
+  assert.ok(Math.max(...backs) > 1 && Math.max(...backs) < 8, `back: ${backs}`)
+  assert.ok(backs.filter((back) => back === 0).length > 4, `back: ${backs}`)
+  for (const { maxSeq } of blocks) {
+    const at = maxSeq + 3
+    assert.deepEqual(
+      await replay(file, { at, indexSpacing: spacing }),
+      await replay(file, { at, index: false }),
+      `at ${at}`,
+    )
+  }
 })

@@ -19,6 +19,7 @@ import { indexedFolder } from '../kit/indexing.js'
 import { hivelog, MAIN } from '../kit/reader-cli.js'
 import { LogWriter } from '../kit/reader-log.js'
 import { directoryOf, rowsOf } from '../kit/side-index.js'
+import { fill, smallDisk } from '../kit/small-disk.js'
 
 /** A folder for logs, with the key of the index in it. */
 function scene(t: TestContext): { folder: string; env: Record<string, string> } {
@@ -212,6 +213,22 @@ test('what keeps an index from being written is said, exit code 1', {
   const { code, stderr } = await hivelog(['index', other], { env })
   assert.equal(code, 1)
   assert.match(stderr, /other\.jsonl\.index is not a folder/)
+})
+
+test('a disk that is full leaves no index and no draft; with room there is one', async (t) => {
+  const disk = smallDisk(t)
+  if (disk === undefined) return
+  const { env } = scene(t)
+  const file = join(disk, 'hive.jsonl')
+  new LogWriter(file).messages(LINES)
+  const free = fill(disk, 4096)
+  const full = await hivelog(['index', file], { env })
+  assert.equal(full.code, 1)
+  assert.match(full.stderr, /was not written to its end; is there room on the disk\?/)
+  assert.deepEqual(readdirSync(`${file}.index`), [])
+  free()
+  assert.equal((await hivelog(['index', file], { env })).code, 0)
+  assert.ok((indexesOf(file)[0]?.rows.length ?? 0) > 2)
 })
 
 for (const [args, code, said] of [

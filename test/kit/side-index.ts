@@ -4,21 +4,32 @@ import { createHash } from 'node:crypto'
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib'
 
 /** Numbers of a block, in the order in which they stand there. */
-const NAMES = ['offset', 'line', 'count', 'maxSeq', 'maxTs', 'lastSeq', 'at', 'size', 'rest', 'raw'] as const
+const NAMES = [
+  'offset',
+  'line',
+  'count',
+  'maxSeq',
+  'maxTs',
+  'lastSeq',
+  'at',
+  'size',
+  'raw',
+  'back',
+  'whole',
+] as const
 
-export type Row = { [Name in (typeof NAMES)[number]]: number } & { isNews: boolean }
+export type Row = { [Name in (typeof NAMES)[number]]: number }
 
 interface Columns {
   count: number
   numbers: string
-  news: number[]
 }
 
 /** The directory of an index file, and where its trailer's last part begins. */
 export function directoryOf(bytes: Buffer): {
   directory: {
     blocks: Columns & { sha256: string }
-    ranges: { at: number; size: number; rest: number; sha256: string }
+    ranges: { at: number; size: number; sha256: string }
   }
   magic: number
 } {
@@ -27,10 +38,10 @@ export function directoryOf(bytes: Buffer): {
   return { directory: JSON.parse(bytes.toString('utf8', at, magic - 84)), magic }
 }
 
-export function rowsOf({ count, numbers, news }: Columns): Row[] {
+export function rowsOf({ count, numbers }: Columns): Row[] {
   const bytes = Buffer.from(numbers, 'base64')
   return Array.from({ length: count }, (_, i) => {
-    const row = { isNews: news.includes(i) } as Row
+    const row = {} as Row
     for (const [k, name] of NAMES.entries()) row[name] = bytes.readDoubleLE(8 * (NAMES.length * i + k))
     return row
   })
@@ -57,7 +68,7 @@ export function withoutRanges(bytes: Buffer, mac: (magic: string, directory: Buf
   const lie = { ...said, names: ['none'], sets: said.sets.map(() => [0]), odd: [] }
   const section = brotliCompressSync(JSON.stringify(lie))
   const sha256 = createHash('sha256').update(section).digest('hex')
-  const place = { ...ranges, size: section.length, rest: 0, sha256 }
+  const place = { ...ranges, size: section.length, sha256 }
   const end = Buffer.from(JSON.stringify({ ...directory, ranges: place }))
   const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0')
   const at = ranges.at + section.length

@@ -11,12 +11,12 @@ const step = fc.record({
   /** By how much the greatest `seq` and `ts` grow. */
   seqs: fc.nat(3),
   ms: fc.oneof(fc.constant(0), fc.nat(5), fc.double({ min: 0, max: 3, noNaN: true })),
-  isNews: fc.boolean(),
+  back: fc.nat(9),
 })
 
 function blocksOf(steps: (typeof step extends fc.Arbitrary<infer S> ? S : never)[]): Block[] {
   let last = { offset: 0, line: 0, count: 7, maxSeq: 0, maxTs: Number.MIN_SAFE_INTEGER, lastSeq: 0, at: 0 }
-  return steps.map(({ bytes, lines, seqs, ms, isNews }, i) => {
+  return steps.map(({ bytes, lines, seqs, ms, back }, i) => {
     if (i > 0) {
       const { offset, line, count, maxSeq, maxTs, at } = last
       const ts = i === 1 ? 1000 : maxTs + ms
@@ -28,9 +28,9 @@ function blocksOf(steps: (typeof step extends fc.Arbitrary<infer S> ? S : never)
       }
       last = { ...grown, maxTs: ts, lastSeq: maxSeq, at: at + 100 }
     }
-    const hash = i === 0 ? '' : i.toString(16).padStart(64, 'a')
-    const place = { hash, size: 60, rest: 40, raw: bytes, sha256: i.toString(16).padStart(64, 'b') }
-    return { ...last, ...place, ...(isNews && i > 0 && { isNews: true as const }) }
+    const link = i === 0 ? '' : i.toString(16).padStart(56, 'a')
+    const place = { link, size: 100, raw: bytes, sha256: i.toString(16).padStart(64, 'b') }
+    return { ...last, ...place, back, whole: 2 * bytes }
   })
 }
 
@@ -50,10 +50,6 @@ test('blocks come back as they were, and the last one before a place is found', 
         assert.deepEqual(others, { prices: 'p', start: 's', end: 'e', final: false })
         assert.deepEqual([...blocks], written)
         assert.deepEqual(blocks.last, written.at(-1))
-        assert.deepEqual(
-          blocks.lastWhole,
-          written.findLast(({ isNews }) => isNews !== true),
-        )
         for (const [atSeq, atTime] of [
           [seq, Number.POSITIVE_INFINITY],
           [Number.POSITIVE_INFINITY, time],
@@ -73,7 +69,7 @@ test('blocks come back as they were, and the last one before a place is found', 
 
 test('a segment without any block', () => {
   const blocks = Blocks.of([])
-  assert.deepEqual([blocks.length, blocks.last, blocks.lastWhole], [0, undefined, undefined])
+  assert.deepEqual([blocks.length, blocks.last], [0, undefined])
   assert.equal(
     blocks.lastBefore(() => true),
     -1,

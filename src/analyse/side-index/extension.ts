@@ -7,10 +7,10 @@ import { ByteChain, identityOf } from '../../read/side-index/fit.js'
 import { indexKey } from '../../read/side-index/key.js'
 import { type Range, unknownRange } from '../../read/side-index/ranges.js'
 import type { Source } from '../../read/sources.js'
-import { type Packed, Packer, textOf } from './packed.js'
+import { Packer } from './packed.js'
 
 /** Where in a log a state is: `Block` without its state, and what the bytes before it are. */
-export type Position = Omit<Block, keyof StatePlace | 'hash' | 'isNews'>
+export type Position = Omit<Block, keyof StatePlace | 'link' | 'back' | 'whole'>
 
 /** Bytes of log between two states: what must be parsed for an answer at most, in some 12 ms of a fresh process. */
 export const SPACING = 384 * 1024
@@ -19,41 +19,50 @@ const BIG_STATE = 3 / 8
 /** The same of what is new in one. It grows with the distance, so that it must not count as much for it. */
 const BIG_NEWS = 1 / 2
 
-/** So much further apart are whole states with what is new between them. */
+/** So much further than to the next whole one a state may need those before it: that far an old message is not repeated. */
 const NEWS = 4
 
 /** Bytes of log from a state of that size to the next one. */
 export const distanceOf = (spacing: number, raw: number): number => Math.max(spacing, raw / BIG_STATE)
+
+/** States that are compressed and written at once, while reading goes on; and their length, beyond which it is one. */
+const MAX_WRITING = 4
+const MAX_WRITING_LENGTH = 4 * 1024 * 1024
 
 /** Tells states apart. */
 export function keyOf(raw: string): string {
   return createHash('sha256').update(raw).digest('hex').slice(0, 32)
 }
 
+/** A block whose state is not written yet. */
+type UnwrittenBlock = Omit<Block, Exclude<keyof StatePlace, 'raw'>>
+
 export class Extension {
   readonly #path: string
   readonly #source: Source
-  #first: { position: Position; state: Packed } | undefined
+  #first: { position: Position; state: string; whole: number } | undefined
   #start: string
   readonly #old: IndexFile | undefined
   readonly #spacing: number
   readonly #prices: string
   #writer: IndexWriter | undefined
-  #blocks: Block[] = []
+  /** The blocks; where its state is, a block knows when that is written. */
+  #blocks: (Block | UnwrittenBlock)[] = []
+  /** States that are being written, and their length. */
+  readonly #writing = new Set<Promise<void>>()
+  #writingLength = 0
   /** What lies between them. */
   #ranges: Range[] = []
   readonly #packer = new Packer()
-  /** Whether the last whole state is mostly messages, so that news of it are a fraction of another one. */
-  #isNewsSmall = false
   /** The last state. */
-  #end: Packed | undefined
+  #end: string | undefined
   #isOff = false
-  /** Up to the end of the last whole line. */
-  readonly #chain: ByteChain
+  /** `undefined` where none can be had, or none is needed. */
+  readonly #key: Buffer | undefined
+  /** Up to the end of the last whole line; `undefined` without a key. */
+  readonly #chain: ByteChain | undefined
   /** Copies of the bytes behind it. */
   #held: Buffer[] = []
-  /** Link up to the last block. */
-  #hash: string
 
   /**
    * @param old index that is extended, reading being about to begin at its last block; or, where there is none, nothing
@@ -68,96 +77,125 @@ export class Extension {
     this.#old = old
     this.#start = old?.directory.start ?? ''
     const last = old?.directory.blocks.last
-    this.#hash = last?.hash ?? ''
-    this.#chain = new ByteChain(this.#hash, last?.offset)
+    // Of one that is too short there is no state but the first.
+    const isLong = !source.live || Number(source.stats.size) >= spacing
+    this.#key = indexKey(isLong)
+    if (this.#key === undefined) this.#isOff = true
+    else this.#chain = new ByteChain(this.#key, last?.link ?? '', last?.offset)
   }
 
   /** The state from which reading begins. */
   begin(position: Position, model: HiveModel): void {
     if (this.#old !== undefined) return
-    const state = this.#whole(model)
-    this.#first = { position, state }
-    this.#start = keyOf(textOf(state))
+    const state = this.#packer.whole(model)
+    this.#first = { position, state, whole: this.#packer.wholeLength }
+    this.#start = keyOf(state)
   }
 
   /** Takes bytes that were read. @param lines offset up to which whole lines were read with them */
   chunk(bytes: Buffer, lines: number): void {
-    if (this.#isOff) return
+    const chain = this.#chain
+    if (this.#isOff || chain === undefined) return
     const held = this.#held.reduce((sum, piece) => sum + piece.length, 0)
-    const inside = Math.max(0, lines - this.#chain.offset - held)
+    const inside = Math.max(0, lines - chain.offset - held)
     if (inside > 0) {
-      this.#flush()
-      this.#chain.add(bytes.subarray(0, inside))
+      this.#flush(chain)
+      chain.add(bytes.subarray(0, inside))
     }
     if (inside < bytes.length) this.#held.push(Buffer.from(bytes.subarray(inside)))
   }
 
-  #flush(): void {
-    for (const piece of this.#held) this.#chain.add(piece)
+  #flush(chain: ByteChain): void {
+    for (const piece of this.#held) chain.add(piece)
     this.#held = []
   }
 
   /** Whether a state is wanted at this offset. */
   isDue(offset: number): boolean {
     const last = this.#blocks.at(-1) ?? this.#old?.directory.blocks.last
-    const { offset: from = 0, raw = 0, isNews } = last ?? {}
+    const { offset: from = 0, whole = 0 } = last ?? {}
+    const { hasBefore, isNewsSmall, newsLength } = this.#packer
     const distance =
-      this.#packer.hasBefore && this.#isNewsSmall
-        ? Math.max(this.#spacing, isNews === true ? raw / BIG_NEWS : 0)
-        : distanceOf(this.#spacing, raw)
+      hasBefore && isNewsSmall
+        ? Math.max(this.#spacing, newsLength / BIG_NEWS)
+        : distanceOf(this.#spacing, whole)
     return !this.#isOff && offset - from >= distance
   }
 
   /**
-   * Notes the state before a line.
+   * Notes the state before a line. The model may go on at once, but reading only when it is awaited.
    * @param range the lines since the one before it
    * @param isLast whether that is the segment's end
    */
-  block(position: Position, model: HiveModel, range: Range, isLast: boolean): void {
-    if (this.#isOff) return
+  async block(position: Position, model: HiveModel, range: Range, isLast: boolean): Promise<void> {
+    const chain = this.#chain
+    if (this.#isOff || chain === undefined) return
     try {
       const writer = this.#open()
       // A last line without newline is one at the segment's end.
-      if (position.offset > this.#chain.offset) this.#flush()
-      this.#hash = this.#chain.link()
+      if (position.offset > chain.offset) this.#flush(chain)
+      const link = chain.link()
       // The next segment knows this one by its end.
-      const isNews = !isLast && this.#hasNews(position.offset)
-      const state = isNews ? this.#packer.news(model) : this.#whole(model)
-      const news = isNews ? { isNews } : {}
-      this.#blocks.push({ ...position, hash: this.#hash, ...writer.add(state), ...news })
+      const packer = this.#packer
+      const isNews = !isLast && packer.hasBefore && packer.isNewsSmall
+      const state = isNews ? packer.news(model, this.#reach()) : packer.whole(model)
+      const { back, wholeLength: whole } = packer
+      this.#add(writer, { ...position, link, back, whole }, state)
       this.#ranges.push(range)
       this.#end = state
+      while (
+        this.#writing.size >= MAX_WRITING ||
+        (this.#writing.size > 1 && this.#writingLength > MAX_WRITING_LENGTH)
+      ) {
+        await Promise.race(this.#writing)
+      }
     } catch {
       // No room, no right to write there: the answer does not need it.
       this.abort()
     }
   }
 
-  #whole(model: HiveModel): Packed {
-    const state = this.#packer.whole(model)
-    this.#isNewsSmall = state.body.length > state.head.length
-    return state
+  /** Writes a state while other things go on. */
+  #add(writer: IndexWriter, at: Omit<Block, keyof StatePlace>, state: string): void {
+    const raw = state.length
+    const number = this.#blocks.push({ ...at, raw }) - 1
+    this.#writingLength += raw
+    const writing = writer
+      .add(state)
+      .then((place) => {
+        this.#blocks[number] = { ...at, ...place }
+      })
+      // No room: the answer does not need it.
+      .catch(() => this.abort())
+      .finally(() => {
+        this.#writing.delete(writing)
+        this.#writingLength -= raw
+      })
+    this.#writing.add(writing)
   }
 
-  #hasNews(offset: number): boolean {
-    if (!this.#packer.hasBefore || !this.#isNewsSmall) return false
-    const whole = this.#blocks.findLast(({ isNews }) => isNews !== true)
-    return whole !== undefined && offset - whole.offset < NEWS * distanceOf(this.#spacing, whole.raw)
+  /** States before the next one in which its lists may begin. */
+  #reach(): number {
+    return Math.floor((NEWS * distanceOf(this.#spacing, this.#packer.wholeLength)) / this.#spacing)
   }
 
   /** Puts the index in its place if it has anything new. */
-  finish(final: boolean): void {
-    if (this.#writer === undefined || this.#isOff) return
+  async finish(final: boolean): Promise<void> {
+    await Promise.all(this.#writing)
+    const writer = this.#writer
+    if (writer === undefined || this.#isOff) return
     try {
+      const ranges = await writer.addRanges(this.#ranges)
       const identity = identityOf(this.#source)
-      this.#writer.finish({
+      writer.finish({
         prices: this.#prices,
         start: this.#start,
-        end: this.#end === undefined ? '' : keyOf(textOf(this.#end)),
+        end: this.#end === undefined ? '' : keyOf(this.#end),
         final,
         ...(identity !== undefined && { identity }),
-        ranges: this.#writer.addRanges(this.#ranges),
-        blocks: Blocks.of(this.#blocks),
+        ranges,
+        // All of them are written.
+        blocks: Blocks.of(this.#blocks as Block[]),
       })
       this.#writer = undefined
     } catch {
@@ -174,9 +212,9 @@ export class Extension {
       try {
         const blocks = Array.from(old.directory.blocks, (block) => ({
           ...block,
-          ...writer.copy(old.bytes(block), block),
+          ...writer.copy(old.bytes(block), block.raw),
         }))
-        const ranges = writer.copy(old.bytes(old.directory.ranges), old.directory.ranges)
+        const ranges = writer.copy(old.bytes(old.directory.ranges), old.directory.ranges.raw)
         writer.finish({ ...old.directory, identity, ranges, blocks: Blocks.of(blocks) })
       } catch {
         writer.abort()
@@ -199,20 +237,18 @@ export class Extension {
   /** The first new state: what the old index has is taken over. */
   #open(): IndexWriter {
     if (this.#writer !== undefined) return this.#writer
-    const key = indexKey(true)
-    if (key === undefined) throw new Error('there is no key')
-    const writer = new IndexWriter(this.#path, key)
+    const writer = new IndexWriter(this.#path, this.#key as Buffer)
     this.#writer = writer
     const old = this.#old
     if (old !== undefined) {
       for (const block of old.directory.blocks) {
-        this.#blocks.push({ ...block, ...writer.copy(old.bytes(block), block) })
+        this.#blocks.push({ ...block, ...writer.copy(old.bytes(block), block.raw) })
       }
-      this.#ranges = old.ranges() ?? unknownRanges(this.#blocks)
+      this.#ranges = old.ranges() ?? unknownRanges(Array.from(old.directory.blocks))
     }
     if (this.#first !== undefined) {
-      const { position, state } = this.#first
-      this.#blocks.push({ ...position, hash: '', ...writer.add(state) })
+      const { position, state, whole } = this.#first
+      this.#add(writer, { ...position, link: '', back: 0, whole }, state)
     }
     return writer
   }

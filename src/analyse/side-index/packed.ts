@@ -1,309 +1,457 @@
 /**
  * States as the side index holds them. Most of a big state are the messages that wait, and hardly anybody asks for one
  * of them but the newest: the others are written apart, field by field, and taken apart when they are needed. A state
- * can leave out those that a state before it has, too: it is a fraction of a whole one then, and can be had much more
- * often along the log.
+ * can leave out messages that states before it hold, too: it is a fraction of a whole one then, and can be had much
+ * more often along the log. The list of an inbox begins in the last state that holds all its messages or, once what
+ * that one had is gone, in a later one; each state since adds those that came.
  */
 import type { Inbox, Message, StoredMessages } from '../../model/inbox.js'
 import type { Carry, HiveModel, StoredState } from '../../model/model.js'
 import type { AgentState, InboxState, PendingEscalation, UsageTotals } from '../../model/state.js'
 import { type Columns, columnsOf, StoredColumns } from './columns.js'
-import { type Texts, texts, textsOf } from './fields.js'
-import { namesOf, rowsOf, type Table, tableOf } from './table.js'
-
-/** A state as two texts without line ends, JSON each. */
-export interface Packed {
-  /** All of it, but for messages that are not the newest of their inbox. */
-  head: string
-  /** Those, inbox by inbox. */
-  body: string
-}
+import { type Texts, TextsQueue, textsOf } from './fields.js'
+import { type Fields, rowsOf, type Table, TableWriter } from './table.js'
 
 /** An inbox without its messages. */
 interface PackedInbox extends Omit<InboxState, 'messages'> {
-  /** Messages that come from the state before, and stand first: where they are in its list. */
-  from?: number
-  to?: number
-  /** Messages that are held here: the newest in the head, those before it in the body. */
+  /** Messages that are listed: the last ones of those that this state and others hold. */
   held: number
+  /** How many states before this one its list begins. */
+  back: number
+}
+
+/** The messages of an inbox that one state holds: the newest in its head, those before it in its body. */
+interface PackedPart {
+  recipient: string
+  /** How many. */
+  fresh: number
+  /** How many of the states before hold them too, as the last ones: the newest is in each state. */
+  over: number
+}
+
+interface PackedMessages {
+  parts: Table
+  newest: Columns
 }
 
 type PackedHead = Omit<StoredState, 'agents' | 'carry' | 'inboxes' | 'pending'> & {
   agents: Table
   /** What the agents used, of those that used anything. */
   ofAgents: Table
+  /** Two parts of each sum of dollars, the hive's and then theirs: doubles, in Base64, as digits take long to find. */
+  sums: string
   inboxes: Table
   pending: Table
-  newest: Columns
   carry?: PackedCarry
 }
 
 type PackedCarry = Omit<Carry, 'escalations' | 'sums'> & {
   /** As in `Carry`; ids that were decided are many. */
   escalations?: Omit<NonNullable<Carry['escalations']>, 'decided'> & { decided?: Texts }
-  /** Ids, and two parts for each: doubles, in Base64, as their digits take long to find. */
-  sums?: { ids: Texts; parts: string }
 }
 
-const place = { log: true, file: true, line: true } as const
-const AGENT = namesOf<Omit<AgentState, 'usage'>>({
-  agentId: true,
-  name: true,
-  isGod: true,
-  parent: true,
-  role: true,
-  model: true,
-  pid: true,
-  session: true,
-  status: true,
-  since: true,
-  sinceSeq: true,
-  error: true,
-  lives: true,
-  spawnSeq: true,
-  spawnTs: true,
-  events: true,
-  lastSeq: true,
-  lastTs: true,
-  snapshot: true,
-  ...place,
-})
-/** Sums, and the number of the agent. */
-type AgentUsage = UsageTotals & { agent: number }
-const USAGE = namesOf<AgentUsage>({
-  agent: true,
-  calls: true,
-  inputTokens: true,
-  outputTokens: true,
-  cacheReadTokens: true,
-  cacheWriteTokens: true,
-  costUsd: true,
-  unpriced: true,
-})
-const INBOX = namesOf<PackedInbox>({
-  recipient: true,
-  waiting: true,
-  estimated: true,
-  from: true,
-  to: true,
-  held: true,
-})
-const PENDING = namesOf<PendingEscalation>({
-  id: true,
-  seq: true,
-  ts: true,
-  from: true,
-  to: true,
-  subject: true,
-  ...place,
-})
-
-/** Which messages of an inbox are still there: a part of its list as it was. */
-interface Kept {
-  from: number
-  /** Behind the last one. */
-  to: number
+const AGENT: Fields<Omit<AgentState, 'usage'>> = {
+  agentId: (agent) => agent.agentId,
+  name: (agent) => agent.name,
+  isGod: (agent) => agent.isGod,
+  parent: (agent) => agent.parent,
+  role: (agent) => agent.role,
+  model: (agent) => agent.model,
+  pid: (agent) => agent.pid,
+  session: (agent) => agent.session,
+  status: (agent) => agent.status,
+  since: (agent) => agent.since,
+  sinceSeq: (agent) => agent.sinceSeq,
+  error: (agent) => agent.error,
+  lives: (agent) => agent.lives,
+  spawnSeq: (agent) => agent.spawnSeq,
+  spawnTs: (agent) => agent.spawnTs,
+  events: (agent) => agent.events,
+  lastSeq: (agent) => agent.lastSeq,
+  lastTs: (agent) => agent.lastTs,
+  snapshot: (agent) => agent.snapshot,
+  log: (agent) => agent.log,
+  file: (agent) => agent.file,
+  line: (agent) => agent.line,
+}
+/** Sums but for dollars, and the number of the agent. */
+type AgentUsage = Omit<UsageTotals, 'costUsd'> & { agent: number }
+const USAGE: Fields<AgentUsage> = {
+  agent: (usage) => usage.agent,
+  calls: (usage) => usage.calls,
+  inputTokens: (usage) => usage.inputTokens,
+  outputTokens: (usage) => usage.outputTokens,
+  cacheReadTokens: (usage) => usage.cacheReadTokens,
+  cacheWriteTokens: (usage) => usage.cacheWriteTokens,
+  unpriced: (usage) => usage.unpriced,
+}
+const INBOX: Fields<PackedInbox> = {
+  recipient: (inbox) => inbox.recipient,
+  waiting: (inbox) => inbox.waiting,
+  estimated: (inbox) => inbox.estimated,
+  held: (inbox) => inbox.held,
+  back: (inbox) => inbox.back,
+}
+const PART: Fields<PackedPart> = {
+  recipient: (part) => part.recipient,
+  fresh: (part) => part.fresh,
+  over: (part) => part.over,
+}
+const PENDING: Fields<PendingEscalation> = {
+  id: (pending) => pending.id,
+  seq: (pending) => pending.seq,
+  ts: (pending) => pending.ts,
+  from: (pending) => pending.from,
+  to: (pending) => pending.to,
+  subject: (pending) => pending.subject,
+  log: (pending) => pending.log,
+  file: (pending) => pending.file,
+  line: (pending) => pending.line,
 }
 
 /** The state that a model of one log is in, as one text. */
 export function pack(model: HiveModel): string {
-  return textOf(packed(model, (inbox) => ({ fresh: inbox.list() })))
+  return new Packer().whole(model)
 }
-
-export const textOf = ({ head, body }: Packed): string => `${head}\n${body}`
 
 /** @throws when it is not what `pack` made */
-export function unpack(text: string): StoredState {
-  const end = text.indexOf('\n')
-  return unpackState(text.slice(0, end), () => text.slice(end + 1))
+export const unpack = (text: string): StoredState => unpackState(text)
+
+/** Which messages of an inbox a state holds, and how they go on from those of states before. */
+interface Split extends Pick<PackedInbox, 'held' | 'back'>, Pick<PackedPart, 'over'> {
+  fresh: readonly Message[]
 }
 
-function packed(
-  model: HiveModel,
-  split: (inbox: Inbox) => { kept?: Kept; fresh: readonly Message[] },
-): Packed {
-  const { agents, inboxes: states, pending, carry, ...state } = model.view('none')
-  const inboxes = model.filledInboxes()
-  const rows: PackedInbox[] = []
-  const newest: Message[] = []
-  const others: Message[] = []
-  for (let i = 0; i < inboxes.length; i++) {
-    const { kept, fresh } = split(inboxes[i] as Inbox)
-    const { recipient, waiting, estimated } = states[i] as InboxState
-    const held = fresh.length
-    for (let k = 0; k < held - 1; k++) others.push(fresh[k] as Message)
-    if (held > 0) newest.push(fresh[held - 1] as Message)
-    const row: PackedInbox = { recipient, waiting, held }
-    if (estimated !== undefined) row.estimated = estimated
-    if (kept !== undefined) Object.assign(row, kept)
-    rows.push(row)
-  }
-  const usages: AgentUsage[] = []
-  for (let agent = 0; agent < agents.length; agent++) {
-    const usage = agents[agent]?.usage
-    if (usage !== undefined) usages.push({ agent, ...usage })
-  }
-  const head: Omit<PackedHead, keyof StoredState> & { [name: string]: unknown } = {
-    ...state,
-    agents: tableOf(agents, AGENT),
-    ofAgents: tableOf(usages, USAGE),
-    inboxes: tableOf(rows, INBOX),
-    pending: tableOf(pending, PENDING),
-    newest: columnsOf(newest),
-    ...(carry !== undefined && { carry: packedCarry(carry) }),
-  }
-  return { head: JSON.stringify(head), body: JSON.stringify(columnsOf(others)) }
-}
+/** Writes states of one hive; what did not change since the one before is not made again. */
+class StateWriter {
+  readonly #agents = new TableWriter(AGENT)
+  readonly #usages = new TableWriter(USAGE)
+  readonly #inboxes = new TableWriter(INBOX)
+  readonly #pending = new TableWriter(PENDING)
+  readonly #parts = new TableWriter(PART)
+  readonly #decided = new TextsQueue()
 
-function packedCarry({ escalations, sums, ...others }: Carry): PackedCarry {
-  const carry: PackedCarry = others
-  if (escalations !== undefined) {
+  packed(model: HiveModel, split: (inbox: Inbox) => Split): string {
+    const { agents, inboxes: states, pending, carry, ...state } = model.view('none', false)
+    const inboxes = model.filledInboxes()
+    const rows: PackedInbox[] = []
+    const parts: PackedPart[] = []
+    const newest: Message[] = []
+    const others: Message[] = []
+    for (let i = 0; i < inboxes.length; i++) {
+      const { held, back, over, fresh } = split(inboxes[i] as Inbox)
+      const { recipient, waiting, estimated } = states[i] as InboxState
+      for (let k = 0; k < fresh.length - 1; k++) others.push(fresh[k] as Message)
+      if (fresh.length > 0) newest.push(fresh.at(-1) as Message)
+      rows.push({ recipient, waiting, estimated, held, back } as PackedInbox)
+      parts.push({ recipient, fresh: fresh.length, over })
+    }
+    const usages: AgentUsage[] = []
+    const sums = [...model.usage.cost.parts]
+    let agent = 0
+    for (const { usage } of model.agents.all()) {
+      if (usage !== undefined) {
+        const { calls, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, unpriced, cost } = usage
+        usages.push({
+          agent,
+          calls,
+          inputTokens,
+          outputTokens,
+          cacheReadTokens,
+          cacheWriteTokens,
+          unpriced,
+        })
+        const [sum, rest] = cost.parts
+        sums.push(sum, rest)
+      }
+      agent++
+    }
+    const head = withJson(state, {
+      agents: this.#agents.json(agents),
+      ofAgents: this.#usages.json(usages),
+      sums: `"${base64Of(sums)}"`,
+      inboxes: this.#inboxes.json(rows),
+      pending: this.#pending.json(pending),
+      ...(carry !== undefined && { carry: this.#carry(carry) }),
+    })
+    const messages = withJson(
+      {},
+      { parts: this.#parts.json(parts), newest: JSON.stringify(columnsOf(newest)) },
+    )
+    return `${head}\n${messages}\n${JSON.stringify(columnsOf(others))}`
+  }
+
+  /** The JSON of a `PackedCarry`. */
+  #carry({ escalations, ...others }: Carry): string {
+    if (escalations === undefined) return JSON.stringify(others)
     const { decided, ...rest } = escalations
-    carry.escalations = { ...rest, ...(decided !== undefined && { decided: texts(decided) }) }
+    return withJson(others, {
+      escalations: withJson(rest, decided === undefined ? {} : { decided: this.#decided.json(decided) }),
+    })
   }
-  if (sums !== undefined) {
-    const parts = Float64Array.from(sums.flatMap(([, each]) => each))
-    carry.sums = { ids: texts(sums.map(([id]) => id)), parts: Buffer.from(parts.buffer).toString('base64') }
-  }
-  return carry
 }
 
-function carryOf({ escalations, sums, ...others }: PackedCarry): Carry {
-  const carry: Carry = others
-  if (escalations !== undefined) {
-    const { decided, ...rest } = escalations
-    carry.escalations = { ...rest, ...(decided !== undefined && { decided: textsOf(decided) as string[] }) }
-  }
-  if (sums !== undefined) {
-    // A copy, since a small buffer is a part of one that numbers may not begin in.
-    const parts = new Float64Array(new Uint8Array(Buffer.from(sums.parts, 'base64')).buffer)
-    carry.sums = (textsOf(sums.ids) as string[]).map((id, i) => [
-      id,
-      [parts[2 * i] as number, parts[2 * i + 1] as number],
-    ])
-  }
-  return carry
+const base64Of = (numbers: readonly number[]): string =>
+  Buffer.from(Float64Array.from(numbers).buffer).toString('base64')
+
+/** A copy of the bytes, since a small buffer is a part of one that numbers may not begin in. */
+const numbersIn = (base64: string): Float64Array =>
+  new Float64Array(new Uint8Array(Buffer.from(base64, 'base64')).buffer)
+
+/** The JSON of an object that has these fields too. @param fields JSON of each */
+function withJson(object: object, fields: { [name: string]: string }): string {
+  const own = JSON.stringify(object).slice(1, -1)
+  const parts = own === '' ? [] : [own]
+  for (const name of Object.keys(fields)) parts.push(`"${name}":${fields[name]}`)
+  return `{${parts.join(',')}}`
 }
+
+function carryOf({ escalations, ...others }: PackedCarry): Carry {
+  if (escalations === undefined) return others
+  const { decided, ...rest } = escalations
+  return {
+    ...others,
+    escalations: { ...rest, ...(decided !== undefined && { decided: textsOf(decided) as string[] }) },
+  }
+}
+
+/** What a state without messages takes for them, about. */
+const NO_MESSAGES = 3 * JSON.stringify(columnsOf([])).length
 
 /** Packs the states of a model that goes on, each whole or as what is new in it. */
 export class Packer {
-  /** What the inboxes were; only those whose recipient has one alone. */
-  #before: Map<Inbox, Shape> | undefined
+  /** Length of the last state, had it been whole, about; and of what is new in it. */
+  wholeLength = 0
+  newsLength = 0
+  /** Whether the last state is mostly messages, so that news of it are a fraction of another one. */
+  isNewsSmall = false
+  readonly #writer = new StateWriter()
+  /** The lists of inboxes as they were; only of those whose recipient has one alone. */
+  #lists: Map<Inbox, List> | undefined
+  /** States that were packed, the messages that they hold, and the length of these, about. */
+  #count = 0
+  #messages = 0
+  #messagesLength = 0
 
   /** Whether there is a state to which something can be new. */
   get hasBefore(): boolean {
-    return this.#before !== undefined
+    return this.#lists !== undefined
   }
 
-  whole(model: HiveModel): Packed {
-    this.#before = undefined
-    return this.news(model)
+  /** How many states before the last one its lists begin. */
+  back = 0
+
+  whole(model: HiveModel): string {
+    this.#lists = undefined
+    return this.news(model, 0)
   }
 
-  /** Without the messages that the state before it has, which was packed here too. */
-  news(model: HiveModel): Packed {
-    const shapes = new Map<Inbox, Shape>()
+  /**
+   * Without messages that states before it hold, which were packed here too.
+   * @param reach how many states before it lists may begin
+   */
+  news(model: HiveModel, reach: number): string {
+    const number = ++this.#count
+    const lists = new Map<Inbox, List>()
     const twins = twinsOf(model)
-    const state = packed(model, (inbox) => {
-      if (twins.has(inbox.recipient)) return { fresh: inbox.list() }
-      const shape = shapeOf(inbox)
-      shapes.set(inbox, shape)
-      const before = this.#before?.get(inbox)
-      return before === undefined ? { fresh: inbox.list() } : newsOf(inbox, before, shape)
+    let [held, newest, fresh, begun] = [0, 0, 0, 0]
+    this.back = 0
+    const state = this.#writer.packed(model, (inbox) => {
+      const before = this.#lists?.get(inbox)
+      const list = (before && goneOn(before, inbox, number, reach)) ?? begin(inbox, number)
+      if (!twins.has(inbox.recipient)) lists.set(inbox, list)
+      const split = splitOf(inbox, list, number)
+      held += split.held
+      if (split.held > 0) newest++
+      fresh += split.fresh.length
+      const came = before === undefined ? 0 : inbox.puts - before.puts
+      begun += Math.max(0, split.fresh.length - came)
+      this.back = Math.max(this.back, split.back)
+      return split
     })
-    this.#before = shapes
+    this.#lists = lists
+    const lengthOfState = state.indexOf('\n')
+    this.#messages += fresh
+    this.#messagesLength += Math.max(0, state.length - lengthOfState - NO_MESSAGES)
+    const lengthOfOne = this.#messagesLength / Math.max(1, this.#messages)
+    // The newest messages are in each state.
+    this.isNewsSmall = lengthOfOne * (held - newest) > lengthOfState + lengthOfOne * newest
+    this.wholeLength = Math.round(lengthOfState + lengthOfOne * held)
+    this.newsLength = Math.round(lengthOfState + lengthOfOne * (fresh - begun))
     return state
   }
 }
 
-/** What tells how the list of an inbox came from what it was. */
-interface Shape {
-  held: number
-  puts: number
+/** Where the messages of an inbox are. */
+interface List {
+  /** The states that hold them: the number of each, and what the inbox had been put before those that it holds. */
+  parts: { number: number; puts: number }[]
+  /** What tells whether it only lost its oldest since. */
   taken: number
+  puts: number
+  /** Messages that the last state holds, and how many of them came since the one before. */
+  fresh: number
+  came: number
 }
 
-const shapeOf = (inbox: Inbox): Shape => ({
-  held: inbox.waiting - inbox.unheld,
-  puts: inbox.puts,
-  taken: inbox.takenFromWithin,
-})
+const heldBy = (inbox: Inbox): number => inbox.waiting - inbox.unheld
+
+/** A list that one state holds alone. */
+function begin(inbox: Inbox, number: number): List {
+  const { puts, takenFromWithin: taken } = inbox
+  const fresh = heldBy(inbox)
+  return { parts: [{ number, puts: puts - fresh }], taken, puts, fresh, came: fresh }
+}
+
+/** The list of an inbox that states before hold in part; `undefined` where none can be gone on with. */
+function goneOn(before: List, inbox: Inbox, number: number, reach: number): List | undefined {
+  const { puts, takenFromWithin: taken } = inbox
+  const held = heldBy(inbox)
+  const came = puts - before.puts
+  // The newest message is always among the fresh: it is asked for.
+  const fresh = Math.max(1, came)
+  if (taken !== before.taken || fresh >= held) return undefined
+  const { parts } = before
+  parts.push({ number, puts: before.puts })
+  // Whatever is gone was the oldest.
+  let gone = 0
+  while ((parts[gone + 1]?.puts ?? puts) <= puts - held) gone++
+  parts.splice(0, gone)
+  if (number - (parts[0] as { number: number }).number > reach) return undefined
+  return { parts, taken, puts, fresh, came }
+}
+
+function splitOf(inbox: Inbox, { parts, fresh, came }: List, number: number): Split {
+  const back = number - (parts[0] as { number: number }).number
+  return {
+    held: heldBy(inbox),
+    back,
+    over: fresh - came,
+    fresh: back === 0 ? inbox.list() : inbox.latest(fresh),
+  }
+}
 
 /** Recipients that more than one inbox has: an agent's, and that of a name before it was one. */
 function twinsOf(model: HiveModel): Set<string> {
-  const seen = new Set<string>()
   const twins = new Set<string>()
-  for (const { recipient } of model.filledInboxes()) {
-    if (seen.has(recipient)) twins.add(recipient)
-    seen.add(recipient)
-  }
+  for (const name of model.strangers.keys()) if (model.agents.get(name)?.inbox !== undefined) twins.add(name)
   return twins
 }
 
-/** The newest message is always among the fresh: it is asked for. */
-function newsOf(
-  inbox: Inbox,
-  before: Shape,
-  { held, puts, taken }: Shape,
-): { kept?: Kept; fresh: Message[] } {
-  const count = puts - before.puts
-  const kept = held - Math.max(1, count)
-  if (taken !== before.taken || kept <= 0) return { fresh: inbox.list() }
-  // Whatever is gone was the oldest.
-  const from = before.held + count - held
-  return { kept: { from, to: from + kept }, fresh: inbox.latest(held - kept) }
+/** A part, and where its messages are: its newest, and the first of the others. */
+interface PlacedPart extends PackedPart {
+  newest: number
+  others: number
+}
+
+/** The messages that a state holds, taken apart when they are asked for. */
+class StoredParts {
+  readonly #load: () => PackedMessages
+  readonly #others: StoredColumns
+  #newest: StoredColumns | undefined
+  #parts: PlacedPart[] | undefined
+  #numbers: Map<string, number> | undefined
+
+  /** @param text the state's */
+  constructor(text: string) {
+    const from = text.indexOf('\n')
+    const to = text.indexOf('\n', from + 1)
+    this.#load = () => JSON.parse(text.slice(from + 1, to)) as PackedMessages
+    this.#others = new StoredColumns(() => JSON.parse(text.slice(to + 1)) as Columns)
+  }
+
+  newest(number: number): Message | undefined {
+    const part = this.#take()[number]
+    if (part === undefined || part.fresh === 0) return undefined
+    return this.#newest?.slice(part.newest, part.newest + 1)[0]
+  }
+
+  /** Adds the messages of an inbox to those of states before. @throws when there is no such inbox */
+  addTo(messages: Message[], number: number): void {
+    const part = this.#take()[number]
+    if (part === undefined) throw new Error('a state lacks an inbox that one behind it needs')
+    const { fresh, over, others } = part
+    messages.splice(Math.max(0, messages.length - over))
+    if (fresh > 1) messages.push(...this.#others.slice(others, others + fresh - 1))
+    if (fresh > 0) messages.push(this.newest(number) as Message)
+  }
+
+  /** Number of the inbox of a recipient that has one alone; -1 if there is none. */
+  numberOf(recipient: string): number {
+    this.#numbers ??= new Map(this.#take().map((part, number) => [part.recipient, number]))
+    return this.#numbers.get(recipient) ?? -1
+  }
+
+  #take(): readonly PlacedPart[] {
+    if (this.#parts !== undefined) return this.#parts
+    const { parts, newest: columns } = this.#load()
+    this.#newest = new StoredColumns(() => columns)
+    let newest = 0
+    let others = 0
+    this.#parts = rowsOf<PlacedPart>(parts)
+    for (const part of this.#parts) {
+      part.newest = newest
+      part.others = others
+      if (part.fresh === 0) continue
+      newest++
+      others += part.fresh - 1
+    }
+    return this.#parts
+  }
 }
 
 /**
- * @param body asked for once, if at all
- * @param before makes the state before, for one of which that is left out; asked once, if at all
+ * @param before gives a state so many states before this one, for one of which that is left out
  * @throws when it is not what was packed
  */
-export function unpackState(head: string, body: () => string, before?: () => StoredState): StoredState {
+export function unpackState(text: string, before?: (back: number) => string): StoredState {
   const {
-    newest: columns,
     inboxes,
     agents,
     ofAgents,
     pending,
-    carry,
+    sums: parts,
+    carry = {},
     ...state
-  } = JSON.parse(head) as PackedHead
+  } = JSON.parse(text.slice(0, text.indexOf('\n'))) as PackedHead
   const all = rowsOf<AgentState>(agents)
-  for (const { agent, ...usage } of rowsOf<AgentUsage>(ofAgents)) (all[agent] as AgentState).usage = usage
-  const newest = new StoredColumns(() => columns)
-  const others = new StoredColumns(() => JSON.parse(body()) as Columns)
-  let lists: Map<string, StoredMessages> | undefined
-  const listBefore = (recipient: string): readonly Message[] => {
-    lists ??= new Map(before?.().inboxes.map((inbox) => [inbox.recipient, inbox.messages as StoredMessages]))
-    return lists.get(recipient)?.load() ?? []
+  const numbers = numbersIn(parts)
+  const partsAt = (i: number): [number, number] => [numbers[2 * i] as number, numbers[2 * i + 1] as number]
+  const sums: NonNullable<Carry['sums']> = [['', partsAt(0)]]
+  for (const [i, { agent: at, ...usage }] of rowsOf<AgentUsage>(ofAgents).entries()) {
+    const agent = all[at] as AgentState
+    const sum = partsAt(i + 1)
+    // Whoever goes on with it goes on with the parts.
+    agent.usage = { ...usage, costUsd: sum[0] }
+    sums.push([agent.agentId, sum])
   }
-  let last = 0
-  let from = 0
-  const restored: StoredState['inboxes'] = []
-  for (const { from: keptFrom, to: keptTo = 0, held, ...inbox } of rowsOf<PackedInbox>(inboxes)) {
-    const kept = keptFrom === undefined ? undefined : { from: keptFrom, to: keptTo }
-    const at = held > 0 ? last++ : undefined
-    const start = from
-    const end = start + Math.max(0, held - 1)
-    from = end
-    const ofLast = (): Message[] => (at === undefined ? [] : newest.slice(at, at + 1))
-    const messages: StoredMessages = {
-      count: held + (kept === undefined ? 0 : kept.to - kept.from),
-      load: () => [
-        ...(kept === undefined ? [] : listBefore(inbox.recipient).slice(kept.from, kept.to)),
-        ...(end > start ? others.slice(start, end) : []),
-        ...ofLast(),
-      ],
-      newest: () => ofLast()[0],
-    }
-    restored.push({ ...inbox, messages })
+  /** The messages of this state, and of those before it. */
+  const stored = [new StoredParts(text)]
+  const storedAt = (back: number): StoredParts => {
+    stored[back] ??= new StoredParts((before as (back: number) => string)(back))
+    return stored[back]
   }
+  const own = storedAt(0)
   return {
     ...state,
     agents: all,
     pending: rowsOf<PendingEscalation>(pending),
-    inboxes: restored,
-    ...(carry !== undefined && { carry: carryOf(carry) }),
+    inboxes: rowsOf<PackedInbox>(inboxes).map(({ held, back, ...inbox }, number) => {
+      const messages: StoredMessages = {
+        count: held,
+        load: () => {
+          const list: Message[] = []
+          for (let i = back; i > 0; i--) {
+            const part = storedAt(i)
+            part.addTo(list, part.numberOf(inbox.recipient))
+          }
+          own.addTo(list, number)
+          return list.slice(Math.max(0, list.length - held))
+        },
+        newest: () => own.newest(number),
+      }
+      return { ...inbox, messages }
+    }),
+    carry: { ...carryOf(carry), sums },
   }
 }

@@ -8,29 +8,12 @@ export function stateIn(index: IndexFile, number: number): StoredState | undefin
   const { blocks } = index.directory
   try {
     // All bytes are looked at now; what they say is taken apart when it is needed.
-    const chain: Stored[] = []
-    for (let at = number; ; at--) {
-      const block = blocks.at(at)
-      chain.push({ bytes: index.bytes(block), size: block.size })
-      if (block.isNews !== true) return stateOf(chain)
-    }
+    const chain: Buffer[] = []
+    for (let { back } = blocks.at(number); back >= 0; back--)
+      chain.push(index.bytes(blocks.at(number - back)))
+    const at = (back: number): string => inflated(chain[chain.length - 1 - back] as Buffer)
+    return unpackState(at(0), at)
   } catch {
     return undefined
   }
-}
-
-/** The bytes of a state, of which the first `size` are its head. */
-interface Stored {
-  bytes: Buffer
-  size: number
-}
-
-/** @param chain a state, then those before it, as far as it needs them */
-function stateOf([stored, ...before]: readonly Stored[]): StoredState {
-  const { bytes, size } = stored as Stored
-  return unpackState(
-    inflated(bytes.subarray(0, size)),
-    () => inflated(bytes.subarray(size)),
-    before.length === 0 ? undefined : () => stateOf(before),
-  )
 }

@@ -205,7 +205,7 @@ class Walk {
     const index = key === undefined || this.#damaged.has(path) ? undefined : IndexFile.open(path, key)
     try {
       const isOurs = index?.directory.prices === this.#prices && index.directory.start === before.key()
-      const fit = isOurs ? await fits(source, index.directory) : 'no'
+      const fit = isOurs && key !== undefined ? await fits(source, index.directory, key) : 'no'
       if (key === undefined || index === undefined || fit === 'no') {
         if (visit !== undefined) return await this.#through(source, before)
         return await this.#extended(source, before, this.#extension(path, source, undefined))
@@ -233,8 +233,8 @@ class Walk {
   /** Whether the segment goes on far enough for more states: the index is written anew for them. */
   #isWorthMore({ stats, live }: Source, blocks: Blocks): boolean {
     const offset = blocks.last?.offset ?? 0
-    const raw = blocks.lastWhole?.raw ?? 0
-    return !live || Number(stats.size) - offset >= distanceOf(this.#spacing, raw)
+    const whole = blocks.last?.whole ?? 0
+    return !live || Number(stats.size) - offset >= distanceOf(this.#spacing, whole)
   }
 
   #extension(path: string, source: Source, old: IndexFile | undefined): Extension {
@@ -292,8 +292,9 @@ class Walk {
       extension?.chunk(chunk, reader.offset)
       this.#progress(chunk.length)
     }
-    const block = (isLast: boolean): void => {
-      if (ranges !== undefined) extension?.block(position(), reducer.model, ranges.takeRange(isLast), isLast)
+    const block = async (isLast: boolean): Promise<void> => {
+      if (ranges !== undefined)
+        await extension?.block(position(), reducer.model, ranges.takeRange(isLast), isLast)
     }
     let isDone = false
     try {
@@ -311,12 +312,13 @@ class Walk {
           if (isMalformed(item)) reducer.malformed()
           else {
             const { event, seq } = item
-            if (!isBefore(this.#until, seq, event.ts)) {
+            const { ts } = event
+            if (!isBefore(this.#until, seq, ts)) {
               isDone = true
               break walking
             }
             if (seq > maxSeq) maxSeq = seq
-            if (event.ts > maxTs) maxTs = event.ts
+            if (ts > maxTs) maxTs = ts
             lastSeq = ownSeq(event) ?? lastSeq
             reducer.add(item)
             this.#isReached = true
@@ -326,11 +328,11 @@ class Walk {
             break walking
           }
         }
-        if (extension?.isDue(reader.offset)) block(false)
+        if (extension?.isDue(reader.offset)) await block(false)
       }
       const isFinal = !isDone && !source.live
-      if (isFinal) block(true)
-      extension?.finish(isFinal)
+      if (isFinal) await block(true)
+      await extension?.finish(isFinal)
     } catch (error) {
       extension?.abort()
       throw error

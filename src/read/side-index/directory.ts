@@ -1,5 +1,6 @@
 /** What the index of a segment says of itself: which bytes of log it tells of, and where its states are. */
 import type { Identity } from './fit.js'
+import { TAG_DIGITS } from './tag.js'
 
 /** A line of the segment before which the state is known. */
 export interface Block {
@@ -14,20 +15,21 @@ export interface Block {
   /** The last `seq` that a line before it carries; 0 if none does. */
   lastSeq: number
   /** Link of the segment's bytes up to here (`ByteChain`); empty at its start. */
-  hash: string
-  /** Its state is what is new since that of the block before it (`Packer`). */
-  isNews?: true
-  /** Where its state is in this file: offset, bytes of its head and behind that of its body, SHA-256 of both. */
+  link: string
+  /** Its state leaves out messages that those of so many blocks before it have (`Packer`); 0 for one that is whole. */
+  back: number
+  /** Length of the state, had it been whole, about. */
+  whole: number
+  /** Where its state is in this file: offset, bytes, and SHA-256 of them. */
   at: number
   size: number
-  rest: number
   sha256: string
   /** Length of the state before it was compressed. */
   raw: number
 }
 
 /** Where a state is in the file. */
-export type StatePlace = Pick<Block, 'at' | 'size' | 'rest' | 'sha256' | 'raw'>
+export type StatePlace = Pick<Block, 'at' | 'size' | 'sha256' | 'raw'>
 
 export interface Directory {
   /** Tells the prices apart by which the sums in its states were made. */
@@ -54,8 +56,9 @@ const NUMBERS = [
   'lastSeq',
   'at',
   'size',
-  'rest',
   'raw',
+  'back',
+  'whole',
 ] as const
 
 /** The fields of all blocks, each in a row: a big log has thousands, and a question needs one of them. */
@@ -64,10 +67,8 @@ interface Columns {
   /** All of `NUMBERS` of the first block, then of the second: doubles, in Base64, which is read in no time. */
   numbers: string
   /** One after the other, hexadecimal; that of the first, which is empty, as spaces. */
-  hash: string
+  link: string
   sha256: string
-  /** Which of them are news. */
-  news: number[]
 }
 
 /** Hexadecimal digits of a SHA-256. */
@@ -89,9 +90,8 @@ export class Blocks {
     return new Blocks({
       count: blocks.length,
       numbers: Buffer.from(numbers.buffer).toString('base64'),
-      hash: blocks.map(({ hash }) => hash.padEnd(HASH)).join(''),
+      link: blocks.map(({ link }) => link.padEnd(TAG_DIGITS)).join(''),
       sha256: blocks.map(({ sha256 }) => sha256).join(''),
-      news: [...blocks.keys()].filter((i) => blocks[i]?.isNews === true),
     })
   }
 
@@ -104,24 +104,17 @@ export class Blocks {
   }
 
   at(i: number): Block {
-    const { hash, sha256 } = this.#columns
+    const { link, sha256 } = this.#columns
     const block = {
-      hash: hash.slice(i * HASH, (i + 1) * HASH).trimEnd(),
+      link: link.slice(i * TAG_DIGITS, (i + 1) * TAG_DIGITS).trimEnd(),
       sha256: sha256.slice(i * HASH, (i + 1) * HASH),
     } as Block
     for (const name of NUMBERS) block[name] = this.#number(i, name)
-    if (this.#isNews(i)) block.isNews = true
     return block
   }
 
   *[Symbol.iterator](): Generator<Block> {
     for (let i = 0; i < this.length; i++) yield this.at(i)
-  }
-
-  /** The last state that is whole. */
-  get lastWhole(): Block | undefined {
-    for (let i = this.length - 1; i >= 0; i--) if (!this.#isNews(i)) return this.at(i)
-    return undefined
   }
 
   /** Number of the last block before which nothing is greater than `isBefore` allows; -1 if there is none. */
@@ -139,10 +132,6 @@ export class Blocks {
 
   #number(i: number, name: (typeof NUMBERS)[number]): number {
     return this.#numbers[i * NUMBERS.length + NUMBERS.indexOf(name)] as number
-  }
-
-  #isNews(i: number): boolean {
-    return this.#columns.news.includes(i)
   }
 
   toJSON(): object {

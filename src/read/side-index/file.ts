@@ -4,12 +4,12 @@
  * and what is between them (see `ranges.ts`), so that who looks for a time or a kind need not read all.
  *
  * The file: the states one after the other (see `analyse/side-index/packed.ts`), the ranges, both in Brotli, then a
- * directory (see `directory.ts`, JSON), then a trailer of fixed length that says where the directory is. Nothing in it cannot be made again from the log, so whatever does not
- * check out is thrown away.
+ * directory (see `directory.ts`, JSON), then a trailer of fixed length that says where the directory is. Nothing in it
+ * cannot be made again from the log, so whatever does not check out is thrown away.
  *
  * An index that lies would make hivelog lie of a log that is sound. So the directory carries a MAC by the user's own
- * key (see `key.ts`), and the hashes of all states, of the ranges and of the segment's bytes (see `fit.ts`); a file that is a
- * symbolic link, another user's, or one that others can write to is not read, nor is a folder like that.
+ * key (see `key.ts`), the hashes of all states and of the ranges, and tags of the segment's bytes (see `fit.ts`); a
+ * file that is a symbolic link, another user's, or one that others can write to is not read, nor is a folder like that.
  */
 import { isAscii } from 'node:buffer'
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
@@ -26,16 +26,16 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
+import { brotliCompress, brotliDecompressSync, constants } from 'node:zlib'
 import { draftOf } from '../../disk/durable.js'
-import { type Block, type Directory, readDirectory, type StatePlace } from './directory.js'
+import { type Directory, readDirectory, type StatePlace } from './directory.js'
 import { openOwn } from './key.js'
 import { type Range, rangesOf, textOfRanges } from './ranges.js'
 
 /** Changes when the states or the ranges do: an index of another format is made anew. */
-const FORMAT = 7
+const FORMAT = 8
 /** The quickest there is: states are written while a log is walked. */
-const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } }
+const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 }, chunkSize: 64 * 1024 }
 const MAGIC = `hivelog-index ${FORMAT}\n`
 /** Directory's offset and length, and its MAC, in hexadecimal; then the magic. */
 const TRAILER = 12 + 8 + 64 + MAGIC.length
@@ -83,16 +83,15 @@ export class IndexFile {
   /** What lies between its states, in their order; `undefined` when it is damaged. */
   ranges(): Range[] | undefined {
     try {
-      const { ranges } = this.directory
-      return rangesOf(inflated(this.bytes(ranges).subarray(0, ranges.size)))
+      return rangesOf(inflated(this.bytes(this.directory.ranges)))
     } catch {
       return undefined
     }
   }
 
   /** @throws when they are damaged */
-  bytes({ at, size, rest, sha256 }: StatePlace): Buffer {
-    const bytes = readExactly(this.#fd, at, size + rest)
+  bytes({ at, size, sha256 }: StatePlace): Buffer {
+    const bytes = readExactly(this.#fd, at, size)
     if (hashOf(bytes) !== sha256) throw new Error('the index is damaged')
     return bytes
   }
@@ -133,6 +132,13 @@ function readExactly(fd: number, offset: number, length: number): Buffer {
   return bytes
 }
 
+/** Compresses in another thread, while the log is read on in this one. */
+function compressed(text: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    brotliCompress(text, FAST, (error, bytes) => (error === null ? resolve(bytes) : reject(error)))
+  })
+}
+
 /** Writes an index beside the old one, and puts it in its place when it is whole. */
 export class IndexWriter {
   readonly #path: string
@@ -140,6 +146,7 @@ export class IndexWriter {
   readonly #key: Buffer
   readonly #fd: number
   #size = 0
+  #isClosed = false
 
   /** @throws when the folder cannot be written */
   constructor(path: string, key: Buffer) {
@@ -152,22 +159,20 @@ export class IndexWriter {
     this.#fd = openSync(this.#draft, 'wx', 0o600)
   }
 
-  /** Returns where the state is. */
-  add({ head, body }: { head: string; body: string }): StatePlace {
-    const first = brotliCompressSync(head, FAST)
-    const bytes = Buffer.concat([first, brotliCompressSync(body, FAST)])
-    return this.copy(bytes, { size: first.length, raw: head.length + body.length })
+  /** Returns where the state is, once it is written. @throws then when it cannot be */
+  async add(text: string): Promise<StatePlace> {
+    return this.copy(await compressed(text), text.length)
   }
 
-  addRanges(ranges: readonly Range[]): StatePlace {
-    return this.add({ head: textOfRanges(ranges), body: '' })
+  addRanges(ranges: readonly Range[]): Promise<StatePlace> {
+    return this.add(textOfRanges(ranges))
   }
 
   /** Takes over a state, or the ranges, from another index as they are. */
-  copy(bytes: Buffer, { size, raw }: Pick<Block, 'size' | 'raw'>): StatePlace {
+  copy(bytes: Buffer, raw: number): StatePlace {
     const at = this.#size
     this.#write(bytes)
-    return { at, size, rest: bytes.length - size, sha256: hashOf(bytes), raw }
+    return { at, size: bytes.length, sha256: hashOf(bytes), raw }
   }
 
   finish(directory: Directory): void {
@@ -175,16 +180,23 @@ export class IndexWriter {
     const bytes = Buffer.from(JSON.stringify(directory))
     this.#write(bytes)
     this.#write(Buffer.from(hex(at, 12) + hex(bytes.length, 8) + macOf(bytes, this.#key) + MAGIC))
-    closeSync(this.#fd)
+    this.#close()
     renameSync(this.#draft, this.#path)
   }
 
   abort(): void {
-    closeSync(this.#fd)
+    this.#close()
     rmSync(this.#draft, { force: true })
   }
 
+  #close(): void {
+    this.#isClosed = true
+    closeSync(this.#fd)
+  }
+
   #write(bytes: Buffer): void {
+    // Its number may be another file's by now.
+    if (this.#isClosed) throw new Error('the index is closed')
     for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done)
     this.#size += bytes.length
   }

@@ -1,12 +1,12 @@
 /**
  * Whether the index of a segment tells of the bytes that are there. A file that is the same by device, inode, size,
  * time of writing and time of change is taken to hold the bytes that it held: nobody but root can set that last time.
- * Otherwise all that was indexed is hashed and compared; so it is with a file that grew, was renamed, compressed or
+ * Otherwise the tags of all that was indexed are made again and compared (see `tag.ts`); so it is with a file that grew, was renamed, compressed or
  * copied, and with one that was written so shortly before it was read that its times could not tell.
  */
-import { createHash } from 'node:crypto'
 import { chunksOf, type Source } from '../sources.js'
 import type { Directory } from './directory.js'
+import { Tag, tagKey } from './tag.js'
 
 /** A file as the system knows it. */
 export interface Identity {
@@ -45,33 +45,47 @@ export const isSame = ({ stats }: Source, { identity }: Directory): boolean =>
   identity.mtimeNs === String(stats.mtimeNs) &&
   identity.ctimeNs === String(stats.ctimeNs)
 
-/** `same`: the file is the one that was indexed. `fits`: its bytes are. */
-export async function fits(source: Source, directory: Directory): Promise<'same' | 'fits' | 'no'> {
+/**
+ * `same`: the file is the one that was indexed. `fits`: its bytes are.
+ * @param key the index's
+ */
+export async function fits(
+  source: Source,
+  directory: Directory,
+  key: Buffer,
+): Promise<'same' | 'fits' | 'no'> {
   const { stats, gzip } = source
   if (!stats.isFile()) return 'no'
   if (isSame(source, directory)) return 'same'
   const indexed = directory.blocks.last?.offset ?? 0
   const size = Number(stats.size)
   if (gzip ? !directory.final : size < indexed || (directory.final && size !== indexed)) return 'no'
-  return (await hasBytes(source, directory)) ? 'fits' : 'no'
+  return (await hasBytes(source, directory, key)) ? 'fits' : 'no'
 }
 
-async function hasBytes(source: Source, { blocks, final }: Directory): Promise<boolean> {
+async function hasBytes(source: Source, { blocks, final }: Directory, indexKey: Buffer): Promise<boolean> {
   const [first, ...others] = blocks
   const last = others.at(-1)
   if (first === undefined || last === undefined) return first?.offset === 0
-  const chain = new ByteChain(first.hash)
+  const key = tagKey(indexKey)
+  let before = first.link
+  let offset = 0
   let next = 0
+  let tag: Tag | undefined
   try {
     for await (const chunk of chunksOf(source, 0, CHUNK)) {
       let rest = chunk
       while (next < others.length) {
-        const block = others[next] as (typeof others)[number]
-        const left = block.offset - chain.offset
-        chain.add(rest.subarray(0, left))
-        if (rest.length < left) break
-        rest = rest.subarray(left)
-        if (chain.link() !== block.hash) return false
+        const { offset: end, link } = others[next] as (typeof others)[number]
+        tag ??= linkAfter(before, Tag.like(link, key))
+        const part = rest.subarray(0, end - offset)
+        tag.add(part)
+        offset += part.length
+        rest = rest.subarray(part.length)
+        if (offset < end) break
+        if (!tag.is(link)) return false
+        before = link
+        tag = undefined
         next++
       }
       if (next < others.length) continue
@@ -85,27 +99,37 @@ async function hasBytes(source: Source, { blocks, final }: Directory): Promise<b
   return next === others.length
 }
 
-/** Hashes a segment in links, one a block: each is over the one before and the bytes since, so it can be gone on with. */
+/** Makes the links of a segment, one a block: each is a tag of the one before and the bytes since, to be gone on with. */
 export class ByteChain {
   /** Bytes that were added since the segment's start. */
   offset: number
-  #hash: ReturnType<typeof createHash>
+  readonly #key: Buffer
+  #tag: Tag
 
-  /** @param link the last link */
-  constructor(link: string, offset = 0) {
+  /**
+   * @param key the index's
+   * @param link the last link
+   */
+  constructor(key: Buffer, link: string, offset = 0) {
     this.offset = offset
-    this.#hash = createHash('sha256').update(link)
+    this.#key = tagKey(key)
+    this.#tag = linkAfter(link, new Tag(this.#key))
   }
 
   add(bytes: Buffer): void {
-    this.#hash.update(bytes)
+    this.#tag.add(bytes)
     this.offset += bytes.length
   }
 
   /** Ends a link. */
   link(): string {
-    const link = this.#hash.digest('hex')
-    this.#hash = createHash('sha256').update(link)
+    const link = this.#tag.end()
+    this.#tag = linkAfter(link, new Tag(this.#key))
     return link
   }
+}
+
+function linkAfter(before: string, tag: Tag): Tag {
+  tag.add(Buffer.from(before))
+  return tag
 }

@@ -152,6 +152,7 @@ export class RangeReader extends FlatReader {
   /** Counts an event in, whose line is that part of the bytes. */
   #count(event: HiveEvent, bytes: Line, start: number, end: number, offset: number): void {
     const range = this.#range
+    const { ts, kind } = event
     this.#lastRange = range
     this.#lastLine = bytes
     this.#lastStart = start
@@ -159,9 +160,9 @@ export class RangeReader extends FlatReader {
     this.#lastOffset = offset - this.#at
     this.#lastNumber = range.lines
     this.#lastLatest = range.greatest
-    range.event(event.ts, event.kind, ownSeq(event))
+    range.event(ts, kind, ownSeq(event))
     // Its own lines, and what tells whether a segment follows on the one before it.
-    if (offset === 0 || event.kind.startsWith('log.')) {
+    if (offset === 0 || kind.startsWith('log.')) {
       range.keep(this.#lastOffset, this.#lastNumber, this.#lastLatest, part(bytes, start, end))
     }
   }
