@@ -178,7 +178,7 @@ export class Stage {
       outputTokens: numberOf(given.outputTokens),
       isFailed: given.error !== undefined,
     }
-    recorder.usageOnce.tell(told, () => agent.usageAsTold(given))
+    recorder.usageOnce.tell(told, () => agent.asTold('usage', given))
   }
 
   /**
@@ -187,9 +187,15 @@ export class Stage {
    * @returns takes that back, when the call is over, and tells whether no such request was seen
    */
   announce(agent: Agent, model: string | undefined): () => boolean {
+    const { recorder } = this.hive
+    // What was seen before is not the one that is about to be asked.
+    recorder.settle()
     const call: Announced = { agent, model }
     if (this.#announced.size < MAX_ANNOUNCED) this.#announced.add(call)
-    return () => this.#announced.delete(call)
+    return () => {
+      recorder.settle()
+      return this.#announced.delete(call)
+    }
   }
 
   /** The agent that announced the model call that was seen, if one did; each announcement counts once. */

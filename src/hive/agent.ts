@@ -178,9 +178,13 @@ export class Agent {
     this.#work('usage', fields)
   }
 
-  /** @internal As `usage`, as a framework tells it: a stream may end without its tokens, which nobody can mend. */
-  usageAsTold(input: Partial<UsageInput>): void {
-    this.#work('usage', this.#own('usage', input, []))
+  /**
+   * @internal As `usage` and `call`, as somebody else tells it: a stream may end without its tokens, which nobody can
+   * mend.
+   * @param now when it ended, epoch milliseconds
+   */
+  asTold(kind: 'usage' | 'call', input: Partial<UsageInput> | CallInput, now = Date.now()): void {
+    this.#work(kind, this.#own(kind, input, []), now)
   }
 
   /** Records a tool that ran, `ms` milliseconds until now. */
@@ -311,9 +315,8 @@ export class Agent {
     return recorder.recordNow(this.#span.part.line, ts, kind, fields, counted(kind, this.#life), isScrubbed)
   }
 
-  #work(kind: WorkKind, given: Fields): void {
+  #work(kind: WorkKind, given: Fields, now = Date.now()): void {
     const fields = this.#core.scrubber.known(given)
-    const now = Date.now()
     if (this.#ended) this.#late(kind, fields, now, true)
     else recordWork(this.#core, this.#life, kind, fields, this.#span, now)
   }

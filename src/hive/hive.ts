@@ -148,6 +148,12 @@ export class Hive {
     return this.#implicit
   }
 
+  /** @internal Whether the agent is there that `implicit` gives. */
+  get isBegun(): boolean {
+    const agent = this.#self ?? this.#implicit
+    return agent !== undefined && !agent.ended
+  }
+
   /** @internal An id for an agent of this name that no living one has: the name, else `name#2`, and so on. */
   freeId(name: string): string {
     return this.#parts.core.recorder.owners.freeId(name, this.sessionId)

@@ -68,6 +68,9 @@ export interface JournalOptions {
   calls?: WriteCalls
 }
 
+/** @param isLast whether the journal is closed after it: what is not appended now never is */
+export type Source = (isLast: boolean) => void
+
 export const DEFAULT_MAX_BUFFER = 16 * 1024 * 1024
 /** Queued bytes at which the recording call itself writes. */
 const HIGH_WATER = 1024 * 1024
@@ -108,7 +111,7 @@ export class Journal {
   #syncer: Syncer
   #housekeeping: Housekeeping
   #lock: Lock
-  #sources = new Set<() => void>()
+  #sources = new Set<Source>()
   #queue = new LineQueue()
   #maxBuffer: number
   /** Tickets of the newest line, the newest one at the last flush, and the last line that is written. */
@@ -278,11 +281,11 @@ export class Journal {
   }
 
   /** Has `source` called before each write, to append what it holds back until then. */
-  addSource(source: () => void): void {
+  addSource(source: Source): void {
     this.#sources.add(source)
   }
 
-  removeSource(source: () => void): void {
+  removeSource(source: Source): void {
     this.#sources.delete(source)
   }
 
@@ -387,7 +390,7 @@ export class Journal {
   /** `close` for the end of the process, on this thread. */
   closeSync(): void {
     if (this.#state === 'closed') return
-    this.#collect()
+    this.#collect(true)
     this.artifacts.flushSync()
     if (this.#finishPool(POOL_PATIENCE_MS)) this.#write(true)
     this.#syncer.finishSync()
@@ -469,6 +472,8 @@ export class Journal {
       this.#scheduled = undefined
       if (!this.#syncer.busy) this.#writeIfTaken()
       else {
+        // What sources hold may be what waits for something else, which must not begin later for that.
+        this.#collect()
         // The end of the sync writes what waits, or this timer if the sync takes long.
         this.#graceTimer ??= setTimeout(() => {
           this.#graceTimer = undefined
@@ -760,8 +765,8 @@ export class Journal {
     if (!this.#outage.isOn) this.#write()
   }
 
-  #collect(): void {
-    for (const source of this.#sources) source()
+  #collect(isLast = false): void {
+    for (const source of this.#sources) source(isLast)
   }
 
   #drain(): void {

@@ -22,9 +22,16 @@ const MAX_RECENT = 250
 
 export class CallOnce {
   #recent = new BoundedMap<Recent<ApiCall>>(MAX_HOSTS)
+  readonly #before: () => void
+
+  /** @param before has told what was seen before and is told at the end of the turn. Default: nothing is */
+  constructor(before = (): void => {}) {
+    this.#before = before
+  }
 
   /** Whether nobody told this call before; it counts as told from now on. */
   isNew(call: ApiCall): boolean {
+    this.#before()
     const host = plainHost(call.host)
     const recent = this.#recent.get(host) ?? new Recent(MAX_RECENT)
     const known = recent.nearest(call, (other) => isAlike(other, call))

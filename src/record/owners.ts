@@ -6,6 +6,7 @@
 import { type Context, createContextKey, isSpanContextValid, type SpanContext } from '@opentelemetry/api'
 import { BoundedMap } from '../format/bounded-map.js'
 import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
+import { AnyObject } from './any-object.js'
 
 /** The agent that a span belongs to. */
 export interface AgentRef {
@@ -94,16 +95,7 @@ export class SpanRecord {
   }
 }
 
-/** A constructor that makes nothing: a class that extends it adds its private fields to the object that it is given. */
-function Given(object: object): object {
-  return object
-}
-const AnyObject = Given as unknown as new (object: object) => object
-
-/**
- * Holds the record of a span on its context, where nobody else sees it, as a `WeakMap` would. An entry of that costs
- * twenty times as much, and every span of the process needs one.
- */
+/** Holds the record of a span on its context: every span of the process needs one. */
 class Holder extends AnyObject {
   #record: SpanRecord
 

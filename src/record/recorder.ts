@@ -4,7 +4,7 @@
  * Events are recorded in two steps. The call itself only keeps the event's own fields, which are immutable values, or
  * copies that are scrubbed already; the rest follows in one go at the end of the turn, before the journal writes. So
  * the call costs a fraction of a microsecond, and the order of everything (calls of a hive, events that somebody adds
- * to a span, ends of spans) stays the order in which it happened.
+ * to a span, ends of spans, requests that were seen) stays the order in which it happened.
  */
 import { diag, isSpanContextValid, type SpanContext } from '@opentelemetry/api'
 import { encodeTail, type Tail } from '../format/encode.js'
@@ -43,7 +43,7 @@ interface HeldEvent {
   readonly isScrubbed: boolean
 }
 
-/** Something that is to happen after what was recorded before it. */
+/** Something that is to happen after what was recorded before it; what it records stands where it was held. */
 interface HeldAct {
   readonly place: undefined
   readonly act: () => void
@@ -59,6 +59,8 @@ export interface Origin {
 
 /** Events held back within a turn of the event loop before they are written in the middle of it. */
 const MAX_HELD = 1024
+/** Bytes that acts keep in memory until then, together. */
+const MAX_HELD_BYTES = 4 * 1024 * 1024
 
 /** Records what happens in the journal, if there is one, and tells those who listen. */
 export class Recorder {
@@ -68,9 +70,9 @@ export class Recorder {
   readonly scrubber: Scrubber
   readonly owners = new Owners()
   /** Which model calls were told already. */
-  readonly usageOnce = new UsageOnce(this.owners.parentOf)
+  readonly usageOnce = new UsageOnce(this.owners.parentOf, () => this.settle())
   /** Which queries of external APIs were told already. */
-  readonly callOnce = new CallOnce()
+  readonly callOnce = new CallOnce(() => this.settle())
   /** Whose work in no agent's life is. */
   readonly implicit = new Implicit(this)
   /** Scopes whose spans are not recorded, since an adapter tells what they would. */
@@ -80,6 +82,10 @@ export class Recorder {
   /** The life of the agent in whose run the present code is, where an adapter knows it. */
   running: () => Life | undefined = () => undefined
   #inbox: (HeldEvent | HeldAct)[] = []
+  /** Of the acts in the inbox. */
+  #heldBytes = 0
+  /** Whether something that was held happens now. */
+  #isActing = false
   #isClosed = false
   #count = 0
   #last: { context: SpanContext; session: string; place: Place } | undefined
@@ -93,7 +99,7 @@ export class Recorder {
         ? (content: string) => ({ ref: 'not-stored', bytes: Buffer.byteLength(content) })
         : (content: string) => journal.artifacts.put(content)
     this.scrubber = new Scrubber(redactor, store, maxFieldBytes)
-    journal?.addSource(this.settle)
+    journal?.addSource(this.#source)
   }
 
   /** Events recorded so far, but for the spawn and the exit of the agent that the process is. */
@@ -114,6 +120,10 @@ export class Recorder {
     life: Life | undefined,
     isScrubbed = false,
   ): void {
+    if (this.#isActing) {
+      this.recordNow(place, ts, kind, fields, life, isScrubbed)
+      return
+    }
     if (kind === 'exit') this.usageOnce.flush()
     this.#inbox.push({ place, ts, kind, fields, life, isScrubbed })
     this.#wake(ts)
@@ -160,9 +170,19 @@ export class Recorder {
     return this.scrubber.any(kind, agentId === undefined ? fields : withAgent(kind, fields, agentId))
   }
 
-  /** Does something after all that is recorded until now. */
-  after(ts: number, act: () => void): void {
+  /**
+   * Does something after all that is recorded until now, and before all that is recorded later.
+   * @param ts when it happened that makes it do so, epoch milliseconds
+   * @param bytes memory that is kept for it until then; of too much it does all that is held at once. Default 0.
+   */
+  after(ts: number, act: () => void, bytes = 0): void {
+    if (this.#isActing) {
+      this.#act(act)
+      return
+    }
     this.#inbox.push({ place: undefined, act })
+    this.#heldBytes += bytes
+    if (this.#heldBytes > MAX_HELD_BYTES) this.settle()
     this.#wake(ts)
   }
 
@@ -171,13 +191,36 @@ export class Recorder {
     if (this.#inbox.length === 0) return
     const inbox = this.#inbox
     this.#inbox = []
+    this.#heldBytes = 0
     for (const each of inbox) {
-      try {
-        if (each.place === undefined) each.act()
-        else this.#write(each.place, each.ts, each.kind, each.fields, each.life, each.isScrubbed)
-      } catch (error) {
-        this.#refuse(each.place === undefined ? undefined : each.kind, error)
+      if (each.place === undefined) this.#act(each.act)
+      else {
+        try {
+          this.#write(each.place, each.ts, each.kind, each.fields, each.life, each.isScrubbed)
+        } catch (error) {
+          this.#refuse(each.kind, error)
+        }
       }
+    }
+  }
+
+  /** @param isLast whether the journal is closed after it, at the end of the process: nothing can wait any more */
+  readonly #source = (isLast: boolean): void => {
+    this.settle()
+    if (!isLast) return
+    this.usageOnce.flush()
+    this.settle()
+  }
+
+  #act(act: () => void): void {
+    const wasActing = this.#isActing
+    this.#isActing = true
+    try {
+      act()
+    } catch (error) {
+      this.#refuse(undefined, error)
+    } finally {
+      this.#isActing = wasActing
     }
   }
 
@@ -187,7 +230,7 @@ export class Recorder {
     this.implicit.end()
     this.settle()
     this.#isClosed = true
-    this.journal?.removeSource(this.settle)
+    this.journal?.removeSource(this.#source)
   }
 
   /** Where events of a span happen; a tracer that does not trace gives no ids. */
@@ -231,7 +274,7 @@ export class Recorder {
 
   /** Values can be so big that no string holds their JSON. */
   #refuse(kind: string | undefined, error: unknown): void {
-    const what = kind === undefined ? 'the end of a span' : `an event of kind "${kind}"`
+    const what = kind === undefined ? 'the end of a span or of a request' : `an event of kind "${kind}"`
     diag.error(`hivelog: ${what} could not be recorded: ${brief(error)}`)
   }
 

@@ -82,13 +82,16 @@ export class UsageOnce {
   #due = 0
   #removeExit: (() => void) | undefined
   readonly #parentOf: (spanId: string) => string | undefined
+  readonly #before: () => void
 
   /**
    * @param parentOf the span above one, if both are the same call's when both are calls; `undefined` at an agent's
    * span and at a tool's
+   * @param before has told what was seen before and is told at the end of the turn. Default: nothing is
    */
-  constructor(parentOf: (spanId: string) => string | undefined) {
+  constructor(parentOf: (spanId: string) => string | undefined, before = (): void => {}) {
     this.#parentOf = parentOf
+    this.#before = before
   }
 
   /** Whether some call waits for its tokens. */
@@ -102,6 +105,7 @@ export class UsageOnce {
    * @param write records the call's line, with what a source that waited knows; it must not throw
    */
   tell(call: ModelCall, write: (known?: Fields) => void): void {
+    this.#before()
     const known = this.#find(call)
     if (known === undefined) {
       const added = this.#add(call)
@@ -120,6 +124,7 @@ export class UsageOnce {
 
   /** Whether nobody told this call before; it counts as told from now on. */
   isNew(call: ModelCall): boolean {
+    this.#before()
     const known = this.#find(call)
     if (known === undefined) this.#add(call)
     else this.#merge(known, call)
@@ -128,6 +133,7 @@ export class UsageOnce {
 
   /** Has what waits written now: an agent ends, or the log does. */
   readonly flush = (): void => {
+    this.#before()
     if (this.#held.size === 0) return
     const held = [...this.#held.values()]
     this.#held.clear()

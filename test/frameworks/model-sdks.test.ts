@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import zlib from 'node:zlib'
 import fc from 'fast-check'
 import { adapter } from '../../src/frameworks/model-sdks/adapter.js'
-import { Answer } from '../../src/frameworks/model-sdks/answer.js'
+import { Answer, MAY_END, NO_MORE } from '../../src/frameworks/model-sdks/answer.js'
 import { endpointOf } from '../../src/frameworks/model-sdks/dialects.js'
 import { Stage } from '../../src/frameworks/stage.js'
 import { captureDiag, defer, eventsOf, tempHive, until } from '../kit/hive-support.js'
@@ -215,13 +215,15 @@ test('what the last lines of a stream do not say is found in those before', () =
 test('that a stream is over shows before its connection ends, where an event comes as a piece', () => {
   for (const [path, events] of LONG.slice(0, 3)) {
     const answer = new Answer(dialectOf(path), true)
-    for (const each of events) {
-      assert.notEqual(answer.found.isWhole, true)
+    const last = events.length - 1
+    for (const [i, each] of events.entries()) {
       const { type } = each as { type?: string }
       const name = path === '/v1/responses' ? `event: ${type}\n` : ''
-      answer.add(Buffer.from(name + event(each)))
+      const more = answer.add(Buffer.from(name + event(each)))
+      if (i === last) assert.equal(more, MAY_END, path)
+      if (more !== NO_MORE) answer.read()
+      assert.equal(answer.found.isWhole === true, i === last, path)
     }
-    assert.equal(answer.found.isWhole, true, path)
   }
 })
 
@@ -278,9 +280,11 @@ test('Anthropic counts its cache apart, and the first count of the output is non
   answer.add(
     Buffer.from(event({ type: 'message_start', message: { type: 'message', id: 'm', model: 'c', usage } })),
   )
+  answer.read()
   assert.equal(answer.found.inputTokens, 240)
   assert.equal(answer.found.outputTokens, undefined)
   answer.add(Buffer.from(event({ type: 'message_delta', delta: {}, usage: { output_tokens: 12 } })))
+  answer.read()
   assert.equal(answer.found.outputTokens, 12)
   assert.equal(answer.found.inputTokens, 240)
 })

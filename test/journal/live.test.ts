@@ -1,11 +1,11 @@
 /** A line is soon there for others to read, and a writer that cannot keep up takes no memory. */
 import assert from 'node:assert/strict'
-import { readFileSync, statSync } from 'node:fs'
+import { fdatasync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { encodeTail } from '../../src/format/encode.js'
 import { Journal, type JournalOptions } from '../../src/journal/journal.js'
-import { append, checkLog, ofKind, pause, startChild, tempFolder, turn } from '../kit/journal-kit.js'
+import { append, checkLog, ofKind, pause, startChild, tempFolder, turn, until } from '../kit/journal-kit.js'
 
 const open = (file: string, options: Partial<JournalOptions> = {}): Journal =>
   new Journal({ file, session: 's-1', ...options })
@@ -111,6 +111,28 @@ test('a source that holds lines back is asked before each write, and wakes the j
   await again.close()
   assert.ok(!has(file, 'six'))
   checkLog(file)
+})
+
+test('a source is asked after its turn also while the file is synced, and told when it is the last time', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const held: (() => void)[] = []
+  const calls = {
+    writeSync,
+    fdatasync: (fd: number, done: (error: NodeJS.ErrnoException | null) => void) =>
+      void held.push(() => fdatasync(fd, done)),
+  }
+  const journal = open(file, { fsync: 'always', calls })
+  append(journal, { name: 'first' })
+  await until('a sync', () => held.length === 1)
+  const asked: boolean[] = []
+  journal.addSource((isLast) => asked.push(isLast))
+  journal.wake(Date.now())
+  await turn()
+  assert.deepEqual(asked, [false])
+  asked.length = 0
+  journal.closeSync()
+  assert.equal(asked[0], true)
+  for (const end of held) end()
 })
 
 test('a burst in one turn: the queue is bounded, the recording call writes', async (t) => {

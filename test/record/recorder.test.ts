@@ -27,7 +27,7 @@ function tempRecorder(t: TestContext): { recorder: LogRecorder; file: string } {
 test('whatever is recorded in whichever way, lines and what is to happen after them come in that order', async (t) => {
   const { recorder, file } = tempRecorder(t)
   let n = 0
-  const way = fc.constantFrom('held', 'now', 'foreign', 'after', 'turn')
+  const way = fc.constantFrom('held', 'now', 'foreign', 'after', 'acts', 'turn')
   await fc.assert(
     fc.asyncProperty(fc.array(way, { maxLength: 40 }), async (ways) => {
       const before = eventsOf(file).length
@@ -45,6 +45,15 @@ test('whatever is recorded in whichever way, lines and what is to happen after t
           const mine = n
           recorder.after(Date.now(), () => happened.push(mine))
           heard.push(n)
+        } else if (each === 'acts') {
+          // What it records stands where it was held.
+          const mine = n
+          recorder.after(Date.now(), () => {
+            recorder.record(place, Date.now(), 'note', { n: mine }, life)
+            recorder.after(Date.now(), () => happened.push(-mine))
+          })
+          expected.push(n)
+          heard.push(n, -n)
         } else {
           expected.push(n)
           if (each === 'held') recorder.record(place, Date.now(), 'note', { n }, life)
@@ -111,7 +120,10 @@ test('what cannot be done to one event or after it keeps nothing else from its l
   )
   assert.equal(said.length, 2)
   assert.match(said[0] as string, /^hivelog: an event of kind "note" could not be recorded: .*no ear/)
-  assert.match(said[1] as string, /^hivelog: the end of a span could not be recorded: .*no end/)
+  assert.match(
+    said[1] as string,
+    /^hivelog: the end of a span or of a request could not be recorded: .*no end/,
+  )
 })
 
 test('each text is looked through once, in a call of any kind and in a plain event', async (t) => {

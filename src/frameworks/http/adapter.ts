@@ -20,7 +20,7 @@ class Call implements Follower {
 
   constructor(stage: Stage, request: OutgoingRequest) {
     this.#request = request
-    this.#teller = new Teller(stage)
+    this.#teller = Teller.of(stage, request)
   }
 
   answered(status: number): void {

@@ -10,9 +10,10 @@
  */
 import { subscribe } from 'node:diagnostics_channel'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { context, createContextKey, diag } from '@opentelemetry/api'
+import { type Context, context, createContextKey, diag } from '@opentelemetry/api'
 import { isList, readField } from '../../format/fields.js'
 import { brief } from '../../format/quote.js'
+import { AnyObject } from '../../record/any-object.js'
 import type { Stage } from '../stage.js'
 
 /**
@@ -33,6 +34,8 @@ export interface OutgoingRequest {
   readonly startTs: number
   /** The same by `performance.now()`. */
   readonly startedAt: number
+  /** In which it is sent. */
+  readonly context: Context
 }
 
 /** Who follows one request. What it throws is said, and the request is followed no more. */
@@ -57,8 +60,28 @@ export interface Body {
 export type Watcher = (request: OutgoingRequest) => Follower | undefined
 
 let watchers: readonly Watcher[] = []
-/** Requests of clients, and who follows them. */
-const followed = new WeakMap<object, Following>()
+
+/** Holds on a client's request who follows it: it is asked for with each of hundreds of pieces. */
+class Held extends AnyObject {
+  #following: Following
+
+  constructor(request: object, following: Following) {
+    super(request)
+    this.#following = following
+  }
+
+  static set(request: object, following: Following): void {
+    if (#following in request) (request as Held).#following = following
+    else if (Object.isExtensible(request)) new Held(request, following)
+    else frozen.set(request, following)
+  }
+
+  static of(request: object): Following | undefined {
+    return #following in request ? (request as Held).#following : frozen.get(request)
+  }
+}
+
+const frozen = new WeakMap<object, Following>()
 
 let isListening = false
 
@@ -173,13 +196,16 @@ function follow(
 ): Following | undefined {
   if (typeof method !== 'string' || typeof url !== 'string' || host === undefined) return undefined
   // A tunnel to where the requests go; those are told themselves.
-  if (watchers.length === 0 || method === 'CONNECT' || isTelemetry(agent)) return undefined
+  if (watchers.length === 0 || method === 'CONNECT') return undefined
+  const active = context.active()
+  if (isTelemetry(agent, active)) return undefined
   const request: OutgoingRequest = {
     method,
     host,
     path: withoutQuery(url),
     startTs: Date.now(),
     startedAt: performance.now(),
+    context: active,
   }
   let followers: Follower[] | undefined
   for (const watcher of watchers) {
@@ -190,7 +216,7 @@ function follow(
   }
   if (followers === undefined) return undefined
   const following = new Following(followers)
-  followed.set(client, following)
+  Held.set(client, following)
   return following
 }
 
@@ -198,14 +224,14 @@ function follow(
  * Whether a request belongs to an exporter, ours or somebody's: they send in a context in which tracing is suppressed.
  * Those of OpenTelemetry say who they are too, which counts where no context manager is.
  */
-function isTelemetry(agent: unknown): boolean {
-  return (
-    (typeof agent === 'string' && agent.startsWith('OTel-')) || context.active().getValue(SUPPRESSED) === true
-  )
+function isTelemetry(agent: unknown, active: Context): boolean {
+  return (typeof agent === 'string' && agent.startsWith('OTel-')) || active.getValue(SUPPRESSED) === true
 }
 
 function withoutQuery(url: string): string {
-  const end = url.search(/[?#]/)
+  const query = url.indexOf('?')
+  const hash = url.indexOf('#')
+  const end = hash >= 0 && (query < 0 || hash < query) ? hash : query
   const path = end < 0 ? url : url.slice(0, end)
   // A request through a proxy names the whole URL.
   return path.startsWith('/') || !URL.canParse(path) ? path : new URL(path).pathname
@@ -229,7 +255,7 @@ const LISTENERS = {
     if (following?.wantsBody) tapUndici(request, following)
   },
   'undici:request:bodyChunkSent': ({ request, chunk }: { request: object; chunk: unknown }): void => {
-    const following = followed.get(request)
+    const following = Held.of(request)
     if (following === undefined) return
     following.hasSentByChannel = true
     following.sent(bytesOf(chunk))
@@ -241,11 +267,11 @@ const LISTENERS = {
     request: object
     response: { statusCode: number; headers: unknown }
   }): void => {
-    followed.get(request)?.answered(response.statusCode, (name) => headerOf(response.headers, name))
+    Held.of(request)?.answered(response.statusCode, (name) => headerOf(response.headers, name))
   },
-  'undici:request:trailers': ({ request }: { request: object }): void => followed.get(request)?.ended(),
+  'undici:request:trailers': ({ request }: { request: object }): void => Held.of(request)?.ended(),
   'undici:request:error': ({ request, error }: { request: object; error: unknown }): void =>
-    followed.get(request)?.failed(error),
+    Held.of(request)?.failed(error),
 
   // Node 22 tells of a request when it is made; Node 20 only when all of it is handed over.
   'http.client.request.created': ({ request }: { request: ClientRequest }): void => {
@@ -253,12 +279,12 @@ const LISTENERS = {
     if (following?.wantsBody) tapRequest(request, following)
   },
   'http.client.request.start': ({ request }: { request: ClientRequest }): void => {
-    if (followed.has(request)) return
+    if (Held.of(request) !== undefined) return
     const following = followHttp(request)
     if (following?.wantsBody) for (const bytes of waitingBytes(request)) following.sent(bytes)
   },
   'http.client.request.error': ({ request, error }: { request: ClientRequest; error: unknown }): void =>
-    followed.get(request)?.failed(error),
+    Held.of(request)?.failed(error),
   // Despite its name this comes with the headers.
   'http.client.response.finish': ({
     request,
@@ -267,7 +293,7 @@ const LISTENERS = {
     request: ClientRequest
     response: IncomingMessage
   }): void => {
-    const following = followed.get(request)
+    const following = Held.of(request)
     if (following === undefined) return
     following.answered(response.statusCode ?? 0, (name) => textOf(response.headers[name]))
     if (following.wantsBody) tapAnswer(response, following)
@@ -278,7 +304,7 @@ const LISTENERS = {
 function onReceived(message: unknown): void {
   try {
     const { request, chunk } = message as { request: object; chunk: unknown }
-    const following = followed.get(request)
+    const following = Held.of(request)
     if (following === undefined) return
     following.hasReceivedByChannel = true
     following.received(chunk instanceof Uint8Array ? chunk : bytesOf(chunk))

@@ -7,7 +7,9 @@ const MAX_END = 64 * 1024
 /** What comes after the first words of the model is looked at in batches of so many bytes. */
 const BATCH = 64 * 1024
 /** Memory for batches that is kept for the next answers. */
-const MAX_SPARE = 4
+const MAX_SPARE = 32
+/** Pieces before the first words of the model of which it is known when each came, until they are read. */
+const MAX_TIMED = 8
 /** Events of a batch that are read, its last ones: counts are sums so far, and what ends a stream is at its end. */
 const MAX_READ = 8
 /** Bytes at the end of a longer batch that are looked at first. */
@@ -34,6 +36,10 @@ class Ends {
 
   get isEmpty(): boolean {
     return this.#size === 0
+  }
+
+  get size(): number {
+    return this.#size
   }
 
   /** All there was, if it was kept. */
@@ -101,16 +107,34 @@ function lastObject(name: string, text: string): unknown {
   return undefined
 }
 
+/** Whether more may be known of an answer when what was added is read. */
+export const NO_MORE = 0
+/** The model may have begun to say something. */
+export const MAY_BEGIN = 1
+/** It may have said all. */
+export const MAY_END = 2
+
+interface TimedPiece {
+  /** Where it ends in the batch. */
+  readonly end: number
+  /** When it came, by `performance.now()`. */
+  readonly at: number
+}
+
+/** Keeps what is added, which takes next to no time, until it is read. */
 export class Answer {
   readonly found: Found = {}
-  /** Whether the model has begun to say something. */
-  hasContent = false
+  /** When the model began to say something, by `performance.now()`; of a stream. */
+  contentAt: number | undefined
   #dialect: Dialect
   #isStream: boolean
   #waiting = new Ends()
   /** What came since the last batch: a copy, since whoever reads the answer may do with its pieces as he likes. */
   #batch: Buffer | undefined
   #batchSize = 0
+  /** The first pieces in it, while the model says nothing. */
+  #timed: TimedPiece[] = []
+  #hasContent = false
 
   /** @param isStream of server-sent events */
   constructor(dialect: Dialect, isStream: boolean) {
@@ -118,18 +142,26 @@ export class Answer {
     this.#isStream = isStream
   }
 
-  /** @returns whether more may be known than before */
-  add(bytes: Uint8Array): boolean {
-    // Whose answer it is was said by then.
-    if (this.#isStream && this.hasContent) return this.#keep(bytes)
-    if (this.#isStream) this.#lines(bytes, (all) => this.#eachLine(all))
-    else this.#waiting.add(bytes)
-    return true
+  /** Whether the model has begun to say something, as far as was read. */
+  get hasContent(): boolean {
+    return this.#hasContent
+  }
+
+  /** Bytes that wait to be read. */
+  get size(): number {
+    return this.#waiting.size + this.#batchSize
+  }
+
+  /** @returns `NO_MORE`, `MAY_BEGIN` or `MAY_END` */
+  add(bytes: Uint8Array): number {
+    if (this.#isStream) return this.#keep(bytes)
+    this.#waiting.add(Buffer.from(bytes))
+    return NO_MORE
   }
 
   /** No more comes. */
   end(): void {
-    this.#readBatch()
+    this.read()
     if (this.#batch !== undefined && spare.length < MAX_SPARE) spare.push(this.#batch)
     this.#batch = undefined
     if (this.#waiting.isEmpty) return
@@ -140,28 +172,51 @@ export class Answer {
     }
   }
 
-  #keep(bytes: Uint8Array): boolean {
+  #keep(bytes: Uint8Array): number {
     const { length } = bytes
     const isFull = this.#batchSize + length > BATCH
-    if (isFull) this.#readBatch()
+    if (isFull) this.read()
     if (length > BATCH) {
-      this.#lines(bytes, (all) => this.#marked(all))
-      return true
+      this.#begin(bytes, performance.now())
+      return MAY_END
     }
     this.#batch ??= spare.pop() ?? Buffer.allocUnsafeSlow(BATCH)
     this.#batch.set(bytes, this.#batchSize)
     this.#batchSize += length
-    const mayEnd = this.#dialect.mayEnd(bytes)
-    if (mayEnd) this.#readBatch()
-    return isFull || mayEnd
+    if (!this.#hasContent && this.#timed.length < MAX_TIMED) {
+      this.#timed.push({ end: this.#batchSize, at: performance.now() })
+    }
+    if (isFull || this.#dialect.mayEnd(bytes)) return MAY_END
+    return this.#hasContent ? NO_MORE : MAY_BEGIN
   }
 
-  #readBatch(): void {
+  /** Takes in what a stream has said by now. */
+  read(): void {
     const size = this.#batchSize
+    if (this.#batch === undefined || size === 0) return
     this.#batchSize = 0
-    const all = size === 0 ? undefined : this.#batch?.subarray(0, size)
-    if (all === undefined || this.#endSaysAll(all)) return
-    this.#lines(all, (lines) => this.#marked(lines))
+    let from = 0
+    if (!this.#hasContent) {
+      for (const { end, at } of this.#timed) {
+        this.#begin(this.#batch.subarray(from, end), at)
+        from = end
+        if (this.#hasContent) break
+      }
+      const last = this.#timed.at(-1)
+      this.#timed = []
+      if (!this.#hasContent && last !== undefined && last.end < size) {
+        this.#begin(this.#batch.subarray(last.end, size), last.at)
+        return
+      }
+    }
+    const rest = this.#batch.subarray(from, size)
+    if (rest.length > 0 && !this.#endSaysAll(rest)) this.#lines(rest, (lines) => this.#marked(lines))
+  }
+
+  /** Of a piece that came at a time: of its lines each is read until the model says something. */
+  #begin(bytes: Uint8Array, at: number): void {
+    this.#lines(bytes, (all) => this.#marked(this.#hasContent ? all : this.#afterContent(all)))
+    if (this.#hasContent) this.contentAt ??= at
   }
 
   /**
@@ -194,12 +249,15 @@ export class Answer {
     if (whole < all.length) this.#waiting.add(Buffer.from(all.subarray(whole)))
   }
 
-  #eachLine(all: Buffer): void {
-    for (let begin = 0; begin < all.length; ) {
+  /** Reads lines until the model says something. @returns those after that */
+  #afterContent(all: Buffer): Buffer {
+    let begin = 0
+    while (begin < all.length && !this.#hasContent) {
       const end = all.indexOf(LINE_END, begin)
       this.#line(all.subarray(begin, end))
       begin = end + 1
     }
+    return all.subarray(begin)
   }
 
   /** Reads the last lines in which there is a mark: most say nothing that matters. @returns how many */
@@ -229,6 +287,6 @@ export class Answer {
 
   #event(json: unknown): void {
     this.#dialect.read(json, this.found)
-    if (!this.hasContent) this.hasContent = this.#dialect.isContent(json)
+    if (!this.#hasContent) this.#hasContent = this.#dialect.isContent(json)
   }
 }

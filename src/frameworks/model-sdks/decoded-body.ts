@@ -47,13 +47,23 @@ export class DecodedBody {
     this.#take = take
   }
 
+  /** Bytes that wait to be decompressed at once. */
+  get size(): number {
+    return this.#size
+  }
+
   add(bytes: Uint8Array): void {
     if (this.#isUnknown) return
-    if (this.#encoding === undefined) this.#take(bytes)
-    else if (this.#stream !== undefined) this.#stream.write(bytes)
+    if (this.#encoding === undefined) {
+      this.#take(bytes)
+      return
+    }
+    // Whoever reads the answer may do with its pieces as he likes.
+    const copy = Buffer.from(bytes)
+    if (this.#stream !== undefined) this.#stream.write(copy)
     else {
-      this.#waiting.push(bytes)
-      this.#size += bytes.length
+      this.#waiting.push(copy)
+      this.#size += copy.length
       if (this.#size > MAX_AT_ONCE) this.#beginStream(this.#encoding)
     }
   }

@@ -339,15 +339,18 @@ export interface Endpoint {
 /** Endpoints that are remembered at least: a process asks few, again and again. */
 const MAX_ENDPOINTS = 100
 const endpoints = new BoundedMap<Endpoint>(MAX_ENDPOINTS)
+/** That which was asked for last, mostly for the next request too. */
+let last: { host: string; path: string; endpoint: Endpoint } | undefined
 
 /** What a request asks for, if it asks a model. */
 export function endpointOf(method: string, host: string, path: string): Endpoint | undefined {
   if (method !== 'POST') return undefined
+  if (last !== undefined && last.path === path && last.host === host) return last.endpoint
   const url = `${host} ${path}`
-  const known = endpoints.get(url)
-  if (known !== undefined) return known
-  const endpoint = newEndpoint(host, path)
-  if (endpoint !== undefined) endpoints.set(url, endpoint)
+  const endpoint = endpoints.get(url) ?? newEndpoint(host, path)
+  if (endpoint === undefined) return undefined
+  endpoints.set(url, endpoint)
+  last = { host, path, endpoint }
   return endpoint
 }
 

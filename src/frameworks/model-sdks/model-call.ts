@@ -1,10 +1,13 @@
-/** One model call, as the wire tells it: followed from its request to the end of its answer. */
+/**
+ * One model call, as the wire tells it: followed from its request to the end of its answer. What comes is kept as it is,
+ * and read when the turn is over: the client does not wait for that.
+ */
 import type { Fields } from '../../format/fields.js'
 import { whyOf } from '../http/errors.js'
 import type { Body, Follower, OutgoingRequest } from '../http/requests.js'
 import { Teller, type UsageSeen } from '../http/teller.js'
 import type { Stage } from '../stage.js'
-import { Answer } from './answer.js'
+import { Answer, MAY_BEGIN, NO_MORE } from './answer.js'
 import { DecodedBody } from './decoded-body.js'
 import type { Endpoint } from './dialects.js'
 
@@ -23,13 +26,14 @@ export class ModelCall implements Follower, Body {
   #isStream = false
   #answer: Answer | undefined
   #decoded: DecodedBody | undefined
-  #ttftMs: number | undefined
+  /** How often it is to be looked at when this turn is over whether the model has begun, or said all. */
+  #looks = 0
   #isTold = false
 
   constructor(stage: Stage, request: OutgoingRequest, endpoint: Endpoint) {
     this.#request = request
     this.#endpoint = endpoint
-    this.#teller = new Teller(stage)
+    this.#teller = Teller.of(stage, request)
   }
 
   answered(status: number, header: (name: string) => string | undefined): void {
@@ -42,11 +46,18 @@ export class ModelCall implements Follower, Body {
 
   #take(bytes: Uint8Array): void {
     const answer = this.#answer
+    if (answer === undefined || this.#isTold) return
+    const more = answer.add(bytes)
     // Next to all pieces of a stream are only kept.
-    if (answer === undefined || !answer.add(bytes) || !this.#isStream || this.#isTold) return
-    if (answer.hasContent) this.#ttftMs ??= this.#ms()
-    // Its reader need not wait for the end of the connection, nor does the line.
-    if (answer.found.isWhole === true && this.#status < 300) this.#tell()
+    if (more === NO_MORE || (more === MAY_BEGIN && this.#looks > 0)) return
+    this.#looks++
+    this.#later(answer.size, (ms) => {
+      // The last one reads what came until then, and knows when that was.
+      if (--this.#looks > 0) return
+      answer.read()
+      // Its reader need not wait for the end of the connection, nor does the line.
+      if (answer.found.isWhole === true && this.#status < 300) this.#tell(ms)
+    })
   }
 
   get body(): Body {
@@ -66,30 +77,46 @@ export class ModelCall implements Follower, Body {
   }
 
   ended(): void {
-    this.#end(() => this.#tell())
+    this.#end()
   }
 
   failed(error: unknown): void {
-    const why = whyOf(error)
-    this.#end(() => this.#tell(this.#answer?.found.isWhole === true ? undefined : why))
-  }
-
-  #end(done: () => void): void {
-    if (this.#isTold) return
-    const over = (): void => {
-      this.#answer?.end()
-      done()
-    }
-    if (this.#decoded === undefined) over()
-    else this.#decoded.end(over)
-  }
-
-  #ms(): number {
-    return Math.round(performance.now() - this.#request.startedAt)
+    this.#end(whyOf(error))
   }
 
   /** @param why the answer did not come, or not to its end */
-  #tell(why?: string): void {
+  #end(why?: string): void {
+    if (this.#isTold) return
+    const size = (this.#answer?.size ?? 0) + (this.#decoded?.size ?? 0)
+    this.#later(size, (ms) => {
+      const over = (): void => {
+        this.#answer?.end()
+        this.#tell(ms, this.#answer?.found.isWhole === true ? undefined : why)
+      }
+      if (this.#decoded === undefined) over()
+      else this.#decoded.end(over)
+    })
+  }
+
+  /**
+   * Does something when this turn is over, unless the call is told by then.
+   * @param size bytes that wait for it
+   * @param act gets the milliseconds from the request until now: how long the call took, if the answer ends now
+   */
+  #later(size: number, act: (ms: number) => void): void {
+    const { startTs, startedAt } = this.#request
+    const ms = Math.round(performance.now() - startedAt)
+    const unlessTold = (): void => {
+      if (!this.#isTold) act(ms)
+    }
+    this.#teller.later(startTs + ms, unlessTold, size)
+  }
+
+  /**
+   * @param over milliseconds from the request to the end of the answer
+   * @param why the answer did not come, or not to its end
+   */
+  #tell(over: number, why?: string): void {
     if (this.#isTold) return
     const { found = {} } = this.#answer ?? {}
     const { dialect, provider, isProvider, model: inPath } = this.#endpoint
@@ -110,15 +137,17 @@ export class ModelCall implements Follower, Body {
     if (!isModels) return
     this.#isTold = true
     this.#answer?.end()
-    const ms = this.#ms()
-    const { startTs } = this.#request
+    const { startTs, startedAt } = this.#request
+    const { contentAt } = this.#answer ?? {}
+    const ttftMs = contentAt === undefined ? undefined : Math.round(contentAt - startedAt)
+    const ms = Math.max(over, ttftMs ?? 0)
     const { responseId, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd } = found
     const told = known({ model, provider })
     if (error === undefined) {
       const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd, responseId }
       known(tokens, told)
     }
-    known({ ms, ttftMs: this.#ttftMs, error }, told)
+    known({ ms, ttftMs, error }, told)
     this.#teller.usage(told as UsageSeen, { startTs, endTs: startTs + ms }, responseId)
   }
 
