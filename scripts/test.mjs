@@ -2,7 +2,8 @@
 // (lib/test-groups.mjs): all of them, or those whose path contains one of the arguments. Those of test/backends need real
 // programs: scripts/test-backends.mjs runs them.
 //   node scripts/test.mjs [--coverage] [PART]...
-// --coverage says at the end, for each folder of src/, how many lines of its compiled code were run.
+// --coverage says at the end, for each folder of src/, how many lines of its compiled code were run. The build's --modules
+// lets it see what programs of the tests run.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'

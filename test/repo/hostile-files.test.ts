@@ -8,12 +8,13 @@ import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSy
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { constants, gzipSync } from 'node:zlib'
+import { door } from '../kit/doors.js'
 import { type CliResult, hivelog, MAIN } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
-const INDEX = pathToFileURL(join(MAIN, '../../index.js')).href
+const INDEX = door('index')
 /** Only a broken program needs it. */
 const PATIENCE_MS = 120_000
 const MAX_MB = 700
