@@ -1,10 +1,12 @@
 // Compiles src/ to dist/, and src/page/ to dist/page/; with --tests also src/ and test/ to .build/ (what the suite runs).
+//   node scripts/build.mjs [--tests [--modules]]
+// --modules leaves the programs that tests start in one module a file, for those who look at single modules of src/.
 //
 // What ships of dist/ is its doors and the command, each with all that it needs in few files: to find and read one
 // module for each of our files took a third of the time that a process needs to load hivelog. The modules themselves
 // stay there too, for the benchmarks of single parts; they are not packed.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -79,14 +81,16 @@ const exitWithin = {
   },
 }
 
-const externalButBundled = {
-  name: 'packages are external, but for those that are bundled',
+const external = (name, within) => ({
+  name,
   setup({ onResolve }) {
     onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
-      kind === 'entry-point' || BUNDLED.test(path) ? undefined : { path, external: true },
+      kind === 'entry-point' || within.test(path) ? undefined : { path, external: true },
     )
   },
-}
+})
+const externalButBundled = external('packages are external, but for those that are bundled', BUNDLED)
+const externalPackages = external('packages are external', /^$/)
 
 const OWN_IMPORT = /^import\s+(?:\*\s+as\s+(\w+)|(\w+)|\{([^}]*)\})\s+from\s+"(node:[a-z_/]+)";\n/gm
 
@@ -204,10 +208,52 @@ function smallTogether({ metafile: { outputs } }) {
   }
 }
 
+/** Where programs of the tests find hivelog, as `--import` or in a text that they evaluate: `.build/doors/`. */
+const TEST_DOORS = ['index', 'register']
+
+/**
+ * The suite starts some five hundred processes that load hivelog, and each would look for two hundred modules. They get
+ * what ships: few files, with OpenTelemetry's API in them. Doors and programs share these, as one may load the other.
+ */
+async function bundleTestPrograms() {
+  const programs = readdirSync('.build/test/programs').filter((name) => name.endsWith('.js'))
+  await build({
+    entryPoints: [
+      ...TEST_DOORS.map((door) => ({ in: `.build/src/${door}.js`, out: `doors/${door}` })),
+      ...programs.map((name) => ({
+        in: `.build/test/programs/${name}`,
+        out: `test/programs/${name.slice(0, -3)}`,
+      })),
+    ],
+    outdir: '.build',
+    allowOverwrite: true,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    plugins: [apiWithin, externalPackages],
+    // As deep as a room of src/, and in a folder of its own: the code asks where it lies.
+    chunkNames: 'chunks/own/[name]-[hash]',
+    sourcemap: true,
+    logLevel: 'warning',
+  })
+}
+
+function testDoorsOfModules() {
+  mkdirSync('.build/doors', { recursive: true })
+  for (const door of TEST_DOORS)
+    writeFileSync(`.build/doors/${door}.js`, `export * from '../src/${door}.js'\n`)
+}
+
 compile('tsconfig.build.json', 'dist')
 // The command first: the doors' own files become their bundles.
 write(await bundled([COMMAND], sharedByCommands))
 write(await bundled(DOORS, smallTogether(await bundled(DOORS))))
 await buildPage()
 chmodSync('dist/cli/bin.js', 0o755)
-if (process.argv.includes('--tests')) compile('tsconfig.json', '.build')
+if (process.argv.includes('--tests')) {
+  compile('tsconfig.json', '.build')
+  if (process.argv.includes('--modules')) testDoorsOfModules()
+  else await bundleTestPrograms()
+}

@@ -2,7 +2,8 @@
 // (lib/test-groups.mjs): all of them, or those whose path contains one of the arguments. Those of test/backends need real
 // programs: scripts/test-backends.mjs runs them.
 //   node scripts/test.mjs [--coverage] [PART]...
-// --coverage says at the end, for each folder of src/, how many lines of its compiled code were run.
+// --coverage says at the end, for each folder of src/, how many lines of its compiled code were run. The build's --modules
+// lets it see what programs of the tests run.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -36,6 +37,8 @@ const run = spawnSync(
   process.execPath,
   [
     '--enable-source-maps',
+    // As many are run as there is work for all processors: V8's helping threads only take those from others.
+    '--single-threaded',
     '--test',
     // Many wait more than they compute: for timers, for disks, for processes that they started.
     `--test-concurrency=${2 * availableParallelism()}`,

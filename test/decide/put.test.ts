@@ -25,6 +25,7 @@ import {
   readDecision,
   removeDecision,
 } from '../../src/decide/decisions.js'
+import { anyText } from '../kit/any-text.js'
 import { tempFolder } from '../kit/hive-support.js'
 
 const PUTTER = fileURLToPath(new URL('../programs/decision-putter.js', import.meta.url))
@@ -96,7 +97,7 @@ test('of processes that decide in the same moment one wins, and all others hear 
 
 test('whatever the id is, the decision of it is found, and it is no path', (t) => {
   const log = join(tempFolder(t), 'hive.jsonl')
-  const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((each) => each.trim() !== '')
+  const text = anyText({ minLength: 1, maxLength: 40 }).filter((each) => each.trim() !== '')
   const put = new Map<string, Decision>()
   fc.assert(
     fc.property(text, fc.boolean(), text, (id, approve, note) => {

@@ -4,10 +4,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startHive } from '../../src/index.js'
+import { door } from '../kit/doors.js'
 import { withEnvironment } from '../kit/git-repo.js'
 import { captureDiag, eventsOf, linesOf, runNode, tempFolder, tempHive } from '../kit/hive-support.js'
 
-const INDEX = JSON.stringify(new URL('../../src/index.js', import.meta.url).href)
+const INDEX = JSON.stringify(door('index'))
 
 /** Runs a hive that is given `options` in a folder of its own, and ends. */
 function runHive(folder: string, options: string, env: NodeJS.ProcessEnv = {}) {

@@ -5,10 +5,10 @@ import { once } from 'node:events'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { exportLog } from '../../src/analyse.js'
 import { verifyLog } from '../../src/read.js'
+import { door } from '../kit/doors.js'
 import {
   captureDiag,
   cleanEnvironment,
@@ -22,7 +22,7 @@ import {
 } from '../kit/hive-support.js'
 import type { ReceivedSpan } from '../kit/otlp-receiver.js'
 
-const INDEX = pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'index.js')).href
+const INDEX = door('index')
 
 /** A hive that lives on until it is killed: a lead, a coder in its third part, one that ended, and a session event. */
 const APP = `

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { door } from '../kit/doors.js'
 import {
   cleanEnvironment,
   eventsOf,
@@ -20,7 +21,7 @@ import {
   tempReceiver,
 } from '../kit/hive-support.js'
 
-const REGISTER = new URL('../../src/register.js', import.meta.url).href
+const REGISTER = door('register')
 const APP = ['--import', REGISTER, fixture('register-app')]
 
 function runApp(what: string, file: string, env: NodeJS.ProcessEnv = {}): Promise<Ran> {

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { replay } from '../../src/analyse.js'
 import { startHive } from '../../src/index.js'
 import { LogRecorder } from '../../src/record/log-recorder.js'
+import { door } from '../kit/doors.js'
 import { captureDiag, cleanEnvironment, defer, fixture } from '../kit/hive-support.js'
 import { hasProc, indexedFolder, indexing, until } from '../kit/indexing.js'
 
@@ -49,7 +50,7 @@ async function bytesRead(act: () => Promise<unknown>): Promise<number> {
 test('over rotations, by a process that records nothing itself and ends', async (t) => {
   const folder = indexedFolder(t)
   const file = join(folder, 'hive.jsonl')
-  const register = new URL('../../src/register.js', import.meta.url).href
+  const register = door('register')
   const solo = join(folder, 'solo.jsonl')
   const env = {
     ...environment(),

@@ -6,6 +6,7 @@ import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import type { HiveOptions } from '../../src/index.js'
 import { otlpSettings } from '../../src/otel/otlp.js'
+import { door } from '../kit/doors.js'
 import { withEnvironment } from '../kit/git-repo.js'
 import { captureDiag, eventsOf, runNode, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
 import type { OtlpReceiver } from '../kit/otlp-receiver.js'
@@ -247,7 +248,7 @@ for (const [level, expected] of [
 ] as const) {
   test(`without a diag logger, OTEL_LOG_LEVEL=${level}: ${expected} warning is on stderr`, async (t) => {
     const code = `
-      import { startHive } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
+      import { startHive } from ${JSON.stringify(door('index'))}
       const hive = startHive({ file: 'hive.jsonl' })
       await hive.approve('no such id', true)
       await hive.shutdown()

@@ -13,6 +13,7 @@ import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { BoundedProcessor } from '../../src/otel/bounded-processor.js'
 import { OtlpSender } from '../../src/otel/otlp-sender.js'
 import { Redactor } from '../../src/redact/redact.js'
+import { door } from '../kit/doors.js'
 import { withEnvironment } from '../kit/git-repo.js'
 import { captureDiag, runNode, tempFolder, tempHive, until } from '../kit/hive-support.js'
 
@@ -265,7 +266,7 @@ for (const [what, start] of Object.entries(DEAD)) {
   test(`a backend that ${what} holds the process for no longer than shutdownTimeoutMs`, async (t) => {
     const url = await start(t)
     const code = `
-      import { startHive } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
+      import { startHive } from ${JSON.stringify(door('index'))}
       const hive = startHive({ file: 'hive.jsonl', shutdownTimeoutMs: 700, otlp: { url: ${JSON.stringify(url)} } })
       const agent = hive.spawn({ agentId: 'a' })
       for (let i = 0; i < 6_000; i++) agent.tool({ name: 'grep', ok: true })

@@ -5,10 +5,11 @@ import { type TestContext, test } from 'node:test'
 import { BasicTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import fc from 'fast-check'
 import { type Agent, type Hive, HiveSpanProcessor, JsonlSpanExporter, startHive } from '../../src/index.js'
+import { anyText } from '../kit/any-text.js'
 import { eventsOf, type Line, tempFolder, tempHive } from '../kit/hive-support.js'
 import { REGISTRATIONS } from '../kit/otel-provider.js'
 
-const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }))
+const text = fc.oneof(fc.string({ unit: 'grapheme' }), anyText())
 const id = fc.string({ minLength: 1, maxLength: 8 })
 const count = fc.nat()
 const ms = fc.oneof(fc.nat(1_000), fc.double({ min: 0, max: 1_000, noNaN: true }))

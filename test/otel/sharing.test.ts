@@ -8,6 +8,7 @@ import type { HiveOptions } from '../../src/index.js'
 import { HiveSpanProcessor, JsonlSpanExporter, OptionsConflictError, startHive } from '../../src/index.js'
 import { GrowingRedactor } from '../../src/redact/growing.js'
 import { Redactor } from '../../src/redact/redact.js'
+import { door } from '../kit/doors.js'
 import {
   captureDiag,
   defer,
@@ -184,7 +185,7 @@ test('an application’s own startHive adds its redaction to what hivelog/regist
   const folder = tempFolder(t)
   const file = join(folder, 'hive.jsonl')
   const app = join(folder, 'app.mjs')
-  const index = new URL('../../src/index.js', import.meta.url).href
+  const index = door('index')
   writeFileSync(
     app,
     `import { startHive } from ${JSON.stringify(index)}
@@ -192,7 +193,7 @@ test('an application’s own startHive adds its redaction to what hivelog/regist
      hive.spawn({ agentId: 'coder', name: 'Coder' }).log('mine', { text: 'see T-123' })
      await hive.shutdown()`,
   )
-  const register = new URL('../../src/register.js', import.meta.url).href
+  const register = door('register')
   const env = { HIVELOG_FILE: file, AGENT_ID: 'app', AGENT_NAME: 'app', AGENT_SESSION_ID: 's' }
   const ran = await runNode(['--import', register, app], env)
   assert.equal(ran.code, 0, ran.stderr)

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startHive } from '../../src/index.js'
+import { door } from '../kit/doors.js'
 import { fakeIngest } from '../kit/fake-ingest.js'
 import {
   captureDiag,
@@ -278,7 +279,7 @@ test('sending keeps no process from its end', async (t) => {
 test('hivelog/register sends the log that it writes, without a line of code', async (t) => {
   const server = await fakeIngest(t)
   const file = join(tempFolder(t), 'hive.jsonl')
-  const register = new URL('../../src/register.js', import.meta.url).href
+  const register = door('register')
   const ran = await run(['--import', register, '--eval', 'setTimeout(() => {}, 5)'], {
     AGENT_LOG_ENDPOINT: server.url,
     AGENT_ID: 'solo',

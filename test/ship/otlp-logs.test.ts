@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type HiveOptions, startHive } from '../../src/index.js'
 import { type OtlpShipOptions, shipOtlpLogs } from '../../src/ship/otlp-logs.js'
+import { door } from '../kit/doors.js'
 import { captureDiag, cleanEnvironment, linesOf, runNode, tempFolder, until } from '../kit/hive-support.js'
 import { LogStore } from '../kit/log-store.js'
 
@@ -199,7 +200,7 @@ test('startHive with an end that is away: the shutdown is in time, the next run 
 })
 
 const APP = `
-import { startHive } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
+import { startHive } from ${JSON.stringify(door('index'))}
 const hive = startHive({ file: process.argv[2] })
 hive.log('note', {})
 if (process.argv[3] === 'shutdown') await hive.shutdown()

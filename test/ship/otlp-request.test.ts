@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { type LogRecord, LogRecords } from '../../src/otel/log-records.js'
 import { LogRequest } from '../../src/otel/log-request.js'
 import { Memory } from '../../src/ship/memory.js'
+import { anyText } from '../kit/any-text.js'
 import { logsRequestOf } from '../kit/otlp-protobuf.js'
 
 interface Request {
@@ -44,7 +45,7 @@ const line = fc.oneof(
       agentId: fc.string({ unit: 'grapheme', maxLength: 200 }),
       session: fc.constantFrom('one', 'two', 'é'.repeat(150)),
       seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-      text: fc.string({ unit: 'binary', maxLength: 20_000 }),
+      text: anyText({ maxLength: 20_000 }),
       trace: fc.constant('0af7651916cd43dd8448eb211c80319c'),
       span: fc.constantFrom('b7ad6b7169203331', 'none'),
     })
