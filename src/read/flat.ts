@@ -278,6 +278,35 @@ class FlatEvents {
   }
 }
 
+/**
+ * The item of a flat line. Of objects that are written as literals V8 may take it that they live long, since many of one
+ * batch do when it looks, and make all of them where to collect them takes three times as long.
+ */
+class FlatEntry implements LogEntry {
+  readonly event: HiveEvent
+  readonly seq: number
+  readonly offset: number
+  readonly bytes: number
+  readonly file: string
+  readonly line?: number
+
+  constructor(
+    event: HiveEvent,
+    seq: number,
+    offset: number,
+    bytes: number,
+    file: string,
+    line: number | undefined,
+  ) {
+    this.event = event
+    this.seq = seq
+    this.offset = offset
+    this.bytes = bytes
+    this.file = file
+    if (line !== undefined) this.line = line
+  }
+}
+
 /** Bytes of a log that are parsed line by line: who reads no more is over before this would have become fast. */
 const WARM = 512 * 1024
 /** Bytes that are parsed where most lines before them had to be, and so were looked at in vain. */
@@ -341,8 +370,6 @@ export class FlatReader extends ItemReader {
   protected addEvent(event: HiveEvent, _bytes: Buffer, start: number, end: number, offset: number): void {
     this.advance(1)
     const seq = ownSeq(event) ?? this.count
-    const item: LogEntry = { event, seq, offset, bytes: end - start, file: this.#file }
-    if (this.line !== undefined) item.line = this.line
-    this.items.push(item)
+    this.items.push(new FlatEntry(event, seq, offset, end - start, this.#file, this.line))
   }
 }
