@@ -397,8 +397,8 @@ export class FlatScanner {
   }
 
   /**
-   * Takes the lines in `bytes[from, to)`, where `to` is behind a newline, as far as it gets in one go. Places are counted
-   * from `from - origin`. Returns the place behind the last line that was taken: `from` if that line is too long.
+   * Takes the lines in `bytes[from, to)`, where `to` is behind a newline, as far as it gets in one go. `ORIGIN` stands for
+   * `from` in what is found. Returns the place behind the last line that was taken: `from` if that line is too long.
    */
   scan(bytes: Buffer, from: number, to: number): number {
     this.lines = 0

@@ -9,7 +9,6 @@ export type Code = number | readonly Code[]
 
 export const I32 = 0x7f
 export const I64 = 0x7e
-export const F64 = 0x7c
 export const V128 = 0x7b
 
 /** Unsigned LEB128, as counts and indices are written. */

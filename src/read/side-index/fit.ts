@@ -1,8 +1,9 @@
 /**
  * Whether the index of a segment tells of the bytes that are there. A file that is the same by device, inode, size,
  * time of writing and time of change is taken to hold the bytes that it held: nobody but root can set that last time.
- * Otherwise the tags of all that was indexed are made again and compared (see `tag.ts`); so it is with a file that grew, was renamed, compressed or
- * copied, and with one that was written so shortly before it was read that its times could not tell.
+ * Otherwise the tags of all that was indexed are made again and compared (see `tag.ts`); so it is with a file that grew,
+ * was renamed, compressed or copied, and with one that was written so shortly before it was read that its times could
+ * not tell.
  */
 import { chunksOf, type Source } from '../sources.js'
 import type { Directory } from './directory.js'
