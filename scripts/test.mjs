@@ -37,8 +37,6 @@ const run = spawnSync(
   process.execPath,
   [
     '--enable-source-maps',
-    // As many are run as there is work for all processors: V8's helping threads only take those from others.
-    '--single-threaded',
     '--test',
     // Many wait more than they compute: for timers, for disks, for processes that they started.
     `--test-concurrency=${2 * availableParallelism()}`,
