@@ -81,21 +81,29 @@ export async function tries({ browser, scratch, attempt }) {
       const subjectOf = (id) => `May I do ${id}?`
       for (const id of ids) tell({ ask: id, subject: subjectOf(id) })
       await card(subjectOf(ids.at(-1))).waitFor()
-      const clicked = new Map()
+      // What the page is to say of each, by the clicks.
+      const meant = new Map(ids.map((id, i) => [id, i % 3 !== 0]))
+      const click = (id, timeout) =>
+        card(subjectOf(id))
+          .getByRole('button', { name: meant.get(id) ? 'Approve' : 'Reject' })
+          .click({ timeout })
+          .catch(() => {})
       const shells = []
       for (const [i, id] of ids.entries()) {
-        const approve = i % 3 !== 0
+        const approve = meant.get(id)
         if (i % 4 === 1) tell({ decide: id, approve: !approve, by: 'cy' })
         // A process takes a while to begin: it goes for one that the page comes to a little later.
         const ahead = ids[i + 8]
         if (i % 5 === 2 && ahead !== undefined) shells.push([ahead, shell('approve', ahead, file)])
         // What another has decided goes from the desk while it is looked for.
-        const button = card(subjectOf(id)).getByRole('button', { name: approve ? 'Approve' : 'Reject' })
-        const isThere = await button.click({ timeout: 2_000 }).then(
-          () => true,
-          () => false,
-        )
-        if (isThere) clicked.set(id, approve)
+        await click(id, 2_000)
+      }
+      // On a busy machine a card may not stand still for as long as that: such a one is still open.
+      for (const id of ids) {
+        const button = card(subjectOf(id)).getByRole('button', { name: 'Approve' })
+        const isOpen =
+          (await button.count()) > 0 && (await button.isEnabled({ timeout: 1_000 }).catch(() => false))
+        if (isOpen) await click(id, 10_000)
       }
       await page.getByText('Nothing waits for a person').waitFor()
       const codes = await Promise.all(shells.map(async ([id, code]) => [id, await code]))
@@ -105,7 +113,7 @@ export async function tries({ browser, scratch, attempt }) {
       for (const { id, via, by: who, approve } of lines) {
         by[via]++
         assert.equal(who, via === 'code' ? 'cy' : ME)
-        if (via === 'page') assert.equal(approve, clicked.get(id), `${id} is as it was clicked`)
+        if (via === 'page') assert.equal(approve, meant.get(id), `${id} is as it was clicked`)
         const row = decided.getByRole('row').filter({ hasText: subjectOf(id) })
         assert.match(
           await row.textContent(),

@@ -6,7 +6,15 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { verifyLog } from '../../src/read.js'
-import { litterOf, type OracleLog, random, readAsStranger, refsOf, type Violation } from './fault-oracle.js'
+import {
+  litterOf,
+  makeOld,
+  type OracleLog,
+  random,
+  readAsStranger,
+  refsOf,
+  type Violation,
+} from './fault-oracle.js'
 
 const CHILD = fileURLToPath(new URL('../programs/fault-kill-child.js', import.meta.url))
 /** Kills of one log before it is closed and the next one begins. */
@@ -63,6 +71,8 @@ async function killLog(log: number, kills: number, next: () => number, report: K
     }
     const say = (what: string, detail: string): number =>
       report.violations.push({ what, detail, log, kill: 0 })
+    // A minute is how long what one left beside the lock may still be another's, who is about to take it.
+    for (const name of litterOf(file)) makeOld(join(folder, name))
     const closed = await live(file, `${log}-end`, 'close', 30_000, 'birth')
     if (closed.errors !== '') say('said-on-stderr', closed.errors)
     const before = report.dangling
