@@ -43,7 +43,7 @@ export interface IndexReport {
 }
 
 export interface IndexOptions {
-  /** Bytes of log between two states of a new index. Default 384 KiB. */
+  /** Bytes of log between two states of a new index. Default 512 KiB. */
   spacing?: number
   /** Bytes of log that were read, of those that may have to be. */
   onProgress?: OnProgress
@@ -51,7 +51,7 @@ export interface IndexOptions {
 
 /**
  * Brings the index of one log, without those of child processes, to its end: what is there already is gone on with. Of
- * a live segment the last 384 KiB are left out, or more where states are big, as they are when anybody asks for a state.
+ * a live segment the last 512 KiB are left out, or more where states are big, as they are when anybody asks for a state.
  * @throws {LogReadError} when the log cannot be read
  */
 export async function indexLog(file: string, options: IndexOptions = {}): Promise<IndexReport> {

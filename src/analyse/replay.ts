@@ -28,7 +28,7 @@ export interface ReplayOptions {
    * read then. Default true.
    */
   index?: boolean
-  /** Bytes of log between two states that a new index holds. Default 384 KiB. */
+  /** Bytes of log between two states that a new index holds. Default 512 KiB. */
   indexSpacing?: number
   /**
    * Told how many bytes of the log were read, of how many that may have to be; of a hive of one log only. Default:

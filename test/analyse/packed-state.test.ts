@@ -7,8 +7,22 @@ import type { HiveEvent } from '../../src/format/kinds.js'
 import { HiveModel } from '../../src/model/model.js'
 import { cases, seedOfRun } from '../kit/long-run.js'
 
-const name = fc.constantFrom('a', 'b', 'c', 'god', 'human', 'broadcast', 'zoë', '\x7f', 'no one\n', '🐝')
+const name = fc.constantFrom(
+  'a',
+  'b',
+  'c',
+  'god',
+  'human',
+  'broadcast',
+  'zoë',
+  '\x7f',
+  'no one\n',
+  '🐝',
+  '\ud83d',
+)
 const text = fc.oneof(name, fc.string({ maxLength: 12 }), fc.constantFrom(7, null, true, ['x']))
+/** As it comes back from a file. */
+const throughBytes = (packed: string): string => Buffer.from(packed).toString()
 /** JSON has no word for -0. */
 const positive = (value: number): number => value + 0
 const time = fc.oneof(
@@ -63,10 +77,10 @@ test('the state comes back, with all that going on from it needs', () => {
           for (const one of models) one.add({ event: { ...each, seq } as unknown as HiveEvent, seq })
         }
         for (const each of events) feed(each, model)
-        const again = new HiveModel({}, unpack(pack(model)))
+        const again = new HiveModel({}, unpack(throughBytes(pack(model))))
         assert.deepEqual(again.state(), model.state())
         // Messages that are made when they are needed, and only then.
-        const lazy = new HiveModel({}, unpack(pack(model)))
+        const lazy = new HiveModel({}, unpack(throughBytes(pack(model))))
         for (const each of more) feed(each, model, lazy)
         assert.deepEqual(lazy.view('newest'), model.view('newest'))
         assert.deepEqual(lazy.state(), model.state())

@@ -12,8 +12,8 @@ import { Packer } from './packed.js'
 /** Where in a log a state is: `Block` without its state, and what the bytes before it are. */
 export type Position = Omit<Block, keyof StatePlace | 'link' | 'back' | 'whole'>
 
-/** Bytes of log between two states: what must be parsed for an answer at most, in some 12 ms of a fresh process. */
-export const SPACING = 384 * 1024
+/** Bytes of log between two states: what must be parsed for an answer at most, in some 16 ms of a fresh process. */
+export const SPACING = 512 * 1024
 /** States that are bigger than this part of the spacing are further apart, so that the index stays a fraction of the log. */
 const BIG_STATE = 3 / 8
 /** The same of what is new in one. It grows with the distance, so that it must not count as much for it. */

@@ -31,7 +31,10 @@ interface PackedPart {
 
 interface PackedMessages {
   parts: Table
-  newest: Columns
+  newest: { columns: Columns; text: string }
+  others: Columns
+  /** Their text, where it does not stand apart. */
+  text?: string
 }
 
 type PackedHead = Omit<StoredState, 'agents' | 'carry' | 'inboxes' | 'pending'> & {
@@ -174,11 +177,15 @@ class StateWriter {
       pending: this.#pending.json(pending),
       ...(carry !== undefined && { carry: this.#carry(carry) }),
     })
-    const messages = withJson(
-      {},
-      { parts: this.#parts.json(parts), newest: JSON.stringify(columnsOf(newest)) },
-    )
-    return `${head}\n${messages}\n${JSON.stringify(columnsOf(others))}`
+    const { columns, text } = columnsOf(others)
+    // Half a character would not outlive being made bytes; JSON has a way to write it.
+    const isWhole = text.isWellFormed()
+    const messages = withJson(isWhole ? {} : { text }, {
+      parts: this.#parts.json(parts),
+      newest: JSON.stringify(columnsOf(newest)),
+      others: JSON.stringify(columns),
+    })
+    return `${head}\n${messages}\n${isWhole ? text : ''}`
   }
 
   /** The JSON of a `PackedCarry`. */
@@ -216,7 +223,7 @@ function carryOf({ escalations, ...others }: PackedCarry): Carry {
 }
 
 /** What a state without messages takes for them, about. */
-const NO_MESSAGES = 3 * JSON.stringify(columnsOf([])).length
+const NO_MESSAGES = 3 * JSON.stringify(columnsOf([]).columns).length
 
 /** Packs the states of a model that goes on, each whole or as what is new in it. */
 export class Packer {
@@ -346,24 +353,34 @@ interface PlacedPart extends PackedPart {
 
 /** The messages that a state holds, taken apart when they are asked for. */
 class StoredParts {
-  readonly #load: () => PackedMessages
-  readonly #others: StoredColumns
-  #newest: StoredColumns | undefined
+  readonly #text: string
+  #packed: PackedMessages | undefined
+  readonly #newest = new StoredColumns(() => this.#load().newest)
+  readonly #others = new StoredColumns(() => {
+    const { others: columns, text } = this.#load()
+    return { columns, text: text ?? this.#text.slice(this.#endOfJson + 1) }
+  })
+  #endOfJson = 0
   #parts: PlacedPart[] | undefined
   #numbers: Map<string, number> | undefined
 
   /** @param text the state's */
   constructor(text: string) {
-    const from = text.indexOf('\n')
-    const to = text.indexOf('\n', from + 1)
-    this.#load = () => JSON.parse(text.slice(from + 1, to)) as PackedMessages
-    this.#others = new StoredColumns(() => JSON.parse(text.slice(to + 1)) as Columns)
+    this.#text = text
+  }
+
+  #load(): PackedMessages {
+    if (this.#packed !== undefined) return this.#packed
+    const from = this.#text.indexOf('\n')
+    this.#endOfJson = this.#text.indexOf('\n', from + 1)
+    this.#packed = JSON.parse(this.#text.slice(from + 1, this.#endOfJson)) as PackedMessages
+    return this.#packed
   }
 
   newest(number: number): Message | undefined {
     const part = this.#take()[number]
     if (part === undefined || part.fresh === 0) return undefined
-    return this.#newest?.slice(part.newest, part.newest + 1)[0]
+    return this.#newest.slice(part.newest, part.newest + 1)[0]
   }
 
   /** Adds the messages of an inbox to those of states before. @throws when there is no such inbox */
@@ -384,11 +401,9 @@ class StoredParts {
 
   #take(): readonly PlacedPart[] {
     if (this.#parts !== undefined) return this.#parts
-    const { parts, newest: columns } = this.#load()
-    this.#newest = new StoredColumns(() => columns)
     let newest = 0
     let others = 0
-    this.#parts = rowsOf<PlacedPart>(parts)
+    this.#parts = rowsOf<PlacedPart>(this.#load().parts)
     for (const part of this.#parts) {
       part.newest = newest
       part.others = others

@@ -40,7 +40,7 @@ export interface WalkOptions {
   price: Pricer
   /** Whether the side index is used and kept. */
   index: boolean
-  /** Bytes of log between two states of the index. Default 384 KiB. */
+  /** Bytes of log between two states of the index. Default 512 KiB. */
   spacing?: number
   /** Where the walk ends. */
   until: Target
@@ -69,6 +69,8 @@ export interface WalkedSegment {
 
 /** Bytes that are decoded at once where the end is near: what lies behind it is decoded in vain. */
 const NEAR_PIECE = 32 * 1024
+/** Bytes that are read at once where an index is made: fewer reads for a long way. */
+const BUILDING_CHUNK = 2 * CHUNK
 /** Pieces of the spacing after which it is looked whether a state is due. */
 const PIECES = 8
 
@@ -305,7 +307,7 @@ class Walk {
         source,
         reader,
         onChunk,
-        Math.min(CHUNK, this.#spacing),
+        Math.min(extension === undefined ? CHUNK : BUILDING_CHUNK, this.#spacing),
         piece,
       )) {
         for (const item of items) {

@@ -1,6 +1,6 @@
 /**
  * The side index of one segment: `<log>.index/<first seq, 12 digits>.idx`. It holds the state before certain lines
- * of the segment, 384 KiB of log apart or more, so that the state at any event is a few thousand lines away at most;
+ * of the segment, 512 KiB of log apart or more, so that the state at any event is a few thousand lines away at most;
  * and what is between them (see `ranges.ts`), so that who looks for a time or a kind need not read all.
  *
  * The file: the states one after the other (see `analyse/side-index/packed.ts`), the ranges, both in Brotli, then a
@@ -33,7 +33,7 @@ import { openOwn } from './key.js'
 import { type Range, rangesOf, textOfRanges } from './ranges.js'
 
 /** Changes when the states or the ranges do: an index of another format is made anew. */
-const FORMAT = 8
+const FORMAT = 9
 /** The quickest there is: states are written while a log is walked. */
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 }, chunkSize: 64 * 1024 }
 const MAGIC = `hivelog-index ${FORMAT}\n`
