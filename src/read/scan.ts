@@ -91,7 +91,9 @@ const RANGE = 16
 const KINDS = 64
 const MAX_KINDS = 32
 const KIND_BYTES = 32
-const FOUND = KINDS + MAX_KINDS * KIND_BYTES
+/** For each byte, whether a kind in the table begins with it. */
+const FIRSTS = KINDS + MAX_KINDS * KIND_BYTES
+const FOUND = FIRSTS + 256
 const FOUND_BYTES = 24
 const MAX_FOUND = 2048
 const HITS = FOUND + MAX_FOUND * FOUND_BYTES
@@ -158,18 +160,23 @@ const readHead: Code = [
   ),
 ]
 
-/** Of a sure line: sets WANTED, whether its kind is one of those in the table; all are, when that is empty. */
+/**
+ * Of a sure line: sets WANTED, whether its kind is one of those in the table; all are, when that is empty. Of most lines
+ * the first letter says already that it is none.
+ */
 const matchKind: Code = [
   set(WANTED, i32(1)),
   set(N, i32(KINDS)),
   when(ne(get(N), get(KINDS_END)), [
-    set(X, load128(get(P))),
     block(
-      loop(
-        brIf(1, all8(eq8(and128(get(X), load128(get(N), 16)), load128(get(N))))),
-        set(N, add(get(N), i32(KIND_BYTES))),
-        brIf(0, ltU(get(N), get(KINDS_END))),
-      ),
+      when(load8(load8(get(P)), FIRSTS), [
+        set(X, load128(get(P))),
+        loop(
+          brIf(2, all8(eq8(and128(get(X), load128(get(N), 16)), load128(get(N))))),
+          set(N, add(get(N), i32(KIND_BYTES))),
+          brIf(0, ltU(get(N), get(KINDS_END))),
+        ),
+      ]),
       set(WANTED, i32(0)),
     ),
   ]),
@@ -452,7 +459,9 @@ export class LineScanner {
 
   #load(plan: ScanPlan): void {
     this.#plan = plan
+    this.#bytes.fill(0, FIRSTS, FIRSTS + 256)
     for (const [i, kind] of plan.kinds.entries()) {
+      this.#bytes[FIRSTS + kind.charCodeAt(0)] = 1
       const address = KINDS + i * KIND_BYTES
       const length = Math.min(16, kind.length)
       this.#bytes.fill(0, address, address + KIND_BYTES)
