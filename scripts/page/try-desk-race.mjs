@@ -83,27 +83,27 @@ export async function tries({ browser, scratch, attempt }) {
       await card(subjectOf(ids.at(-1))).waitFor()
       // What the page is to say of each, by the clicks.
       const meant = new Map(ids.map((id, i) => [id, i % 3 !== 0]))
-      const click = (id, timeout) =>
+      // What another decides goes from the desk while it is looked for, and what is below it moves.
+      const click = (id) =>
         card(subjectOf(id))
           .getByRole('button', { name: meant.get(id) ? 'Approve' : 'Reject' })
-          .click({ timeout })
+          .click({ timeout: 2_000 })
           .catch(() => {})
-      const shells = []
-      for (const [i, id] of ids.entries()) {
-        const approve = meant.get(id)
-        if (i % 4 === 1) tell({ decide: id, approve: !approve, by: 'cy' })
-        // A process takes a while to begin: it goes for one that the page comes to a little later.
-        const ahead = ids[i + 8]
-        if (i % 5 === 2 && ahead !== undefined) shells.push([ahead, shell('approve', ahead, file)])
-        // What another has decided goes from the desk while it is looked for.
-        await click(id, 2_000)
-      }
-      // On a busy machine a card may not stand still for as long as that: such a one is still open.
-      for (const id of ids) {
+      const isOpen = async (id) => {
         const button = card(subjectOf(id)).getByRole('button', { name: 'Approve' })
-        const isOpen =
-          (await button.count()) > 0 && (await button.isEnabled({ timeout: 1_000 }).catch(() => false))
-        if (isOpen) await click(id, 10_000)
+        return (await button.count()) > 0 && (await button.isEnabled({ timeout: 1_000 }).catch(() => false))
+      }
+      const shells = []
+      // From below, so that what the page decides moves nothing but what is told above.
+      for (const [i, id] of [...ids].reverse().entries()) {
+        if (i % 4 === 1) tell({ decide: id, approve: !meant.get(id), by: 'cy' })
+        // A process takes a while to begin: it goes for one that the page comes to a little later.
+        const ahead = ids.at(-1 - i - 8)
+        if (i % 5 === 2 && ahead !== undefined) shells.push([ahead, shell('approve', ahead, file)])
+        for (let tries = 0; tries < 40 && (await isOpen(id)); tries++) {
+          await click(id)
+          await page.waitForTimeout(50)
+        }
       }
       await page.getByText('Nothing waits for a person').waitFor()
       const codes = await Promise.all(shells.map(async ([id, code]) => [id, await code]))
@@ -134,6 +134,42 @@ export async function tries({ browser, scratch, attempt }) {
         .first()
         .waitFor()
       wrong.splice(0, wrong.length, ...wrong.filter((each) => !/status of 409/.test(each)))
+    },
+  )
+
+  await attempt(
+    'a click on what has just moved under the pointer decides nothing; a moment later one does',
+    async () => {
+      for (const id of ['upper', 'lower']) tell({ ask: id, subject: `May the ${id} one?` })
+      await card('May the lower one?').waitFor()
+      // As the upper one goes, the lower one stands where it was: there is clicked, before anybody can have seen that.
+      const clicked = page.evaluate(
+        () =>
+          new Promise((done) => {
+            const upper = document.querySelector('article')
+            const { x, y, width, height } = upper.querySelector('.approve').getBoundingClientRect()
+            const watch = new MutationObserver(() => {
+              if (upper.isConnected) return
+              watch.disconnect()
+              const there = document.elementFromPoint(x + width / 2, y + height / 2)
+              there.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: 1 }))
+              done([there.className, there.closest('article')?.dataset.question])
+            })
+            watch.observe(document.body, { childList: true, subtree: true })
+          }),
+      )
+      tell({ decide: 'upper', approve: true, by: 'cy' })
+      assert.deepEqual(await clicked, ['approve', 'lower'])
+      const lower = card('May the lower one?')
+      await lower.getByText('had just moved here, so nothing was sent').waitFor()
+      await page.waitForTimeout(600)
+      assert.equal(approvals(file, 'lower').length, 0)
+      await lower.getByRole('button', { name: 'Reject' }).click()
+      await lower.waitFor({ state: 'detached' })
+      assert.deepEqual(
+        approvals(file, 'lower').map(({ approve, via }) => [approve, via]),
+        [[false, 'page']],
+      )
     },
   )
 

@@ -17,6 +17,8 @@ export function QuestionCard(props: {
   can: boolean
   /** Why it cannot be decided, where it cannot. */
   why: string
+  /** Whether it came to where it is a moment ago, so that a pointer there may have meant another one. */
+  hasJustMoved(): boolean
   decide(approve: boolean, note: string): void
 }) {
   const { question, sent, can, why } = props
@@ -26,13 +28,24 @@ export function QuestionCard(props: {
   const isOn = sent?.is === 'sending' || sent?.is === 'sent' || given !== undefined
   const isBlocked = !can || isOn
   const card = useRef<HTMLElement>(null)
-  const decide = (approve: boolean) => {
+  const [isMissed, setMissed] = useState(false)
+  const decide = (approve: boolean, { detail: clicks }: MouseEvent) => {
+    // The keyboard goes with the question, and counts no clicks.
+    const isMeant = clicks === 0 || !props.hasJustMoved()
+    setMissed(!isMeant)
+    if (!isMeant) return
     // A button that is not there any more would leave the keyboard nowhere.
     card.current?.focus()
     props.decide(approve, note.trim())
   }
   return (
-    <article ref={card} class="question" tabIndex={-1} aria-labelledby={`${id}-subject`}>
+    <article
+      ref={card}
+      class="question"
+      tabIndex={-1}
+      aria-labelledby={`${id}-subject`}
+      data-question={question.id}
+    >
       <div class="question-head">
         <span class="age">
           <Icon name="person" />
@@ -79,7 +92,7 @@ export function QuestionCard(props: {
           class="approve"
           aria-describedby={`${id}-subject`}
           disabled={isBlocked}
-          onClick={() => decide(true)}
+          onClick={(event) => decide(true, event)}
         >
           Approve
         </button>
@@ -88,7 +101,7 @@ export function QuestionCard(props: {
           class="reject"
           aria-describedby={`${id}-subject`}
           disabled={isBlocked}
-          onClick={() => decide(false)}
+          onClick={(event) => decide(false, event)}
         >
           Reject
         </button>
@@ -103,6 +116,8 @@ export function QuestionCard(props: {
           <span class="bad">{clean(sent.why)}</span>
         ) : isOn ? (
           <b>{sent?.is === 'sending' ? 'sending…' : 'sent'}</b>
+        ) : isMissed ? (
+          'This question had just moved here, so nothing was sent: look, and click again.'
         ) : (
           why
         )}

@@ -1,5 +1,5 @@
 /** The desk: what agents ask a person, what they did just before, and what was decided. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Desk, SentDecision } from '../../serve/api/shapes.js'
 import { floor } from '../data/floor.js'
 import {
@@ -26,6 +26,8 @@ type Question = Desk['pending'][number]
 
 /** Outcomes that are shown at a time. */
 const MAX_OUTCOMES = 5
+/** How long a question that moved takes no click: as long as people need to see it, and the second half of a double click. */
+const SETTLED_MS = 500
 
 export function DeskView() {
   const isNow = isFollowing.value || position.value >= last.value
@@ -38,6 +40,7 @@ export function DeskView() {
   const { sent, outcomes, decide, dismiss } = useDeciding(value)
   const questions = useRef<HTMLDivElement>(null)
   useKeptFocus(value, questions)
+  const hasJustMoved = useMoves(questions)
   const all = floor.value?.pending.length ?? 0
   const pending = value?.pending ?? []
 
@@ -74,6 +77,7 @@ export function DeskView() {
             sent={sent[question.id]}
             can={isNow && mayDecide}
             why={whyNot(isNow, mayDecide)}
+            hasJustMoved={() => hasJustMoved(question.id)}
             decide={(approve, note) => decide(question, approve, note)}
           />
         ))}
@@ -139,6 +143,30 @@ function useKeptFocus(desk: Desk | undefined, questions: { current: HTMLDivEleme
     const next = now[Math.min(was, now.length - 1)] ?? questions.current?.parentElement?.querySelector('h1')
     next?.focus()
   }, [desk])
+}
+
+/**
+ * Whether a question moved within the last moment, as questions above it went or what was decided was told there.
+ * Scrolling is no move: who scrolls sees it.
+ */
+function useMoves(questions: { current: HTMLDivElement | null }): (id: string) => boolean {
+  const places = useRef(new Map<string, { top: number; movedAt: number }>())
+  useLayoutEffect(() => {
+    const now = new Map<string, { top: number; movedAt: number }>()
+    for (const card of questions.current?.querySelectorAll<HTMLElement>('article') ?? []) {
+      const { offsetTop: top, dataset } = card
+      const id = dataset.question ?? ''
+      const before = places.current.get(id)
+      const isMoved = before !== undefined && before.top !== top
+      now.set(id, {
+        top,
+        movedAt: isMoved ? performance.now() : (before?.movedAt ?? Number.NEGATIVE_INFINITY),
+      })
+    }
+    places.current = now
+  })
+  return (id) =>
+    performance.now() - (places.current.get(id)?.movedAt ?? Number.NEGATIVE_INFINITY) < SETTLED_MS
 }
 
 /** Up and down, or j and k: another question. */
