@@ -309,8 +309,9 @@ class FlatEntry implements LogEntry {
 
 /** Bytes of a log that are parsed line by line: who reads no more is over before this would have become fast. */
 const WARM = 512 * 1024
-/** Bytes that are parsed where most lines before them had to be, and so were looked at in vain. */
+/** Bytes that are parsed where most of so many lines before them had to be, and so were looked at in vain. */
 const IN_VAIN = 4 * 1024 * 1024
+const JUDGED_LINES = 64
 
 /** Gives the items that reading all lines gives. */
 export class FlatReader extends ItemReader {
@@ -318,6 +319,9 @@ export class FlatReader extends ItemReader {
   readonly #isPlain: boolean
   /** Offset from which lines are taken apart. */
   #from: number
+  /** Lines that were looked at since it was judged whether that is worth it, and those of them that had to be parsed. */
+  #looked = 0
+  #parsed = 0
 
   /** @param warm bytes after which lines are taken apart */
   constructor(file: string, start: Start, options: LineOptions, warm = WARM) {
@@ -345,7 +349,6 @@ export class FlatReader extends ItemReader {
         continue
       }
       const { lines } = events.scanner
-      let parsed = 0
       for (let i = 0; i < lines; i++) {
         const start = at + events.start
         const end = at + events.end
@@ -353,13 +356,19 @@ export class FlatReader extends ItemReader {
         const event = events.next()
         if (event !== undefined) this.addEvent(event, bytes, start, end, toOffset + start)
         else {
-          parsed++
+          this.#parsed++
           this.add(this.lineIn(bytes, start, end), end - start, true, toOffset + start)
         }
       }
       at = next
       this.splitter.offset = toOffset + at
-      if (2 * parsed <= lines) continue
+      this.#looked += lines
+      // A few lines at the end of a block say nothing.
+      if (this.#looked < JUDGED_LINES) continue
+      const isInVain = 2 * this.#parsed > this.#looked
+      this.#looked = 0
+      this.#parsed = 0
+      if (!isInVain) continue
       this.#from = this.splitter.offset + IN_VAIN
       break
     }
