@@ -13,7 +13,7 @@ const [NAMES = ''] = /^names_of_failed\(\) \{[\s\S]*?^\}/m.exec(CI) ?? []
 const TESTS: Record<string, string> = {
   'a.test.mjs': `import { describe, test } from 'node:test'
 test('is fine', () => {})
-test('is (not) fine / & so', () => { throw new Error('this once') })
+test('is (not) fine / & so', () => { throw new Error('this once\\nin two lines') })
 describe('a group', () => { test('one in a group', () => { throw new Error('again') }) })
 `,
   'b.test.mjs': `import { test } from 'node:test'
@@ -21,7 +21,7 @@ test('never ends', async () => { await new Promise((resolve) => setTimeout(resol
 `,
 }
 
-test('the names of failing tests are told with their files, that of a file that hung and those of other suites too', (t) => {
+test('failing tests are told with their files and how their errors begin, a file that hung and other suites too', (t) => {
   const cwd = scratch(t)
   for (const [name, text] of Object.entries(TESTS)) writeFileSync(join(cwd, name), text)
   const { NODE_TEST_CONTEXT: _, NODE_V8_COVERAGE: __, ...env } = process.env
@@ -35,18 +35,21 @@ test('the names of failing tests are told with their files, that of a file that 
   writeFileSync(join(cwd, 'log'), `${stdout}\nok      one\nFAILED  another check: why\n  at some place\n`)
   const told = spawnSync('bash', ['-c', `${NAMES}\nnames_of_failed log`], { cwd, encoding: 'utf8' })
   const lines = told.stdout.trimEnd().split('\n')
-  for (const name of ['is (not) fine / & so', 'one in a group']) {
+  for (const said of [
+    'is (not) fine / & so | Error: this once | in two lines',
+    'one in a group | Error: again',
+  ]) {
     assert.ok(
-      lines.some((line) => line.startsWith('a.test.mjs:') && line.endsWith(`: ${name}`)),
+      lines.some((line) => line.startsWith('a.test.mjs:') && line.endsWith(`: ${said}`)),
       told.stdout,
     )
   }
   assert.ok(
-    lines.some((line) => /\bb\.test\.mjs/.test(line)),
+    lines.some((line) => /\bb\.test\.mjs.* \| 'test timed out after 6000ms'$/.test(line)),
     told.stdout,
   )
   assert.equal(lines.at(-1), 'FAILED  another check: why')
-  assert.ok(!/is fine$|a group:/m.test(told.stdout), told.stdout)
+  assert.equal(lines.length, 4, told.stdout)
 })
 
 test('the names come just before the line of counts', () => {
