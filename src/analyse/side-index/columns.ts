@@ -18,8 +18,13 @@ export interface Columns {
   reply?: number[]
 }
 
-/** @returns the columns, and the text of all */
-export function columnsOf(messages: readonly Message[]): { columns: Columns; text: string } {
+export interface ColumnsAndText {
+  columns: Columns
+  /** The texts of all messages, one after the other. */
+  text: string
+}
+
+export function columnsOf(messages: readonly Message[]): ColumnsAndText {
   // The engine writes arrays that never had holes in a fraction of the time.
   const seq: number[] = []
   const ts: number[] = []
@@ -49,8 +54,8 @@ export function columnsOf(messages: readonly Message[]): { columns: Columns; tex
 
 /** Messages that are made when they are asked for. */
 export class StoredColumns {
-  readonly #load: () => ReturnType<typeof columnsOf>
-  #taken: ReturnType<typeof columnsOf> | undefined
+  readonly #load: () => ColumnsAndText
+  #taken: ColumnsAndText | undefined
   #seq: readonly number[] = []
   #ts: readonly number[] = []
   /** Where in the text each message begins. */
@@ -58,7 +63,7 @@ export class StoredColumns {
   #reply: ReadonlySet<number> = new Set()
 
   /** @param load asked once, if at all */
-  constructor(load: () => ReturnType<typeof columnsOf>) {
+  constructor(load: () => ColumnsAndText) {
     this.#load = load
   }
 
@@ -90,7 +95,7 @@ export class StoredColumns {
     return messages
   }
 
-  #take(): ReturnType<typeof columnsOf> {
+  #take(): ColumnsAndText {
     if (this.#taken !== undefined) return this.#taken
     this.#taken = this.#load()
     const { seq, ts, lengths, reply } = this.#taken.columns

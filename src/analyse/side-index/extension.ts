@@ -12,7 +12,7 @@ import { Packer } from './packed.js'
 /** Where in a log a state is: `Block` without its state, and what the bytes before it are. */
 export type Position = Omit<Block, keyof StatePlace | 'link' | 'back' | 'whole'>
 
-/** Bytes of log between two states: what must be parsed for an answer at most, in some 16 ms of a fresh process. */
+/** Bytes of log between two states: what must be parsed for an answer at most, in a process that has just begun. */
 export const SPACING = 512 * 1024
 /** States that are bigger than this part of the spacing are further apart, so that the index stays a fraction of the log. */
 const BIG_STATE = 3 / 8

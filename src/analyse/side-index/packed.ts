@@ -8,7 +8,7 @@
 import type { Inbox, Message, StoredMessages } from '../../model/inbox.js'
 import type { Carry, HiveModel, StoredState } from '../../model/model.js'
 import type { AgentState, InboxState, PendingEscalation, UsageTotals } from '../../model/state.js'
-import { type Columns, columnsOf, StoredColumns } from './columns.js'
+import { type Columns, type ColumnsAndText, columnsOf, StoredColumns } from './columns.js'
 import { type Texts, TextsQueue, textsOf } from './fields.js'
 import { type Fields, rowsOf, type Table, TableWriter } from './table.js'
 
@@ -31,7 +31,7 @@ interface PackedPart {
 
 interface PackedMessages {
   parts: Table
-  newest: { columns: Columns; text: string }
+  newest: ColumnsAndText
   others: Columns
   /** Their text, where it does not stand apart. */
   text?: string
