@@ -308,7 +308,7 @@ class FlatEntry implements LogEntry {
 }
 
 /** Bytes of a log that are parsed line by line: who reads no more is over before this would have become fast. */
-const WARM = 512 * 1024
+const WARM = 1024 * 1024
 /** Bytes that are parsed where most of so many lines before them had to be, and so were looked at in vain. */
 const IN_VAIN = 4 * 1024 * 1024
 const JUDGED_LINES = 64

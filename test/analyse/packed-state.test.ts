@@ -20,7 +20,11 @@ const name = fc.constantFrom(
   '🐝',
   '\ud83d',
 )
-const text = fc.oneof(name, fc.string({ maxLength: 12 }), fc.constantFrom(7, null, true, ['x']))
+/** Where the length of a text is written in another way, and what may be taken for the end of such a length. */
+const long = fc
+  .tuple(fc.constantFrom(124, 125, 126, 127, 128, 1000), fc.constantFrom('x', '1;', '\0\x7f', 'é'))
+  .map(([length, part]) => part.repeat(length).slice(0, length))
+const text = fc.oneof(name, fc.string({ maxLength: 12 }), long, fc.constantFrom(7, null, true, ['x']))
 /** As it comes back from a file. */
 const throughBytes = (packed: string): string => Buffer.from(packed).toString()
 /** JSON has no word for -0. */

@@ -18,6 +18,12 @@ export const SPACING = 512 * 1024
 const BIG_STATE = 3 / 8
 /** The same of what is new in one. It grows with the distance, so that it must not count as much for it. */
 const BIG_NEWS = 1 / 2
+/**
+ * What is new in a state and bigger than this part has them so many times as far apart: half as many are packed in much
+ * less time, and half the spacing more on the way to an event takes a few milliseconds.
+ */
+const NOTABLE_NEWS = 1 / 8
+const FURTHER = 2
 
 /** So much further than to the next whole one a state may need those before it: that far an old message is not repeated. */
 const NEWS = 4
@@ -114,12 +120,15 @@ export class Extension {
   isDue(offset: number): boolean {
     const last = this.#blocks.at(-1) ?? this.#old?.directory.blocks.last
     const { offset: from = 0, whole = 0 } = last ?? {}
-    const { hasBefore, isNewsSmall, newsLength } = this.#packer
-    const distance =
-      hasBefore && isNewsSmall
-        ? Math.max(this.#spacing, newsLength / BIG_NEWS)
-        : distanceOf(this.#spacing, whole)
+    const { hasBefore, isNewsSmall } = this.#packer
+    const distance = hasBefore && isNewsSmall ? this.#distanceOfNews() : distanceOf(this.#spacing, whole)
     return !this.#isOff && offset - from >= distance
+  }
+
+  #distanceOfNews(): number {
+    const { newsLength } = this.#packer
+    const further = Math.min(newsLength / NOTABLE_NEWS, FURTHER * this.#spacing)
+    return Math.max(this.#spacing, newsLength / BIG_NEWS, further)
   }
 
   /**
@@ -176,7 +185,7 @@ export class Extension {
 
   /** States before the next one in which its lists may begin. */
   #reach(): number {
-    return Math.floor((NEWS * distanceOf(this.#spacing, this.#packer.wholeLength)) / this.#spacing)
+    return Math.floor((NEWS * distanceOf(this.#spacing, this.#packer.wholeLength)) / this.#distanceOfNews())
   }
 
   /** Puts the index in its place if it has anything new. */

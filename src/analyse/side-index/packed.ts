@@ -8,7 +8,7 @@
 import type { Inbox, Message, StoredMessages } from '../../model/inbox.js'
 import type { Carry, HiveModel, StoredState } from '../../model/model.js'
 import type { AgentState, InboxState, PendingEscalation, UsageTotals } from '../../model/state.js'
-import { type Columns, type ColumnsAndText, columnsOf, StoredColumns } from './columns.js'
+import { type Columns, columnsOf, StoredColumns } from './columns.js'
 import { type Texts, TextsQueue, textsOf } from './fields.js'
 import { type Fields, rowsOf, type Table, TableWriter } from './table.js'
 
@@ -31,9 +31,11 @@ interface PackedPart {
 
 interface PackedMessages {
   parts: Table
-  newest: ColumnsAndText
+  newest: Columns
   others: Columns
-  /** Their text, where it does not stand apart. */
+  /** Length of the text of the newest, which is followed by that of the others. */
+  newestText: number
+  /** Both, where they do not stand apart. */
   text?: string
 }
 
@@ -177,13 +179,16 @@ class StateWriter {
       pending: this.#pending.json(pending),
       ...(carry !== undefined && { carry: this.#carry(carry) }),
     })
-    const { columns, text } = columnsOf(others)
+    const ofNewest = columnsOf(newest)
+    const ofOthers = columnsOf(others)
+    const text = ofNewest.text + ofOthers.text
     // Half a character would not outlive being made bytes; JSON has a way to write it.
     const isWhole = text.isWellFormed()
     const messages = withJson(isWhole ? {} : { text }, {
       parts: this.#parts.json(parts),
-      newest: JSON.stringify(columnsOf(newest)),
-      others: JSON.stringify(columns),
+      newest: JSON.stringify(ofNewest.columns),
+      others: JSON.stringify(ofOthers.columns),
+      newestText: String(ofNewest.text.length),
     })
     return `${head}\n${messages}\n${isWhole ? text : ''}`
   }
@@ -355,10 +360,13 @@ interface PlacedPart extends PackedPart {
 class StoredParts {
   readonly #text: string
   #packed: PackedMessages | undefined
-  readonly #newest = new StoredColumns(() => this.#load().newest)
+  readonly #newest = new StoredColumns(() => {
+    const { newest: columns, newestText } = this.#load()
+    return { columns, text: this.#texts().slice(0, newestText) }
+  })
   readonly #others = new StoredColumns(() => {
-    const { others: columns, text } = this.#load()
-    return { columns, text: text ?? this.#text.slice(this.#endOfJson + 1) }
+    const { others: columns, newestText } = this.#load()
+    return { columns, text: this.#texts().slice(newestText) }
   })
   #endOfJson = 0
   #parts: PlacedPart[] | undefined
@@ -375,6 +383,10 @@ class StoredParts {
     this.#endOfJson = this.#text.indexOf('\n', from + 1)
     this.#packed = JSON.parse(this.#text.slice(from + 1, this.#endOfJson)) as PackedMessages
     return this.#packed
+  }
+
+  #texts(): string {
+    return this.#load().text ?? this.#text.slice(this.#endOfJson + 1)
   }
 
   newest(number: number): Message | undefined {
