@@ -109,7 +109,7 @@ function withoutImportsOfNode(text) {
   const hashbang = /^#!.*\n/.exec(rest)?.[0] ?? ''
   const consts = Array.from(taken, ([from, lines]) =>
     lines
-      .map((line) => `const ${line.replace(/\s+/g, ' ')} = process.getBuiltinModule("${from}");\n`)
+      .map((line) => `const ${line.replace(/\s+/g, ' ')} = globalThis.process.getBuiltinModule("${from}");\n`)
       .join(''),
   )
   return `${hashbang}${consts.join('')}${rest.slice(hashbang.length)}`

@@ -91,6 +91,51 @@ for command in cat state stats audit calls waits check 'replay --speed 0' 'expor
   # shellcheck disable=SC2086
   check "hivelog $command" npx hivelog $command esm.jsonl
 done
+# Each command is in a file of its own, and so is what only one of them needs.
+commands=$(npx hivelog --help | grep -oE '^  [a-z]+' | sort -u)
+each_loads() {
+  [ "$(wc -w <<<"$commands")" -gt 20 ] || { echo "only these commands were found: $commands"; return 1; }
+  for command in $commands; do npx hivelog "$command" --help >/dev/null || { echo "$command"; return 1; }; done
+}
+check 'hivelog COMMAND --help, of each command' each_loads
+asked='{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"verify","arguments":{}}}'
+# Whoever closes its input wants no answer any more.
+mcp() { (echo "$asked"; sleep 5) | npx hivelog mcp esm.jsonl | grep 'report: ok=true'; }
+check 'hivelog mcp' mcp
+
+cat > serve.mjs <<'JS'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+const command = ['node_modules/hivelog/dist/cli/bin.js', 'serve', '--port', '0', '--json', '--store', 'store', 'esm.jsonl']
+const server = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] })
+try {
+  const [line] = await once(createInterface(server.stdout), 'line')
+  const { url, token } = JSON.parse(line)
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  }
+  const expect = async (path, wanted, body) => {
+    const response = await fetch(url + path, body === undefined ? { headers } : { method: 'POST', headers, body })
+    const text = await response.text()
+    if (!response.ok || !wanted.test(text)) throw new Error(`${path}: ${response.status} ${text.slice(0, 300)}`)
+    return text
+  }
+  await expect('/', /<!doctype html>/i)
+  const { logs } = JSON.parse(await expect('/api/logs', /esm/))
+  await expect(`/api/logs/${logs[0].id}/state`, /"lead"/)
+  await expect('/v1/ingest', /"accepted":1/, '{"kind":"note","session":"s"}')
+  await expect('/mcp', /tools/, '{"jsonrpc":"2.0","id":1,"method":"tools/list"}')
+} finally {
+  server.kill()
+}
+const [code] = await once(server, 'exit')
+if (code !== 0) throw new Error(`serve ended with ${code}`)
+JS
+check 'hivelog serve: page, API, events, MCP' node serve.mjs
+
 priced() { npx hivelog cost esm.jsonl | grep 'computed: .* by @pydantic/genai-prices'; }
 check 'hivelog cost, by list prices' priced
 

@@ -19,7 +19,9 @@ DIR/SESSION/events.jsonl. What it acknowledges is on its disk. A copy is
 DIR/SESSION/LOGID.jsonl, and every command reads it as the original.
 
       --store DIR    where what is received is kept; without it nothing is
-      --open         open the page in the browser
+      --open         open the page in the browser; the address has the token,
+                     and others on this machine can see it for that moment
+                     in the list of processes
       --port N       default 4319; 0 takes a free one
       --host HOST    default 127.0.0.1; anything else needs stored tokens
       --name NAME    host name under which a proxy passes requests on; can be

@@ -56,8 +56,6 @@ export const command: Command = {
       return 0
     }
     if (act === 'add') {
-      if (tokens.stored.some((token) => token.name === name))
-        throw new UsageError(`there is a token ${name}; revoke it first, or take another name`)
       const scopes = values.scope
         .flatMap((text) => text.split(','))
         .map((scope) => oneOf('--scope', scope, SCOPES))

@@ -6,6 +6,8 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { writeDurablySync } from '../disk/durable.js'
+import { LogLockedError } from '../journal/errors.js'
+import { acquireLock, type Lock } from '../journal/lock.js'
 
 export const SCOPES = ['ingest', 'read', 'decide'] as const
 /** `ingest`: send logs; `read`: see them; `decide`: answer escalations. */
@@ -25,6 +27,10 @@ export interface Token {
 
 /** The server cannot do what it is told to; one line says why, and what to do. */
 export class ServeError extends Error {}
+
+/** How long a change waits for the others, and between two looks. */
+const PATIENCE_MS = 10_000
+const LOOK_MS = 10
 
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
 
@@ -50,20 +56,30 @@ export class Tokens {
     return this.#stored
   }
 
-  /** Makes a token and stores its hash. @returns the token, which cannot be had again */
+  /**
+   * Makes a token and stores its hash.
+   * @returns the token, which cannot be had again
+   * @throws {ServeError} where there is one of this name
+   */
   add(name: string, scopes: Scope[]): string {
-    const file = this.#file as string
     const token = newToken()
     const entry: Token = { name, scopes, sha256: hashOf(token), created: Date.now() }
-    this.#write(file, [...this.stored, entry])
+    this.#change((stored) => {
+      if (stored.some((each) => each.name === name))
+        throw new ServeError(`there is a token ${name}; revoke it first, or take another name`)
+      return [...stored, entry]
+    })
     return token
   }
 
   /** Revokes all tokens of this name. @returns how many there were */
   revoke(name: string): number {
-    const kept = this.stored.filter((token) => token.name !== name)
-    const revoked = this.#stored.length - kept.length
-    if (revoked > 0) this.#write(this.#file as string, kept)
+    let revoked = 0
+    this.#change((stored) => {
+      const kept = stored.filter((token) => token.name !== name)
+      revoked = stored.length - kept.length
+      return revoked === 0 ? undefined : kept
+    })
     return revoked
   }
 
@@ -91,9 +107,21 @@ export class Tokens {
     return [...this.#own, ...this.#stored].find((each) => each.sha256 === sha256)
   }
 
-  #write(file: string, tokens: readonly Token[]): void {
+  /**
+   * Writes what a change makes of the tokens that are stored, `undefined` being nothing. Changes come one after the
+   * other, whichever processes make them: what two wrote at once would be without the change of one.
+   */
+  #change(change: (stored: readonly Token[]) => readonly Token[] | undefined): void {
+    const file = this.#file as string
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    writeDurablySync(file, `${JSON.stringify({ tokens }, undefined, 2)}\n`)
+    const lock = lockOf(file)
+    try {
+      const tokens = change(this.stored)
+      if (tokens === undefined) return
+      writeDurablySync(file, `${JSON.stringify({ tokens }, undefined, 2)}\n`)
+    } finally {
+      lock.release()
+    }
     this.#stamp = ''
     this.#reload()
   }
@@ -107,6 +135,22 @@ export class Tokens {
     this.#stored = []
     this.#stored = stats === undefined ? [] : tokensIn(this.#file, readFileSync(this.#file, 'utf8'))
     this.#stamp = stamp
+  }
+}
+
+function lockOf(file: string): Lock {
+  const until = performance.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      return acquireLock(file)
+    } catch (error) {
+      if (!(error instanceof LogLockedError)) throw new ServeError((error as Error).message)
+      if (performance.now() > until)
+        throw new ServeError(
+          `${file} is being changed by process ${error.holder.pid} on ${error.holder.host}; try again, or end that`,
+        )
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS)
+    }
   }
 }
 

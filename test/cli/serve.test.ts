@@ -1,13 +1,17 @@
 /** `hivelog serve` and `hivelog token`: what they print, how they end, and what they refuse. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import { Tokens } from '../../src/serve/tokens.js'
 import { cleanEnvironment, tempFolder } from '../kit/hive-support.js'
 import { hivelog, linesOf, MAIN } from '../kit/reader-cli.js'
+
+const execute = promisify(execFile)
 
 async function started(t: TestContext, args: string[]) {
   const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', ...args], {
@@ -82,6 +86,26 @@ test('token: added, listed without what it is, revoked', async (t) => {
   assert.deepEqual([twice.code, linesOf(twice.stderr).length], [2, 1])
   assert.equal((await hivelog(['token', 'revoke', 'build-7', '--store', store])).code, 0)
   assert.equal((await hivelog(['token', 'revoke', 'build-7', '--store', store])).code, 1)
+})
+
+test('tokens that several processes add and revoke at once are all kept, or gone', async (t) => {
+  const store = join(tempFolder(t), 'store')
+  const act = async (...args: string[]): Promise<string> => {
+    const { stdout } = await execute(process.execPath, [MAIN, 'token', ...args, '--store', store])
+    return stdout.trim()
+  }
+  const named = (n: number): string[] => Array.from({ length: n }, (_, i) => `agent-${i}`)
+  await Promise.all(named(2).map((name) => act('add', name)))
+  const made = await Promise.all([
+    ...named(8)
+      .slice(2)
+      .map((name) => act('add', name)),
+    ...named(2).map((name) => act('revoke', name)),
+  ])
+  const stored = new Tokens(join(store, 'tokens.json'))
+  assert.deepEqual(stored.stored.map(({ name }) => name).sort(), named(8).slice(2))
+  for (const token of made.slice(0, 6)) assert.ok(stored.find(token) !== undefined)
+  assert.deepEqual(readdirSync(store), ['tokens.json'])
 })
 
 test('what serve and token cannot do is said in one line', async (t) => {

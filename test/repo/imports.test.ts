@@ -42,6 +42,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ship: ['read', 'format', 'disk', 'decide', 'otel'],
   pull: ['read', 'format', 'disk'],
   serve: [
+    // For its lock alone: its tokens have one writer too.
+    'journal',
     'otel',
     'record',
     'redact',
