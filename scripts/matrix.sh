@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the test suite on the other Nodes that are supported; `npm test` has run it on this one, and compiled it.
 # Each run ends with the counts of Node's test runner. Where there is no such Node: a line `matrix: …, 1 skipped`.
+# What is random has another sample on each.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 if [ ! -d .build/test ]; then
@@ -8,7 +9,9 @@ if [ ! -d .build/test ]; then
   exit 2
 fi
 code=0
+seed=${HIVELOG_TEST_SEED:-1}
 for major in 22 24; do
+  seed=$((seed + 1))
   node=$(bash scripts/nodes.sh "$major")
   status=$?
   if [ "$status" -eq 3 ]; then
@@ -19,7 +22,7 @@ for major in 22 24; do
     code=1
     continue
   fi
-  echo "::: the suite on Node $("$node" --version)"
+  echo "::: the suite on Node $("$node" --version), HIVELOG_TEST_SEED=$seed"
   options=
   if [ "$major" -eq 24 ]; then
     # One of them tells too how much of the code the tests run, which can be seen of single modules.
@@ -29,6 +32,6 @@ for major in 22 24; do
       continue
     fi
   fi
-  "$node" scripts/test.mjs $options || code=1
+  HIVELOG_TEST_SEED=$seed "$node" scripts/test.mjs $options || code=1
 done
 exit "$code"

@@ -62,4 +62,6 @@ if (isCovered) {
   }
   tell('all', all)
 }
+if (run.status !== 0)
+  console.error(`What was random: the sample of HIVELOG_TEST_SEED=${process.env.HIVELOG_TEST_SEED ?? 1}`)
 process.exit(run.status ?? 1)

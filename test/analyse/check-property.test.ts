@@ -115,7 +115,7 @@ test('random garbage: never throws, findings are bounded and well-formed', () =>
       assert.equal(error + warning + info, report.findings.length + report.omitted)
       JSON.stringify(report)
     }),
-    { numRuns: cases(1500, 400), seed: seedOfRun() },
+    { numRuns: cases(1500, 150), seed: seedOfRun() },
   )
 })
 
@@ -214,7 +214,7 @@ test('a hive that does all right: nothing is found, while it runs and after', ()
       hive.end(agents)
       assert.deepEqual(check(hive.events, true).findings, [])
     }),
-    { numRuns: cases(300, 100), seed: seedOfRun() },
+    { numRuns: cases(300, 40), seed: seedOfRun() },
   )
 })
 

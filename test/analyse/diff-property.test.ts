@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { LogDiff } from '../../src/analyse/diff/report.js'
 import { diffLogs } from '../../src/analyse/diff.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 
 /** What happens in a run, before it has times, ids and numbers. `of` is an earlier step that it answers or takes. */
@@ -152,7 +153,7 @@ test('a run with other ids, times, sessions and numbers is the same run', async 
       assert.deepEqual([diff.common, diff.a.events, diff.only], [run.length, run.length, []])
       assertReconciled(diff)
     }),
-    { seed: 11, numRuns: 100 },
+    { seed: seedOfRun(), numRuns: cases(100, 35) },
   )
 })
 
@@ -174,7 +175,7 @@ test('agents that ran in another order are told from agents that did something e
       assert.deepEqual([diff.a.only, diff.b.only, diff.first], [0, 0, undefined])
       assertReconciled(diff)
     }),
-    { seed: 12, numRuns: 150 },
+    { seed: seedOfRun(), numRuns: cases(150, 50) },
   )
 })
 
@@ -218,6 +219,6 @@ test('inserted, deleted and changed events: where, and how many, whichever log c
       assert.equal(diff.b.events - diff.a.events, other.length - run.length)
       assert.deepEqual(plain(await diffLogs(b, a)), mirrored(diff))
     }),
-    { seed: 13, numRuns: 150 },
+    { seed: seedOfRun(), numRuns: cases(150, 50) },
   )
 })

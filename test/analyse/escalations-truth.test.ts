@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { auditTrail, checkLog, replay, statsReport, topReport } from '../../src/analyse.js'
 import { standingsIn } from '../../src/decide/whole-log.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { hivelog } from '../kit/reader-cli.js'
 import { FIRST_TS, scratch } from '../kit/reader-log.js'
 
@@ -198,7 +199,7 @@ test('who says what is pending and what was decided says what the rules say', as
         )
       }
     }),
-    { seed: 20, numRuns: 150 },
+    { seed: seedOfRun(), numRuns: cases(150, 50) },
   )
 })
 
@@ -254,7 +255,7 @@ test('who asks is who the state says that the agent is', async (t: TestContext) 
         }),
       )
     }),
-    { seed: 21, numRuns: 300 },
+    { seed: seedOfRun(), numRuns: cases(300, 100) },
   )
 })
 

@@ -90,7 +90,7 @@ test('the state comes back, with all that going on from it needs', () => {
         assert.deepEqual(lazy.state(), model.state())
       },
     ),
-    { numRuns: cases(2000, 200), seed: seedOfRun() },
+    { numRuns: cases(2000, 80), seed: seedOfRun() },
   )
 })
 
@@ -106,7 +106,7 @@ test('a state is packed the same, whatever states of the hive were packed before
         else assert.equal(packer.whole(model), pack(model))
       }
     }),
-    { numRuns: cases(1000, 100), seed: seedOfRun() },
+    { numRuns: cases(1000, 40), seed: seedOfRun() },
   )
 })
 

@@ -96,7 +96,7 @@ test('at any event, whatever was taken out of the inboxes since the state that h
         }
       },
     ),
-    { numRuns: cases(300, 25), seed: seedOfRun() },
+    { numRuns: cases(300, 10), seed: seedOfRun() },
   )
   assert.ok(news > 0, 'no state left anything out')
 })

@@ -211,7 +211,7 @@ function knownOf(state: HiveState): Known {
   }
 }
 
-const RUNS = cases(60, 14)
+const RUNS = cases(60, 6)
 const n = fc.nat(4)
 const command = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('spawn' as const), n, parent: n }) },

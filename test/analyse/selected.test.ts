@@ -11,6 +11,7 @@ import { Cost } from '../../src/analyse/cost.js'
 import { type EntryTaker, type LogTally, tallyLogs } from '../../src/analyse/reading.js'
 import { Waits } from '../../src/analyse/waits.js'
 import { packageRoot } from '../kit/hive-support.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 
 /** Hands everything on, whatever is needed. */
@@ -90,7 +91,7 @@ test('reports say of the kinds that they need what they say of everything', asyn
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: cases(150, 50), seed: seedOfRun() },
   )
 })
 

@@ -8,6 +8,7 @@ import { type Chain, chainFrom } from '../../src/analyse/why/chain.js'
 import { CauseWatch, whyEvent } from '../../src/analyse/why.js'
 import { type HiveEntry, hiveBatches } from '../../src/read/hive.js'
 import { isMalformed } from '../../src/read/items.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 import { StoryLog } from '../kit/story.js'
 
@@ -86,7 +87,7 @@ test('what comes after it is read on would not change the answer', async (t) => 
         assert.deepEqual(found.chain, chain)
       }
     }),
-    { seed: 22, numRuns: 120 },
+    { seed: seedOfRun(), numRuns: cases(120, 40) },
   )
   assert.ok(stopped > read / 4, `${stopped} of ${read} were not read to the end`)
 })

@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Command } from '../../src/cli/args.js'
 import { clean } from '../../src/text/clean.js'
-import { hivelog, MAIN } from '../kit/reader-cli.js'
+import { type CliResult, hivelog, MAIN } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
 const COMMANDS = [...(await hivelog(['--help'])).stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(
@@ -269,6 +270,8 @@ test('ranges that end before they begin', async (t) => {
   )
 })
 
+const COMMANDS_CHILD = fileURLToPath(new URL('../programs/commands-child.js', import.meta.url))
+
 test('files of options that are no such file: one line, no hang, bounded memory', (t) => {
   const folder = folderWithLog(t)
   mkdirSync(join(folder, 'folder'))
@@ -277,25 +280,25 @@ test('files of options that are no such file: one line, no hang, bounded memory'
   if (spawnSync('mkfifo', [join(folder, 'pipe')]).status === 0) files.push('pipe')
   if (existsSync('/dev/zero')) files.push('/dev/zero', '/dev/null')
   writeFileSync(join(folder, 'large'), Buffer.alloc(17 * 1024 * 1024, 32))
-  for (const file of [...files, 'large']) {
-    for (const args of [
-      ['verify', '--key', file, 'hive.jsonl'],
-      ['cost', '--prices', file, 'hive.jsonl'],
-      ['check', '--config', file, 'hive.jsonl'],
-    ]) {
-      const { status, signal, stdout, stderr } = spawnSync(
-        process.execPath,
-        ['--max-old-space-size=256', MAIN, ...args],
-        {
-          cwd: folder,
-          encoding: 'utf8',
-          timeout: 60_000,
-        },
-      )
-      const what = `${args.join(' ')}: ${signal} ${stderr}`
-      assert.deepEqual([status, stdout], [2, ''], what)
-      assert.match(stderr, /^hivelog: cannot read the (key|prices|config) [^\n]+\n$/, what)
-    }
+  const all = [...files, 'large'].flatMap((file) => [
+    ['verify', '--key', file, 'hive.jsonl'],
+    ['cost', '--prices', file, 'hive.jsonl'],
+    ['check', '--config', file, 'hive.jsonl'],
+  ])
+  // All at once in one process, which may take no more than one of them might.
+  const ended = spawnSync(process.execPath, ['--max-old-space-size=256', COMMANDS_CHILD], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 60_000,
+    input: all.map((args) => `${JSON.stringify(args)}\n`).join(''),
+  })
+  assert.deepEqual([ended.status, ended.signal, ended.stderr], [0, null, ''])
+  const { results }: { results: CliResult[] } = JSON.parse(ended.stdout)
+  assert.equal(results.length, all.length)
+  for (const [i, { code, stdout, stderr }] of results.entries()) {
+    const what = `${all[i]?.join(' ')}: ${stderr}`
+    assert.deepEqual([code, stdout], [2, ''], what)
+    assert.match(stderr, /^hivelog: cannot read the (key|prices|config) [^\n]+\n$/, what)
   }
 })
 

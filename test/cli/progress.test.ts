@@ -6,7 +6,7 @@ import { before, type TestContext, test } from 'node:test'
 import { tempFolder } from '../kit/hive-support.js'
 import { type CliResult, hivelog } from '../kit/reader-cli.js'
 
-const COUNT = 24_000
+const COUNT = 12_000
 
 let text = ''
 before(() => {

@@ -8,6 +8,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import fc from 'fast-check'
 import { rebuildSpans } from '../../src/analyse.js'
 import { captureDiag } from '../kit/hive-support.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 
 async function rebuild(t: TestContext, lines: readonly string[]) {
@@ -98,7 +99,7 @@ test('any lines at all give spans that can be sent, each id once', async (t) => 
       assert.equal(report.malformed, 0)
       assertSendable(spans)
     }),
-    { numRuns: 300, seed: 20260822 },
+    { numRuns: cases(300, 100), seed: seedOfRun() },
   )
   assert.deepEqual(said, [])
 })

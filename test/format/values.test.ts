@@ -13,6 +13,7 @@ import { type Agent, type Hive, NotDurableError } from '../../src/index.js'
 import { Redactor } from '../../src/redact/redact.js'
 import { Scrubber } from '../../src/redact/scrub.js'
 import { captureDiag, eventsOf, linesOf, oneEvent, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { tempProvider, withinAgent } from '../kit/otel-provider.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: these calls are those that TypeScript forbids
@@ -447,7 +448,7 @@ async function tryAll(t: TestContext, hive: Hive, runs: number): Promise<void> {
       const given: Anything = call(a(), b(), c())
       for (const each of [given, given?.durable]) if (each instanceof Promise) settled.push(each)
     }),
-    { numRuns: runs },
+    { numRuns: runs, seed: seedOfRun() },
   )
   for (const each of await Promise.allSettled([...settled, hive.flush()])) {
     if (each.status === 'rejected') assert.ok(each.reason instanceof NotDurableError, String(each.reason))
@@ -460,7 +461,7 @@ async function tryAll(t: TestContext, hive: Hive, runs: number): Promise<void> {
 test('no call of an agent or a hive throws, whatever it is given, and what it promises is only ever refused as not durable', async (t) => {
   captureDiag(t)
   const { hive, file } = tempHive(t)
-  await tryAll(t, hive, 1_500)
+  await tryAll(t, hive, cases(1_500, 500))
   await hive.shutdown()
   const lines = linesOf(file)
   assert.deepEqual(
@@ -474,12 +475,12 @@ test('no call throws without a file either, with a backend, or after the end', a
   captureDiag(t)
   const receiver = await tempReceiver(t)
   const { hive } = tempHive(t, { file: false, otlp: { url: receiver.url } })
-  await tryAll(t, hive, 500)
+  await tryAll(t, hive, cases(500, 200))
   await hive.shutdown()
   assert.ok(receiver.spans.length > 0)
   const { hive: ended } = tempHive(t)
   await ended.shutdown()
-  await tryAll(t, ended, 300)
+  await tryAll(t, ended, cases(300, 100))
 })
 
 test('spans that an agent runs take odd values as they do without hivelog', async (t) => {

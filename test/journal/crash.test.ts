@@ -7,7 +7,7 @@ import { checkLog, ofKind, padOf, pause, randomFrom, startChild, tempFolder } fr
 import { cases, seedOfRun } from '../kit/long-run.js'
 
 /** Of each file. */
-const LIVES = cases(20, 6)
+const LIVES = cases(20, 3)
 const SEED = seedOfRun()
 
 const PLAIN = {}

@@ -5,7 +5,7 @@ import { killRun } from '../kit/fault-kill.js'
 import { cases, seedOfRun } from '../kit/long-run.js'
 
 test('SIGKILL at any moment loses nothing that was acknowledged, and the next writer goes on', async () => {
-  const kills = cases(60, 24)
+  const kills = cases(60, 12)
   const report = await killRun(kills, seedOfRun())
   assert.equal(report.kills, kills)
   assert.ok(report.acknowledged > kills / 4, `${report.acknowledged} acknowledged`)

@@ -18,7 +18,7 @@ import {
 import { cases, seedOfRun } from '../kit/long-run.js'
 
 /** A part of the sample a day. */
-const PARTS = cases(1, 3)
+const PARTS = cases(1, 9)
 
 let stage: Stage
 let quiet: ScenarioResult[]

@@ -27,6 +27,7 @@ import {
   startChild,
   tempFolder,
 } from '../kit/journal-kit.js'
+import { cases } from '../kit/long-run.js'
 
 const open = (file: string): Journal => new Journal({ file, session: 's-1', fsync: 'no' })
 
@@ -107,7 +108,8 @@ test('a link to a log that is not there yet is that log too', async (t) => {
 
 test('after SIGKILL of the holder the next writer has the log open within a second', async (t) => {
   const file = join(tempFolder(t), 'hive.jsonl')
-  for (let round = 0; round < 5; round++) {
+  const rounds = cases(5, 2)
+  for (let round = 0; round < rounds; round++) {
     const holder = startChild(t, 'journal-lock-child', ['hold', file])
     await holder.says('held')
     const next = await startChild(t, 'journal-lock-child', ['reopen', file, String(holder.process.pid)]).ended
@@ -115,7 +117,7 @@ test('after SIGKILL of the holder the next writer has the log open within a seco
     assert.ok(Number(next.stdout) < 1_000, `open after ${next.stdout} ms`)
     assert.deepEqual(lockFiles(file), [])
   }
-  assert.equal(ofKind(checkLog(file), 'message').length, 5)
+  assert.equal(ofKind(checkLog(file), 'message').length, rounds)
 })
 
 const record = (fields: object): string =>
@@ -332,8 +334,9 @@ test('8 processes take over one dead lock after the other: none is ever taken by
   const folder = tempFolder(t)
   const file = join(folder, 'hive.jsonl')
   const side = join(folder, 'side')
+  const rounds = cases(60, 25)
   const fighters = Array.from({ length: 8 }, () =>
-    startChild(t, 'journal-lock-child', ['fight', file, side, '60']),
+    startChild(t, 'journal-lock-child', ['fight', file, side, String(rounds)]),
   )
   await Promise.all(fighters.map((fighter) => fighter.says('ready')))
   for (const fighter of fighters) fighter.process.stdin?.write('go\n')
@@ -342,8 +345,8 @@ test('8 processes take over one dead lock after the other: none is ever taken by
     assert.equal(code, 0)
   }
   const notes = readFileSync(side, 'utf8').trimEnd().split('\n')
-  assert.equal(notes.length, 8 * 60 * 2)
-  for (let turn = 1; turn <= 8 * 60; turn++) {
+  assert.equal(notes.length, 8 * rounds * 2)
+  for (let turn = 1; turn <= 8 * rounds; turn++) {
     const [enter = '', exit] = notes.splice(0, 2)
     assert.match(enter, new RegExp(` enter ${turn}$`))
     assert.equal(exit, enter.replace('enter', 'exit'), 'nobody enters before the one inside is out')

@@ -8,6 +8,7 @@ import { archiveName } from '../../src/format/beside.js'
 import { Journal } from '../../src/journal/journal.js'
 import type { WriteCalls } from '../../src/journal/segment-file.js'
 import { append, checkLog, lostIn, ofKind, sha256, tempFolder } from '../kit/journal-kit.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 
 const SUBJECT = 'Need the schema ✓ "quoted"'
 
@@ -110,7 +111,7 @@ test('any number of crashes at any bytes leave a log that is sound', async (t) =
       await reopen(file)
       assert.ok(ofKind(checkLog(file), 'log.torn').length <= crashes.length)
     }),
-    { numRuns: 80 },
+    { numRuns: cases(80, 30), seed: seedOfRun() },
   )
 })
 

@@ -38,7 +38,8 @@ export async function killRun(kills: number, seed: number, processes = 2): Promi
   let logs = 0
   const work = async (): Promise<void> => {
     while (left > 0) {
-      const share = Math.min(left, KILLS_A_LOG)
+      // Each of them has a log, and the next one its own way to sync.
+      const share = Math.min(left, KILLS_A_LOG, Math.ceil(kills / processes))
       left -= share
       const log = ++logs
       await killLog(log, share, random(seed * 7919 + log), report)

@@ -13,7 +13,7 @@ import { httpAgent } from '../kit/mcp-client.js'
 import { StoryLog } from '../kit/story.js'
 
 // bench/mcp.mjs asks the same of a million.
-const EVENTS = cases(40_000, 12_000)
+const EVENTS = cases(40_000, 5_000)
 
 /** Each tool, asked for as much as there can be. */
 const ASKED: [tool: string, given: object][] = [

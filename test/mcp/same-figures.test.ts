@@ -15,7 +15,7 @@ type Json = any
 const SMALL = { max_bytes: 6_000 }
 
 const LOGS: Record<string, (folder: string) => string> = {
-  'busy.jsonl': (folder) => busyLog(folder, 400),
+  'busy.jsonl': (folder) => busyLog(folder, 200),
   'hive.jsonl': familyLog,
   'munder.jsonl': foreignLog,
 }
@@ -24,6 +24,7 @@ class Case {
   readonly file: string
   readonly agent: Agent
   readonly several: boolean
+  readonly #lines = new Map<string, string[]>()
 
   constructor(file: string, agent: Agent, several: boolean) {
     this.file = file
@@ -61,7 +62,11 @@ class Case {
   lineAt(place: string): Json {
     const [, file, line, seq] = /^(?:[ab] )?(.+?):(\d+) seq (\d+)$/.exec(place) ?? []
     assert.ok(file !== undefined, place)
-    const lines = readFileSync(join(dirname(this.file), file), 'utf8').split('\n')
+    let lines = this.#lines.get(file)
+    if (lines === undefined) {
+      lines = readFileSync(join(dirname(this.file), file), 'utf8').split('\n')
+      this.#lines.set(file, lines)
+    }
     const event = JSON.parse(lines[Number(line) - 1] as string)
     assert.equal(Number(seq), event.seq ?? Number(line), place)
     return event

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { HiveEvent } from '../../src/format/kinds.js'
 import { HiveModel } from '../../src/model/model.js'
 import type { HiveState } from '../../src/model/state.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { type Entry, type Event, Naive } from './naive.js'
 
 const agent = fc.constantFrom('a', 'b', 'c', 'lead', 'god')
@@ -122,6 +123,8 @@ const hive = fc.tuple(
   fc.boolean(),
 )
 
+const RUNS = cases(400, 130)
+
 test('after every event the model is what the rules say', () => {
   let compared = 0
   let estimated = 0
@@ -138,9 +141,9 @@ test('after every event the model is what the rules say', () => {
         if (state.estimated === true) estimated++
       }
     }),
-    { numRuns: 400, seed: 20261126 },
+    { numRuns: RUNS, seed: seedOfRun() },
   )
-  assert.ok(compared > 10_000 && estimated > 500, `${compared} states, ${estimated} estimated`)
+  assert.ok(compared > RUNS * 25 && estimated > RUNS * 1.25, `${compared} states, ${estimated} estimated`)
 })
 
 test('going on from the JSON of a state, at every event, is going on', () => {
@@ -156,6 +159,6 @@ test('going on from the JSON of a state, at every event, is going on', () => {
         assert.equal(JSON.stringify(parts.view()), JSON.stringify(model.view()))
       }
     }),
-    { numRuns: 250, seed: 20261126 },
+    { numRuns: cases(250, 80), seed: seedOfRun() },
   )
 })

@@ -7,6 +7,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import fc from 'fast-check'
 import { TraceRequest } from '../../src/otel/trace-request.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 
 const text = fc.oneof(
   fc.string({ maxLength: 60 }),
@@ -129,7 +130,7 @@ test('what is sent is what OpenTelemetry’s serializer would send, request afte
       const theirs = ProtobufTraceSerializer.serializeRequest(spans) as Uint8Array
       assert.equal(Buffer.compare(request.of(spans), theirs), 0)
     }),
-    { numRuns: 300 },
+    { numRuns: cases(300, 100), seed: seedOfRun() },
   )
 })
 

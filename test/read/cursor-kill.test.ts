@@ -15,8 +15,8 @@ import { LogWriter, scratch } from '../kit/reader-log.js'
 const CHILD = fileURLToPath(new URL('../programs/cursor-child.js', import.meta.url))
 /** How often, and how the cursor is committed. */
 const WAYS = [
-  { commit: 'auto', kills: cases(100, 20) },
-  { commit: 'manual', kills: cases(40, 10) },
+  { commit: 'auto', kills: cases(100, 10) },
+  { commit: 'manual', kills: cases(40, 5) },
 ]
 
 /** The same numbers for a seed (a linear congruential generator). */

@@ -63,7 +63,7 @@ test('blocks come back as they were, and the last one before a place is found', 
         }
       },
     ),
-    { numRuns: cases(3000, 300), seed: seedOfRun() },
+    { numRuns: cases(3000, 120), seed: seedOfRun() },
   )
 })
 

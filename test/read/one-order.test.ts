@@ -13,6 +13,7 @@ import { isMalformed, type LogItem } from '../../src/read/items.js'
 import { tailHive } from '../../src/read/tail-hive.js'
 import type { EventPage, PositionAnswer } from '../../src/serve/api/shapes.js'
 import { tempApi } from '../kit/api-server.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { httpAgent } from '../kit/mcp-client.js'
 import { hivelog, linesOf } from '../kit/reader-cli.js'
 import { collect, scratch } from '../kit/reader-log.js'
@@ -105,7 +106,7 @@ test('reading, selecting, following and the last lines give lines in the one ord
       const fromLast = await collect(followHive(file, { stopAtEnd: true, from: { last: n } }))
       assert.deepEqual(fromLast.map(given), names(last(all)), 'followed from the last')
     }),
-    { numRuns: 150 },
+    { numRuns: cases(150, 50), seed: seedOfRun() },
   )
 })
 

@@ -14,6 +14,7 @@ import { LineScanner } from '../../src/read/scan.js'
 import { type PassedOver, type Selection, Selector } from '../../src/read/select.js'
 import { SelectingReader, timesOfLines } from '../../src/read/selecting-reader.js'
 import { lines, selections } from '../kit/any-lines.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 
 /** What the conditions say, in the plainest way. */
@@ -137,7 +138,7 @@ test('a selection gives the same events at the same places, from whatever bytes'
         )
       },
     ),
-    { numRuns: Number(process.env.SELECT_RUNS ?? 2000) },
+    { numRuns: Number(process.env.SELECT_RUNS ?? cases(2000, 700)), seed: seedOfRun() },
   )
   assert.ok(passedOver > 100, `${passedOver} lines were passed over: enough to mean something`)
 })
@@ -353,7 +354,7 @@ test('of several logs, the story of what is selected is the selection of the who
         )
       },
     ),
-    { numRuns: 150 },
+    { numRuns: cases(150, 50), seed: seedOfRun() },
   )
 })
 

@@ -150,6 +150,8 @@ async function read(file: string, select: Selection, isIndexed: boolean): Promis
   return { items: shown(items), lines: passed.lines, within: shown(within), later: shown(later) }
 }
 
+const RUNS = cases(150, 16)
+
 test('any logs, any selection: the same lines at the same places', async (t) => {
   home(t)
   const read_ = await counter(t)
@@ -177,9 +179,9 @@ test('any logs, any selection: the same lines at the same places', async (t) => 
         rmSync(dirname(file), { recursive: true })
       },
     ),
-    { numRuns: cases(150, 40), seed: seedOfRun() },
+    { numRuns: RUNS, seed: seedOfRun() },
   )
-  assert.ok(saved > 50, `only ${saved} selections were spared any bytes`)
+  assert.ok(saved > RUNS * 1.25, `only ${saved} selections were spared any bytes`)
 })
 
 /** Three segments, the first compressed, with one escalation in the middle of the live one. */

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { type HiveItem, hiveBatches } from '../../src/read/hive.js'
 import { isMalformed } from '../../src/read/items.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 
 /** Each has a number of its own, by which it is told apart. */
@@ -79,6 +80,6 @@ test('a part by time is the same from bytes as from events: segments, children, 
         rmSync(folder, { recursive: true })
       },
     ),
-    { numRuns: Number(process.env.RANGE_RUNS ?? 300) },
+    { numRuns: Number(process.env.RANGE_RUNS ?? cases(300, 100)), seed: seedOfRun() },
   )
 })

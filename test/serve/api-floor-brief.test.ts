@@ -8,11 +8,11 @@ import { FloorTracker } from '../../src/serve/api/floor-tracker.js'
 import type { Floor, LogOverview } from '../../src/serve/api/shapes.js'
 import { type Api, busyLog, familyLog, foreignLog, numbers, tempApi } from '../kit/api-server.js'
 import { tempFolder } from '../kit/hive-support.js'
-import { cases } from '../kit/long-run.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 
 const T0 = 1_787_386_181_000
 /** Of each log that are looked at; of a shorter one all. */
-const PLACES = cases(150, 70)
+const PLACES = cases(150, 30)
 
 /** What a brief floor is to be, told from a whole one. */
 const briefOf = ({ agents, ...floor }: Floor): Floor => ({
@@ -74,7 +74,7 @@ test('of logs of one process, of several, and without numbers', async (t) => {
   const folder = tempFolder(t)
   const logs = [busyLog(folder, 9_000), foreignLog(folder), familyLog(folder), roughLog(folder, 6_000)]
   const api = await tempApi(t, { logs })
-  const next = numbers(5)
+  const next = numbers(seedOfRun() + 4)
   for (const name of ['busy.jsonl', 'munder.jsonl', 'hive.jsonl', 'rough.jsonl']) {
     const log = await api.log(name)
     const { first, last } = await api.get<LogOverview>(log)

@@ -6,7 +6,7 @@ import type { HiveState } from '../../src/model/state.js'
 import type { EventPage, Floor, LogOverview } from '../../src/serve/api/shapes.js'
 import { type Api, busyLog, familyLog, foreignLog, numbers, tempApi } from '../kit/api-server.js'
 import { tempFolder } from '../kit/hive-support.js'
-import { cases } from '../kit/long-run.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { hivelog } from '../kit/reader-cli.js'
 
 type Told = HiveState & { file: string }
@@ -64,8 +64,8 @@ test('at many places of a log that is longer than what lies between kept states'
   const file = busyLog(tempFolder(t), 10_000)
   const api = await tempApi(t, { logs: [file] })
   const log = await api.log('busy.jsonl')
-  const next = numbers(3)
-  for (let i = 0; i < cases(200, 80); i++) {
+  const next = numbers(seedOfRun() + 2)
+  for (let i = 0; i < cases(200, 30); i++) {
     const position = 1 + next(10_000)
     await assertAt(api, log, position, await stateOf(file, position))
   }

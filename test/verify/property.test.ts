@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { isMalformed, type LogEntry } from '../../src/read/items.js'
 import { readLog } from '../../src/read/read.js'
 import { verifyLog } from '../../src/verify/verify.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { collect, LogWriter, scratch } from '../kit/reader-log.js'
 
 const step = fc.oneof(
@@ -65,7 +66,7 @@ test('whatever a writer does, its log verifies clean and reads back in order', a
         Array.from({ length: log.seq }, (_, i) => i + 1),
       )
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 25), seed: seedOfRun() },
   )
 })
 
@@ -99,7 +100,7 @@ test('any one changed byte before the last seal is found, near its place', async
         }
       },
     ),
-    { numRuns: 200 },
+    { numRuns: cases(200, 70), seed: seedOfRun() },
   )
 })
 
@@ -118,6 +119,6 @@ test('any one line taken out before the last seal is found', async (t) => {
       assert.equal(report.ok, false)
       assert.ok(report.findings.every((finding) => finding.file === target) && report.findings.length <= 2)
     }),
-    { numRuns: 100 },
+    { numRuns: cases(100, 35), seed: seedOfRun() },
   )
 })

@@ -10,10 +10,11 @@ import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { verifyLog } from '../../src/verify/verify.js'
+import { cases, seedOfRun } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 import { privateKey, publicKey, SealedLog } from '../kit/sealed-log.js'
 
-const RUNS = Number(process.env.HIVELOG_TAMPER_RUNS ?? 300)
+const RUNS = Number(process.env.HIVELOG_TAMPER_RUNS ?? cases(300, 100))
 
 const change = fc.record({
   /** In which file: 0 and 1 are archived, 2 live. */
@@ -158,7 +159,7 @@ test('each of many changes is found, or is one of those that are named', async (
     }),
     {
       numRuns: RUNS,
-      ...(process.env.HIVELOG_TAMPER_SEED !== undefined && { seed: Number(process.env.HIVELOG_TAMPER_SEED) }),
+      seed: Number(process.env.HIVELOG_TAMPER_SEED ?? seedOfRun()),
     },
   )
   t.diagnostic(`${run} changes; not to be found: ${JSON.stringify(Object.fromEntries(missed))}`)
