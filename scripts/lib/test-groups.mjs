@@ -33,7 +33,7 @@ const WHOLE_PROCESS =
   /\bprocess\.(?:argv|chdir|emit|env|exit|exitCode|on|once|umask)\b|\b(?:globalThis|setGlobal\w+|syncBuiltinESMExports|Worker)\b|^(?:before|after)(?:Each)?\(/m
 
 /** Of one process: it has as much time as one file has, and another can do a part of the work meanwhile. */
-const MOST = 6
+const MOST = 9
 
 /** Whether a file may share its process. A process is called after its program, which some ask for. */
 export const mayShare = (name, text) =>

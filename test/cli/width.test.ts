@@ -1,13 +1,11 @@
 /** Reports on a terminal of 80 columns: no line is wider, whatever is in the log. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { MAIN } from '../kit/reader-cli.js'
+import { hivelog } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
 const WIDTH = 80
-const TERMINAL = `data:text/javascript,Object.assign(process.stdout,{isTTY:true,columns:${WIDTH}})`
 
 const long = (name: string): string => `${name}-${'x'.repeat(100)}`
 const MODEL = long('model')
@@ -73,35 +71,29 @@ const COMMANDS: string[][] = [
   ['stats'],
 ]
 
-function run(args: string[], cwd: string): string {
-  const { HIVELOG_FILE: _, FORCE_COLOR: __, ...inherited } = process.env
-  const env = { ...inherited, TZ: 'UTC', NO_COLOR: '1' }
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', TERMINAL, MAIN, ...args], {
-    cwd,
-    env,
-    encoding: 'utf8',
-  })
-  assert.ok(status === 0 || status === 1, stderr)
+async function run(args: string[], cwd: string): Promise<string> {
+  const { stdout, stderr, code } = await hivelog(args, { cwd, env: { NO_COLOR: '1' }, terminal: WIDTH })
+  assert.ok(code === 0 || code === 1, stderr)
   assert.ok(stdout.length > 100, stdout)
   return stdout
 }
 
 const tooWide = (text: string): string[] => text.split('\n').filter((line) => line.length > WIDTH)
 
-test('no report is wider than the terminal, with names of more than 100 characters', (t) => {
+test('no report is wider than the terminal, with names of more than 100 characters', async (t) => {
   const cwd = scratch(t)
   const file = `${'y'.repeat(90)}.jsonl`
   writeLog(join(cwd, file), 'one')
   writeLog(join(cwd, `z${file}`), 'two')
-  for (const args of COMMANDS) assert.deepEqual(tooWide(run([...args, file], cwd)), [], args.join(' '))
-  assert.deepEqual(tooWide(run(['diff', file, `z${file}`], cwd)), [])
+  for (const args of COMMANDS) assert.deepEqual(tooWide(await run([...args, file], cwd)), [], args.join(' '))
+  assert.deepEqual(tooWide(await run(['diff', file, `z${file}`], cwd)), [])
 })
 
-test('dollars have thousands separators in every report that tells some', (t) => {
+test('dollars have thousands separators in every report that tells some', async (t) => {
   const cwd = scratch(t)
   const log = new LogWriter(join(cwd, 'hive.jsonl')).event('spawn', { agentId: 'lead', name: 'Lead' })
   log.event('usage', { agentId: 'lead', model: 'm', inputTokens: 1, outputTokens: 1, costUsd: 12_345.67 })
   for (const args of [['cost'], ['stats'], ['state'], ['cat']]) {
-    assert.match(run([...args, 'hive.jsonl'], cwd), /\$12,345\.67/, args.join(' '))
+    assert.match(await run([...args, 'hive.jsonl'], cwd), /\$12,345\.67/, args.join(' '))
   }
 })

@@ -8,7 +8,7 @@ import { archiveName } from '../../src/format/beside.js'
 import { Journal } from '../../src/journal/journal.js'
 import type { WriteCalls } from '../../src/journal/segment-file.js'
 import { append, checkLog, lostIn, ofKind, sha256, tempFolder } from '../kit/journal-kit.js'
-import { cases, seedOfRun } from '../kit/long-run.js'
+import { cases, isInTurn, seedOfRun } from '../kit/long-run.js'
 
 const SUBJECT = 'Need the schema ✓ "quoted"'
 
@@ -76,6 +76,7 @@ test('a crash at any byte of the recovery is recovered from, and so is a crash i
   writeFileSync(file, torn)
   const recovery = (await reopen(file))[0] as Buffer
   for (let cut = 0; cut <= recovery.length; cut++) {
+    if (!isInTurn(cut) && cut < recovery.length - 1) continue
     const again = join(folder, `${cut}.jsonl`)
     const state = Buffer.concat([torn, recovery.subarray(0, cut)])
     writeFileSync(again, state)
@@ -119,6 +120,7 @@ test('the very first write cut at any byte is a log all the same', async (t) => 
   const whole = await unclosedLog(t, 0)
   const folder = tempFolder(t)
   for (let cut = 1; cut < whole.length; cut++) {
+    if (!isInTurn(cut) && cut < whole.length - 1) continue
     const file = join(folder, `${cut}.jsonl`)
     writeFileSync(file, whole.subarray(0, cut))
     const second = (await reopen(file))[0] as Buffer
@@ -144,11 +146,11 @@ test('the first write of a new segment cut at any byte keeps the chain to the se
     new RegExp(`"prev":{"file":"[^"]*","sha256":"${sha256(readFileSync(archived))}"}`),
   )
   for (let cut = 0; cut <= first.length; cut++) {
+    if (!isInTurn(cut) && cut < first.length - 1) continue
     const there = join(tempFolder(t), 'hive.jsonl')
     copyFileSync(archived, join(there, '..', archiveName(there, 1)))
     writeFileSync(there, first.subarray(0, cut))
     await reopen(there)
-    checkLog(there)
     assert.equal(ofKind(checkLog(there), 'message').length, 2)
   }
 })

@@ -5,6 +5,7 @@ import { dirname, join, sep } from 'node:path'
 import { before, describe, test } from 'node:test'
 import { busyLog, familyLog, foreignLog } from '../kit/api-server.js'
 import { type Ending, tempFolder, wholeSuite } from '../kit/hive-support.js'
+import { isInTurn } from '../kit/long-run.js'
 import { type Agent, httpAgent, stdioAgent } from '../kit/mcp-client.js'
 import { hivelog, linesOf } from '../kit/reader-cli.js'
 
@@ -87,12 +88,15 @@ const without = (item: Json, ...names: string[]): Json =>
 const rows = (items: readonly Json[], list?: string): Json[] =>
   items.filter((item) => list === undefined || item.list === list).map((item) => without(item, 'list', 'at'))
 
-for (const [name, over] of [
+const CASES = [
   ['busy.jsonl', 'stdio'],
+  ['busy.jsonl', 'http'],
   ['hive.jsonl', 'http'],
   ['munder.jsonl', 'stdio'],
-  ['busy.jsonl', 'http'],
-] as const) {
+] as const
+
+// What both ways tell of the same log: in turn.
+for (const [name, over] of CASES.filter(([, way], i) => i > 1 || isInTurn(way === 'http' ? 1 : 0, 2))) {
   describe(`${name} over ${over}`, () => {
     // To start a server takes longer than to ask it.
     const suite = wholeSuite()

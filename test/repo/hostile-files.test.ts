@@ -11,6 +11,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { constants, gzipSync } from 'node:zlib'
 import { door } from '../kit/doors.js'
+import { isInTurn } from '../kit/long-run.js'
 import { type CliResult, hivelog, MAIN } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
@@ -347,7 +348,9 @@ test('an archived segment of 1.1 MB that inflates to 1.1 GB costs nobody the mem
   )
   assert.ok(written.peak < MAX_MB, `${written.peak} MiB`)
   writeFileSync(file, '{"ts":1,"kind":"x","seq":2}\n')
-  for (const command of ['cat', 'verify', 'stats', 'audit']) {
+  // The last two read as `cat` does, and put it to other use.
+  const reports = ['stats', 'audit'].filter((_, i) => isInTurn(i, 2))
+  for (const command of ['cat', 'verify', ...reports]) {
     const { code, signal, stdout, stderr, peak } = run([MAIN, command, file], folder)
     assert.ok(code !== null && code <= 2, `${command}: ${signal} ${stderr}`)
     assert.ok(peak < MAX_MB, `${command}: ${peak} MiB`)
@@ -429,12 +432,13 @@ test('a line that never ends, from a pipe: bounded memory, and a clear line', (t
   const folder = scene(t)
   const script = (input: string, args: string): string =>
     `${input} | ${JSON.stringify(process.execPath)} --import "$METER" ${JSON.stringify(MAIN)} ${args} 3>peak`
-  for (const [input, args] of [
+  const runs = [
     ['cat /dev/zero', 'cat -'],
     ['(cat good.jsonl; cat /dev/zero)', 'audit -'],
     ['cat /dev/zero', 'diff - good.jsonl'],
     ['cat /dev/zero', 'stats /dev/fd/0'],
-  ] as const) {
+  ] as const
+  for (const [input, args] of runs.filter((_, i) => isInTurn(i, 2))) {
     const { status, stderr } = spawnSync('sh', ['-c', script(input, args)], {
       cwd: folder,
       env: { ...process.env, METER },
