@@ -139,9 +139,12 @@ export class Redactor {
     }
   }
 
-  /** Whether a field of this name is replaced whole, whatever it holds. */
+  /**
+   * Whether a field of this name is replaced whole, whatever it holds. A name in which a secret was masked has been
+   * asked for already, as it was: what is redacted again must not change.
+   */
   isSecretKey(name: string): boolean {
-    return this.#keys.tell(name)?.field === true
+    return this.#keys.tell(name)?.field === true && name.search(MASKS) === -1
   }
 }
 

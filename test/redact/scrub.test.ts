@@ -251,3 +251,24 @@ test('a text that was clean is clean again, and no other in its place is taken f
   })
   assert.equal(contents.get(sha256('plain')), 'plain')
 })
+
+test('what was redacted is redacted again without a change, names of fields too', () => {
+  const { scrubber: own } = scrubber({})
+  // The name is a name and its value; masked it looks like the name of a secret.
+  assert.deepEqual(own.custom({ v: { 'PwD:A': { b: 1 } } }), { v: { 'PwD:[redacted:password]': { b: 1 } } })
+  const name = fc
+    .tuple(
+      fc.constantFrom('password', 'PwD', 'api_key', 'token', 'x'),
+      fc.constantFrom(':', '=', '.', ' '),
+      fc.string(),
+    )
+    .map((parts) => parts.join(''))
+  const value = fc.oneof(fc.jsonValue(), fc.dictionary(name, fc.string(), { noNullPrototype: true }))
+  fc.assert(
+    fc.property(fc.dictionary(name, value, { noNullPrototype: true }), (fields) => {
+      const once = own.custom(fields)
+      assert.deepEqual(own.custom(once), once)
+    }),
+    { numRuns: 1_000 },
+  )
+})
