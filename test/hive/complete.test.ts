@@ -174,19 +174,15 @@ test('a shutdown waits for a trace backend that hangs as long as it was told, an
   assert.equal(linesOf(file).at(-1)?.kind, 'log.seal')
 })
 
-test('a trace backend that hangs slows the file no more than one that answers: at most 1.5 times', async (t) => {
-  const [hanging, answering] = [await tempReceiver(t, 'hang'), await tempReceiver(t)]
-  const folder = tempFolder(t)
-  const env = ({ endpoint }: { endpoint: string }) => ({
-    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-    OTEL_EXPORTER_OTLP_TIMEOUT: '400',
+test('the file does not wait for a trace backend that hangs', async (t) => {
+  const receiver = await tempReceiver(t, 'hang')
+  // Whoever waited for a request would have waited that long at least.
+  const timeoutMs = 10_000
+  const { fileMs } = await burst(tempFolder(t), 'hive', {
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+    OTEL_EXPORTER_OTLP_TIMEOUT: String(timeoutMs),
+    OTEL_BSP_SCHEDULE_DELAY: '1',
   })
-  // Side by side, the best of each, since the machine has other things to do.
-  let [answered, hung] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
-  for (let round = 0; round < 12; round++) {
-    answered = Math.min(answered, (await burst(folder, `answered-${round}`, env(answering))).fileMs)
-    hung = Math.min(hung, (await burst(folder, `hung-${round}`, env(hanging))).fileMs)
-    if (hung <= 1.5 * answered) break
-  }
-  assert.ok(hung <= 1.5 * answered, `${hung} ms with one that hangs, ${answered} ms with one that answers`)
+  assert.ok(receiver.requests > 0, 'the backend was asked')
+  assert.ok(fileMs < timeoutMs, `the file was whole after ${fileMs} ms`)
 })

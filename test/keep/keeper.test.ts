@@ -35,11 +35,12 @@ appendFileSync(${JSON.stringify(notes)}, JSON.stringify(note) + '\\n')
 ${what}
 `,
   )
+  // What stands behind the last newline is not written yet.
   const started = (): Started[] =>
     existsSync(notes)
       ? readFileSync(notes, 'utf8')
-          .trim()
           .split('\n')
+          .slice(0, -1)
           .map((line) => JSON.parse(line))
       : []
   return { command: () => [path], folder, started }
