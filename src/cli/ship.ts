@@ -1,5 +1,7 @@
 /** `hivelog ship` */
+
 import { isCustomKind, isKnownKind } from '../format/kinds.js'
+import { addressOf } from '../format/options.js'
 import { type Shipped, shipLogs } from '../ship/shipper.js'
 import { type LogStatus, shipStatus } from '../ship/status.js'
 import { ShipError } from '../ship/transport.js'
@@ -39,14 +41,15 @@ decide at the server is handed to the hive that asked.
       --json         one JSON object a log at the end: {"file", "log",
                      "session", "bytes", "seq", "artifacts"}, of --kinds also
                      "events"; of --status {"file", "log", "session", "seq",
-                     "behindBytes", "behindLines"}; of records {"file", "log",
+                     "behindBytes", "behindLines"}, and "differs" where the
+                     copy is not what the log holds; of records {"file", "log",
                      "session", "lines", "present", "refused", "artifacts"}
       --help         this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default. Ends on SIGINT or SIGTERM.
 Exit code 0: done, or of --status: nothing is behind; 1: the server refuses for
 good (the token, or other bytes of the log are there), FILE is empty, or of
---status: something is behind; 2: bad use, no log, or it cannot be read.
+--status: something is behind, or differs; 2: bad use, no log, or it cannot be read.
 
 Example: hivelog ship --to http://127.0.0.1:4319 --once hive.jsonl
 `
@@ -72,7 +75,7 @@ export const command: Command = {
     const kinds = kindsOf(values.kinds)
     const url = values.to ?? (env.AGENT_LOG_ENDPOINT || undefined)
     if (url === undefined || !isWebAddress(url)) {
-      const given = url === undefined ? '' : `, not '${url}'`
+      const given = url === undefined ? '' : `, not ${addressOf(url)}`
       throw new UsageError(`ship needs --to URL, http://127.0.0.1:4319 say${given}; see hivelog ship --help`)
     }
     if (values.status && values.once) throw new UsageError('ship takes --status or --once, not both')
@@ -92,7 +95,11 @@ export const command: Command = {
       }),
       maxBytes: wholeNumber('--max-bytes', values['max-bytes'], { min: 1, max: 8 * 1024 * 1024 }),
       onTrouble: (why: string | undefined) =>
-        say(why === undefined ? `${url} is back` : `cannot reach ${url}: ${why}; trying again`),
+        say(
+          why === undefined
+            ? `${addressOf(url)} is back`
+            : `cannot reach ${addressOf(url)}: ${why}; trying again`,
+        ),
       onNotHanded: (error: Error) => say(error.message),
       onRejected: (file: string, count: number, reason: string) =>
         say(`the server does not take ${counted(count, 'event')} of ${file}: ${reason}`),
@@ -139,14 +146,15 @@ async function tellStatus(
 ): Promise<0 | 1> {
   let code: 0 | 1 = 0
   for (const each of await shipStatus(files, options)) {
-    if (each.behindLines > 0) code = 1
+    if (each.behindLines > 0 || each.differs !== undefined) code = 1
     await (isJson ? output.json(each) : output.line(statusLineOf(each)))
   }
   return code
 }
 
-function statusLineOf({ file, log, session, seq, behindBytes, behindLines }: LogStatus): string {
+function statusLineOf({ file, log, session, seq, behindBytes, behindLines, differs }: LogStatus): string {
   if (log === null) return `${clean(file)}: no line yet`
+  if (differs !== undefined) return clean(differs)
   const behind =
     behindLines === 0 ? 'nothing behind' : `${counted(behindLines, 'line')} (${byteSize(behindBytes)}) behind`
   return `${clean(file)}: ${behind}, the copy ${session}/${log} is at seq ${seq}`

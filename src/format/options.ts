@@ -59,6 +59,13 @@ export const httpUrl: Rule = {
   fits: (value) => typeof value === 'string' && /^https?:\/\/./i.test(value) && URL.canParse(value),
 }
 
+/** A URL as people may see it: without the name and the password that it may have, and without its query. */
+export function addressOf(url: string): string {
+  if (!URL.canParse(url)) return 'an address that is none'
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`.replace(/\/$/, '')
+}
+
 /** One of these words. */
 export function oneOf(...words: readonly string[]): Rule {
   return {

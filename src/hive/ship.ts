@@ -1,7 +1,7 @@
 /** Has a hive's log sent to a server, beside its recording and never in its way. */
 import { context, diag, ROOT_CONTEXT } from '@opentelemetry/api'
 import type { Decision } from '../decide/decision.js'
-import { httpUrl, timerMs } from '../format/options.js'
+import { addressOf, httpUrl, timerMs } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import { sdk } from '../otel/sdk.js'
 import type { HiveShipper, Shipped } from '../ship/shipper.js'
@@ -35,7 +35,7 @@ export interface ShipOptions {
 export interface ShipStatus {
   /** Address of the server. */
   url: string
-  /** Why it cannot be reached at present; `undefined` while it can be. */
+  /** Why nothing is sent at present: it cannot be reached, or refuses a log. Default: `undefined`, all is sent. */
   trouble: string | undefined
   /** What this process has sent, of each log. */
   logs: readonly Shipped[]
@@ -106,7 +106,7 @@ function settingsOf(option: ShipOptions | undefined, shutdownMs: number): Settin
   }
   if (!httpUrl.fits(url)) {
     diag.error(
-      `hivelog: the log is not sent: AGENT_LOG_ENDPOINT: ${brief(url)} is not possible; use ${httpUrl.allowed}`,
+      `hivelog: the log is not sent: AGENT_LOG_ENDPOINT: ${addressOf(url)} is not possible; use ${httpUrl.allowed}`,
     )
     return undefined
   }
@@ -155,7 +155,7 @@ export class HiveShip {
   get status(): ShipStatus {
     const { url } = this.#settings
     return {
-      url: this.#shipper?.url ?? url,
+      url: this.#shipper?.url ?? addressOf(url),
       trouble: this.#shipper?.trouble,
       logs: this.#shipper?.shipped ?? [],
     }
@@ -192,7 +192,7 @@ export class HiveShip {
     const { shutdownTimeoutMs } = this.#settings
     const why = this.#shipper?.trouble
     diag.warn(
-      `hivelog: the last lines of ${this.#file} are not sent yet: ${this.#settings.url} has not taken them within ${shutdownTimeoutMs} ms${why === undefined ? '' : ` (${brief(why)})`}; nothing is lost: the next process that opens the log goes on, or hivelog ship`,
+      `hivelog: the last lines of ${this.#file} are not sent yet: ${addressOf(this.#settings.url)} has not taken them within ${shutdownTimeoutMs} ms${why === undefined ? '' : ` (${brief(why)})`}; nothing is lost: the next process that opens the log goes on, or hivelog ship`,
     )
   }
 
@@ -228,7 +228,7 @@ export class HiveShip {
         else
           this.#tell(
             'trouble',
-            `the log is not sent for now: ${url}: ${brief(why)}; it is kept in ${this.#file}, and tried again`,
+            `the log is not sent for now: ${addressOf(url)}: ${brief(why)}; it is kept in ${this.#file}, and tried again`,
           )
       },
       onRefused: (error, file) => this.#tell(`refused ${file}`, `${file} is not sent: ${brief(error)}`),

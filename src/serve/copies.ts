@@ -100,8 +100,11 @@ export class CopyStore {
     return this.#places.pathOf({ session, log })
   }
 
-  /** Where a copy goes on; that of one that is not there begins with its first line. */
-  position(session: string, log: string): Promise<CopyPosition & { seq: number }> {
+  /**
+   * Where a copy goes on, and the SHA-256 of the segment up to there; that of one that is not there begins with its
+   * first line.
+   */
+  position(session: string, log: string): Promise<CopyPosition & { seq: number; sha256?: string }> {
     return this.#copyAt(this.pathOf(session, log), log).position()
   }
 
@@ -202,10 +205,15 @@ class Copy {
     return this.#waiting === 0
   }
 
-  position(): Promise<CopyPosition & { seq: number }> {
+  position(): Promise<CopyPosition & { seq: number; sha256?: string }> {
     return this.#inTurn(async () => {
       await this.#load()
-      return { ...this.#wanted(), seq: this.#live?.seq ?? 0 }
+      const live = this.#live
+      return {
+        ...this.#wanted(),
+        seq: live?.seq ?? 0,
+        ...(live !== undefined && { sha256: live.hash.copy().digest('hex') }),
+      }
     })
   }
 

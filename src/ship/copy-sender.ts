@@ -1,7 +1,9 @@
 /** Sends a log as an exact copy. The server knows how far the copy has come, so nothing is remembered here. */
+import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Decision } from '../decide/decision.js'
 import { refsIn } from '../format/refs.js'
+import { chunksOf } from '../read/sources.js'
 import { artifactOf, deadlineFor } from './artifact-files.js'
 import { decisionsIn } from './decisions.js'
 import { idsAbove, type LogIdentity, openSegment, type Position } from './segments.js'
@@ -33,6 +35,8 @@ export interface Sender {
   readonly maxBytes?: number
   /** Bytes that the next piece must have. */
   readonly exactly?: number | undefined
+  /** Where to go on, by whoever begins. @throws {ShipError} when what the server has is not what the log holds */
+  begin(): Promise<Position>
   /** Where to go on. */
   position(): Promise<Position>
   /** Sends whole lines. @returns where to go on @throws {ShipError} when they are refused for good */
@@ -58,6 +62,14 @@ export class CopySender implements Sender {
     this.#transport = transport
     this.#identity = identity
     this.#onDecision = onDecision
+  }
+
+  async begin(): Promise<Position> {
+    const copy = await positionOf(this.#transport, this.#identity)
+    const why = await whyDifferent(this.shipped.file, copy)
+    if (why !== undefined) throw new ShipError(why, 409)
+    this.shipped.seq = copy.seq
+    return copy.at
   }
 
   async position(): Promise<Position> {
@@ -136,11 +148,21 @@ export class CopySender implements Sender {
   }
 }
 
-/** Where the server's copy of a log goes on, and its last `seq`. @throws {ShipError} */
+/** How far the server's copy of a log has come. */
+export interface CopyState {
+  /** Where it goes on. */
+  at: Position
+  /** Its last `seq`. */
+  seq: number
+  /** SHA-256 of its segment up to there; `undefined` where there is none, or the server tells none. */
+  sha256: string | undefined
+}
+
+/** @throws {ShipError} */
 export async function positionOf(
   transport: Transport,
   { session, log, first }: LogIdentity,
-): Promise<{ at: Position; seq: number }> {
+): Promise<CopyState> {
   const { status, body } = await transport.get(`v1/ingest?${new URLSearchParams({ session, log })}`)
   if (status !== 200) throw refusalOf(status, body)
   const at = { segment: Number(body.segment), offset: Number(body.offset) }
@@ -148,7 +170,35 @@ export async function positionOf(
   return {
     at: at.offset === 0 && at.segment < first ? { segment: first, offset: 0 } : at,
     seq: Number(body.seq),
+    sha256: typeof body.sha256 === 'string' && at.offset > 0 ? body.sha256 : undefined,
   }
+}
+
+/**
+ * Why a log cannot go on where its copy ends: one that lost its end in a power cut and went on otherwise, say, of which
+ * the server cannot see it. `undefined` where the copy is what the log holds.
+ */
+export async function whyDifferent(file: string, { at, sha256 }: CopyState): Promise<string | undefined> {
+  if (sha256 === undefined) return undefined
+  const open = await openSegment(file, at.segment)
+  // Who goes on there says so.
+  if (open === undefined) return undefined
+  const hash = createHash('sha256')
+  let size = 0
+  try {
+    for await (const chunk of chunksOf(open.source)) {
+      hash.update(chunk.subarray(0, at.offset - size))
+      size += chunk.length
+      if (size >= at.offset) break
+    }
+  } finally {
+    await open.source.handle.close()
+  }
+  if (size >= at.offset && hash.digest('hex') === sha256) return undefined
+  const where = `${at.offset} bytes of the segment that begins at seq ${at.segment}`
+  return `the server's copy of ${file} holds ${where}, and the log ${
+    size < at.offset ? `only ${size}` : 'other ones there'
+  }: it lost or changed lines that were sent, and nothing more of it is sent; hivelog verify says how both stand, and a log of another name is sent anew`
 }
 
 export function refusalOf(status: number, body: Answer['body'], file?: string): ShipError {

@@ -69,7 +69,7 @@ export class LogShipper {
     if (identity === undefined) return
     if (this.#sender?.shipped.log !== identity.log) this.#sender = this.#senderFor(identity)
     const sender = this.#sender
-    const walk = new LogWalk(this.file, await sender.position())
+    const walk = new LogWalk(this.file, await sender.begin())
     try {
       await this.#lookBack(walk)
       for (;;) {

@@ -78,6 +78,8 @@ export class HiveShipper {
   readonly #transport: Transport
   readonly #shippers = new Map<string, LogShipper>()
   readonly #running = new Set<Promise<void>>()
+  /** Why logs are refused at present. */
+  readonly #refused = new Map<string, string>()
   /** Logs about whose escalations the server is asked. */
   readonly #asking = new Set<LogShipper>()
   /** Times of decisions that were handed over. */
@@ -102,9 +104,10 @@ export class HiveShipper {
     return this.#transport.url
   }
 
-  /** Why the server cannot be reached at present. */
+  /** Why the server cannot be reached at present, or a log is not sent. */
   get trouble(): string | undefined {
-    return this.#transport.trouble
+    const [refused] = this.#refused.values()
+    return this.#transport.trouble ?? refused
   }
 
   /** What was sent of each log that has a line. */
@@ -172,6 +175,7 @@ export class HiveShipper {
         return await shipper.run(signal)
       } catch (error) {
         if (signal.aborted) return
+        this.#refused.set(shipper.file, (error as Error).message)
         if (onRefused === undefined) {
           this.#failure ??= error as Error
           return this.end(error)
@@ -179,6 +183,7 @@ export class HiveShipper {
         onRefused(error as Error, shipper.file)
         if (this.#finishing.signal.aborted) return
         await pause(REFUSED_MS, undefined, { signal: this.#finishing.signal, ref: false }).catch(() => {})
+        this.#refused.delete(shipper.file)
       }
     }
   }

@@ -1,6 +1,6 @@
 /** How far a server's copies are behind their logs. */
 import { logsOfHive } from '../disk/hive-logs.js'
-import { positionOf } from './copy-sender.js'
+import { positionOf, whyDifferent } from './copy-sender.js'
 import { identityOf } from './segments.js'
 import { Transport, type TransportOptions } from './transport.js'
 import { LogWalk } from './walk.js'
@@ -19,6 +19,8 @@ export interface LogStatus {
   behindBytes: number
   /** Those lines. */
   behindLines: number
+  /** Why nothing more can be sent: what the copy holds is not what the log holds. Only then. */
+  differs?: string
 }
 
 const NEWLINE = 10
@@ -47,7 +49,9 @@ async function statusOf(file: string, transport: Transport): Promise<LogStatus> 
   const status: LogStatus = { file, log: null, session: null, seq: 0, behindBytes: 0, behindLines: 0 }
   const identity = await identityOf(file)
   if (identity === undefined) return status
-  const { at, seq } = await positionOf(transport, identity)
+  const copy = await positionOf(transport, identity)
+  const { at, seq } = copy
+  const differs = await whyDifferent(file, copy)
   const walk = new LogWalk(file, at)
   try {
     for (;;) {
@@ -60,7 +64,13 @@ async function statusOf(file: string, transport: Transport): Promise<LogStatus> 
   } finally {
     await walk.rest()
   }
-  return { ...status, log: identity.log, session: identity.session, seq }
+  return {
+    ...status,
+    log: identity.log,
+    session: identity.session,
+    seq,
+    ...(differs !== undefined && { differs }),
+  }
 }
 
 function linesIn(bytes: Buffer): number {

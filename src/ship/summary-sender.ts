@@ -68,6 +68,10 @@ export class SummarySender implements Sender {
     return this.#again?.bytes
   }
 
+  begin(): Promise<Position> {
+    return this.position()
+  }
+
   async position(): Promise<Position> {
     const { log, first } = this.#identity
     const sent = await sentOf(this.#path)

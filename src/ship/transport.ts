@@ -1,7 +1,9 @@
 /** One request after the other to a server, again when it could not be answered, for as long as that makes sense. */
+
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage, request as send } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { addressOf } from '../format/options.js'
 import { VERSION } from '../version.js'
 import { Encoding } from './encoding.js'
 
@@ -80,7 +82,7 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.#base = baseOf(options.url)
-    this.url = `${this.#base.origin}${this.#base.pathname}`.replace(/\/$/, '')
+    this.url = addressOf(this.#base.href)
     this.#options = options
     this.#holds = options.holds ?? true
   }

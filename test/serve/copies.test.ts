@@ -175,6 +175,7 @@ test('a copy whose first segments the origin removed begins with the one that is
     segment: 500,
     offset: bytes.length,
     seq: 501,
+    sha256: sha256(bytes.toString()),
   })
 })
 
@@ -190,6 +191,7 @@ test('between the two steps of a rotation the copy goes on where it was', async 
     segment: 1,
     offset: Buffer.byteLength(first.text),
     seq: 2,
+    sha256: sha256(first.text),
   })
   const bytes = Buffer.from(second.text)
   await store.append({ session: SESSION, log, name: NAME, segment: 3, offset: 0, bytes })
