@@ -5,10 +5,15 @@
 import { BoundedMap } from '../format/bounded-map.js'
 import type { Fields } from '../format/fields.js'
 import type { Line } from './records.js'
-import type { AgentTold, Told } from './told.js'
+import type { AgentTold, Terminal, Told } from './told.js'
 
 /** Agents, and escalations, that are remembered at least. */
 const MAX_KNOWN = 10_000
+/**
+ * The field of an escalation that says in whose terminal it may be answered, so that it is known after a restart too.
+ * The server alone writes it: of what is sent it is left out.
+ */
+export const TERMINAL = '_terminal'
 
 export class Known {
   /** Whether it lives, by id. */
@@ -16,8 +21,19 @@ export class Known {
   /** Some are never said to begin. */
   readonly #askers = new BoundedMap<true>(MAX_KNOWN)
   readonly #decided = new BoundedMap<true>(MAX_KNOWN)
-  /** Escalations that wait, oldest first. */
-  readonly #pending = new Set<string>()
+  /** Escalations that wait, oldest first, and in whose terminal each may be answered. */
+  readonly #pending = new Map<string, Terminal | undefined>()
+  /**
+   * Ids under which something was asked that no terminal may answer, whatever is asked under them besides. None is
+   * forgotten: when there are too many, any id may be one.
+   */
+  readonly #deskOnly = new Set<string>()
+  readonly #clean: (id: string) => string
+
+  /** @param clean makes an id what it is in the log: of two that are the same there, one must not answer the other */
+  constructor(clean: (id: string) => string = (id) => id) {
+    this.#clean = clean
+  }
 
   get hasPending(): boolean {
     return this.#pending.size > 0
@@ -29,32 +45,50 @@ export class Known {
   }
 
   isPending(id: string): boolean {
-    return this.#pending.has(id)
+    return this.#pending.has(this.#clean(id))
   }
 
   isDecided(id: string): boolean {
-    return this.#decided.has(id)
+    return this.#decided.has(this.#clean(id))
+  }
+
+  /** Whether a coding agent may ask under this id, and be answered in its terminal: nobody else asked under it. */
+  mayAsk(id: string, terminal: Terminal): boolean {
+    const own = this.#clean(id)
+    if (this.#pending.has(own)) return this.#pending.get(own) === terminal
+    return !this.#isFull && !this.#decided.has(own) && !this.#deskOnly.has(own)
+  }
+
+  get #isFull(): boolean {
+    return this.#deskOnly.size >= MAX_KNOWN
   }
 
   /** A line is in the log. */
   note(kind: string, fields: Fields): void {
-    const { agentId, from, id, approve } = fields
+    const { agentId, from } = fields
     if (kind === 'escalate' && typeof from === 'string') this.#askers.set(from, true)
     if (kind === 'spawn' && typeof agentId === 'string') this.#agents.set(agentId, true)
     else if (kind === 'exit' && typeof agentId === 'string') this.#agents.set(agentId, false)
-    else if (typeof id !== 'string') return
-    else if (kind === 'escalate') {
+    else if (typeof fields.id === 'string') this.#noteAsked(kind, fields.id, fields)
+  }
+
+  #noteAsked(kind: string, given: string, fields: Fields): void {
+    if (kind === 'escalate') {
+      const id = this.#clean(given)
+      const terminal = fields[TERMINAL] as Terminal | undefined
+      if (terminal === undefined && !this.#isFull) this.#deskOnly.add(id)
       this.#decided.delete(id)
-      this.#pending.add(id)
-      if (this.#pending.size > MAX_KNOWN) this.#pending.delete(this.#pending.values().next().value as string)
-    } else if (kind === 'approval' && typeof approve === 'boolean') {
+      this.#pending.set(id, this.#deskOnly.has(id) ? undefined : terminal)
+      if (this.#pending.size > MAX_KNOWN) this.#pending.delete(this.#pending.keys().next().value as string)
+    } else if (kind === 'approval' && typeof fields.approve === 'boolean') {
+      const id = this.#clean(given)
       this.#pending.delete(id)
       this.#decided.set(id, true)
     }
   }
 
   /** The lines of what is told that the log does not have: with the spawns of agents that it does not know. */
-  linesOf({ ts, agent, parent, begins, lines }: Told): Line[] {
+  linesOf({ ts, agent, parent, begins, terminal, lines }: Told): Line[] {
     const fresh: Line[] = []
     const spawned = new Set<string>()
     const spawn = (who: AgentTold | undefined, by: string | undefined, again: boolean): void => {
@@ -67,16 +101,20 @@ export class Known {
     spawn(parent, undefined, begins === true)
     spawn(agent, parent?.agentId, begins === true)
     const asked = new Set<string>()
+    const isAnswered = lines.some(({ kind }) => kind === 'approval')
     for (const line of lines) {
-      const { agentId, id } = line.fields as Record<string, string | undefined>
+      const { agentId, id = '' } = line.fields as Record<string, string | undefined>
       if (line.kind === 'exit') {
         const lives = spawned.has(agentId ?? '') || this.#agents.get(agentId ?? '') === true
         if (!lives) continue
       } else if (line.kind === 'escalate') {
-        if (this.isPending(id ?? '') || this.isDecided(id ?? '')) continue
-        asked.add(id ?? '')
-      } else if (line.kind === 'approval') {
-        if (!this.isPending(id ?? '') && !asked.has(id ?? '')) continue
+        if (this.isPending(id) || this.isDecided(id)) continue
+        if (terminal !== undefined && isAnswered && !this.mayAsk(id, terminal)) continue
+        asked.add(id)
+      } else if (line.kind === 'approval' && !asked.has(id)) {
+        if (!this.isPending(id)) continue
+        // A program's question is not the coding agent's, though it says that it was answered there.
+        if (terminal !== undefined && this.#pending.get(this.#clean(id)) !== terminal) continue
       }
       fresh.push(line)
     }

@@ -13,14 +13,15 @@ import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch
 import { decisionsFolder } from '../format/beside.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { encodeTail } from '../format/encode.js'
+import type { Fields } from '../format/fields.js'
 import type { KeepIndexOptions } from '../keep/options.js'
 import { isMalformed } from '../read/items.js'
 import { logBatches } from '../read/read.js'
 import { LogRecorder } from '../record/log-recorder.js'
 import { Counts } from './counts.js'
-import { Known } from './known.js'
+import { Known, TERMINAL } from './known.js'
 import type { Line, Understood } from './records.js'
-import type { Told } from './told.js'
+import type { Terminal, Told } from './told.js'
 
 /**
  * Begins a request with a key: so many lines without a `checkpoint` follow, unless the process was killed meanwhile.
@@ -41,10 +42,12 @@ type Waiter = (decision: Pick<Decision, 'approve' | 'by' | 'note'>) => void
 export class SessionLog {
   readonly path: string
   /** What the log says, as far as it matters for what comes. */
-  readonly known = new Known()
+  readonly known: Known
   readonly recorder: LogRecorder
   /** The same for who tells what spans stand for: what the log has of a span is not written again. */
   readonly spanRecorder: LogRecorder
+  /** Whether an approval counts that is told of this span. Whoever tells spans sets it before. Default: of none */
+  spanMayDecide: (span: { traceId: string; spanId: string }) => boolean = () => false
   readonly #session: string
   readonly #seen = new Map<string, Counts>()
   /** Lines of each request with a key that are in the log. */
@@ -64,6 +67,7 @@ export class SessionLog {
   private constructor(path: string, recorder: LogRecorder, session: string, warn: (message: string) => void) {
     this.path = path
     this.recorder = recorder
+    this.known = new Known(this.#cleanId)
     this.#session = session
     this.#warn = (message) => warn(`${path}: ${message}`)
     this.spanRecorder = this.#withoutRepeats(recorder)
@@ -134,7 +138,8 @@ export class SessionLog {
       const lines = this.known.linesOf(each)
       for (const [i, line] of lines.entries()) {
         const isLast = i === lines.length - 1
-        this.#append(isLast ? { ...line, fields: { ...line.fields, [KEY]: key } } : line)
+        const keyed = isLast ? { ...line, fields: { ...line.fields, [KEY]: key } } : line
+        this.#append(keyed, each.terminal)
       }
     }
     this.#watch()
@@ -150,12 +155,13 @@ export class SessionLog {
    * @returns ends the waiting
    */
   onDecision(id: string, waiter: Waiter): () => void {
-    const waiters = this.#waiters.get(id) ?? new Set()
+    const clean = this.#cleanId(id)
+    const waiters = this.#waiters.get(clean) ?? new Set()
     waiters.add(waiter)
-    this.#waiters.set(id, waiters)
+    this.#waiters.set(clean, waiters)
     return () => {
       waiters.delete(waiter)
-      if (waiters.size === 0) this.#waiters.delete(id)
+      if (waiters.size === 0) this.#waiters.delete(clean)
     }
   }
 
@@ -179,7 +185,9 @@ export class SessionLog {
 
   /** Spans that are told again, after a crash say, give the same lines in the same order. */
   #withoutRepeats(recorder: LogRecorder): LogRecorder {
-    const write: LogRecorder['write'] = (ts, kind, fields, origin) => {
+    const write: LogRecorder['write'] = (ts, kind, given, origin) => {
+      if (kind === 'approval' && !this.spanMayDecide(origin.context)) return true
+      const fields = asked(kind, given)
       const key = keyOfSpan(origin.context.traceId, origin.context.spanId, kind)
       const count = (this.#spanTold.get(key) ?? 0) + 1
       this.#spanTold.set(key, count)
@@ -228,7 +236,9 @@ export class SessionLog {
     this.#decisions.expect(isAsked, false)
   }
 
-  #append({ ts, kind, fields, trace, span, checkpoint }: Line): void {
+  /** @param terminal in whose terminal it may be answered, if it asks something. Default: in none */
+  #append({ ts, kind, fields: given, trace, span, checkpoint }: Line, terminal?: Terminal): void {
+    const fields = asked(kind, given, terminal)
     const scrubbed = this.recorder.scrubber.any(kind, fields)
     if (scrubbed === undefined) return
     const ids = trace === undefined || span === undefined ? {} : { trace, span }
@@ -236,6 +246,9 @@ export class SessionLog {
     this.#last = this.recorder.journal.append(ts, kind, scrubbed, tail, checkpoint)
     this.known.note(kind, fields)
   }
+
+  /** An id as it is in the log. */
+  readonly #cleanId = (id: string): string => this.recorder.scrubber.text(id)
 
   #isNew(agent: string, checkpoint: number): boolean {
     let counts = this.#seen.get(agent)
@@ -277,6 +290,13 @@ export class SessionLog {
       }
     }
   }
+}
+
+/** The fields of an event, of which those of an escalation say in whose terminal it may be answered. */
+function asked(kind: string, fields: Fields, terminal?: Terminal): Fields {
+  if (kind !== 'escalate' || (terminal === undefined && !Object.hasOwn(fields, TERMINAL))) return fields
+  const { [TERMINAL]: _, ...others } = fields
+  return terminal === undefined ? others : { ...others, [TERMINAL]: terminal }
 }
 
 /** Span ids are told apart by their trace: some are unique within it only. */

@@ -242,7 +242,7 @@ test('Codex CLI: conversation, tokens, decisions, tools', async (t) => {
     event('codex.sse_event', 12, completed),
   ]
   await sendAll(server, '/v1/logs', [logsRequest(records, { 'service.name': 'codex_cli_rs' })])
-  const lines = linesOf(server, '019a-codex').map(({ seq, session, _key, ts, ...line }) => line)
+  const lines = linesOf(server, '019a-codex').map(({ seq, session, _key, _terminal, ts, ...line }) => line)
   const usage = {
     kind: 'usage',
     agentId: 'codex',

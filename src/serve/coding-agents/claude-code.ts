@@ -7,7 +7,7 @@
  * `event.name`, there without `claude_code.`; some numbers and truths are texts.
  */
 import type { Line } from '../records.js'
-import type { AgentTold, Told } from '../told.js'
+import type { AgentTold, Terminal, Told } from '../told.js'
 import type { AgentEvent, Values } from './agent-event.js'
 import { type Telling, telling } from './telling.js'
 import { number, text, truth } from './values.js'
@@ -29,6 +29,9 @@ export const isClaudeSpan = (name: string): boolean => SPAN_NAME.test(name)
 /** The agent that a person talks to. */
 export const CLAUDE: AgentTold = { agentId: 'claude', name: 'claude', isGod: true }
 
+/** Its questions, whether a hook or a log event tells of them. */
+export const CLAUDE_TERMINAL: Terminal = 'claude-code'
+
 /**
  * Whose an event is, by `agent_id`. The name of a sub-agent is told by hooks alone: telemetry says `custom` of all that
  * people made.
@@ -46,7 +49,8 @@ export function claudeEvent(name: string, event: AgentEvent): Told | undefined {
   const { agent, parent } = whoseIs(values)
   const { agentId } = agent
   const isMain = agentId === CLAUDE.agentId
-  const own = telling(event, isMain ? { ...agent, model: text(values, 'model') } : agent, parent)
+  const asking = isMain ? { ...agent, model: text(values, 'model') } : agent
+  const own = telling(event, CLAUDE_TERMINAL, asking, parent)
   const { line } = own
   const told: Telling['told'] = (key, ...lines) => ({ ...own.told(key, ...lines), signal: 'log' })
   switch (name) {
@@ -86,7 +90,7 @@ export function claudeSpan(span: AgentSpan): Told | undefined {
   const { attributes: values, name } = span
   const { agent, parent } = whoseIs(values)
   const { agentId } = agent
-  const own = telling(span, agent, parent)
+  const own = telling(span, CLAUDE_TERMINAL, agent, parent)
   const told = (key: string | undefined, kind: string, fields: Line['fields']): Told => ({
     ...own.told(key, own.line(kind, fields)),
     signal: 'span',

@@ -11,7 +11,7 @@ import { BoundedMap } from '../../format/bounded-map.js'
 import type { Line } from '../records.js'
 import type { Told } from '../told.js'
 import type { Values } from './agent-event.js'
-import { CLAUDE, promptKey, toolKey, whoseIs } from './claude-code.js'
+import { CLAUDE, CLAUDE_TERMINAL, promptKey, toolKey, whoseIs } from './claude-code.js'
 import { known, number, text } from './values.js'
 
 /** Tools that were begun, of which it is remembered which run it was. */
@@ -41,6 +41,7 @@ export class ClaudeHooks {
       key: key ?? `hook:${randomUUID()}`,
       agent,
       ...(parent !== undefined && { parent }),
+      terminal: CLAUDE_TERMINAL,
       lines,
     })
     const line = (kind: string, fields: Line['fields']): Line => ({ ts: now, kind, fields: known(fields) })
@@ -95,13 +96,13 @@ export class ClaudeHooks {
 
   /**
    * The question of a `PermissionRequest`.
-   * @param isDecided whether an escalation was decided: what is asked again then is another one
+   * @param mayAsk whether it may be asked under an id: where that was decided, or is somebody else's, it is another one
    */
-  permission(body: Values, session: string, now: number, isDecided: (id: string) => boolean): Permission {
+  permission(body: Values, session: string, now: number, mayAsk: (id: string) => boolean): Permission {
     const { agent, parent } = whoseIs(body)
     const name = text(body, 'tool_name') ?? 'a tool'
     const run = this.#begun.get(runOf(session, agent.agentId, name, body.tool_input))
-    const id = run === undefined || isDecided(run) ? `permission.${randomUUID()}` : run
+    const id = run !== undefined && mayAsk(run) ? run : `permission.${randomUUID()}`
     const fields = { from: agent.agentId, to: 'human', subject: questionOf(name, body.tool_input), id }
     const told: Told = {
       session,
@@ -109,13 +110,14 @@ export class ClaudeHooks {
       key: `hook:${randomUUID()}`,
       agent,
       ...(parent !== undefined && { parent }),
+      terminal: CLAUDE_TERMINAL,
       lines: [{ ts: now, kind: 'escalate', fields }],
     }
     return { told, id }
   }
 }
 
-/** If it waited for a person still, and ran: somebody allowed it where it runs, which no hook tells. */
+/** If its own question waited for a person still, and it ran: somebody allowed it where it runs, which no hook tells. */
 const allowedThere = (id: string): Line['fields'] => ({
   id,
   approve: true,

@@ -18,7 +18,7 @@ export function codexEvent(name: string, event: AgentEvent): Told | undefined {
   const model = text(values, 'model')
   const agent: AgentTold = { agentId: 'codex', name: 'codex', isGod: true, model }
   const { agentId } = agent
-  const { line, told, answered } = telling(event, agent)
+  const { line, told, answered } = telling(event, 'codex', agent)
   const call = text(values, 'call_id')
   const failed = text(values, 'error.message')
   switch (name) {

@@ -23,7 +23,7 @@ export function geminiEvent(name: string, event: AgentEvent): Told | undefined {
   const model = text(values, 'model')
   const main: AgentTold = { agentId: 'gemini', name: 'gemini', isGod: true, model }
   const { agentId } = main
-  const own = telling(event, main)
+  const own = telling(event, 'gemini', main)
   const { line } = own
   const told = (...lines: Line[]): Told => own.told(undefined, ...lines)
   switch (name) {

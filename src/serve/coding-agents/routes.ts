@@ -11,6 +11,7 @@ import type { Metrics } from '../metrics.js'
 import { storable } from '../otlp/session-of.js'
 import type { Asked, Route } from '../router.js'
 import type { Values } from './agent-event.js'
+import { CLAUDE_TERMINAL } from './claude-code.js'
 import { ClaudeHooks, permissionAnswer } from './claude-hooks.js'
 import { HOOK_PATH } from './settings.js'
 
@@ -47,8 +48,8 @@ export function hookDesk({ events, metrics }: HookParts): HookDesk {
       return {}
     }
     const decided = await events.with(session, (log) => {
-      const isDecided = (of: string): boolean => log.known.isDecided(of)
-      const { told, id } = hooks.permission(body, session, Date.now(), isDecided)
+      const mayAsk = (of: string): boolean => log.known.mayAsk(of, CLAUDE_TERMINAL)
+      const { told, id } = hooks.permission(body, session, Date.now(), mayAsk)
       log.tell([told])
       return { asked: events.durable(session, log), decision: decisionOf(log, id, response, wait) }
     })

@@ -1,6 +1,6 @@
 /** How what a coding agent's log event says becomes something told: the same for all of them. */
 import type { Line } from '../records.js'
-import type { AgentTold, Told } from '../told.js'
+import type { AgentTold, Terminal, Told } from '../told.js'
 import type { AgentEvent } from './agent-event.js'
 import { known } from './values.js'
 
@@ -13,8 +13,17 @@ export interface Telling {
   answered(id: string, subject: string, approve: boolean): Line[]
 }
 
-/** @param agent whose event it is. @param parent who started that one */
-export function telling(event: AgentEvent, agent: AgentTold, parent?: AgentTold): Telling {
+/**
+ * @param terminal in whose terminal people answer what it asks
+ * @param agent whose event it is
+ * @param parent who started that one
+ */
+export function telling(
+  event: AgentEvent,
+  terminal: Terminal,
+  agent: AgentTold,
+  parent?: AgentTold,
+): Telling {
   const { session, ts, contentKey, ids } = event
   const line: Telling['line'] = (kind, fields) => ({ ts, kind, fields: known(fields), ...ids })
   return {
@@ -25,6 +34,7 @@ export function telling(event: AgentEvent, agent: AgentTold, parent?: AgentTold)
       key: key ?? contentKey,
       agent,
       ...(parent !== undefined && { parent }),
+      terminal,
       lines,
     }),
     answered: (id, subject, approve) => [

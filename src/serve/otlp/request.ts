@@ -36,6 +36,8 @@ export interface Span extends Source {
   events: { name: string; time: HrTime; attributes: Values }[]
   droppedEvents: number
   status: { code: number; message?: string }
+  /** Whether its sender is one whose approvals count; the server says so, when it takes it. Default: no */
+  mayDecide?: true
 }
 
 /** The request is none of its kind; nothing of it can be used. */

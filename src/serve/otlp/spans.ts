@@ -117,7 +117,7 @@ export class SpanStore {
     for (const span of given) {
       traces.add(span.traceId)
       if (this.#told.has(keyOf(span)) || this.#waiting.has(span)) continue
-      const kept = mayDecide ? span : withoutApprovals(span, counts)
+      const kept: Span = mayDecide ? { ...span, mayDecide } : withoutApprovals(span, counts)
       const redacted = this.#spool.redacted(kept)
       const session = saidSession(span.attributes, span.resource)
       if (session !== undefined && !this.#sessions.has(span.traceId))
@@ -127,7 +127,7 @@ export class SpanStore {
     }
     const durable: Promise<void>[] = []
     for (const traceId of traces) {
-      for (const tree of this.#waiting.take(traceId, this.#isTop)) await this.#tell(tree, durable)
+      for (const tree of this.#waiting.take(traceId, this.#isTop)) await this.#tell(tree, durable, counts)
     }
     const lines: string[] = []
     for (const span of fresh) {
@@ -139,7 +139,7 @@ export class SpanStore {
     if (lines.length > 0) durable.push(quietly(this.#spool.append(lines)))
     while (this.#waiting.size > MAX_WAITING || this.#waiting.bytes > MAX_WAITING_BYTES) {
       for (const tree of this.#waiting.takeAll(this.#waiting.oldest as string))
-        await this.#tell(tree, durable)
+        await this.#tell(tree, durable, counts)
     }
     return durable
   }
@@ -148,11 +148,24 @@ export class SpanStore {
   readonly #isTop = ({ traceId, parentSpanId }: Span): boolean =>
     parentSpanId === undefined || this.#told.has(traceId + parentSpanId)
 
-  /** @param durable is given what resolves when it is on the disk; if it does not get there, the spans wait again */
-  async #tell(tree: readonly Span[], durable: Promise<void>[]): Promise<void> {
+  /**
+   * @param durable is given what resolves when it is on the disk; if it does not get there, the spans wait again
+   * @param counts counts approvals of senders whose do not count: what a run goes on with may say one too
+   */
+  async #tell(
+    tree: readonly Span[],
+    durable: Promise<void>[],
+    counts: { approvals: number } = { approvals: 0 },
+  ): Promise<void> {
+    const deciding = new Set(tree.filter(({ mayDecide }) => mayDecide === true).map(keyOf))
     const session = this.#sessionOf(tree)
     await this.#events.with(session, (log) => {
       for (const span of tree) this.#told.set(keyOf(span), session)
+      log.spanMayDecide = (span) => {
+        if (deciding.has(keyOf(span))) return true
+        counts.approvals++
+        return false
+      }
       tellEnded(tree.map(readableOf), this.#tellerOf(log, session), log.spanRecorder.owners)
       const stored = this.#events
         .durable(session, log, () => log.spansDurable())
@@ -235,7 +248,7 @@ function quietly(promise: Promise<void>): Promise<void> {
   return promise
 }
 
-const keyOf = ({ traceId, spanId }: Span): string => traceId + spanId
+const keyOf = ({ traceId, spanId }: Pick<Span, 'traceId' | 'spanId'>): string => traceId + spanId
 
 function withoutApprovals(span: Span, counts: { approvals: number }): Span {
   const events = span.events.filter(({ name }) => kindOfEvent(name) !== 'approval')
