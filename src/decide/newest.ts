@@ -7,7 +7,7 @@ import { decodeLine } from '../format/decode.js'
 import type { Fields } from '../format/fields.js'
 import { Standings } from './standings.js'
 
-/** As much as is read in a blink; a question that lies further back is not known. */
+/** As much as is read in a blink. */
 const MAX_BYTES = 64 * 1024 * 1024
 const BLOCK = 1024 * 1024
 const NEWLINE = 10
@@ -15,15 +15,16 @@ const NEWLINE = 10
 const KINDS = [Buffer.from('"kind":"escalate"'), Buffer.from('"kind":"approval"')]
 
 /**
- * Reads the last 64 MiB of a log (uncompressed), and its archives with it, but not the logs of its child processes:
- * those go on meanwhile. Throws nothing.
+ * Reads the end of a log, and its archives with it, but not the logs of its child processes: those go on meanwhile.
+ * Throws nothing.
  * @param onFault is told in one line what cannot be read; what lies before it is not known
+ * @param max bytes that are read, uncompressed; a question that lies further back is not known. Default 64 MiB
  */
-export function newestStandings(log: string, onFault: (message: string) => void): Standings {
+export function newestStandings(log: string, onFault: (message: string) => void, max = MAX_BYTES): Standings {
   const standings = new Standings()
   const newestFirst: Line[][] = []
   try {
-    let left = MAX_BYTES
+    let left = max
     const live: Segment = { file: log, firstSeq: undefined, gzip: false }
     for (const segment of [live, ...archivedSegments(log).reverse()]) {
       const read = linesOf(segment, left)

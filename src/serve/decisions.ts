@@ -14,8 +14,10 @@ import {
   DecisionError,
   listDecisions,
   putDecision,
+  readDecision,
   removeDecision,
 } from '../decide/decisions.js'
+import { decidedMeanwhile } from '../decide/meanwhile.js'
 import { sentDecision, takerOf } from '../decide/taker.js'
 import { standingsIn } from '../decide/whole-log.js'
 import { logsOfHive } from '../disk/hive-logs.js'
@@ -140,9 +142,15 @@ async function decide({ catalogue, hives, tokens }: DecisionParts, asked: Asked)
   if (open === undefined) await refuse(known.file, id)
   const log = open?.log ?? known.file
   const decision = plainDecision({ id, approve, by, via: 'page', ...note, ts: Date.now() })
-  const earlier = sentDecision(log, id) ?? putOrEarlier(takerOf(log).log, decision)
+  const taker = takerOf(log).log
+  const earlier = sentDecision(log, id) ?? putOrEarlier(taker, decision)
   if (earlier !== undefined)
     throw new HttpError(409, 'somebody decided before; that waits for the hive', { earlier })
+  // What the hive wrote just now was not read from the log yet, when it was looked whether it is open.
+  if (open !== undefined && decidedMeanwhile(log, open.ts, decision) !== undefined) {
+    takeBack(taker, decision)
+    await refuse(known.file, id)
+  }
   answer(response, 202, { status: 'sent', decision })
   return undefined
 }
@@ -155,6 +163,16 @@ function putOrEarlier(log: string, decision: Decision): Decision | undefined {
   } catch (error) {
     if (error instanceof DecisionError) throw new HttpError(409, error.message)
     throw error
+  }
+}
+
+/** It must not wait for the next question of that id. The hive may have dropped it already, and it would anyhow. */
+function takeBack(log: string, { id, by, ts }: Decision): void {
+  try {
+    const there = readDecision(log, id)
+    if (there?.by === by && there.ts === ts) removeDecision(log, id)
+  } catch {
+    // As above.
   }
 }
 

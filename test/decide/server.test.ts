@@ -1,7 +1,7 @@
 /** The desk over HTTP: decisions of a page reach the hive, and those for a copy ride back to its sender. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -296,4 +296,24 @@ test('what a page decides is decided once, also when the hive starts again just 
   while (readdirSync(`${file}.decisions`).length > 0) await new Promise((done) => setTimeout(done, 5))
   await next.flush()
   assert.equal(approvals(file).length, 1)
+})
+
+test('who decides what was decided just now hears of it, though the server has not read so far', async (t) => {
+  const { hive, file } = tempHive(t)
+  await hive.spawn({ agentId: 'coder' }).escalate({ id: 'e1', subject: 'May I?' }).durable
+  await hive.shutdown()
+  const api = await tempApi(t, { logs: [file] })
+  const log = await api.log('hive.jsonl')
+  assert.equal((await api.get<Desk>(`${log}/desk`)).pending.length, 1)
+  const { seq, session, ts } = eventsOf(file).at(-1) as Line & { seq: number; ts: number }
+  // So much that the server reads for a while, as of a hive that has just taken a decision among much else.
+  const lines = Array.from({ length: 20_000 }, (_, i) => ({ seq: seq + 1 + i, ts, kind: 'step', session, i }))
+  const said = { id: 'e1', approve: true, by: 'cy', via: 'cli', note: 'first' }
+  const approval = { seq: seq + 20_001, ts: ts + 1, kind: 'approval', session, ...said }
+  appendFileSync(file, [...lines, approval].map((line) => `${JSON.stringify(line)}\n`).join(''))
+  const second = await decide(api, log, { id: 'e1', approve: false })
+  const { earlier } = (await second.json()) as { earlier?: Decision }
+  assert.equal(second.status, 409)
+  assert.deepEqual(earlier, { ...said, ts: ts + 1 })
+  assert.deepEqual(listDecisions(file), [], 'nor does it wait for another question of that id')
 })
