@@ -38,7 +38,7 @@ export function faultOf(value: unknown, isNamed = true): string | undefined {
   if (typeof value !== 'object' || value === null) return 'it is no object'
   const { id, approve, by, via, note, ts } = value as Record<string, unknown>
   return (
-    textFault('id', id, MAX_ID) ??
+    idFault(id) ??
     (typeof approve === 'boolean' ? undefined : '`approve` is neither true nor false') ??
     (isNamed || by !== undefined ? textFault('by', by, MAX_BY) : undefined) ??
     (VIAS.includes(via) ? undefined : '`via` is none of page, cli, code, hook') ??
@@ -53,9 +53,18 @@ export const noteFault = (note: unknown): string | undefined =>
     ? undefined
     : textFault('note', note, MAX_NOTE)
 
+/** A program may ask under any text: of blanks too. */
+const idFault = (id: unknown): string | undefined =>
+  typeof id === 'string' && id !== '' && id.trim() === ''
+    ? lengthFault('id', id, MAX_ID)
+    : textFault('id', id, MAX_ID)
+
 function textFault(name: string, value: unknown, max: number): string | undefined {
   if (typeof value !== 'string') return `\`${name}\` is no text`
-  if (value.trim() === '') return `\`${name}\` is empty`
+  return value.trim() === '' ? `\`${name}\` is empty` : lengthFault(name, value, max)
+}
+
+function lengthFault(name: string, value: string, max: number): string | undefined {
   return value.length > max
     ? `\`${name}\` has ${value.length} characters, at most ${max} are taken`
     : undefined

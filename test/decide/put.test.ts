@@ -97,10 +97,11 @@ test('of processes that decide in the same moment one wins, and all others hear 
 
 test('whatever the id is, the decision of it is found, and it is no path', (t) => {
   const log = join(tempFolder(t), 'hive.jsonl')
-  const text = anyText({ minLength: 1, maxLength: 40 }).filter((each) => each.trim() !== '')
+  const id = anyText({ minLength: 1, maxLength: 40 })
+  const text = id.filter((each) => each.trim() !== '')
   const put = new Map<string, Decision>()
   fc.assert(
-    fc.property(text, fc.boolean(), text, (id, approve, note) => {
+    fc.property(id, fc.boolean(), text, (id, approve, note) => {
       const each = decision({ id, approve, note })
       const earlier = put.get(id)
       assert.deepEqual(
@@ -115,6 +116,8 @@ test('whatever the id is, the decision of it is found, and it is no path', (t) =
       examples: [
         ['../../etc/passwd', true, 'n'],
         ['__proto__', false, '\u202e'],
+        ['\n', true, 'n'],
+        [' ', true, 'n'],
       ],
     },
   )

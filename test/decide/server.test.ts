@@ -109,6 +109,26 @@ test('what a child process asked that has ended is decided by the process above 
   assert.deepEqual([line.id, line.approve, line.by, line.via], ['e1', true, ME, 'page'])
 })
 
+test('whatever a question is called, of blanks too, a page decides it; without a name nothing is asked', async (t) => {
+  const { hive, file } = tempHive(t)
+  const agent = hive.spawn({ agentId: 'coder' })
+  const ids = ['\n', ' ', '\t \u00a0', '\u202e', '__proto__']
+  const asked = ids.map((id) => agent.escalate({ id, subject: 'May I?' }))
+  await Promise.all(asked.map(({ durable }) => durable))
+  const api = await tempApi(t, { logs: [file] })
+  const log = await api.log('hive.jsonl')
+  for (const [i, id] of ids.entries()) {
+    const sent = await decide(api, log, { id, approve: i % 2 === 0 })
+    assert.equal(sent.status, 202, await sent.text())
+    assert.equal((await asked[i]?.decision)?.approve, i % 2 === 0)
+  }
+  assert.deepEqual(
+    approvals(file).map(({ id, by, via }) => [id, by, via]),
+    ids.map((id) => [id, ME, 'page']),
+  )
+  assert.equal((await decide(api, log, { id: '', approve: true })).status, 400)
+})
+
 test('who may not, and what is no decision, is refused', async (t) => {
   const { hive, file } = tempHive(t)
   await hive.spawn({ agentId: ME }).escalate({ id: 'e1', subject: '?' }).durable
