@@ -10,10 +10,11 @@ import type { HiveListener } from '../model/listener.js'
 import { HiveModel } from '../model/model.js'
 import { agentsOf } from '../model/who.js'
 import type { HiveEntry } from '../read/hive.js'
+import { EarlyDrains } from './early-drains.js'
 import { TALK_RULES } from './options.js'
 import { placed, placeOf, type TimedPlace } from './show/places.js'
 import type { Delivery } from './show/report.js'
-import { EarlyDrains, Story } from './show/story.js'
+import { Story } from './show/story.js'
 import { isAsking, Questions } from './talk/asks.js'
 import type { Partner, PartnersReport, TalkItem, TalkOptions, TalkReport } from './talk/report.js'
 import { threaded } from './talk/threads.js'
@@ -71,10 +72,10 @@ export async function talkPartners(
   return { files: list, ...tally, ...partners.report() }
 }
 
-/** What the model says of the present event: who got it. */
+/** What the model says of the present message: who got it. */
 interface Got {
   inbox: Inbox
-  message: Message
+  /** Whether a drain took it that came before it. */
   isLate: boolean
 }
 
@@ -96,12 +97,12 @@ abstract class Reader implements HiveListener {
     this.#unseen = new Set(wanted)
   }
 
-  delivered(inbox: Inbox, message: Message): void {
-    this.got.push({ inbox, message, isLate: false })
+  delivered(inbox: Inbox): void {
+    this.got.push({ inbox, isLate: false })
   }
 
-  deliveredLate(inbox: Inbox, message: Message): void {
-    this.got.push({ inbox, message, isLate: true })
+  deliveredLate(inbox: Inbox, _message: Message): void {
+    this.got.push({ inbox, isLate: true })
   }
 
   answered(_id: string, answer: Answer): void {
@@ -171,6 +172,8 @@ class Talk extends Reader {
   /** What each asked the other. */
   readonly #asked = { a: new Questions<TalkItem>(), b: new Questions<TalkItem>() }
   readonly #early = new EarlyDrains<TimedPlace>()
+  /** Drains before the present message that took it, by its inbox. */
+  readonly #tookEarly = new Map<Inbox, TimedPlace>()
   readonly #counts = { fromA: 0, fromB: 0 }
   #notListed = 0
 
@@ -181,18 +184,28 @@ class Talk extends Reader {
     this.#items = new RecentMap(options.limit ?? LIMIT)
   }
 
-  drained(_agent: unknown, inbox: Inbox, taken: readonly Message[]): void {
+  drained(_agent: unknown, inbox: Inbox, taken: readonly Message[], before: number): void {
     const entry = this.model.entry as HiveEntry
     const { ids } = entry.event as Fields
-    for (const { order } of taken) {
+    const drain = placeOf(entry)
+    for (const { order, ts } of taken) {
       const delivery = this.#deliveryTo(this.#items.get(order), inbox.recipient)
       if (delivery === undefined || delivery.taken !== undefined) continue
-      delivery.taken = placeOf(entry)
-      const took = entry.event.ts - (this.#items.get(order) as TalkItem).place.ts
-      if (took >= 0) delivery.tookMs = took
+      setTaken(delivery, drain, ts)
       if (inbox.isEstimated && !Array.isArray(ids)) delivery.estimated = true
     }
-    if (Array.isArray(ids)) this.#early.note(placeOf(entry), inbox.recipient, ids, taken)
+    this.#early.drained(drain, entry, inbox, taken, before)
+  }
+
+  override deliveredLate(inbox: Inbox, message: Message): void {
+    super.deliveredLate(inbox, message)
+    const early = this.#early.take(inbox, message)
+    if (early !== undefined) this.#tookEarly.set(inbox, early.drain)
+  }
+
+  override add(entry: HiveEntry): void {
+    this.#tookEarly.clear()
+    super.add(entry)
   }
 
   bounced(inbox: Inbox, message: Message): void {
@@ -238,11 +251,11 @@ class Talk extends Reader {
   #item(entry: HiveEntry, from: 'a' | 'b'): TalkItem {
     const other = from === 'a' ? this.#b : this.#a
     const deliveries: Delivery[] = []
-    for (const { inbox, message, isLate } of this.got) {
+    for (const { inbox, isLate } of this.got) {
       if (!this.isMeant(other, inbox.recipient) && !this.#isAlias(other, entry.event as Fields)) continue
       const delivery: Delivery = { agentId: inbox.recipient }
-      const taken = isLate ? this.#early.take(inbox.recipient, message.id) : undefined
-      if (taken !== undefined) delivery.taken = taken
+      const drain = this.#tookEarly.get(inbox)
+      if (drain !== undefined) setTaken(delivery, drain, entry.event.ts)
       if (inbox.isEstimated && !isLate) delivery.estimated = true
       deliveries.push(delivery)
     }
@@ -305,6 +318,12 @@ class Talk extends Reader {
       ...this.known,
     }
   }
+}
+
+/** @param ts of the message */
+function setTaken(delivery: Delivery, drain: TimedPlace, ts: number): void {
+  delivery.taken = drain
+  if (drain.ts >= ts) delivery.tookMs = drain.ts - ts
 }
 
 function reasonOf({ event }: HiveEntry): string {

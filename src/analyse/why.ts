@@ -7,10 +7,11 @@ import type { Inbox, Message } from '../model/inbox.js'
 import type { HiveListener } from '../model/listener.js'
 import { HiveModel } from '../model/model.js'
 import type { HiveEntry } from '../read/hive.js'
+import { type EarlyDrain, EarlyDrains } from './early-drains.js'
 import { WHY_RULES } from './options.js'
 import { Finder } from './show/find.js'
 import { changedMeanwhile, identityOf } from './show/places.js'
-import { EarlyDrains, Story } from './show/story.js'
+import { Story } from './show/story.js'
 import { type CauseNode, Causes } from './why/causes.js'
 import { chainFrom } from './why/chain.js'
 import type { WhyOptions, WhyReport } from './why/report.js'
@@ -68,8 +69,8 @@ export class CauseWatch implements HiveListener {
   readonly #causes = new Causes()
   readonly #early = new EarlyDrains<CauseNode>()
   /** What the model said of the present event. */
-  #taken: readonly Message[] = []
-  #late: [agent: string, message: Message][] = []
+  #drain: { inbox: Inbox; taken: readonly Message[]; before: number } | undefined
+  #late: (EarlyDrain<CauseNode> & { agent: string })[] = []
   #asker: string | undefined
 
   constructor(firstLog: string, identity: string) {
@@ -77,12 +78,13 @@ export class CauseWatch implements HiveListener {
     this.#model = new HiveModel({ listener: this, inboxCapacity: INBOX_CAPACITY, firstLog })
   }
 
-  drained(_agent: unknown, _inbox: Inbox, taken: readonly Message[]): void {
-    this.#taken = taken
+  drained(_agent: unknown, inbox: Inbox, taken: readonly Message[], before: number): void {
+    this.#drain = { inbox, taken, before }
   }
 
   deliveredLate(inbox: Inbox, message: Message): void {
-    this.#late.push([inbox.recipient, message])
+    const early = this.#early.take(inbox, message)
+    if (early !== undefined) this.#late.push({ ...early, agent: inbox.recipient })
   }
 
   answered(_id: string, answer: Answer, _approve: unknown, escalation: Escalation | undefined): void {
@@ -90,30 +92,28 @@ export class CauseWatch implements HiveListener {
   }
 
   add(entry: HiveEntry): void {
-    this.#taken = []
+    this.#drain = undefined
     this.#late = []
     this.#asker = undefined
+    const goesOn = this.#model.goesOn(entry)
     this.#model.add(entry)
     const isTarget = this.target === undefined && identityOf(entry) === this.#identity
-    const node = this.#node(entry, isTarget)
+    const node = this.#node(entry, isTarget, goesOn)
     if (!isTarget || node === undefined) return
     this.target = node
     this.#causes.keep(node)
     this.isDone = this.#causes.isSettled(this.#early.all())
   }
 
-  #node(entry: HiveEntry, isTarget: boolean): CauseNode | undefined {
+  #node(entry: HiveEntry, isTarget: boolean, goesOn: boolean): CauseNode | undefined {
     const { event } = entry
-    const { agentId, from, parent, ids } = event as Fields
+    const { agentId, from, parent } = event as Fields
     const causes = this.#causes
     switch (event.kind) {
       case 'message':
       case 'terminal-handoff': {
         const node = causes.message(entry, this.#agent(from), this.#model.order)
-        for (const [agent, message] of this.#late) {
-          const drain = this.#early.take(agent, message.id)
-          if (drain !== undefined) causes.tookLater(drain, agent, node)
-        }
+        for (const { drain, agent, isNamed } of this.#late) causes.tookLater(drain, agent, node, isNamed)
         return node
       }
       case 'escalate':
@@ -125,11 +125,15 @@ export class CauseWatch implements HiveListener {
     }
     const agent = this.#agent(agentId)
     if (agent !== undefined && event.kind === 'spawn') {
-      return causes.spawn(entry, agent, this.#agent(parent), parent !== undefined)
+      const by = this.#agent(parent)
+      return goesOn
+        ? causes.goesOn(entry, agent, by, isTarget)
+        : causes.spawn(entry, agent, by, parent !== undefined)
     }
-    if (agent !== undefined && event.kind === 'drain') {
-      const node = causes.drain(entry, agent, this.#taken)
-      if (Array.isArray(ids)) this.#early.note(node, agent, ids, this.#taken)
+    if (agent !== undefined && event.kind === 'drain' && this.#drain !== undefined) {
+      const { inbox, taken, before } = this.#drain
+      const node = causes.drain(entry, agent, taken)
+      this.#early.drained(node, entry, inbox, taken, before)
       return node
     }
     return causes.other(entry, agent, isTarget)

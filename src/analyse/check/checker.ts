@@ -156,7 +156,8 @@ export class Checker {
         this.#deliveries.forgotten(agent)
         this.#lives.forgotten(agent)
       },
-      drained: (agent, _, taken) => this.#deliveries.drained(agent, taken),
+      deliveredLate: (inbox, message) => this.#deliveries.deliveredLate(inbox, message),
+      drained: (agent, inbox, taken, before) => this.#deliveries.drained(agent, inbox, taken, before),
     }
     const model = new HiveModel({
       listener,

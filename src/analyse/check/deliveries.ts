@@ -4,11 +4,13 @@
  */
 
 import { idOf } from '../../format/bounded.js'
+import { RecentMap } from '../../format/recent-map.js'
 import type { Agent } from '../../model/agents.js'
 import type { Inbox, Message } from '../../model/inbox.js'
-import type { HiveModel } from '../../model/model.js'
+import type { HiveEntry, HiveModel } from '../../model/model.js'
 import { isEnded } from '../../model/state.js'
 import { hasNoInbox } from '../../model/who.js'
+import { EarlyDrains } from '../early-drains.js'
 import type { AnyEvent, Check, LogEnd } from './checker.js'
 import { type CheckPlace, type Findings, Group } from './findings.js'
 import type { Life, Lives } from './lives.js'
@@ -39,6 +41,8 @@ export class Deliveries implements Check {
   #hasDrains = false
   /** Senders, parents and those who took delivery, who are no agents: they exist. */
   readonly #shown = new Set<string>()
+  /** Drains of messages that are still to come: what the model calls them. */
+  readonly #early = new EarlyDrains<number>()
 
   constructor(findings: Findings, model: HiveModel, lives: Lives) {
     this.#findings = findings
@@ -65,16 +69,32 @@ export class Deliveries implements Check {
     if (sender !== undefined && this.#areAnswersOwed) this.#answered(sender, event.to)
   }
 
-  drained(agent: Agent, taken: readonly Message[]): void {
+  drained(agent: Agent, inbox: Inbox, taken: readonly Message[], before: number): void {
     this.#hasDrains = true
-    for (const message of taken) {
-      const { from } = message
-      if (from === undefined || hasNoInbox(from) || !needsAnswer(message)) continue
-      const life = this.#lives.of(agent)
-      life.answers ??= new Set()
-      this.#areAnswersOwed = true
-      if (life.answers.size < MAX_ASKERS) life.answers.add(from)
-    }
+    for (const message of taken) this.#owes(agent, message)
+    const { order, entry } = this.#model
+    if (!this.#early.drained(order, entry as HiveEntry, inbox, taken, before)) return
+    this.#lives.of(agent).told ??= new RecentMap(MAX_ASKERS)
+    this.#areAnswersOwed = true
+  }
+
+  /** In a merged story the drain may come before its message, and so may the answer. */
+  deliveredLate(inbox: Inbox, message: Message): void {
+    const drain = this.#early.take(inbox, message)?.drain
+    const agent = this.#model.agents.get(inbox.recipient)
+    if (drain === undefined || agent === undefined) return
+    const { told } = this.#lives.of(agent)
+    const isAnswered = [message.from ?? '', 'broadcast'].some((to) => (told?.get(to) ?? 0) > drain)
+    if (!isAnswered) this.#owes(agent, message)
+  }
+
+  #owes(agent: Agent, message: Message): void {
+    const { from } = message
+    if (from === undefined || hasNoInbox(from) || !needsAnswer(message)) return
+    const life = this.#lives.of(agent)
+    life.answers ??= new Set()
+    this.#areAnswersOwed = true
+    if (life.answers.size < MAX_ASKERS) life.answers.add(from)
   }
 
   /** There are too many agents: this one is judged now. */
@@ -110,13 +130,15 @@ export class Deliveries implements Check {
 
   #answered(sender: Agent, given: unknown): void {
     const to = idOf(given)
-    const answers = to === undefined ? undefined : this.#lives.get(sender)?.answers
+    const life = this.#lives.get(sender)
+    if (to === undefined || life === undefined) return
+    const { answers, told } = life
+    const meant = to === 'god' || to === 'human' ? this.#model.resolve(to)?.id : undefined
+    told?.set(to, this.#model.order)
+    if (meant !== undefined) told?.set(meant, this.#model.order)
     if (answers === undefined || answers.size === 0) return
     if (to === 'broadcast') answers.clear()
-    else if (!answers.delete(to as string)) {
-      const meant = to === 'god' || to === 'human' ? this.#model.resolve(to) : undefined
-      if (meant !== undefined) answers.delete(meant.id)
-    }
+    else if (!answers.delete(to) && meant !== undefined) answers.delete(meant)
   }
 
   #judge(agent: Agent, end: LogEnd): void {

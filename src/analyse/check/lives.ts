@@ -2,6 +2,7 @@
  * Follows the lives of agents for the checks: finds agents that are spawned twice, agents whose writer ended before
  * they did, and agents whose lives end as soon as they begin.
  */
+import type { RecentMap } from '../../format/recent-map.js'
 import type { Agent } from '../../model/agents.js'
 import type { HiveEntry, HiveModel } from '../../model/model.js'
 import { type AgentStatus, isEnded, MAX_LIVING_AGENTS } from '../../model/state.js'
@@ -27,6 +28,8 @@ export class Life {
   archived: number[] = []
   /** Who waits for an answer to messages that the agent has drained. */
   answers: Set<string> | undefined
+  /** Whom it told something last when, once it drained messages that were still to come: orders. */
+  told: RecentMap<string, number> | undefined
   respawns: { group: Group; since: CheckPlace } | undefined
   /** Lives in a row that ended at once. */
   short: { group: Group; from: number; to: number } | undefined

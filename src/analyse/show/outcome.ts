@@ -1,6 +1,6 @@
 /** What came of one event, found while the hive's story goes on after it. */
 
-import { keyOf } from '../../format/bounded.js'
+import { idOf, keyOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
 import type { Agent } from '../../model/agents.js'
 import type { Answer, EarlyApproval, Escalation } from '../../model/escalations.js'
@@ -9,10 +9,11 @@ import type { HiveListener } from '../../model/listener.js'
 import { totalsState } from '../../model/plain.js'
 import { noUsage, type UsageTotals } from '../../model/state.js'
 import type { HiveEntry } from '../../read/hive.js'
+import { EarlyDrains } from '../early-drains.js'
 import { MAX_MATCHES } from './find.js'
 import { type PlacedEvent, placed, placeOf, type TimedPlace } from './places.js'
 import type { Delivery, LifeOutcome, Listed, Outcome } from './report.js'
-import { EarlyDrains, messageEvent } from './story.js'
+import { messageEvent } from './story.js'
 
 /** Follows an event. It is told of every entry before the model takes it in, and listens to the model. */
 export interface Follower extends HiveListener {
@@ -47,7 +48,7 @@ class MessageFollower implements Follower {
   readonly #byAgent = new Map<string, { delivery: Delivery; inbox: Inbox }>()
   readonly #replies: Listed<PlacedEvent> = empty()
   readonly #drops: Listed<PlacedEvent> = empty()
-  /** Drains that had named it before it came. */
+  /** Drains that may have taken it before it came. */
   readonly #early = new EarlyDrains<TimedPlace>()
   /** What the model calls it: once when it was sent, and again where it was sent on. */
   readonly #orders = new Set<number>()
@@ -67,27 +68,34 @@ class MessageFollower implements Follower {
       return
     }
     const { kind } = entry.event
-    const { id, inReplyTo, agentId, ids } = entry.event as Fields
+    const { id, inReplyTo } = entry.event as Fields
     if (this.#id === undefined) return
     if (kind === 'message' && keyOf(inReplyTo) === this.#id) put(this.#replies, placed(entry))
     if (kind === 'drop' && keyOf(id) === this.#id) put(this.#drops, placed(entry))
-    if (kind === 'drain' && this.#target === undefined && Array.isArray(ids) && ids.includes(this.#id)) {
-      this.#early.note(placeOf(entry), keyOf(agentId) ?? '', [this.#id], [])
-    }
   }
 
   delivered(inbox: Inbox, message: Message): void {
-    // What was dropped can go to another inbox instead.
-    const isSentOn = this.#now?.event.kind === 'drop' && this.#target !== undefined
-    if (!this.#isTarget && !(isSentOn && message.id !== undefined && message.id === this.#id)) return
-    this.#deliver(inbox, message)
+    if (this.#isMeant(message)) this.#deliver(inbox, message)
   }
 
   deliveredLate(inbox: Inbox, message: Message): void {
-    if (!this.#isTarget) return
+    const early = this.#early.take(inbox, message)
+    if (!this.#isMeant(message)) return
     const delivery = this.#deliver(inbox, message)
-    const taken = this.#early.take(inbox.recipient, message.id)
-    if (taken !== undefined) delivery.taken = taken
+    if (early !== undefined) this.#taken(delivery, early.drain)
+  }
+
+  #isMeant({ id }: Message): boolean {
+    if (this.#isTarget) return true
+    // What was dropped can go to another inbox instead.
+    const isSentOn = this.#now?.event.kind === 'drop' && this.#target !== undefined
+    return isSentOn && id !== undefined && id === this.#id
+  }
+
+  #taken(delivery: Delivery, drain: TimedPlace): void {
+    delivery.taken = drain
+    const took = drain.ts - (this.#target?.event.ts ?? Number.POSITIVE_INFINITY)
+    if (took >= 0) delivery.tookMs = took
   }
 
   #deliver(inbox: Inbox, message: Message): Delivery {
@@ -98,13 +106,13 @@ class MessageFollower implements Follower {
     return delivery
   }
 
-  drained(_agent: Agent, inbox: Inbox, taken: readonly Message[]): void {
+  drained(_agent: Agent, inbox: Inbox, taken: readonly Message[], before: number): void {
+    if (this.#now === undefined) return
+    this.#early.drained(placeOf(this.#now), this.#now, inbox, taken, before)
     const known = this.#byAgent.get(inbox.recipient)
-    if (known === undefined || known.delivery.taken !== undefined || this.#now === undefined) return
+    if (known === undefined || known.delivery.taken !== undefined) return
     if (!taken.some(({ order }) => this.#orders.has(order))) return
-    known.delivery.taken = placeOf(this.#now)
-    const took = this.#now.event.ts - (this.#target?.event.ts ?? Number.POSITIVE_INFINITY)
-    if (took >= 0) known.delivery.tookMs = took
+    this.#taken(known.delivery, placeOf(this.#now))
     if (inbox.isEstimated) known.delivery.estimated = true
   }
 
@@ -211,6 +219,9 @@ class ApprovalFollower implements Follower {
 class DrainFollower implements Follower {
   readonly #took: { order: number; placed: PlacedEvent }[] = []
   readonly #unknown = new Set<string>()
+  /** Of each drain whether it is this one. */
+  readonly #early = new EarlyDrains<boolean>()
+  #now: HiveEntry | undefined
   #more = 0
   #moreUnknown = 0
   #isTarget = false
@@ -219,27 +230,31 @@ class DrainFollower implements Follower {
   #isEstimated = false
 
   entry(entry: HiveEntry, isTarget: boolean): void {
+    this.#now = entry
     this.#isTarget = isTarget
     const { ids } = entry.event as Fields
     if (isTarget && Array.isArray(ids)) this.#ids = ids
   }
 
-  drained(agent: Agent, inbox: Inbox, taken: readonly Message[]): void {
+  drained(agent: Agent, inbox: Inbox, taken: readonly Message[], before: number): void {
+    if (this.#now !== undefined) this.#early.drained(this.#isTarget, this.#now, inbox, taken, before)
     if (!this.#isTarget) return
     this.#agent = agent.id
     this.#isEstimated = inbox.isEstimated && this.#ids.length === 0
     for (const message of taken) this.#add(message)
     const known = new Set(taken.map(({ id }) => id))
-    for (const id of this.#ids) {
-      if (typeof id !== 'string' || known.has(id)) continue
+    for (const each of this.#ids) {
+      const id = idOf(each)
+      if (id === undefined || known.has(id)) continue
       if (this.#unknown.size < MAX_MATCHES) this.#unknown.add(id)
       else this.#moreUnknown++
     }
   }
 
   deliveredLate(inbox: Inbox, message: Message): void {
-    if (inbox.recipient !== this.#agent || message.id === undefined) return
-    if (this.#unknown.delete(message.id)) this.#add(message)
+    if (this.#early.take(inbox, message)?.drain !== true) return
+    this.#add(message)
+    if (message.id !== undefined) this.#unknown.delete(message.id)
   }
 
   #add(message: Message): void {

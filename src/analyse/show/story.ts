@@ -1,6 +1,5 @@
 /** Reads a hive's story for reports that look at single events, and says how far it has come. */
 
-import { RecentMap } from '../../format/recent-map.js'
 import type { Message } from '../../model/inbox.js'
 import type { HiveEntry, OnProgress } from '../../read/hive.js'
 import { type LogTally, tallyLogs } from '../reading.js'
@@ -43,37 +42,6 @@ export class Story {
       { add: take, ...(isDone !== undefined && { isDone }) },
       { thisFile: this.#thisFile, ...(tell !== undefined && { onProgress }) },
     )
-  }
-}
-
-/** Drains whose messages are still to come that are remembered. */
-const MAX_EARLY = 10_000
-
-/** Which drain took a message that came after it in the merged story, as the clock of another process was behind. */
-export class EarlyDrains<T> {
-  readonly #drains = new RecentMap<string, T>(MAX_EARLY)
-
-  /** @param ids that it names, of which `taken` were there */
-  note(drain: T, agent: string, ids: readonly unknown[], taken: readonly Message[]): void {
-    if (ids.length === taken.length) return
-    const known = new Set(taken.map(({ id }) => id))
-    for (const id of ids) {
-      if (typeof id !== 'string' || known.has(id)) continue
-      this.#drains.set(`${agent}\n${id}`, drain)
-    }
-  }
-
-  /** Those that are remembered. */
-  all(): Iterable<T> {
-    return this.#drains.values()
-  }
-
-  /** Gives it once: it is taken then. */
-  take(agent: string, id: string | undefined): T | undefined {
-    const key = `${agent}\n${id}`
-    const drain = this.#drains.get(key)
-    if (drain !== undefined) this.#drains.delete(key)
-    return drain
   }
 }
 

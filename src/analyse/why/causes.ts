@@ -4,6 +4,7 @@
  * memory than a short one; it is told where the chain ends because of that.
  */
 
+import { logsAbove } from '../../format/beside.js'
 import { keyOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
 import { RecentMap } from '../../format/recent-map.js'
@@ -155,17 +156,18 @@ export class Causes {
     return node
   }
 
-  /** A message that a drain had named before it was read. */
-  tookLater(drain: CauseNode, agent: string, message: CauseNode): void {
-    this.#took(drain, agent, message, true)
+  /** A message that a drain had taken before it was read. @param isNamed whether it names that message */
+  tookLater(drain: CauseNode, agent: string, message: CauseNode, isNamed: boolean): void {
+    this.#took(drain, agent, message, isNamed)
     if (this.#kept.has(drain)) this.#keepAll([message])
   }
 
   #took(drain: CauseNode, agent: string, message: CauseNode, certain: boolean): void {
     message.takenBy ??= []
     if (message.takenBy.length < MAX_TOGETHER) message.takenBy.push({ agent, drain })
-    // The latest is the likeliest to have set the agent going.
-    drain.causes.unshift({ node: message, how: 'took', certain })
+    // The latest is the likeliest to have set the agent going; of those that were only counted none before the others.
+    const at = certain ? 0 : drain.causes.filter((cause) => cause.certain).length
+    drain.causes.splice(at, 0, { node: message, how: 'took', certain })
     if (drain.causes.length > MAX_TOGETHER) drain.causes.pop()
   }
 
@@ -176,16 +178,43 @@ export class Causes {
   spawn(entry: HiveEntry, agent: string, parent: string | undefined, isChild: boolean): CauseNode {
     const node = this.#add(entry)
     node.origin = isChild ? 'missing' : 'started'
-    if (parent !== undefined && parent !== agent) {
-      node.causes = this.#causesOf(parent).map(({ node: cause }) => ({
-        node: cause,
-        how: 'spawned-by',
-        certain: false,
-      }))
-      this.#acted(parent)
-    }
+    this.#spawnedBy(node, agent, parent)
     Object.assign(this.#doingOf(agent), { spawn: node, by: [], hasActed: false })
     return node
+  }
+
+  /**
+   * A spawn that begins no life: the agent, or who started it, tells the same life in another log. It sets nobody going
+   * anew. By a clock that is behind the agent tells it first, and does not know why it was started.
+   * @param parent the agent that started it, as this one says
+   */
+  goesOn(
+    entry: HiveEntry,
+    agent: string,
+    parent: string | undefined,
+    isWanted: boolean,
+  ): CauseNode | undefined {
+    const first = this.#doing.get(agent)?.spawn
+    if (first !== undefined && isUnexplained(first)) {
+      if (parent !== undefined) first.origin = 'missing'
+      this.#spawnedBy(first, agent, parent)
+      if (this.#kept.has(first)) this.#keepAll(nodesOf(first))
+    }
+    if (!isWanted) return undefined
+    const node = this.#add(entry)
+    node.origin = 'missing'
+    if (first !== undefined) node.causes = [{ node: first, how: 'after-spawn', certain: true }]
+    return node
+  }
+
+  #spawnedBy(node: CauseNode, agent: string, parent: string | undefined): void {
+    if (parent === undefined || parent === agent) return
+    node.causes = this.#causesOf(parent).map(({ node: cause }) => ({
+      node: cause,
+      how: 'spawned-by',
+      certain: false,
+    }))
+    this.#acted(parent)
   }
 
   escalation(entry: HiveEntry, from: string | undefined): CauseNode {
@@ -250,6 +279,8 @@ export class Causes {
     // Past this number some of it may still be forgotten.
     if (this.#kept.size >= this.#maxNodes) return false
     for (const drain of early) if (this.#kept.has(drain)) return false
+    // Who started an agent in a process of its own is told by another log.
+    for (const node of this.#kept) if (isUnexplained(node)) return false
     for (const waiting of this.#awaited.values()) {
       if (waiting.some(({ owner }) => this.#kept.has(owner))) return false
     }
@@ -357,6 +388,13 @@ export class Causes {
     this.#awaited.set(key, [{ owner, then }])
   }
 }
+
+/** Whether it is a spawn in the log of a child process of which nothing tells yet why it came. */
+const isUnexplained = ({ event, causes, origin, place }: CauseNode): boolean =>
+  event.kind === 'spawn' &&
+  causes.length === 0 &&
+  (origin === 'started' || origin === 'missing') &&
+  logsAbove(place.log).length > 0
 
 const nodesOf = ({ causes }: CauseNode): CauseNode[] =>
   causes.flatMap(({ node, via }) => (via === undefined ? [node] : [node, via]))
