@@ -222,6 +222,7 @@ class Talk extends Reader {
     const fields = event as Fields
     if (event.kind === 'drop') this.#dropped(entry)
     else if (event.kind === 'approval') this.#decided(entry, isWanted)
+    else if (event.kind === 'escalate') this.#supersede(keyOf(fields.id) ?? '')
     if (!isSaid(event.kind)) return
     const from = this.#speaker(fields)
     if (from === undefined) return
@@ -290,6 +291,14 @@ class Talk extends Reader {
     else if (delivery.taken === undefined) delivery.dropped = reasonOf(entry)
   }
 
+  /** The one of an id that is escalated again is decided no more, whoever asks now. */
+  #supersede(id: string): void {
+    const item = this.#byId.get(id)
+    if (item === undefined || item.event.kind !== 'escalate') return
+    this.#asked[item.from].withdrawn(id)
+    this.#byId.delete(id)
+  }
+
   /** A decision belongs to the talk if what it answers does. */
   #decided(entry: HiveEntry, isWanted: boolean): void {
     const id = keyOf((entry.event as Fields).id) ?? ''
@@ -355,6 +364,7 @@ class Partners extends Reader {
     const { event } = entry
     const fields = event as Fields
     if (event.kind === 'approval' && this.isDecided) this.#decided(keyOf(fields.id) ?? '')
+    if (event.kind === 'escalate') this.#supersede(keyOf(fields.id) ?? '')
     if (!isSaid(event.kind)) return
     const from = idOf(fields.from)
     const to = idOf(fields.to)
@@ -387,6 +397,12 @@ class Partners extends Reader {
       questions.asked(null, fields)
       this.#escalations.set(keyOf(fields.id) ?? '', questions)
     }
+  }
+
+  /** The one of an id that is escalated again is pending no more. */
+  #supersede(id: string): void {
+    this.#escalations.get(id)?.withdrawn(id)
+    this.#escalations.delete(id)
   }
 
   #decided(id: string): void {

@@ -6,9 +6,14 @@ import assert from 'node:assert/strict'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { DrainOutcome, MessageOutcome } from '../../src/analyse/show/report.js'
+import type {
+  DrainOutcome,
+  EscalationOutcome,
+  LifeOutcome,
+  MessageOutcome,
+} from '../../src/analyse/show/report.js'
 import { showEvent } from '../../src/analyse/show.js'
-import { talkBetween } from '../../src/analyse/talk.js'
+import { talkBetween, talkPartners } from '../../src/analyse/talk.js'
 import { whyEvent } from '../../src/analyse/why.js'
 import { HiveModel } from '../../src/model/model.js'
 import { hiveBatches } from '../../src/read/hive.js'
@@ -36,6 +41,15 @@ async function why(file: string, query: string): Promise<string[]> {
     return [`${event.kind} ${log}:${place.line}`, how, certain === true ? '!' : ''].filter(Boolean).join(' ')
   })
   return [...steps, chain.end]
+}
+
+async function statusOf(file: string, agentId: string): Promise<string[]> {
+  const state = await json('state', file, ['--no-index'])
+  const stats = await json('stats', file)
+  const { outcome } = await showEvent(file, agentId)
+  const { [agentId]: of } = stats.agents
+  const inState = state.agents.find((agent: Json) => agent.agentId === agentId)
+  return [inState.status, of.status, (outcome as LifeOutcome).status]
 }
 
 /** How many wait for an agent, as each command says. */
@@ -94,11 +108,109 @@ test('also where the clock of the child is behind, and its spawn stands first', 
   assert.deepEqual(await why(main.file, 'c.jsonl:1'), ['spawn child:1', ...origin])
 })
 
+test('what is escalated again is superseded, and decided no more', async (t) => {
+  const log = hive(scratch(t))
+    .at(0, 'spawn', { agentId: 'a', name: 'A', isGod: false })
+    .at(100, 'escalate', { from: 'a', to: 'human', subject: '1', id: 'x' })
+    .at(250, 'escalate', { from: 'a', to: 'human', subject: '2', id: 'x' })
+  const shown = async (seq: number): Promise<(string | number | undefined)[]> => {
+    const { status, ms, decision, others } = (await showEvent(log.file, String(seq)))
+      .outcome as EscalationOutcome
+    return [status, ms, decision?.place.line, others.list.length]
+  }
+  const audited = async (): Promise<string[]> =>
+    (await json('audit', log.file)).cases.map(({ status }: Json) => status)
+  const unanswered = async (): Promise<number[]> => {
+    const { partners } = await talkPartners(log.file, 'a')
+    return [(await talkBetween(log.file, 'a', 'human')).counts.unanswered, partners[0]?.awaited ?? 0]
+  }
+  assert.deepEqual(await audited(), ['superseded', 'pending'])
+  assert.deepEqual(await shown(2), ['superseded', 150, undefined, 0])
+  assert.deepEqual(await shown(3), ['pending', 0, undefined, 0])
+  assert.deepEqual(await unanswered(), [1, 1])
+  log.at(300, 'approval', { id: 'x', approve: true, by: 'ana' })
+  assert.deepEqual(await audited(), ['superseded', 'approved'])
+  assert.deepEqual(await shown(2), ['superseded', 150, undefined, 0])
+  assert.deepEqual(await shown(3), ['approved', 50, 4, 0])
+  assert.deepEqual(await unanswered(), [0, 0])
+  // What decided one says nothing of the next.
+  log.at(400, 'escalate', { from: 'a', to: 'human', subject: '3', id: 'x' })
+  assert.deepEqual(await audited(), ['superseded', 'approved', 'pending'])
+  assert.deepEqual(await shown(5), ['pending', 0, undefined, 0])
+  log.at(500, 'approval', { id: 'x', approve: false, by: 'ana' })
+  assert.deepEqual(await shown(3), ['approved', 50, 4, 0])
+  assert.deepEqual(await shown(5), ['rejected', 100, 6, 0])
+})
+
+test('an escalation whose id somebody else asks again is pending no more', async (t) => {
+  const log = hive(scratch(t))
+    .at(0, 'spawn', { agentId: 'a', name: 'A', isGod: false })
+    .at(1, 'spawn', { agentId: 'b', name: 'B', isGod: false })
+    .at(100, 'escalate', { from: 'a', to: 'human', subject: '1', id: 'x' })
+    .at(250, 'escalate', { from: 'b', to: 'human', subject: '2', id: 'x' })
+    .at(300, 'approval', { id: 'x', approve: true, by: 'ana' })
+  const ofA = await talkBetween(log.file, 'a', 'human')
+  assert.deepEqual([ofA.counts.unanswered, ofA.items.map(({ event }) => event.kind)], [0, ['escalate']])
+  const ofB = await talkBetween(log.file, 'b', 'human')
+  assert.deepEqual([ofB.counts.unanswered, ofB.items.length], [0, 2])
+})
+
+test('an exit of its own log counts more than that of its parent; of two the last', async (t) => {
+  const main = hive(scratch(t))
+    .at(100, 'spawn', { agentId: 'lead', name: 'Lead', isGod: true })
+    .at(200, 'spawn', { agentId: 'c', name: 'C', isGod: false, parent: 'lead' })
+    .at(1000, 'exit', { agentId: 'c', status: 'killed' })
+  const child = main.child('c').at(250, 'spawn', { agentId: 'c', name: 'C', isGod: false })
+  assert.deepEqual(await statusOf(main.file, 'c'), ['killed', 'killed', 'killed'])
+  child.at(1001, 'exit', { agentId: 'c', status: 'ok' })
+  assert.deepEqual(await statusOf(main.file, 'c'), ['ok', 'ok', 'ok'])
+  const { ms, end } = (await showEvent(main.file, 'c')).outcome as LifeOutcome
+  assert.deepEqual([ms, end?.place.log], [801, child.file])
+
+  const one = hive(scratch(t))
+    .at(0, 'spawn', { agentId: 'c', name: 'C', isGod: false })
+    .at(1, 'exit', { agentId: 'c', status: 'error' })
+    .at(2, 'exit', { agentId: 'c', status: 'ok' })
+  assert.deepEqual(await statusOf(one.file, 'c'), ['ok', 'ok', 'ok'])
+  // How the next life ends says nothing of this one.
+  one
+    .at(3, 'spawn', { agentId: 'c', name: 'C', isGod: false })
+    .at(4, 'exit', { agentId: 'c', status: 'killed' })
+  assert.deepEqual(await statusOf(one.file, 'c'), ['killed', 'killed', 'killed'])
+  assert.equal(((await showEvent(one.file, '1')).outcome as LifeOutcome).status, 'ok')
+})
+
 /** A lead, and its child whose lines come from a log of its own. */
 const pair = (folder: string): StoryLog =>
   hive(folder)
     .at(100, 'spawn', { agentId: 'lead', name: 'Lead', isGod: true })
     .at(200, 'spawn', { agentId: 'coder', name: 'Coder', isGod: false, parent: 'lead' })
+
+test('an answer that names its question is one, also where it stands before it', async (t) => {
+  const main = pair(scratch(t))
+    .at(1000, 'message', { from: 'lead', to: 'coder', act: 'request', subject: '1', id: 'q1' })
+    .at(1100, 'message', { from: 'lead', to: 'coder', act: 'request', subject: '2', id: 'q2' })
+  main.child('coder').at(250, 'spawn', { agentId: 'coder', name: 'Coder', isGod: false }).at(900, 'message', {
+    from: 'coder',
+    to: 'lead',
+    act: 'inform',
+    subject: 'yes',
+    id: 'a1',
+    inReplyTo: 'q1',
+  })
+  const { replies } = (await showEvent(main.file, 'q1')).outcome as MessageOutcome
+  assert.deepEqual(
+    replies.list.map(({ event }) => (event as Json).id),
+    ['a1'],
+  )
+  const { items, counts } = await talkBetween(main.file, 'lead', 'coder')
+  const open = items.filter(({ unanswered }) => unanswered === true)
+  assert.deepEqual([counts.unanswered, open.map(({ event }) => (event as Json).id)], [1, ['q2']])
+  assert.equal((await talkPartners(main.file, 'lead')).partners[0]?.awaited, 1)
+  // One answer is no answer to what is asked again under the same id.
+  main.at(1200, 'message', { from: 'lead', to: 'coder', act: 'request', subject: '1', id: 'q1' })
+  assert.equal((await talkBetween(main.file, 'lead', 'coder')).counts.unanswered, 2)
+})
 
 test('a drain that only counts takes what was sent before it and comes after it', async (t) => {
   const main = pair(scratch(t))

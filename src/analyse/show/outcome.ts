@@ -3,7 +3,7 @@
 import { idOf, keyOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
 import type { Agent } from '../../model/agents.js'
-import type { Answer, EarlyApproval, Escalation } from '../../model/escalations.js'
+import type { Answer, EarlyApproval, Escalation, Matter } from '../../model/escalations.js'
 import type { Inbox, Message } from '../../model/inbox.js'
 import type { HiveListener } from '../../model/listener.js'
 import { totalsState } from '../../model/plain.js'
@@ -12,7 +12,7 @@ import type { HiveEntry } from '../../read/hive.js'
 import { EarlyDrains } from '../early-drains.js'
 import { MAX_MATCHES } from './find.js'
 import { type PlacedEvent, placed, placeOf, type TimedPlace } from './places.js'
-import type { Delivery, LifeOutcome, Listed, Outcome } from './report.js'
+import type { Delivery, EscalationOutcome, LifeOutcome, Listed, Outcome } from './report.js'
 import { messageEvent } from './story.js'
 
 /** Follows an event. It is told of every entry before the model takes it in, and listens to the model. */
@@ -135,11 +135,15 @@ class MessageFollower implements Follower {
 
 class EscalationFollower implements Follower {
   readonly #id: string
-  readonly #others: Listed<PlacedEvent> = empty()
+  #others: Listed<PlacedEvent> = empty()
   /** An approval that came before, and decides it once it comes. */
   #early: HiveEntry | undefined
+  /** What the approvals before it were about. */
+  #before: Matter | undefined
   #target: HiveEntry | undefined
   #decision: HiveEntry | undefined
+  /** The next escalation of its id: what is decided from then on is that one. */
+  #next: HiveEntry | undefined
   #now: HiveEntry | undefined
   #isTarget = false
 
@@ -153,12 +157,21 @@ class EscalationFollower implements Follower {
     if (isTarget) this.#target = entry
   }
 
-  escalated(_escalation: Escalation, early: EarlyApproval | undefined): void {
-    if (this.#isTarget && early !== undefined) this.#decision = this.#early
+  escalated({ id }: Escalation, early: EarlyApproval | undefined, _again: boolean, matter: Matter): void {
+    if (this.#isTarget) {
+      if (matter !== this.#before) this.#others = empty()
+      if (early !== undefined) this.#decision = this.#early
+    } else if (id === this.#id && this.#target !== undefined) this.#next ??= this.#now
   }
 
-  answered(id: string, answer: Answer): void {
-    if (id !== this.#id || this.#now === undefined) return
+  answered(id: string, answer: Answer, _approve: unknown, _asked: unknown, matter: Matter): void {
+    if (id !== this.#id || this.#now === undefined || this.#next !== undefined) return
+    if (this.#target === undefined && matter !== this.#before) {
+      // Those until now were about an earlier escalation of the id.
+      this.#before = matter
+      this.#early = undefined
+      this.#others = empty()
+    }
     if (answer === 'early') this.#early = this.#now
     else if (answer === 'decides' && this.#target !== undefined && this.#decision === undefined) {
       this.#decision = this.#now
@@ -168,20 +181,19 @@ class EscalationFollower implements Follower {
   outcome(asOf: number | undefined): Outcome {
     const decision = this.#decision
     const from = this.#target?.event.ts
-    const to = decision?.event.ts ?? asOf
-    const status =
-      decision === undefined
-        ? 'pending'
-        : (decision.event as Fields).approve === true
-          ? 'approved'
-          : 'rejected'
+    const to = (decision ?? this.#next)?.event.ts ?? asOf
     return {
       type: 'escalation',
-      status,
+      status: this.#status(),
       ...(from !== undefined && to !== undefined && to >= from && { ms: to - from }),
       ...(decision !== undefined && { decision: placed(decision) }),
       others: this.#others,
     }
+  }
+
+  #status(): EscalationOutcome['status'] {
+    if (this.#decision === undefined) return this.#next === undefined ? 'pending' : 'superseded'
+    return (this.#decision.event as Fields).approve === true ? 'approved' : 'rejected'
   }
 }
 
@@ -283,6 +295,8 @@ class LifeFollower implements Follower {
   #from: number | undefined
   #agent: Agent | undefined
   #life: LifeOutcome | undefined
+  /** Whether the agent lives anew, or is forgotten: what ends from now on is not this life. */
+  #isOver = false
   #now: HiveEntry | undefined
   #isTarget = false
 
@@ -294,8 +308,10 @@ class LifeFollower implements Follower {
     this.#now = entry
     this.#isTarget = isTarget
     if (entry.event.kind !== 'spawn' || isTarget || goesOn) return
-    if (this.#agent === undefined || this.#life !== undefined) return
-    if (keyOf((entry.event as Fields).agentId) === this.#agentId) this.#life = this.#lifeOf('replaced', entry)
+    if (this.#agent === undefined || this.#isOver) return
+    if (keyOf((entry.event as Fields).agentId) !== this.#agentId) return
+    this.#life ??= this.#lifeOf('replaced', entry)
+    this.#isOver = true
   }
 
   wentOn(agent: Agent): void {
@@ -316,21 +332,19 @@ class LifeFollower implements Follower {
     if (agent.usage !== undefined) this.#before = totalsState(agent.usage)
   }
 
+  /** The model tells only of ends that count, so that the last of them is this life's. */
   ended(agent: Agent): void {
-    if (agent === this.#agent && this.#isOpen()) this.#life = this.#lifeOf(agent.status, this.#now)
+    if (agent === this.#agent && !this.#isOver) this.#life = this.#lifeOf(agent.status, this.#now)
   }
 
   lost(agent: Agent): void {
-    if (agent === this.#agent && this.#isOpen()) this.#life = this.#lifeOf('lost', this.#now)
+    if (agent === this.#agent && !this.#isOver) this.#life = this.#lifeOf('lost', this.#now)
   }
 
   forgotten(agent: Agent): void {
-    if (agent === this.#agent && this.#isOpen()) this.#life = this.#lifeOf(agent.status, undefined)
-  }
-
-  /** A lost agent whose exit comes after all ended with that. */
-  #isOpen(): boolean {
-    return this.#life === undefined || (this.#life.status === 'lost' && this.#now?.event.kind === 'exit')
+    if (agent !== this.#agent || this.#isOver) return
+    this.#life ??= this.#lifeOf(agent.status, undefined)
+    this.#isOver = true
   }
 
   #lifeOf(status: Agent['status'] | 'replaced', end: HiveEntry | undefined): LifeOutcome {

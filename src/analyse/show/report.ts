@@ -41,9 +41,12 @@ export interface MessageOutcome {
 /** What came of an escalation. */
 export interface EscalationOutcome {
   type: 'escalation'
-  /** `pending`: nobody has decided it as far as the logs go. */
-  status: 'pending' | 'approved' | 'rejected'
-  /** Milliseconds that it took, or has waited for as long as the log goes. */
+  /**
+   * `pending`: nobody has decided it as far as the logs go. `superseded`: its id was escalated again before anybody did;
+   * what is decided from then on is the later one.
+   */
+  status: 'pending' | 'approved' | 'rejected' | 'superseded'
+  /** Milliseconds that it took, or waited until it was superseded, or has waited for as long as the log goes. */
   ms?: number
   /** The approval that decided it. */
   decision?: PlacedEvent

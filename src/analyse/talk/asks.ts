@@ -14,7 +14,7 @@ export function isAsking({ requiresReply, act, from }: Fields): boolean {
   return requiresReply === true || (requiresReply !== false && ASKING.has(act))
 }
 
-/** Questions of one to another that are kept while no answer has come. */
+/** Questions of one to another that are kept while no answer has come, and answers while no question has. */
 const MAX_OPEN = 10_000
 
 interface Question<T> {
@@ -33,14 +33,27 @@ export class Questions<T> {
   #more = 0
   readonly #byId = new Map<string, Set<Question<T>>>()
   readonly #byConversation = new Map<string, Set<Question<T>>>()
+  /** Questions that were answered before they came, by the clock of another process. */
+  readonly #early: RecentMap<string, true>
+  /** Questions that came, answered or not: another answer to one of them is not early. */
+  readonly #came: RecentMap<string, true>
 
-  /** @param max questions that are kept; older ones stay open until a message comes that may answer anything */
+  /**
+   * @param max questions that are kept, and as many answers that came before their questions; older questions stay open
+   * until a message comes that may answer anything
+   */
   constructor(max = MAX_OPEN) {
     this.#open = new RecentMap(max)
+    this.#early = new RecentMap(max)
+    this.#came = new RecentMap(max)
   }
 
   asked(what: T, { id, conversation }: Fields): void {
     const question = { what, id: keyOf(id), conversation: keyOf(conversation) }
+    if (question.id !== undefined) {
+      this.#came.set(question.id, true)
+      if (this.#early.delete(question.id)) return
+    }
     const oldest = this.#open.set(question, true)
     add(this.#byId, question.id, question)
     add(this.#byConversation, question.conversation, question)
@@ -60,9 +73,15 @@ export class Questions<T> {
       this.#byConversation.clear()
       return
     }
+    if (id !== undefined && this.#came.get(id) === undefined) this.#early.set(id, true)
     for (const each of [this.#byId.get(id ?? ''), this.#byConversation.get(same ?? '')]) {
       for (const question of each ?? []) this.#close(question)
     }
+  }
+
+  /** One of them is pending no more, though nobody answered it. */
+  withdrawn(id: string): void {
+    for (const question of this.#byId.get(id) ?? []) this.#close(question)
   }
 
   #close(question: Question<T>): void {
