@@ -1,9 +1,11 @@
 /**
  * An inbox: what was routed to a recipient and not taken out of it yet (docs/hive.md, Delivery). It holds the newest
- * messages, as many as its capacity is; of the older ones only the number is known.
+ * messages, as many as its capacity is; of the older ones only the ids are known, and of many only the number.
  */
 import { idOf } from '../format/bounded.js'
+import { type Credit, Credits } from './credits.js'
 import type { LogPlace } from './state.js'
+import { MAX_ALL_UNHELD_IDS, MAX_UNHELD_IDS, UnheldIds } from './unheld.js'
 
 /** A message that was routed. One object is in all inboxes that got it. */
 export interface Message {
@@ -29,6 +31,10 @@ export class Room {
   /** Messages and remembered ids that all hold; beyond it each holds `FEW`. */
   readonly total: number
   held = 0
+  /** Ids of messages that wait and are not held. */
+  unheldIds = 0
+  /** Whether these were too many, and are not few again. */
+  isCrowded = false
   /** Ids of drained messages that had to be forgotten before the message was seen. */
   forgottenIds = 0
   /** Counts how often an inbox began to fill, for the order in which they are listed. */
@@ -37,6 +43,13 @@ export class Room {
   constructor(capacity: number, total: number) {
     this.capacity = capacity
     this.total = total
+  }
+
+  /** Counts ids of messages that are not held. */
+  addIds(count: number): void {
+    this.unheldIds += count
+    if (this.unheldIds >= MAX_ALL_UNHELD_IDS) this.isCrowded = true
+    else if (this.unheldIds <= MAX_ALL_UNHELD_IDS / 8) this.isCrowded = false
   }
 
   get each(): number {
@@ -62,8 +75,9 @@ export interface StoredMessages {
 /** What makes an inbox other than an empty one, beside what waits in it. */
 export interface InboxCarry {
   recipient: string
-  credit?: number
-  creditTs?: number
+  credits?: Credit[]
+  /** Ids of those that are not held, where they are known. */
+  unheld?: (string | null)[]
   early?: string[]
   estimated?: true
 }
@@ -95,11 +109,11 @@ export class Inbox {
   #byId: Map<string, number> | undefined
   /** Whether an id is in the queue twice, so that the map knows only the older one. */
   #hasTwins = false
+  /** `undefined` where all messages are held, or it is not known which are not. */
+  #unheld: UnheldIds | undefined
   /** Messages that drains took before they were seen to be sent: their ids, or as many as one had counted. */
   #early: Set<string> | undefined
-  #credit = 0
-  /** Of the latest drain that counted more than waited. */
-  #creditTs = 0
+  #credits: Credits | undefined
 
   constructor(recipient: string, room: Room) {
     this.recipient = recipient
@@ -173,13 +187,31 @@ export class Inbox {
   /** Holds no more than there is room for. */
   #trim(): void {
     while (this.#held > this.#room.each) {
-      if (this.#stored !== undefined && this.unheld > 0) {
+      if (this.#stored !== undefined && this.unheld > 0 && this.#unheld === undefined) {
         this.#forgetStored(this.#stored)
         continue
       }
       const oldest = this.#shift() as Message
-      if (this.waiting - this.#held === 1) this.firstUnheld = oldest
+      if (this.unheld === 1) {
+        this.firstUnheld = oldest
+        this.#unheld = new UnheldIds()
+      }
+      if (this.#unheld !== undefined) this.#keepId(this.#unheld, oldest.id)
     }
+  }
+
+  #keepId(unheld: UnheldIds, id: string | undefined): void {
+    if (unheld.size >= MAX_UNHELD_IDS || this.#room.isCrowded) {
+      this.#forgetIds()
+      return
+    }
+    unheld.push(id)
+    this.#room.addIds(1)
+  }
+
+  #forgetIds(): void {
+    this.#room.addIds(-(this.#unheld?.size ?? 0))
+    this.#unheld = undefined
   }
 
   /**
@@ -194,18 +226,17 @@ export class Inbox {
         const id = idOf(ids[i])
         if (id === undefined) continue
         const message = this.take(id)
-        if (message !== undefined) taken?.push(message)
-        // One that is not held is one of the older ones, if there are any.
-        else if (this.unheld > 0) this.#takeUnheld(1)
-        else this.#expect(id)
+        if (message === undefined) this.#expect(id)
+        else if (message === 'unknown') this.#takeUnheld(1)
+        else if (message !== 'unheld') taken?.push(message)
       }
       rest -= ids.length
     }
     if (rest <= 0) return
     const left = this.#takeOldest(rest, taken)
     if (left === 0) return
-    this.#creditTs = this.#credit === 0 ? ts : Math.max(ts, this.#creditTs)
-    this.#credit = Math.min(this.#credit + left, this.#room.capacity)
+    this.#credits ??= new Credits(this.#room.capacity)
+    this.#credits.add(ts, left)
   }
 
   /** Takes all that waits, as far as is known. */
@@ -214,22 +245,40 @@ export class Inbox {
     this.#takeOldest(this.waiting, taken)
   }
 
-  /** Takes the message of an id, if it is held. */
-  take(id: string): Message | undefined {
+  /**
+   * Takes the message of an id, the oldest of several.
+   * @returns the message; `unheld` if it was one that is not held; `undefined` if there is none; `unknown` where it is
+   * not known, and nothing was taken: what waits is an estimate from then on
+   */
+  take(id: string): Message | 'unheld' | 'unknown' | undefined {
+    const place = this.#unheld?.take(id) ?? -1
+    if (place !== -1) {
+      this.#room.addIds(-1)
+      this.waiting--
+      if (place === 0) this.firstUnheld = undefined
+      if (this.unheld === 0) this.#unheld = undefined
+      return 'unheld'
+    }
     const at = this.#find(id)
-    if (at === -1) return undefined
+    if (at === -1) {
+      if (this.unheld === 0 || this.#unheld !== undefined) return undefined
+      this.isEstimated = true
+      return 'unknown'
+    }
     const message = this.#queue[at] as Message
     this.#remove(at)
     this.waiting--
     return message
   }
 
+  /** Whether a message of an id waits, as far as is known. */
   has(id: string): boolean {
-    return this.#find(id) !== -1
+    return this.#unheld?.has(id) === true || this.#find(id) !== -1
   }
 
   /** Gives up what it holds. */
   clear(): void {
+    this.#forgetIds()
     this.#room.held -= this.#held + (this.#early?.size ?? 0)
     this.waiting = this.#held = this.#head = 0
     this.takenFromWithin++
@@ -240,10 +289,8 @@ export class Inbox {
   /** What another one needs to go on; `undefined` where that is nothing. */
   carry(): InboxCarry | undefined {
     const carry: InboxCarry = { recipient: this.recipient }
-    if (this.#credit > 0) {
-      carry.credit = this.#credit
-      carry.creditTs = this.#creditTs
-    }
+    if (this.#credits?.isEmpty === false) carry.credits = this.#credits.list()
+    if (this.#unheld !== undefined) carry.unheld = this.#unheld.list()
     if (this.#early !== undefined && this.#early.size > 0) carry.early = [...this.#early]
     if (this.isEstimated) carry.estimated = true
     return Object.keys(carry).length > 1 ? carry : undefined
@@ -275,9 +322,14 @@ export class Inbox {
     this.#queue = [...stored.load().slice(this.#gone), ...this.#queue]
   }
 
-  restoreCarry({ credit = 0, creditTs = 0, early, estimated }: InboxCarry): void {
-    this.#credit = credit
-    this.#creditTs = creditTs
+  restoreCarry({ credits, unheld, early, estimated }: InboxCarry): void {
+    if (credits !== undefined) this.#credits = new Credits(this.#room.capacity, credits)
+    // Who holds fewer than the one before knows less.
+    if (unheld !== undefined && unheld.length === this.unheld) {
+      this.#forgetIds()
+      this.#unheld = new UnheldIds(unheld)
+      this.#room.addIds(unheld.length)
+    }
     if (early !== undefined) for (const id of early) this.#expect(id)
     this.isEstimated = estimated === true
   }
@@ -289,9 +341,9 @@ export class Inbox {
       return true
     }
     // By count alone it can only be one that was sent before.
-    if (this.#credit === 0 || ts >= this.#creditTs) return false
-    this.#credit--
-    return true
+    const answer = this.#credits?.takes(ts)
+    if (answer === 'maybe') this.isEstimated = true
+    return answer === 'yes'
   }
 
   #expect(id: string): void {
@@ -322,6 +374,10 @@ export class Inbox {
   #takeUnheld(count: number): void {
     this.waiting -= count
     this.firstUnheld = undefined
+    if (this.#unheld === undefined) return
+    this.#unheld.shift(count)
+    this.#room.addIds(-count)
+    if (this.unheld === 0) this.#unheld = undefined
   }
 
   #shift(): Message | undefined {

@@ -33,6 +33,8 @@ export interface HiveListener {
   drained?(agent: Agent, inbox: Inbox, taken: readonly Message[], before: number): void
   /** A `drop` took a message out of an inbox again. */
   bounced?(inbox: Inbox, message: Message): void
+  /** The same of a message that the inbox did not hold. */
+  bouncedUnheld?(inbox: Inbox): void
   /**
    * `early` is the approval that decides it at once; else it is pending now. `again`: it was pending before. `earlier` is
    * what was escalated under its id before, pending or decided, as far as that is remembered.

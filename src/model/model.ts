@@ -85,6 +85,8 @@ export interface Carry {
   gods?: string[]
   logs?: string[]
   inboxes?: InboxCarry[]
+  /** Whether inboxes give up the ids of messages that they do not hold. */
+  crowded?: true
   escalations?: EscalationsCarry
   /** Parts of sums that are not a number alone: of agents by their id, of the hive by ''. */
   sums?: [id: string, parts: [number, number]][]
@@ -515,8 +517,10 @@ export class HiveModel {
     const inbox = agent === undefined ? this.strangers.get(name) : agent.inbox
     const { god } = this.agents
     const isRerouted = this.#log.isForeign === true && fields.reason === 'no-inbox' && god !== undefined
-    const message = isRerouted && agent === god ? undefined : inbox?.take(id)
+    const taken = isRerouted && agent === god ? undefined : inbox?.take(id)
+    const message = typeof taken === 'object' ? taken : undefined
     if (inbox !== undefined && message !== undefined) this.#listener.bounced?.(inbox, message)
+    else if (inbox !== undefined && taken === 'unheld') this.#listener.bouncedUnheld?.(inbox)
     if (!isRerouted) return
     if (god.inbox?.has(id) !== true) this.#deliver(god, god.id, message ?? this.#messageOf(fields, ts, seq))
     this.#inboxOf(god).isEstimated = true
@@ -651,6 +655,7 @@ export class HiveModel {
       (each) => each !== undefined,
     )
     if (inboxes.length > 0) carry.inboxes = inboxes as InboxCarry[]
+    if (this.room.isCrowded) carry.crowded = true
     const escalations = this.escalations.carry()
     if (Object.keys(escalations).length > 0) carry.escalations = escalations
     const sums = isSummed ? this.#sums(all) : []
@@ -705,6 +710,7 @@ export class HiveModel {
       inbox.isEstimated = estimated === true
     }
     for (const each of carry.inboxes ?? []) this.#restoredInbox(each.recipient).restoreCarry(each)
+    this.room.isCrowded = carry.crowded === true
     this.escalations.restore(from.pending.map(escalationFrom), from.unlisted.pending, carry.escalations ?? {})
   }
 

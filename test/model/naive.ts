@@ -33,8 +33,7 @@ interface Message {
 interface Box {
   messages: Message[]
   early: string[]
-  credit: number
-  creditTs: number
+  credits: number[]
   estimated: boolean
 }
 
@@ -97,7 +96,7 @@ export class Naive {
   }
 
   #box(id: string): Box {
-    this.boxes[id] ??= { messages: [], early: [], credit: 0, creditTs: 0, estimated: false }
+    this.boxes[id] ??= { messages: [], early: [], credits: [], estimated: false }
     return this.boxes[id] as Box
   }
 
@@ -177,9 +176,7 @@ export class Naive {
       box.messages.shift()
       rest--
     }
-    if (rest <= 0) return
-    box.creditTs = box.credit === 0 ? ts : Math.max(ts, box.creditTs)
-    box.credit += rest
+    for (; rest > 0; rest--) box.credits.push(ts)
   }
 
   /** Whose inbox a name means. */
@@ -221,8 +218,15 @@ export class Naive {
     const box = this.#box(id)
     const early = box.early.indexOf(message.id ?? '\0')
     if (early !== -1) box.early.splice(early, 1)
-    else if (box.credit > 0 && message.ts < box.creditTs) box.credit--
-    else box.messages.push(message)
+    else if (!this.#isCredited(box, message.ts)) box.messages.push(message)
+  }
+
+  /** Of the drains that can have taken it, it is the earliest, which can have taken the fewest others. */
+  #isCredited({ credits }: Box, ts: number): boolean {
+    const [earliest] = credits.filter((drained) => drained > ts).sort((a, b) => a - b)
+    if (earliest === undefined) return false
+    credits.splice(credits.indexOf(earliest), 1)
+    return true
   }
 
   #drop(event: Event, seq: number, log: string, foreign: boolean): void {

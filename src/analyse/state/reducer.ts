@@ -2,6 +2,7 @@
 import type { HiveEvent } from '../../format/kinds.js'
 import { checkOptions } from '../../format/options.js'
 import type { Agent } from '../../model/agents.js'
+import type { Inbox } from '../../model/inbox.js'
 import type { HiveListener } from '../../model/listener.js'
 import { type HiveEntry, HiveModel, type ModelOptions, type StoredState } from '../../model/model.js'
 import { type Listed, totalsState } from '../../model/plain.js'
@@ -73,6 +74,8 @@ function telling(onChange: OnChange, model: () => HiveModel): HiveListener {
   const status = ({ id: agentId, status: to }: Agent, from: AgentStatus | undefined): void => {
     if (from !== to) onChange({ type: 'status', agentId, ...(from !== undefined && { from }), to })
   }
+  const bounced = ({ recipient, waiting }: Inbox): void =>
+    onChange({ type: 'inbox', recipient, before: waiting + 1, waiting })
   return {
     // A life that begins is told even where the one before had no end.
     spawned: ({ id: agentId, status: to }, from) =>
@@ -89,7 +92,8 @@ function telling(onChange: OnChange, model: () => HiveModel): HiveListener {
     drained: (_, { recipient, waiting }, __, before) => {
       if (waiting !== before) onChange({ type: 'inbox', recipient, before, waiting })
     },
-    bounced: ({ recipient, waiting }) => onChange({ type: 'inbox', recipient, before: waiting + 1, waiting }),
+    bounced,
+    bouncedUnheld: bounced,
     escalated: ({ id }, early, again) => {
       const pending = model().escalations.size
       onChange({ type: 'pending', id, delta: early === undefined && !again ? 1 : 0, pending })

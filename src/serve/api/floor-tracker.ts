@@ -248,6 +248,7 @@ export class FloorTracker {
       },
       delivered: inbox,
       bounced: inbox,
+      bouncedUnheld: inbox,
       seen: (agent) => {
         touch(agent)
         other.seen?.(agent)
