@@ -1,8 +1,9 @@
 /** What every command takes that reads a hive: which logs, which time; and what it says where there is nothing. */
 import type { HiveSelection } from '../analyse/reading.js'
-import { contentOf, type LogSpan, spanOf } from '../read/glance.js'
+import { contentOf, type LogSpan } from '../read/glance.js'
 import { clock } from '../text/terminal.js'
 import { defaultFile, UsageError } from './args.js'
+import { type GivenTime, spanFor } from './log-times.js'
 import { say } from './output.js'
 import { withProgress } from './progress.js'
 import { outsideNote, parseTime } from './times.js'
@@ -48,9 +49,16 @@ export async function hiveArguments(
   const thisFile = values['this-file'] === true
   const given: HiveArguments = { files, thisFile, notes: [] }
   if (values.since === undefined && values.until === undefined) return given
-  const span = await spanOf(files, thisFile)
+  const now = Date.now()
+  const times: GivenTime[] = []
+  // Of what lies before the log's end --since leaves out nothing by mistake, nor --until of what lies after its start.
+  if (values.since !== undefined)
+    times.push({ option: '--since', value: values.since, tellsBefore: false, tellsAfter: true })
+  if (values.until !== undefined)
+    times.push({ option: '--until', value: values.until, tellsBefore: true, tellsAfter: false })
+  const span = await spanFor(times, files, thisFile, now)
   if (span !== undefined) given.span = span
-  const context = { span, now: Date.now() }
+  const context = { span, now }
   for (const name of ['since', 'until'] as const) {
     const value = values[name]
     if (value !== undefined) given[name] = parseTime(`--${name}`, value, context)
@@ -61,7 +69,6 @@ export async function hiveArguments(
       `--since ${clock(since, true)} is after --until ${clock(until, true)}; see hivelog ${command} --help`,
     )
   }
-  // Of what lies before the log's end --since leaves out nothing by mistake, nor --until of what lies after its start.
   if (since !== undefined && span !== undefined && since > span.to)
     note(given, outsideNote('--since', since, span))
   if (until !== undefined && span !== undefined && until < span.from)

@@ -3,7 +3,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Step, visitLog } from '../analyse/replay.js'
 import type { Target } from '../analyse/side-index/walk.js'
 import type { StateChange } from '../analyse/state/changes.js'
-import { spanOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
 import { isMalformed, type LogItem } from '../read/items.js'
 import { clean, dollars, fit, grouped, paint } from '../text/terminal.js'
@@ -11,6 +10,7 @@ import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { HIVE_OPTIONS, tellNothing } from './hive-args.js'
 import { itemFilter } from './item-filter.js'
 import { Keys } from './keys.js'
+import { type GivenTime, spanFor } from './log-times.js'
 import { look, Output, say } from './output.js'
 import { itemText } from './print-item.js'
 import { Progress } from './progress.js'
@@ -217,12 +217,16 @@ async function rangeOf(
 ): Promise<Range> {
   const from = one('--from', values.from, '--since', values.since)
   const to = one('--to', values.to, '--until', values.until)
-  const span = [from, to].some((each) => each !== undefined && each.seq === undefined)
-    ? await spanOf(files, thisFile)
-    : undefined
+  const now = Date.now()
+  const times: GivenTime[] = []
+  for (const each of [from, to]) {
+    if (each === undefined || each.seq !== undefined) continue
+    times.push({ option: each.option, value: each.value, tellsBefore: true, tellsAfter: true })
+  }
+  const span = times.length > 0 ? await spanFor(times, files, thisFile, now) : undefined
   const range: Range = { notes: [] }
   const timeOf = (option: string, value: string): number => {
-    const ms = parseTime(option, value, { span })
+    const ms = parseTime(option, value, { span, now })
     const note = outsideNote(option, ms, span)
     if (note !== undefined) range.notes.push(note)
     return ms

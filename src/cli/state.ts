@@ -1,9 +1,9 @@
 /** `hivelog state` */
 import { stateAnswer, stateAt } from '../analyse/replay.js'
-import { spanOf } from '../read/glance.js'
 import { logsOfHive } from '../read/hive.js'
 import { type Command, defaultFile, parse, UsageError, wholeNumber } from './args.js'
 import { tellNothing, tellNothingRead } from './hive-args.js'
+import { spanFor } from './log-times.js'
 import { look, Output, say } from './output.js'
 import { Progress } from './progress.js'
 import { stateLines } from './state-text.js'
@@ -124,9 +124,9 @@ async function timeOf(
   const value = time ?? until
   if (value === undefined) return {}
   const option = time === undefined ? '--until' : '--time'
-  // What needs no log to be understood is told to be wrong before one is read.
-  parseTime(option, value)
-  const span = await spanOf(files, thisFile)
-  const ms = parseTime(option, value, { span })
+  const now = Date.now()
+  const given = { option, value, tellsBefore: true, tellsAfter: true }
+  const span = await spanFor([given], files, thisFile, now)
+  const ms = parseTime(option, value, { span, now })
   return { time: ms, outside: outsideNote(option, ms, span) }
 }

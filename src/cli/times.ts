@@ -50,6 +50,9 @@ function timeOf(value: string, span: LogSpan, now: number): number | undefined {
   return day === undefined ? undefined : onDay(time, now, day === 'today' ? 0 : -1)
 }
 
+/** Whether it is one that is understood by the days of the log. */
+export const isTimeOfDay = (value: string): boolean => CLOCK.test(value.trim())
+
 /** The last day of the span that has this time in it, else the span's last day. */
 function inSpan(time: string, { from, to }: LogSpan): number | undefined {
   const onLast = onDay(time, to, 0)

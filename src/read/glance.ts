@@ -6,7 +6,8 @@ import { isBreak, isMalformed, MAX_LINE_BYTES } from './items.js'
 import { ItemReader } from './lines.js'
 import { itemsOf, snapshotBatches } from './read.js'
 import { LogSnapshot } from './segments.js'
-import { missing, openArchived, type Source } from './sources.js'
+import type { Selection } from './select.js'
+import { BIG_CHUNK, missing, openArchived, type Source } from './sources.js'
 
 /** Bytes that are read at once: most often the first ones do. */
 const GLANCE = 16 * 1024
@@ -20,7 +21,8 @@ export interface LogSpan {
 }
 
 /**
- * The time that a hive covers: of each log the first event of its first segment, and the last one of its last.
+ * The time that a hive covers: of each log the first event of its first segment, and the last one of its last. Where
+ * the clock of a writer was set back, others may lie outside.
  * Standard input and pipes, which can be read only once, are left out.
  * @param files path of a log, or several of one hive
  * @param thisFile looks only at the logs that are named, not at those of their child processes. Default false
@@ -38,6 +40,39 @@ export async function spanOf(
     span = span === undefined ? own : { from: Math.min(span.from, own.from), to: Math.max(span.to, own.to) }
   }
   return span
+}
+
+/**
+ * The time of the latest event of a hive, wherever it stands; what can be read only once is left out. Where the side
+ * index does not say enough, all of the log is looked through, though hardly a line is parsed.
+ * @param than no event is looked for that is not later
+ */
+export async function latestOf(files: readonly string[], thisFile: boolean, than: number): Promise<number> {
+  let latest = than
+  const see = (ts: number): void => {
+    if (ts > latest) latest = ts
+  }
+  for (const log of logsOfHive(files, thisFile)) await timesOf(log, { since: latest }, see)
+  return latest
+}
+
+/** As `latestOf`, of the earliest one. */
+export async function earliestOf(files: readonly string[], thisFile: boolean, than: number): Promise<number> {
+  let earliest = than
+  const see = (ts: number): void => {
+    if (ts < earliest) earliest = ts
+  }
+  for (const log of logsOfHive(files, thisFile)) await timesOf(log, { until: earliest }, see)
+  return earliest
+}
+
+async function timesOf(log: string, select: Selection, see: (ts: number) => void): Promise<void> {
+  if (log === STANDARD_INPUT) return
+  const snapshot = await LogSnapshot.of(log)
+  if (snapshot.live?.stats.isFile() === false) return snapshot.close()
+  for await (const items of snapshotBatches(snapshot, { select }, BIG_CHUNK)) {
+    for (const item of items) if (!isMalformed(item)) see(item.event.ts)
+  }
 }
 
 async function spanOfLog(log: string): Promise<LogSpan | undefined> {
