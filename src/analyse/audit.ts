@@ -357,14 +357,14 @@ export class Audit {
     return typeof subject === 'string' && subject.toLowerCase().includes(this.#match)
   }
 
-  #isWanted({ record, matches }: OpenCase): boolean {
+  #isWanted({ record, matches, decided }: OpenCase): boolean {
     const { agent, pending } = this.#options
     const { agentId, name } = record.asker
     const wanted = keyOf(agent)
     if (!matches || (pending === true && !isWaiting(record))) return false
     if (agent !== undefined && wanted !== agentId && wanted !== name) return false
     if (!this.#isInTime(record.ts) && !record.decisions.some(({ ts }) => this.#isInTime(ts))) return false
-    return this.#options.by === undefined || record.decisions.some((decision) => this.#isBy(decision))
+    return this.#options.by === undefined || (decided !== undefined && this.#isBy(decided))
   }
 
   #isInTime(ts: number): boolean {

@@ -342,6 +342,29 @@ for (const [options, ids, orphans] of FILTERS) {
   })
 }
 
+test('only what somebody decided: a repeat, a contradiction and an unclear answer decide nothing', () => {
+  const report = audit(
+    [
+      ['escalate', ask('e-1')],
+      ['escalate', ask('e-2')],
+      ['escalate', ask('e-3')],
+      ['escalate', ask('e-4')],
+      ['approval', answer('e-1', true, 'bob')],
+      ['approval', answer('e-1', true, 'ana')],
+      ['approval', { ...answer('e-2', true, 'ana'), approve: 'maybe' }],
+      ['approval', answer('e-3', true, 'bob')],
+      ['approval', answer('e-3', false, 'ana')],
+      ['approval', answer('e-4', true, 'ana')],
+      ['approval', answer('e-4', true, 'bob')],
+    ],
+    { by: 'ana' },
+  )
+  assert.deepEqual(
+    report.cases.map(({ id }) => id),
+    ['e-4'],
+  )
+})
+
 test('context: what the asking agent did just before, and what it was told', () => {
   const message = (from: string, to: string): [string, object] => ['message', { from, to, subject: 's' }]
   const { cases } = audit(

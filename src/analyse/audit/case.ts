@@ -35,6 +35,11 @@ export class OpenCase {
     this.matches = matches
   }
 
+  /** What decided it; repeats, contradictions and unclear answers do not. */
+  get decided(): AuditDecision | undefined {
+    return this.#decided
+  }
+
   /** Takes an approval of the escalation. */
   decide(decision: AuditDecision, answer: Answer, budget: Budget): void {
     const { record } = this
