@@ -164,7 +164,8 @@ export class CopyStore {
       if (this.#copies.size <= MAX_OPEN) return
       if (copy.isIdle) {
         this.#copies.delete(path)
-        void copy.close()
+        // What was acknowledged is on the disk; that a file does not close well must not end the server.
+        copy.close().catch(() => {})
       }
     }
   }

@@ -150,7 +150,7 @@ export async function partsOf(
   const { logs = [], maxViewers = 64, onError = () => {}, index = true } = options
   const indexes = KeptIndexes.of(index, logs, store, onError)
   const hives = new Hives()
-  const live = new Live(maxViewers)
+  const live = new Live(maxViewers, onError)
   const metrics = new Metrics(() => live.viewers)
   const parts: Parts = {
     tokens,

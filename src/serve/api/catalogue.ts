@@ -2,12 +2,14 @@
  * The logs that a server knows. Each has an id that does not change while the server runs; what is told of it is looked
  * up anew when its file has changed.
  */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, type Stats, statSync } from 'node:fs'
+import { systemCodeOf } from '../../disk/errors.js'
 import { logsOfHive, sizeOfLogs } from '../../disk/hive-logs.js'
 import { archivedSegments } from '../../disk/segments.js'
 import { agentsFolder } from '../../format/beside.js'
+import { HivelogError } from '../../format/errors.js'
 import { spanOf } from '../../read/glance.js'
-import { openArchived, openSource } from '../../read/sources.js'
+import { cannotRead, openArchived, openSource } from '../../read/sources.js'
 import { identityOf } from '../../ship/segments.js'
 import { clean } from '../../text/clean.js'
 import { type KnownFile, knownFiles, nameOf } from './log-files.js'
@@ -26,7 +28,7 @@ const LIVE_MS = 30_000
 /** What is told of a hive that grows is not looked up more often, if it has few logs. */
 const LOOK_MS = 500
 const FEW_LOGS = 20
-/** Stamp of a file that is not there. */
+/** Said of a file that is not there. */
 const GONE = 'gone'
 /** A first line is shorter than this in any log. */
 const GLANCE = 1024 * 1024
@@ -42,6 +44,8 @@ interface Entry {
   known: Known
   /** Of the live files of its logs; tells whether one changed. */
   stamp: string
+  /** What is wrong with its file: it is gone, or the system's word for why it cannot be looked at. */
+  trouble: string | undefined
   mtime: number
   /** How many logs it has. */
   logs: number
@@ -49,6 +53,8 @@ interface Entry {
   /** The stamp when it was looked up. */
   lookedStamp: string
   told: LogEntry | undefined
+  /** Whether that is all there is to know while the stamp is the same: its files could be read. */
+  isSure: boolean
 }
 
 export class Catalogue {
@@ -126,7 +132,9 @@ export class Catalogue {
     for (const entry of this.#byFile.values()) {
       const { known, stamp, mtime } = entry
       const isLive = Date.now() - mtime < LIVE_MS
-      const now = `${stamp} ${isLive} ${JSON.stringify(this.#open.glance(known.file) ?? '')}`
+      // What is told may be older than the stamp; then it is told again.
+      const isLate = entry.lookedStamp !== stamp && mayWait(entry)
+      const now = `${stamp} ${isLate} ${isLive} ${JSON.stringify(this.#open.glance(known.file) ?? '')}`
       if (seen.get(known.id) === now) continue
       seen.set(known.id, now)
       if (!isFirst) changed.push(await this.#told(entry))
@@ -150,8 +158,12 @@ export class Catalogue {
       const entry = this.#byFile.get(known.file) ?? (await this.#enter(known))
       if (entry !== undefined) this.#stat(entry)
     }
-    for (const [file, { known }] of this.#byFile) {
+    for (const [file, entry] of this.#byFile) {
+      const { known } = entry
       if (there.has(file)) continue
+      this.#stat(entry)
+      // What is in a folder that cannot be looked into now is not gone.
+      if (entry.trouble !== undefined && entry.trouble !== GONE) continue
       this.#byFile.delete(file)
       this.#byId.delete(known.id)
     }
@@ -175,11 +187,13 @@ export class Catalogue {
     const entry: Entry = {
       known: { ...known, id: own, name: nameOf(known.file), ...(session !== undefined && { session }) },
       stamp: '',
+      trouble: undefined,
       mtime: 0,
       logs: 1,
       lookedAt: 0,
       lookedStamp: '',
       told: undefined,
+      isSure: false,
     }
     this.#byFile.set(known.file, entry)
     this.#byId.set(own, entry)
@@ -188,27 +202,32 @@ export class Catalogue {
 
   #stat(entry: Entry): void {
     const { file } = entry.known
-    const stats = statSync(file, { throwIfNoEntry: false })
+    const stats = statsOf(file)
     const below = statBelow(file)
     entry.logs = 1 + below.logs
-    entry.mtime = Math.max(stats?.mtimeMs ?? entry.mtime, below.mtime)
-    entry.stamp =
-      stats === undefined
-        ? GONE
-        : `${stats.ino} ${stats.size} ${stats.mtimeMs} ${below.logs} ${below.size} ${below.mtime}`
+    if (typeof stats === 'string') {
+      entry.trouble = stats
+      entry.stamp = stats
+      entry.mtime = Math.max(entry.mtime, below.mtime)
+      return
+    }
+    entry.trouble = undefined
+    entry.mtime = Math.max(stats.mtimeMs, below.mtime)
+    // Who may read it shows in no other time than that of the last change of any kind.
+    const own = `${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}`
+    entry.stamp = `${own} ${below.logs} ${below.size} ${below.mtime} ${below.changed} ${below.troubles}`
   }
 
   async #told(entry: Entry): Promise<LogEntry> {
     const { known, stamp } = entry
     const now = Date.now()
-    const told = entry.told
-    const isFresh = told !== undefined && entry.lookedStamp === stamp
-    const lookMs = LOOK_MS * Math.max(1, entry.logs / FEW_LOGS)
-    const mayWait = told !== undefined && stamp !== GONE && now - entry.lookedAt < lookMs
-    if (!isFresh && !mayWait) {
+    const isFresh = entry.isSure && entry.lookedStamp === stamp
+    if (!isFresh && !mayWait(entry)) {
       entry.lookedAt = now
       entry.lookedStamp = stamp
-      entry.told = await lookUp(known)
+      const { told, isSure } = await lookUp(known)
+      entry.told = told
+      entry.isSure = isSure
     }
     const { error, ...rest } = entry.told as LogEntry
     const seen = this.#open.glance(known.file)
@@ -224,26 +243,54 @@ export class Catalogue {
 }
 
 /** Of the logs of child processes, which often write while their parent waits: how they are together. */
-function statBelow(file: string): { logs: number; size: number; mtime: number } {
-  const found = { logs: 0, size: 0, mtime: 0 }
+function statBelow(file: string) {
+  const found = { logs: 0, size: 0, mtime: 0, changed: 0, troubles: '' }
   // Most logs have none, and are spared a look into the folder that they share.
   if (!existsSync(agentsFolder(file))) return found
   try {
     for (const log of logsOfHive([file]).slice(1)) {
-      const stats = statSync(log, { throwIfNoEntry: false })
-      if (stats === undefined) continue
+      const stats = statsOf(log)
+      if (stats === GONE) continue
       found.logs++
+      if (typeof stats === 'string') {
+        found.troubles += stats
+        continue
+      }
       found.size += stats.size
       found.mtime = Math.max(found.mtime, stats.mtimeMs)
+      found.changed = Math.max(found.changed, stats.ctimeMs)
     }
-  } catch {
+  } catch (error) {
     // Told by who reads the hive.
+    found.troubles += systemCodeOf(error)
   }
   return found
 }
 
+/** What the system says of a file; one word where it says nothing but why. Never throws: it is one log of many. */
+function statsOf(file: string): Stats | string {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) ?? GONE
+  } catch (error) {
+    const code = systemCodeOf(error) ?? 'unreadable'
+    return code === 'ENOTDIR' ? GONE : code
+  }
+}
+
+/** Whether what was told last still does: a hive that grows is not looked up all the time. */
+function mayWait({ told, trouble, logs, lookedAt }: Entry): boolean {
+  const lookMs = LOOK_MS * Math.max(1, logs / FEW_LOGS)
+  return told !== undefined && trouble === undefined && Date.now() - lookedAt < lookMs
+}
+
 /** Reads what a log's files tell: never throws. */
-async function lookUp({ id, session, name, file, source }: Known): Promise<LogEntry> {
+async function lookUp({
+  id,
+  session,
+  name,
+  file,
+  source,
+}: Known): Promise<{ told: LogEntry; isSure: boolean }> {
   const told: LogEntry = {
     id,
     ...(session !== undefined && { session }),
@@ -258,11 +305,13 @@ async function lookUp({ id, session, name, file, source }: Known): Promise<LogEn
     const span = await spanOf(file)
     if (span === undefined) {
       const isThere = existsSync(file)
-      return { ...told, error: isThere ? 'none of its lines is an event' : 'the file is not there any more' }
+      const error = isThere ? 'none of its lines is an event' : 'the file is not there any more'
+      return { told: { ...told, error }, isSure: true }
     }
-    return { ...told, firstTs: span.from, lastTs: span.to }
+    return { told: { ...told, firstTs: span.from, lastTs: span.to }, isSure: true }
   } catch (error) {
-    return { ...told, error: clean((error as Error).message) }
+    const why = error instanceof HivelogError ? error : cannotRead(file, error)
+    return { told: { ...told, error: clean(why.message) }, isSure: false }
   }
 }
 

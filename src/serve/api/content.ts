@@ -32,6 +32,15 @@ const MAX_MALFORMED = 1_000_000
 
 type PlacedEntry = HiveEntry & { bytes: number }
 
+/** A folder of child logs that cannot be listed is told by who follows the hive. */
+function hasSeveral(file: string): boolean {
+  try {
+    return logsOfHive([file]).length > 1
+  } catch {
+    return false
+  }
+}
+
 export class Content {
   readonly rows = new Rows()
   readonly lines = new LineReader(this.rows)
@@ -62,7 +71,7 @@ export class Content {
   constructor(file: string, price: Price) {
     this.file = file
     this.#price = price
-    this.#isSeveral = logsOfHive([file]).length > 1
+    this.#isSeveral = hasSeveral(file)
     this.history = new History({
       model: () => this.#tracker.model,
       position: () => this.#tracker.position,

@@ -1,8 +1,6 @@
 /** `GET /api/logs…`: what the server knows, and what is in a hive (docs/api.md). */
 import { basename } from 'node:path'
 import { stateAnswer } from '../../analyse/replay.js'
-import { HivelogError } from '../../format/errors.js'
-import { clean } from '../../text/clean.js'
 import { HttpError } from '../http.js'
 import type { Asked, Route } from '../router.js'
 import type { Catalogue, Known } from './catalogue.js'
@@ -16,6 +14,7 @@ import { lanes } from './lanes.js'
 import type { Live } from './live.js'
 import { positionOf } from './position.js'
 import { numberIn, oneIn, textIn } from './query.js'
+import { readable } from './readable.js'
 import type { LogOverview, StateAnswer } from './shapes.js'
 
 export interface HiveParts {
@@ -51,13 +50,7 @@ export function hiveRoute(
       const [id = '', ...rest] = asked.params
       const known = await catalogue.find(id)
       if (known === undefined) throw noSuchLog()
-      try {
-        return await run({ ...asked, known, view: hives.open(known.file), rest })
-      } catch (error) {
-        // A file that cannot be read, or settings that are none, are told in one line already.
-        if (error instanceof HivelogError) throw new HttpError(503, clean(error.message))
-        throw error
-      }
+      return readable(known.file, () => run({ ...asked, known, view: hives.open(known.file), rest }))
     },
   }
 }

@@ -6,9 +6,9 @@ import { followHive } from '../../read/follow-hive.js'
 import { isMalformed, type LogItem } from '../../read/items.js'
 import { isGzipDamage } from '../../read/sources.js'
 import { clean } from '../../text/clean.js'
-import { HttpError } from '../http.js'
 import { Content } from './content.js'
 import { earlyFloor } from './early-floor.js'
+import { notReadable } from './readable.js'
 import type { Floor, LogEntry } from './shapes.js'
 
 /** Who watches a hive. */
@@ -66,7 +66,7 @@ export class HiveView {
   async content(): Promise<Content> {
     this.usedAt = performance.now()
     if (!this.#isReady) await this.#ready
-    if (this.#error !== undefined && this.#content.rows.count === 0) throw new HttpError(503, this.#error)
+    if (this.#error !== undefined && this.#content.rows.count === 0) throw notReadable(this.#error)
     return this.#content
   }
 
@@ -130,8 +130,9 @@ export class HiveView {
 
   async #run(): Promise<void> {
     const { signal } = this.#end
-    while (!signal.aborted) {
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
       try {
+        if (!isFirst) this.#anew()
         await this.#follow(signal)
         return
       } catch (error) {
@@ -140,7 +141,6 @@ export class HiveView {
         this.#becameReady()
       }
       await pause(AGAIN_MS, undefined, { signal }).catch(() => {})
-      if (!signal.aborted) this.#anew()
     }
   }
 

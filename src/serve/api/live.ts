@@ -23,8 +23,12 @@ export class Live {
   readonly #maxViewers: number
   readonly #viewers = new Set<EventStream>()
 
-  constructor(maxViewers: number) {
+  readonly #onError: (message: string) => void
+
+  /** @param onError is told of what goes wrong inside, a line each */
+  constructor(maxViewers: number, onError: (message: string) => void = () => {}) {
     this.#maxViewers = maxViewers
+    this.#onError = onError
   }
 
   get viewers(): number {
@@ -48,12 +52,18 @@ export class Live {
     const seen = new Map<string, string>()
     let isFirst = true
     let isBusy = false
+    let hasFailed = false
     const look = async (): Promise<void> => {
       if (isBusy || stream.isFull) return
       isBusy = true
       try {
         for (const entry of await catalogue.changes(seen, isFirst)) stream.send('log', entry)
         isFirst = false
+        hasFailed = false
+      } catch (error) {
+        // Nobody waits for this; it is tried again, and told once.
+        if (!hasFailed) this.#onError(`changes of the logs are not told: ${(error as Error).message}`)
+        hasFailed = true
       } finally {
         isBusy = false
       }

@@ -21,6 +21,7 @@ import { agentAnswer } from './agent-answer.js'
 import { type HiveAsked, type HiveParts, hiveRoute, noSuchLog } from './hive-routes.js'
 import type { HiveView } from './hive-view.js'
 import { numberIn, oneIn, textIn, timeIn } from './query.js'
+import { readable } from './readable.js'
 import { verifyHive } from './verify-hive.js'
 import type { Work } from './work.js'
 
@@ -111,8 +112,8 @@ export function reportRoutes(parts: ReportParts): Route[] {
           throw new HttpError(400, 'compare needs a and b, ids of two logs')
         const [one, other] = [await catalogue.find(a), await catalogue.find(b)]
         if (one === undefined || other === undefined) throw noSuchLog()
-        const json = await work.answer([one.file, other.file], 'compare', () =>
-          diffLogs(one.file, other.file),
+        const json = await readable(one.file, () =>
+          work.answer([one.file, other.file], 'compare', () => diffLogs(one.file, other.file)),
         )
         return sent(asked, json)
       },

@@ -1,5 +1,6 @@
 /** Questions that need a whole log: few at a time, and an answer is kept as long as the log is the same. */
-import { statSync } from 'node:fs'
+import { type BigIntStats, statSync } from 'node:fs'
+import { systemCodeOf } from '../../disk/errors.js'
 import { logsOfHive } from '../../disk/hive-logs.js'
 import { archivedSegments } from '../../disk/segments.js'
 import { HttpError } from '../http.js'
@@ -85,8 +86,15 @@ function stampOf(files: readonly string[]): string {
   const segments = logsOfHive(files).flatMap((log) => [log, ...archivedSegments(log).map(({ file }) => file)])
   return segments
     .map((file) => {
-      const stats = statSync(file, { throwIfNoEntry: false, bigint: true })
-      return `${file} ${stats?.ino} ${stats?.size} ${stats?.mtimeNs} ${stats?.ctimeNs}`
+      try {
+        return stampLine(file, statSync(file, { throwIfNoEntry: false, bigint: true }))
+      } catch (error) {
+        // Told by who reads it.
+        return `${file} ${systemCodeOf(error)}`
+      }
     })
     .join('\n')
 }
+
+const stampLine = (file: string, stats: BigIntStats | undefined): string =>
+  `${file} ${stats?.ino} ${stats?.size} ${stats?.mtimeNs} ${stats?.ctimeNs}`
