@@ -1,5 +1,6 @@
 /** The logs that tools know: named by id, name or session as the catalogue has them, never by a path. */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Beside } from '../serve/api/beside.js'
 import { Catalogue, type Known } from '../serve/api/catalogue.js'
 import type { Content } from '../serve/api/content.js'
 import type { HiveView } from '../serve/api/hive-view.js'
@@ -60,12 +61,14 @@ export class Hive {
   /**
    * What the command of that name tells, made once as long as the log is the same.
    * @param question tells it from others about this log
+   * @param beside what it tells of beside the log's segments. Default: nothing
    */
   async asked<T extends object>(
     question: string,
     make: () => Promise<T>,
+    beside?: (report: T) => Beside,
   ): Promise<{ report: T; stamp: string }> {
-    return answered(this.#parts, [this.file], question, make)
+    return answered(this.#parts, [this.file], question, make, beside)
   }
 }
 
@@ -75,8 +78,9 @@ export async function answered<T extends object>(
   files: readonly string[],
   question: string,
   make: () => Promise<T>,
+  beside?: (report: T) => Beside,
 ): Promise<{ report: T; stamp: string }> {
-  const made = parts.work.answer(files, `mcp ${question}`, make)
+  const made = parts.work.answer(files, `mcp ${question}`, make, beside)
   const json = await patiently(made, parts, () => 'the answer is still being worked out')
   return { report: JSON.parse(json) as T, stamp: digestOf(json) }
 }

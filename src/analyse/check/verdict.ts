@@ -10,9 +10,12 @@ export type FailOn = Severity | 'none'
 /** Settings of the rules that lie beside a log. */
 export const CONFIG_NAME = '.hivelog-check.json'
 
+/** Path that settings beside a log have. */
+export const pathOfConfig = (file: string): string => join(file === '-' ? '.' : dirname(file), CONFIG_NAME)
+
 /** Path of the settings beside a log, where there are any. */
 export function configBeside(file: string): string | undefined {
-  const config = join(file === '-' ? '.' : dirname(file), CONFIG_NAME)
+  const config = pathOfConfig(file)
   return statSync(config, { throwIfNoEntry: false })?.isFile() === true ? config : undefined
 }
 

@@ -5,6 +5,7 @@ import type { Listed, ShowReport } from '../../analyse/show/report.js'
 import { showEvent } from '../../analyse/show.js'
 import { talkPartners } from '../../analyse/talk.js'
 import { agentAnswer } from '../../serve/api/agent-answer.js'
+import { besideShow } from '../../serve/api/beside.js'
 import type { Content } from '../../serve/api/content.js'
 import { countFitting, eventPage } from '../../serve/api/events-page.js'
 import { named } from '../../serve/api/reports.js'
@@ -178,7 +179,11 @@ function inRows(hive: Hive, content: Content, rows: readonly number[], report: o
 }
 
 async function shown(hive: Hive, what: string): Promise<Report> {
-  const { report, stamp } = await hive.asked(questionOf('show', { what }), () => showEvent([hive.file], what))
+  const { report, stamp } = await hive.asked(
+    questionOf('show', { what }),
+    () => showEvent([hive.file], what),
+    besideShow,
+  )
   const { event, place, matches, ...rest } = report as ShowReport
   if (rest.found === 'nothing')
     throw new AskError(

@@ -8,6 +8,7 @@ import type { PartnersReport, TalkReport } from '../../analyse/talk/report.js'
 import type { WhyReport } from '../../analyse/why/report.js'
 import { whyEvent } from '../../analyse/why.js'
 import type { HiveEvent } from '../../format/kinds.js'
+import { besideOf } from '../../serve/api/beside.js'
 import { REPORTS } from '../../serve/api/reports.js'
 import type { VerifyAnswer } from '../../serve/api/verify-hive.js'
 import { formatEvent } from '../../text/format-event.js'
@@ -33,6 +34,7 @@ export function reportOf<T extends object>(
   return hive.asked(
     questionOf(name, given),
     () => REPORTS[name](hive.file, selection, { query }) as Promise<T>,
+    besideOf(name, hive.file),
   )
 }
 

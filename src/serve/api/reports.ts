@@ -18,6 +18,7 @@ import { openFile } from '../../disk/open.js'
 import { HttpError } from '../http.js'
 import type { Route } from '../router.js'
 import { agentAnswer } from './agent-answer.js'
+import { type Beside, besideOf, besideShow } from './beside.js'
 import { type HiveAsked, type HiveParts, hiveRoute, noSuchLog } from './hive-routes.js'
 import type { HiveView } from './hive-view.js'
 import { numberIn, oneIn, textIn, timeIn } from './query.js'
@@ -80,17 +81,26 @@ export function reportRoutes(parts: ReportParts): Route[] {
       const { known, query } = asked
       const selection = defined({ since: timeIn(query, 'since'), until: timeIn(query, 'until') })
       const question = `${name} ${[...query].map((each) => JSON.stringify(each)).sort()}`
-      const json = await work.answer([known.file], question, () => report(known.file, selection, asked))
+      const json = await work.answer(
+        [known.file],
+        question,
+        () => report(known.file, selection, asked),
+        besideOf(name, known.file),
+      )
       return sent(asked, json)
     }),
   )
-  const ofEvent = (name: string, report: (file: string, what: Named) => Promise<object>): Route =>
+  const ofEvent = <T extends object>(
+    name: string,
+    report: (file: string, what: Named) => Promise<T>,
+    beside?: (report: T) => Beside,
+  ): Route =>
     hiveRoute(parts, `/${name}/{position}`, async (asked) => {
       const { known, rest } = asked
       const what = await named(asked.view, rest[0] as string)
       return sent(
         asked,
-        await work.answer([known.file], `${name} ${what.query}`, () => report(known.file, what)),
+        await work.answer([known.file], `${name} ${what.query}`, () => report(known.file, what), beside),
       )
     })
   return [
@@ -100,7 +110,7 @@ export function reportRoutes(parts: ReportParts): Route[] {
       const partners = await work.answer([known.file], `partners ${id}`, () => talkPartners([known.file], id))
       return agentAnswer(content, id, JSON.parse(partners))
     }),
-    ofEvent('event', (file, { query, ...reading }) => showEvent([file], query, reading)),
+    ofEvent('event', (file, { query, ...reading }) => showEvent([file], query, reading), besideShow),
     ofEvent('why', (file, { query, ...reading }) => whyEvent([file], query, reading)),
     {
       method: 'GET',

@@ -1,9 +1,12 @@
 /** Questions that need a whole log: few at a time, and an answer is kept as long as the log is the same. */
+import { createHash } from 'node:crypto'
 import { type BigIntStats, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { systemCodeOf } from '../../disk/errors.js'
 import { logsOfHive } from '../../disk/hive-logs.js'
 import { archivedSegments } from '../../disk/segments.js'
 import { HttpError } from '../http.js'
+import type { Beside } from './beside.js'
 
 /** Questions that are worked on at a time, and that wait. */
 const AT_ONCE = 2
@@ -12,14 +15,26 @@ const MAX_WAITING = 64
 const MAX_KEPT = 64
 const MAX_CHARS = 32 * 1024 * 1024
 
-interface Kept {
-  stamp: string
+/** Files of which the state is asked for at a time. */
+const STATS = 32
+/** Times of files are as coarse as this, milliseconds, on some file systems. */
+const COARSE_MS = 2_000
+
+interface Made {
   json: string
+  /** Whether what lies beside is as it was; left out where the answer tells of no such. */
+  isSame?: () => Promise<boolean>
+  /** Whether the answer holds for what lies beside now. */
+  mayKeep: boolean
+}
+
+interface Kept extends Pick<Made, 'json' | 'isSame'> {
+  stamp: string
 }
 
 export class Work {
   readonly #kept = new Map<string, Kept>()
-  readonly #asked = new Map<string, Promise<string>>()
+  readonly #asked = new Map<string, Promise<Made>>()
   readonly #waiting: (() => void)[] = []
   #chars = 0
   #running = 0
@@ -28,22 +43,28 @@ export class Work {
    * The answer as JSON: the one that is kept, when the files are as they were; else what `make` makes.
    * @param files whose change makes another answer
    * @param question tells questions about them apart
+   * @param beside what else an answer tells of, whose change makes another one. Default: nothing
    * @throws {HttpError} 503 when too many wait
    */
-  async answer(files: readonly string[], question: string, make: () => Promise<object>): Promise<string> {
+  async answer<T extends object>(
+    files: readonly string[],
+    question: string,
+    make: () => Promise<T>,
+    beside: (answer: T) => Beside = () => undefined,
+  ): Promise<string> {
     const key = `${files.join('\n')}\n${question}`
     const stamp = stampOf(files)
     const kept = this.#kept.get(key)
-    if (kept?.stamp === stamp) return kept.json
+    if (kept?.stamp === stamp && (kept.isSame === undefined || (await kept.isSame()))) return kept.json
     // Whoever asks the same meanwhile gets the same.
     const same = `${key}\n${stamp}`
     let asked = this.#asked.get(same)
     if (asked === undefined) {
-      asked = this.#inTurn(async () => JSON.stringify(await make())).finally(() => this.#asked.delete(same))
+      asked = this.#inTurn(() => made(make, beside)).finally(() => this.#asked.delete(same))
       this.#asked.set(same, asked)
     }
-    const json = await asked
-    this.#keep(key, { stamp, json })
+    const { json, isSame, mayKeep } = await asked
+    if (mayKeep) this.#keep(key, { stamp, json, ...(isSame !== undefined && { isSame }) })
     return json
   }
 
@@ -81,9 +102,49 @@ export class Work {
   }
 }
 
+async function made<T extends object>(make: () => Promise<T>, beside: (answer: T) => Beside): Promise<Made> {
+  const startedAt = Date.now()
+  const answer = await make()
+  const json = JSON.stringify(answer)
+  const list = beside(answer)
+  if (list === undefined) return { json, mayKeep: true }
+  const before = await besideNow(list)
+  return {
+    json,
+    isSame: async () => (await besideNow(list))?.stamp === before?.stamp,
+    // What changed while it was looked at may have been looked at before it changed.
+    mayKeep: before !== undefined && before.changedAt < startedAt - COARSE_MS,
+  }
+}
+
+/** How the files are, and when one changed last; `undefined` where they cannot be listed. */
+async function besideNow(
+  list: NonNullable<Beside>,
+): Promise<{ stamp: string; changedAt: number } | undefined> {
+  const lines: string[] = []
+  let changedAt = 0
+  try {
+    const files = await list()
+    for (let from = 0; from < files.length; from += STATS) {
+      const some = files.slice(from, from + STATS)
+      const stats = await Promise.all(some.map((file) => stat(file, { bigint: true }).catch(() => undefined)))
+      for (const [i, each] of stats.entries()) {
+        lines.push(stampLine(some[i] as string, each))
+        changedAt = Math.max(changedAt, Number(each?.ctimeMs ?? 0))
+      }
+    }
+  } catch {
+    return undefined
+  }
+  return { stamp: createHash('sha256').update(lines.join('\n')).digest('hex'), changedAt }
+}
+
 /** Changes whenever a file of the hive does. */
 function stampOf(files: readonly string[]): string {
-  const segments = logsOfHive(files).flatMap((log) => [log, ...archivedSegments(log).map(({ file }) => file)])
+  const segments = logsOfHive(files).flatMap((log) => [
+    log,
+    ...archivedSegments(log).flatMap(({ file, twin }) => (twin === undefined ? [file] : [file, twin])),
+  ])
   return segments
     .map((file) => {
       try {
