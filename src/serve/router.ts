@@ -1,6 +1,6 @@
 /** What a request is about: routes, who may, hosts and origins, and one way to refuse. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Sessions, sessionId } from './api/sessions.js'
+import { mustBeFromOwnPage, type Sessions, sessionId } from './api/sessions.js'
 import { diskTrouble } from './disk-trouble.js'
 import { answer, HttpError, jsonOf, NOT_NOW, sendRefusal } from './http.js'
 import type { Limits } from './limits.js'
@@ -70,8 +70,7 @@ export class Router {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, isOver: boolean): Promise<void> {
-    const { pathname, searchParams: query } = urlOf(request)
-    const [route, params] = this.#routeOf(request.method ?? '', pathname)
+    const [route, params, query] = this.#wanted(request)
     try {
       if (isOver) throw new HttpError(503, 'too many connections', {}, { 'retry-after': '5' })
       await this.#run(route, { request, response, query, params })
@@ -112,6 +111,19 @@ export class Router {
       throw error
     } finally {
       limits.spend(token, length === undefined ? socket.bytesRead - before : Number(length))
+    }
+  }
+
+  /** What leads nowhere is a route that says so: whoever may not ask here is told that first. */
+  #wanted(request: IncomingMessage): [Route, string[], URLSearchParams] {
+    try {
+      const { pathname, searchParams } = urlOf(request)
+      return [...this.#routeOf(request.method ?? '', pathname), searchParams]
+    } catch (error) {
+      const run = (): never => {
+        throw error
+      }
+      return [{ method: 'GET', path: '/', run }, [], new URLSearchParams()]
     }
   }
 
@@ -164,9 +176,7 @@ export class Router {
     }
     const session = sessionId(cookie)
     if (session === undefined) return undefined
-    // A browser sends the cookie whoever asks it to; what changes something must come from our own page.
-    if (request.method !== 'GET' && !isFromOwnPage(request))
-      throw new HttpError(403, 'with a cookie this must come from the own page: an Origin header is needed')
+    if (request.method !== 'GET') mustBeFromOwnPage(request)
     return this.#options.sessions.find(session)
   }
 
@@ -199,10 +209,6 @@ function urlOf({ url = '/' }: IncomingMessage): URL {
 /** TLS may be a proxy's, so that this server does not know under which scheme it is asked for. */
 const isOwnOrigin = (origin: string, host: string): boolean =>
   [`http://${host}`, `https://${host}`].includes(origin.toLowerCase())
-
-/** That an `Origin` which is there is our own was looked at before. */
-const isFromOwnPage = ({ headers }: IncomingMessage): boolean =>
-  headers.origin !== undefined || headers['sec-fetch-site'] === 'same-origin'
 
 function paramsOf(path: string | RegExp, pathname: string): string[] | undefined {
   if (typeof path === 'string') return path === pathname ? [] : undefined

@@ -78,6 +78,15 @@ for (const name of Object.keys(LOGS)) {
   })
 }
 
+test('a value that a report does not know is refused', async (t) => {
+  const api = await tempApi(t, { logs: [busyLog(tempFolder(t), 50)] })
+  const log = await api.log('busy.jsonl')
+  const refused = await api.ask(`${log}/audit?pending=maybe`)
+  assert.equal(refused.status, 400)
+  assert.match(((await refused.json()) as { error: string }).error, /^pending must be [^\n]*$/)
+  assert.deepEqual(await api.get(`${log}/audit?pending=false`), await api.get(`${log}/audit`))
+})
+
 test('two logs compared are what diff prints', async (t) => {
   const folder = tempFolder(t)
   const a = busyLog(folder, 400, 'a.jsonl')

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { request as requestPlain } from 'node:http'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -49,7 +50,19 @@ test('a browser gets a cookie for a token, and the cookie is as good until it is
   assert.equal((await post({ origin: 'http://evil.example' })).status, 403)
   assert.equal((await post({ origin: url })).status, 404, 'it may, but nothing is received without a store')
   assert.equal((await post({ 'sec-fetch-site': 'same-origin' })).status, 404)
-  assert.equal((await fetch(`${url}/api/session`, { method: 'DELETE', headers: { cookie } })).status, 204)
+  const giveBack = (headers: Record<string, string>) =>
+    fetch(`${url}/api/session`, { method: 'DELETE', headers: { cookie, ...headers } }).then(
+      ({ status }) => status,
+    )
+  assert.equal(await giveBack({}), 403)
+  assert.equal(await giveBack({ origin: 'http://evil.example' }), 403)
+  assert.equal((await fetch(`${url}/api/logs`, { headers: { cookie } })).status, 200, 'it holds still')
+  assert.equal(await giveBack({ origin: url }), 204)
+  assert.equal(
+    (await fetch(`${url}/api/session`, { method: 'DELETE' })).status,
+    204,
+    'there is nothing to change',
+  )
   assert.equal((await fetch(`${url}/api/logs`, { headers: { cookie } })).status, 401)
 })
 
@@ -163,4 +176,19 @@ test('SIGTERM ends a server within 5 seconds, also while it is watched', async (
   assert.deepEqual(await once(child, 'exit'), [0, null])
   assert.ok(performance.now() - from < 10_000)
   await Promise.all(streams.map(({ ended }) => ended))
+})
+
+test('under another host name nothing is told, also not what is not there', async (t) => {
+  const { server } = await tempApi(t, { logs: [busyLog(tempFolder(t), 20)] })
+  const status = async (path: string, host: string): Promise<number | undefined> => {
+    const asked = requestPlain(`${server.url}${path}`, { agent: false, headers: { host } })
+    asked.end()
+    const [response] = await once(asked, 'response')
+    response.resume()
+    return response.statusCode
+  }
+  for (const path of ['/nothing', '/api/nothing', '/api/logs', '/assets/%ff', '/']) {
+    assert.equal(await status(path, 'evil.example'), 421, path)
+  }
+  assert.equal(await status('/nothing', 'localhost'), 404)
 })

@@ -39,7 +39,7 @@ export const REPORTS = {
       agent: textIn(query, 'agent'),
       by: textIn(query, 'by'),
     }
-    const pending = query.get('pending') === 'true'
+    const pending = oneIn(query, 'pending', ['true', 'false']) === 'true'
     return auditTrail([file], { ...defined(options), pending, ...selection, context: SHOWN_CONTEXT })
   },
   cost: (file, selection, { query }) =>

@@ -3,6 +3,7 @@
  * session holds only as long as its token, and no longer than this process.
  */
 import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { answer, HttpError, readBody } from '../http.js'
 import type { Route } from '../router.js'
 import type { Token, Tokens } from '../tokens.js'
@@ -58,6 +59,16 @@ export function sessionId(cookie: string | undefined): string | undefined {
   return undefined
 }
 
+/**
+ * A browser sends the cookie whoever asks it to; what changes something must come from our own page. That an `Origin`
+ * which is there is our own was looked at before.
+ * @throws {HttpError} 403
+ */
+export function mustBeFromOwnPage({ headers }: IncomingMessage): void {
+  if (headers.origin !== undefined || headers['sec-fetch-site'] === 'same-origin') return
+  throw new HttpError(403, 'with a cookie this must come from the own page: an Origin header is needed')
+}
+
 /** @param isSecure whether it is only to be sent over TLS */
 export function sessionRoutes(sessions: Sessions, tokens: Tokens, isSecure: boolean): Route[] {
   const cookie = (value: string, age: number): string =>
@@ -84,7 +95,10 @@ export function sessionRoutes(sessions: Sessions, tokens: Tokens, isSecure: bool
       path: '/api/session',
       run({ request, response }) {
         const id = sessionId(request.headers.cookie)
-        if (id !== undefined) sessions.end(id)
+        if (id !== undefined) {
+          mustBeFromOwnPage(request)
+          sessions.end(id)
+        }
         response.writeHead(204, { 'set-cookie': cookie('', 0), 'cache-control': 'no-store' })
         response.end()
         return undefined
