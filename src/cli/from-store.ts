@@ -38,7 +38,7 @@ export async function withStore(
     throw new UsageError('tail follows a file, and what a store has is no file that grows; leave out -f')
   // Loaded here: most runs read files.
   const { isWhole, pullLogs, troublesOf } = await import('./pull.js')
-  const { onExit } = await import('signal-exit')
+  const { onExit } = await import('../format/on-exit.js')
   const folder = await mkdtemp(join(tmpdir(), 'hivelog-pull-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   const forget = onExit(remove)

@@ -2,7 +2,7 @@
  * The end of the process: whatever is open is closed synchronously on `process.exit()`, on an uncaught exception,
  * on SIGINT, SIGTERM, SIGHUP (when nobody else handles them) and when the event loop runs empty.
  */
-import { onExit } from 'signal-exit'
+import { onExit } from '../format/on-exit.js'
 
 const open = new Set<() => void>()
 let remove: (() => void) | undefined

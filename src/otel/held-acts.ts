@@ -4,7 +4,7 @@
  * and lines must be in the file within 50 ms; so nothing waits for longer than 40 ms.
  */
 import { diag } from '@opentelemetry/api'
-import { onExit } from 'signal-exit'
+import { onExit } from '../format/on-exit.js'
 import { brief } from '../format/quote.js'
 import type { SpanNode } from './span-node.js'
 

@@ -1,6 +1,7 @@
 /** How the agent that a process is ends with it: `ok`, `error` on an exception or an exit code, `killed` on a signal. */
-import { onExit } from 'signal-exit'
+
 import type { ExitStatus } from '../format/kinds.js'
+import { onExit } from '../format/on-exit.js'
 import { describe } from '../format/quote.js'
 
 /** How an agent ends; see `EndInput` of a hive. */

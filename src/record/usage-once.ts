@@ -6,9 +6,10 @@
  *
  * Sums (of an agent's run, a step, a turn) are no calls; whoever reads spans knows them and does not tell them here.
  */
-import { onExit } from 'signal-exit'
+
 import { BoundedMap } from '../format/bounded-map.js'
 import type { Fields } from '../format/fields.js'
+import { onExit } from '../format/on-exit.js'
 import { distance, Happening, keep, nearest, Recent, type Told } from './told-once.js'
 
 /** One model call, as one source tells it. */

@@ -193,6 +193,11 @@ function packagesOf(some: readonly string[]): Set<string> {
   )
 }
 
+test('what ends a process is told by one module, which keeps signals ignored that Node ignores', () => {
+  const direct = files.filter((file) => /(?:from |import\()'signal-exit'/.test(textOf(file)))
+  assert.deepEqual(direct, ['format/on-exit.ts'])
+})
+
 test('VERSION is the version of the package', () => {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
   assert.equal(VERSION, version)

@@ -7,8 +7,9 @@
  * None of hivelog's own hooks is added: a hook is waited for, and all that one would be told comes by these ways as
  * early. What sub-agents of sub-agents do is not in messages; hooks, logs and transcripts have it.
  */
-import { onExit } from 'signal-exit'
+
 import { readField } from '../../format/fields.js'
+import { onExit } from '../../format/on-exit.js'
 import type { Agent } from '../../hive/agent.js'
 import { bytesOf, itemsIn, quietly, textIn } from '../reading.js'
 import type { Stage } from '../stage.js'
