@@ -28,6 +28,9 @@ import { Asked } from './asked.js'
 /** Escalations that are remembered at least while they wait, and as many that were decided. */
 const MAX_PENDING = 10_000
 
+/** Why nobody decides any more. */
+const SHUT_DOWN = 'the hive was shut down; it stays pending'
+
 /** Milliseconds between two looks for decisions that processes below left behind. */
 const ADOPT_MS = 1_000
 
@@ -104,7 +107,7 @@ export class Desk {
     for (const { asked, question } of this.#pending.values()) {
       if (question.clerk !== clerk) continue
       this.#pending.delete(this.#key(question.id))
-      asked.giveUp('the hive was shut down; it stays pending')
+      asked.giveUp(SHUT_DOWN)
     }
     if (this.#clerks.size === 0) {
       clearInterval(this.#adoption)
@@ -147,6 +150,11 @@ export class Desk {
     })
     if (typeof id === 'string') this.#decided.delete(id)
     this.#pending.delete(id)
+    // After `shutdown` nobody is left to hear of a decision.
+    if (!this.#clerks.has(question.clerk)) {
+      asked.giveUp(SHUT_DOWN)
+      return asked
+    }
     this.#pending.set(id, { asked, question, ts: Date.now() })
     if (this.#pending.size > 2 * MAX_PENDING) this.#forgetOldest()
     if (typeof id === 'string') {
