@@ -599,7 +599,7 @@ export class Journal {
   #secure(now: number, last: boolean): void {
     if (!this.#lock.isHeld()) {
       // It may have gone with its folder.
-      mkdirSync(dirname(this.path), { recursive: true })
+      mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
       const isBack = this.#lock.retake()
       if (isBack) this.#change ??= this.#chain.look()
       // Whoever held it in between may have written, and has given lines the numbers that would come next.

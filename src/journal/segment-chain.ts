@@ -497,9 +497,9 @@ export function canonicalPath(file: string): string {
   }
 }
 
-/** A folder that is made here is there after a power cut, too. */
+/** A folder that is made here is its owner's alone, and there after a power cut, too. */
 function makeFolder(folder: string): void {
-  const made = mkdirSync(folder, { recursive: true })
+  const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
   if (made === undefined) return
   for (let each = resolve(folder); each !== dirname(made); each = dirname(each)) syncFolderSync(dirname(each))
 }
