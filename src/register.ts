@@ -32,7 +32,7 @@ function main(): void {
     })
   }
   // While there is time to send the last spans. What ends the process otherwise ends the agent too, in the file.
-  process.once('beforeExit', () => void hive.shutdown())
+  process.once('beforeExit', () => void hive.finish())
 }
 
 /** The application must run even where its log cannot. */

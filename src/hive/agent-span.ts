@@ -139,11 +139,24 @@ export class AgentSpan {
     this.#core.endSpan(span, endTime(this.#current.startTs, now))
   }
 
-  #continue(now: number): void {
+  /** The hive that tells it. */
+  get core(): HiveCore {
+    return this.#core
+  }
+
+  /** Another hive on the same log goes on telling it, in a new part: the one that did ends. */
+  moveTo(core: HiveCore, now: number): void {
+    const before = this.#core
+    if (core === before) return
+    this.#core = core
+    this.#continue(now, before)
+  }
+
+  /** @param core of the part before */
+  #continue(now: number, core = this.#core): void {
     const before = this.#current
     this.#begin(now, [{ context: before.span.spanContext() }])
     before.span.setAttribute(ATTR.continued, true)
-    const core = this.#core
     // After the events that are held for it.
     core.recorder.after(now, () => core.endSpan(before.span, endTime(before.startTs, now)))
   }

@@ -50,6 +50,15 @@ export interface AgentHost {
   ended(agent: Agent): void
 }
 
+/** What all hold that stand for one agent. */
+interface Shared {
+  readonly life: Life
+  readonly span: AgentSpan
+  isEnded: boolean
+  /** One in each hive that has it. */
+  readonly in: Set<Agent>
+}
+
 /**
  * One agent of a hive. Its life is a span; what it does is recorded as it happens. No call throws: one that cannot
  * be recorded as it is says so in one line of the OpenTelemetry diag logger.
@@ -63,38 +72,69 @@ export class Agent {
   #core: HiveCore
   #span: AgentSpan
   #life: Life
-  #ended = false
+  #shared: Shared
+
+  /** @internal Agents are made by `spawn`. */
+  constructor(host: AgentHost, agentId: string, name: string, shared: Shared) {
+    this.#host = host
+    this.#core = host.core
+    this.agentId = agentId
+    this.name = name
+    this.#shared = shared
+    this.#span = shared.span
+    this.#life = shared.life
+    shared.in.add(this)
+  }
 
   /**
-   * @internal Agents are made by `spawn`.
+   * @internal Begins the life of an agent.
    * @param isProcess whether it is the agent that the process is
    */
-  constructor(
+  static begin(
     host: AgentHost,
     input: SpawnInput,
     parentId: string | undefined,
     parent: Context,
     isProcess = false,
-  ) {
+  ): Agent {
     const { core } = host
     const now = Date.now()
     if (typeof readField(input, 'agentId') !== 'string') {
       diag.error('hivelog: spawn lacks `agentId`, a string; the agent is recorded as it is')
     }
     const fields = core.scrubber.known(spawnFields(input, parentId))
-    this.#host = host
-    this.#core = core
-    this.agentId = String(fields.agentId)
-    this.name = String(fields.name)
-    this.#life = core.recorder.owners.beginLife(this.agentId, core.session, isProcess)
-    this.#span = new AgentSpan(core, {
+    const agentId = String(fields.agentId)
+    const life = core.recorder.owners.beginLife(agentId, core.session, isProcess)
+    const span = new AgentSpan(core, {
       ...agentShape(fields, core.session, AS_IS),
-      life: this.#life,
+      life,
       parent,
       now,
-      onEvent: (event) => this.#added(event),
+      onEvent: (event) => agent.#added(event),
     })
-    core.recorder.record(this.#span.part.line, now, 'spawn', fields, this.#life, true)
+    const agent: Agent = new Agent(host, agentId, String(fields.name), {
+      life,
+      span,
+      isEnded: false,
+      in: new Set(),
+    })
+    core.recorder.record(span.part.line, now, 'spawn', fields, life, true)
+    return agent
+  }
+
+  /** @internal The same agent, in the same life, for another hive on the same log. */
+  joinedBy(host: AgentHost): Agent {
+    return new Agent(host, this.agentId, this.name, this.#shared)
+  }
+
+  /** @internal Its hive ends: another that has it too goes on with it. @returns whether there is one */
+  leave(): boolean {
+    const { in: all, span } = this.#shared
+    const next = [...all].find((each) => each !== this)
+    if (next === undefined) return false
+    all.delete(this)
+    if (span.core === this.#core) span.moveTo(next.#core, Date.now())
+    return true
   }
 
   /** Context of the agent's current span. */
@@ -109,7 +149,7 @@ export class Agent {
 
   /** Whether `end` was called. */
   get ended(): boolean {
-    return this.#ended
+    return this.#shared.isEnded
   }
 
   /** Creates an agent under this one; its span is a child of this one's. */
@@ -144,7 +184,7 @@ export class Agent {
       if (items.length < count) ids.push(`[cut, ${count - items.length} more items]`)
       fields.ids = ids
       const senders = items.map(spanContextOf).filter((context) => context !== undefined)
-      if (senders.length > 0 && !this.#ended) this.#span.addLinks(senders, now)
+      if (senders.length > 0 && !this.#shared.isEnded) this.#span.addLinks(senders, now)
     }
     this.#event('drain', fields, now)
   }
@@ -249,7 +289,7 @@ export class Agent {
 
   /** Ends the agent's life. */
   end(input: EndInput = {}): void {
-    if (this.#ended) {
+    if (this.#shared.isEnded) {
       diag.warn(`hivelog: agent ${this.agentId} was ended already; this end is not recorded`)
       return
     }
@@ -259,12 +299,12 @@ export class Agent {
     const status = given.status ?? (error === undefined ? 'ok' : 'error')
     const fields = this.#core.scrubber.known({ agentId: this.agentId, status, error })
     this.#core.recorder.recordNow(this.#span.part.line, now, 'exit', fields, this.#life, true)
-    this.#ended = true
+    this.#shared.isEnded = true
     const errorType = brief(readField(given.error, 'name') ?? status)
     const ending = endingOf(describe(fields.status), fields.error, AS_IS, errorType)
     this.#span.end(now, ending, { kind: 'exit', fields })
     this.#core.recorder.owners.endLife(this.#life)
-    this.#host.ended(this)
+    for (const each of this.#shared.in) each.#host.ended(each)
   }
 
   /** @internal */
@@ -280,7 +320,7 @@ export class Agent {
 
   /** @internal Lets a backend see a long life: begins a new part of the span if this one is old. */
   rollIfOld(now: number): void {
-    if (!this.#ended) this.#span.rollIfOld(now)
+    if (!this.#shared.isEnded) this.#span.rollIfOld(now)
   }
 
   /** An event that somebody else added to the agent's span. */
@@ -288,7 +328,7 @@ export class Agent {
     const { kind, at } = event
     const fields = this.#core.plainFields(event, this.agentId)
     if (fields === undefined) return false
-    if (this.#ended) this.#late(kind, fields, at, true)
+    if (this.#shared.isEnded) this.#late(kind, fields, at, true)
     else {
       const { events } = this.#span.take(Date.now())
       this.#core.recorder.record(events, at, kind, fields, counted(kind, this.#life), true)
@@ -297,14 +337,14 @@ export class Agent {
   }
 
   #event(kind: string, fields: Fields, now = Date.now(), isScrubbed = false): void {
-    if (this.#ended) this.#late(kind, fields, now, isScrubbed)
+    if (this.#shared.isEnded) this.#late(kind, fields, now, isScrubbed)
     else this.#core.recorder.record(this.#span.take(now).events, now, kind, fields, this.#life, isScrubbed)
   }
 
   /** As `#event`, and tells the line's `seq`. */
   #eventNow(kind: string, fields: Fields): number {
     const now = Date.now()
-    if (this.#ended) return this.#late(kind, fields, now, false)
+    if (this.#shared.isEnded) return this.#late(kind, fields, now, false)
     return this.#core.recorder.recordNow(this.#span.take(now).events, now, kind, fields, this.#life)
   }
 
@@ -317,8 +357,8 @@ export class Agent {
 
   #work(kind: WorkKind, given: Fields, now = Date.now()): void {
     const fields = this.#core.scrubber.known(given)
-    if (this.#ended) this.#late(kind, fields, now, true)
-    else recordWork(this.#core, this.#life, kind, fields, this.#span, now)
+    if (this.#shared.isEnded) this.#late(kind, fields, now, true)
+    else recordWork(this.#span.core, this.#life, kind, fields, this.#span, now)
   }
 
   /** Content as an artifact, with a note of what of it is cut; without a file it can only be measured. */

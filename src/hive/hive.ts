@@ -36,6 +36,9 @@ export interface HiveParts {
   shutdown(): Promise<void>
 }
 
+/** The agent that this process is in a log, whichever hive on it began it: a process has one life. */
+const processAgents = new WeakMap<Recorder, Agent>()
+
 /** A set of agents and their log. Made by `startHive`. */
 export class Hive {
   #parts: HiveParts
@@ -52,6 +55,8 @@ export class Hive {
   #processEnd: ProcessEnd | undefined
   /** Whether the process ends, or the hive: nothing is begun any more that nobody would end. */
   #isOver = false
+  /** Whether the process ends, as far as its hive knows. */
+  #isProcessOver = false
   #giveNoMore: () => void
   #rollTimer: NodeJS.Timeout
   #shutdown: Promise<void> | undefined
@@ -70,13 +75,7 @@ export class Hive {
         }),
       // What it asks and has no process any more to hear the answer is decided here.
       handedOver: () => this.#desk.lookFromNowOn(),
-      ended: (agent) => {
-        if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
-        if (this.#process.delete(agent) && this.#process.size === 0) {
-          this.#processEnd?.forget()
-          this.#processEnd = undefined
-        }
-      },
+      ended: (agent) => this.#forget(agent),
     }
     const { recorder, session } = parts.core
     this.#clerk = {
@@ -120,13 +119,15 @@ export class Hive {
    * the environment names none. It is spawned at the first use; from then on spans that begin in no context nest under
    * it, unless the hive has a `tracerProvider` of the application's. Unless the application ends it, it ends with the
    * process or with `shutdown`, whatever comes first: as `ok`; as `error` when an exception that nobody caught, or an
-   * exit code other than 0, ends the process; as `killed` when a signal does.
+   * exit code other than 0, ends the process; as `killed` when a signal does. A process is one agent in a log: hives on
+   * the same file share its life and its span, and it lives until the last of them that has used it is shut down.
    */
   get self(): Agent | undefined {
     if (this.#self === undefined) {
       const inherited = inheritedAgent()
       if (inherited !== undefined) {
-        const self = this.#spawnProcess(inherited)
+        const begun = processAgents.get(this.recorder)
+        const self = begun === undefined ? this.#spawnProcess(inherited) : this.#joinProcess(begun)
         this.#self = self
         this.#parts.rootIs(() => self.context)
       }
@@ -142,8 +143,12 @@ export class Hive {
     const { self } = this
     if (self !== undefined) return self
     if (this.#implicit === undefined || (this.#implicit.ended && !this.#isOver)) {
+      const begun = processAgents.get(this.recorder)
       const name = processName(this.#parts.serviceName)
-      this.#implicit = this.#spawnProcess({ agentId: this.freeId(name), name })
+      this.#implicit =
+        begun === undefined || begun.ended
+          ? this.#spawnProcess({ agentId: this.freeId(name), name })
+          : this.#joinProcess(begun)
     }
     return this.#implicit
   }
@@ -255,6 +260,15 @@ export class Hive {
     return this.#shutdown
   }
 
+  /**
+   * @internal The process has nothing left to do, and its agent ends with it, though another hive may still have it.
+   * Then as `shutdown`.
+   */
+  finish(): Promise<void> {
+    this.#isProcessOver = true
+    return this.shutdown()
+  }
+
   async #end(): Promise<void> {
     clearInterval(this.#rollTimer)
     this.#isOver = true
@@ -263,8 +277,13 @@ export class Hive {
     this.#parts.core.recorder.usageOnce.flush()
     // Children before their parents.
     for (const agent of [...this.#agents.values()].reverse()) {
-      const how = this.#process.has(agent) ? this.#processEnd?.soFar() : undefined
-      agent.end(how ?? { status: 'killed' })
+      const isProcess = this.#process.has(agent)
+      if (isProcess && !this.#isProcessOver && agent.leave()) this.#forget(agent)
+      else {
+        agent.end((isProcess ? this.#processEnd?.soFar() : undefined) ?? { status: 'killed' })
+        // A hive that comes later begins a new life.
+        if (isProcess) processAgents.delete(this.recorder)
+      }
     }
     this.#parts.core.recorder.settle()
     this.#sessionSpan?.end(Date.now())
@@ -275,12 +294,38 @@ export class Hive {
   #spawnProcess(named: { agentId: string; name: string }): Agent {
     const { incoming } = this.#parts
     const agent = this.#spawn({ ...named, pid: process.pid }, undefined, incoming, undefined, true)
+    processAgents.set(this.recorder, agent)
+    this.#endWithProcess(agent)
+    return agent
+  }
+
+  /** The same where another hive on the log has begun its life. */
+  #joinProcess(begun: Agent): Agent {
+    const agent = begun.joinedBy(this.#host)
+    // Nobody goes on with it in a hive that is over.
+    if (this.#isOver) agent.leave()
+    else if (!agent.ended) {
+      this.#agents.set(agent.agentId, agent)
+      this.#endWithProcess(agent)
+    }
+    return agent
+  }
+
+  #endWithProcess(agent: Agent): void {
     this.#process.add(agent)
     this.#processEnd ??= new ProcessEnd((how) => {
       this.#isOver = true
       for (const each of [...this.#process]) each.end(how)
     })
-    return agent
+  }
+
+  /** The agent has ended, or goes on in another hive. */
+  #forget(agent: Agent): void {
+    if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
+    if (this.#process.delete(agent) && this.#process.size === 0) {
+      this.#processEnd?.forget()
+      this.#processEnd = undefined
+    }
   }
 
   #spawn(
@@ -290,7 +335,7 @@ export class Hive {
     by?: Agent,
     isProcess = false,
   ): Agent {
-    const agent = new Agent(this.#host, input, parentId, parent, isProcess)
+    const agent = Agent.begin(this.#host, input, parentId, parent, isProcess)
     if (by?.ended) {
       diag.warn(`hivelog: agent ${by.agentId} has ended and spawns ${agent.agentId}; it is recorded`)
     }

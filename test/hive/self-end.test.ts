@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { door } from '../kit/doors.js'
 import {
   cleanEnvironment,
   eventsOf,
@@ -16,6 +17,11 @@ import {
 } from '../kit/hive-support.js'
 
 const CHILD = fixture('self-child')
+/** With the flag too, which a forked child inherits, there are two hives in the process, and one agent. */
+const STARTS: [how: string, flags: string[]][] = [
+  ['without a flag', []],
+  ['under hivelog/register', ['--import', door('register')]],
+]
 
 /** The environment of an agent of a hive of this process, and where the child's log is. */
 function agentEnv(t: TestContext): { env: Record<string, string>; file: string; session: string } {
@@ -38,19 +44,20 @@ for (const [way, code, status, error] of [
   ['reject', 1, 'error', 'refused'],
   ['throw, shut down in the handler', 1, 'error', 'fatal'],
 ] as const) {
-  test(`a child that does "${way}" is ${status}${error === undefined ? '' : `: ${error}`}`, async (t) => {
-    const { env, file, session } = agentEnv(t)
-    const run = await runNode([CHILD, way], env)
-    assert.equal(run.code, code, run.stderr)
-    assert.deepEqual(
-      eventsOf(file).map(({ kind, agentId, session, checkpoint }) => [kind, agentId, session, checkpoint]),
-      ['spawn', 'step', 'exit'].map((kind, i) => [kind, 'coder', session, i]),
-    )
-    const exit = oneEvent(file, 'exit')
-    assert.deepEqual([exit.status, exit.error], [status, error])
-    assert.equal(linesOf(file).at(-1)?.kind, 'log.seal')
-    if (!/throw|reject/.test(way)) assert.equal(run.stderr, '')
-  })
+  for (const [how, flags] of STARTS)
+    test(`a child ${how} that does "${way}" is ${status}${error === undefined ? '' : `: ${error}`}`, async (t) => {
+      const { env, file, session } = agentEnv(t)
+      const run = await runNode([...flags, CHILD, way], env)
+      assert.equal(run.code, code, run.stderr)
+      assert.deepEqual(
+        eventsOf(file).map(({ kind, agentId, session, checkpoint }) => [kind, agentId, session, checkpoint]),
+        ['spawn', 'step', 'exit'].map((kind, i) => [kind, 'coder', session, i]),
+      )
+      const exit = oneEvent(file, 'exit')
+      assert.deepEqual([exit.status, exit.error], [status, error])
+      assert.equal(linesOf(file).at(-1)?.kind, 'log.seal')
+      if (!/throw|reject/.test(way)) assert.equal(run.stderr, '')
+    })
 }
 
 for (const [way, signal, status, error] of [

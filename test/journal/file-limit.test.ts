@@ -39,15 +39,18 @@ test('another copy of the package that tells of the exit hears of a signal, and 
   const require = createRequire(join(packageRoot(), 'package.json'))
   const source = `
     const { onExit } = require(${JSON.stringify(require.resolve('signal-exit'))})
-    onExit((code, signal) => console.log('theirs', code, signal))
+    onExit((code, signal) => console.log('before', code, signal))
     import(${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}).then(({ startHive }) => {
-      startHive({ file: ${JSON.stringify(file)}, otlp: false }).spawn({ agentId: 'a' })
+      startHive({ file: ${JSON.stringify(file)}, otlp: false }).self.log('step')
+      onExit((code, signal) => console.log('after', code, signal))
       process.kill(process.pid, 'SIGTERM')
       setInterval(() => {}, 1_000)
     })`
-  const child = new Child(spawn(process.execPath, ['-e', source], { env: cleanEnvironment(), stdio: 'pipe' }))
+  // The agent of the process ends with it, and stops listening for the end while that is told.
+  const env = { ...cleanEnvironment(), AGENT_ID: 'solo' }
+  const child = new Child(spawn(process.execPath, ['-e', source], { env, stdio: 'pipe' }))
   t.after(() => child.process.kill('SIGKILL'))
   const { signal, stdout, stderr } = await child.ended
-  assert.deepEqual([signal, stdout, stderr], ['SIGTERM', 'theirs null SIGTERM\n', ''])
+  assert.deepEqual([signal, stdout, stderr], ['SIGTERM', 'before null SIGTERM\nafter null SIGTERM\n', ''])
   assert.equal(checkLog(file).at(-1)?.event.kind, 'log.seal')
 })
