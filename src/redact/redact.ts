@@ -139,7 +139,7 @@ export class Redactor {
     }
   }
 
-  /** The same of a text that need not be a name: cheap for nearly all that are none. */
+  /** As `isSecretKey`, of a text that need not be a name: cheap for nearly all that are none. */
   isSecretName(text: string): boolean {
     return text.length <= NAME_LIMIT && this.#keys.mayEnd(text, text.length) && this.isSecretKey(text)
   }
