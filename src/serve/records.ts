@@ -24,6 +24,8 @@ export interface Understood {
   agent: string | undefined
   /** Among that agent's events; with it a record that comes again is known. */
   checkpoint: number | undefined
+  /** Whether it says when it happened: then it says the same when it comes again. */
+  isTimed: boolean
   /** One, or two where the record tells what it cost besides. */
   lines: Line[]
 }
@@ -69,6 +71,7 @@ function ownRecord(record: Record_, session: string, now: number): Understood {
     session,
     agent,
     checkpoint,
+    isTimed: isSaid(record.ts),
     lines: [{ ts: timeOf(record.ts, now), kind, fields, ...spanOf(record), ...counted(checkpoint) }],
   }
 }
@@ -94,13 +97,14 @@ function foreignRecord(record: Record_, session: string, now: number): Understoo
   const checkpoint = countOf(record.checkpoint)
   const line: Line = { ts, kind, fields, ...ids, ...counted(checkpoint) }
   const used = usageOf(agent, tokens, cost, content)
-  if (used === undefined) return { session, agent, checkpoint, lines: [line] }
+  const whose = { session, agent, checkpoint, isTimed: isSaid(record.timestamp) }
+  if (used === undefined) return { ...whose, lines: [line] }
   // What a model call was for stays with it; a message that cost something is both.
   if (isKnownKind(kind) && kind !== 'usage') {
-    return { session, agent, checkpoint, lines: [{ ts, kind: 'usage', fields: used, ...ids }, line] }
+    return { ...whose, lines: [{ ts, kind: 'usage', fields: used, ...ids }, line] }
   }
   const call = { ...used, ...(kind !== 'usage' && { event: kind }), ...fields }
-  return { session, agent, checkpoint, lines: [{ ...line, kind: 'usage', fields: call }] }
+  return { ...whose, lines: [{ ...line, kind: 'usage', fields: call }] }
 }
 
 /** The field in which an event of this kind names its agent. */
@@ -163,9 +167,11 @@ function spanOf({ trace, span }: Record_): Pick<Line, 'trace' | 'span'> {
 /** Before 2001 in milliseconds, so it is seconds, as Python's `time.time()` has them. */
 const FIRST_MS = 978_307_200_000
 
+const isSaid = (time: unknown): boolean => time !== undefined && time !== null
+
 /** Epoch milliseconds of a number or an ISO time. @throws {RecordError} */
 function timeOf(given: unknown, now: number): number {
-  if (given === undefined || given === null) return now
+  if (!isSaid(given)) return now
   let ms = Number.NaN
   if (typeof given === 'number') ms = Math.round(given > 0 && given < FIRST_MS / 100 ? given * 1000 : given)
   else if (typeof given === 'string') ms = Date.parse(given)

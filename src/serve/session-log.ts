@@ -14,6 +14,7 @@ import { decisionsFolder } from '../format/beside.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { encodeTail } from '../format/encode.js'
 import type { Fields } from '../format/fields.js'
+import { ENVELOPE_FIELDS } from '../format/kinds.js'
 import type { KeepIndexOptions } from '../keep/options.js'
 import { isMalformed } from '../read/items.js'
 import { logBatches } from '../read/read.js'
@@ -24,11 +25,13 @@ import type { Line, Understood } from './records.js'
 import type { Terminal, Told } from './told.js'
 
 /**
- * Begins a request with a key: so many lines without a `checkpoint` follow, unless the process was killed meanwhile.
+ * Stands before lines of a request with a key: `lines` lines follow, which are the request's from number `from` on
+ * (default 0), unless the process ended meanwhile. A record may be two lines.
  */
 const BATCH = 'ingest.batch'
 /** The field of what was told by which it is known again: of the last line, so that nothing half-written counts. */
 const KEY = '_key'
+const IS_KEY = /^[0-9a-f]{16}$/
 /** Keys of requests, and of what was told, that are known again at least. */
 const MAX_KEYS = 10_000
 
@@ -50,8 +53,10 @@ export class SessionLog {
   spanMayDecide: (span: { traceId: string; spanId: string }) => boolean = () => false
   readonly #session: string
   readonly #seen = new Map<string, Counts>()
-  /** Lines of each request with a key that are in the log. */
-  readonly #keys = new BoundedMap<number>(MAX_KEYS)
+  /** Which lines of each request with a key are in the log, by their number in the request. */
+  readonly #keys = new BoundedMap<Counts>(MAX_KEYS)
+  /** What a message cost, where the writer ended before it wrote the message: the time of that line, by its fields. */
+  readonly #halves = new BoundedMap<number>(MAX_KEYS)
   readonly #told = new BoundedMap<true>(MAX_KEYS)
   /** Lines of each span and kind that were in the log when it was opened, and that were told since. */
   readonly #spanLines = new BoundedMap<number>(MAX_KEYS)
@@ -107,21 +112,23 @@ export class SessionLog {
 
   /** Writes what was not written before. @param key the same when the same request is sent again */
   add(given: readonly Understood[], key: string | undefined): Added {
-    const id = key === undefined ? undefined : shortHash(key)
-    const uncounted = given.filter((each) => !isCounted(each)).length
-    let known = id === undefined ? 0 : (this.#keys.get(id) ?? 0)
-    if (id !== undefined && uncounted > 0) {
-      if (!this.#keys.has(id))
-        this.#append({ ts: Date.now(), kind: BATCH, fields: { key: id, lines: uncounted } })
-      this.#keys.set(id, Math.max(known, uncounted))
-    }
+    const id = key === undefined || given.every(isCounted) ? undefined : shortHash(key)
+    const stored = id === undefined ? undefined : this.#linesOfRequest(id)
+    const missing: Numbered[] = []
     let accepted = 0
+    let next = 0
     for (const each of given) {
-      const isNew = isCounted(each) ? this.#isNew(each.agent, each.checkpoint) : known-- <= 0
-      if (!isNew) continue
-      accepted++
-      for (const line of each.lines) this.#append(line)
+      const before = missing.length
+      const isKnown = isCounted(each)
+        ? this.#isKnownIn(each)
+        : (_: Line, number: number) => stored?.add(number) === false
+      for (const line of each.lines) {
+        const number = next++
+        if (!isKnown(line, number)) missing.push({ number, line })
+      }
+      if (missing.length > before) accepted++
     }
+    this.#appendNumbered(missing, id)
     this.#watch()
     return { accepted, duplicates: given.length - accepted }
   }
@@ -137,9 +144,7 @@ export class SessionLog {
       accepted++
       const lines = this.known.linesOf(each)
       for (const [i, line] of lines.entries()) {
-        const isLast = i === lines.length - 1
-        const keyed = isLast ? { ...line, fields: { ...line.fields, [KEY]: key } } : line
-        this.#append(keyed, each.terminal)
+        this.#append(line, i === lines.length - 1 ? key : undefined, each.terminal)
       }
     }
     this.#watch()
@@ -185,9 +190,10 @@ export class SessionLog {
 
   /** Spans that are told again, after a crash say, give the same lines in the same order. */
   #withoutRepeats(recorder: LogRecorder): LogRecorder {
-    const write: LogRecorder['write'] = (ts, kind, given, origin) => {
+    const write: LogRecorder['write'] = (ts, givenKind, given, origin) => {
+      const kind = sentKind(givenKind)
       if (kind === 'approval' && !this.spanMayDecide(origin.context)) return true
-      const fields = asked(kind, given)
+      const fields = asked(kind, sentFields(given))
       const key = keyOfSpan(origin.context.traceId, origin.context.spanId, kind)
       const count = (this.#spanTold.get(key) ?? 0) + 1
       this.#spanTold.set(key, count)
@@ -236,19 +242,58 @@ export class SessionLog {
     this.#decisions.expect(isAsked, false)
   }
 
-  /** @param terminal in whose terminal it may be answered, if it asks something. Default: in none */
-  #append({ ts, kind, fields: given, trace, span, checkpoint }: Line, terminal?: Terminal): void {
-    const fields = asked(kind, given, terminal)
+  /** @param id of the request, if it has a key */
+  #appendNumbered(lines: readonly Numbered[], id: string | undefined): void {
+    for (let at = 0; at < lines.length; ) {
+      const from = (lines[at] as Numbered).number
+      let end = at + 1
+      while (lines[end]?.number === from + end - at) end++
+      if (id !== undefined)
+        this.#write({ ts: Date.now(), kind: BATCH, fields: { key: id, from, lines: end - at } })
+      for (; at < end; at++) this.#append((lines[at] as Numbered).line)
+    }
+  }
+
+  /**
+   * Writes what somebody sent.
+   * @param told by which it is known when it is told again
+   * @param terminal in whose terminal it may be answered, if it asks something. Default: in none
+   */
+  #append(line: Line, told?: string, terminal?: Terminal): void {
+    const kind = sentKind(line.kind)
+    this.#write({ ...line, kind, fields: asked(kind, sentFields(line.fields), terminal) }, told)
+  }
+
+  #write({ ts, kind, fields, trace, span, checkpoint }: Line, told?: string): void {
     const scrubbed = this.recorder.scrubber.any(kind, fields)
     if (scrubbed === undefined) return
     const ids = trace === undefined || span === undefined ? {} : { trace, span }
     const tail = encodeTail({ session: this.recorder.scrubber.text(this.#session), ...ids })
-    this.#last = this.recorder.journal.append(ts, kind, scrubbed, tail, checkpoint)
+    const whole = told === undefined ? scrubbed : { ...scrubbed, [KEY]: told }
+    this.#last = this.recorder.journal.append(ts, kind, whole, tail, checkpoint)
     this.known.note(kind, fields)
   }
 
   /** An id as it is in the log. */
   readonly #cleanId = (id: string): string => this.recorder.scrubber.text(id)
+
+  #linesOfRequest(id: string): Counts {
+    const stored = this.#keys.get(id) ?? new Counts()
+    this.#keys.set(id, stored)
+    return stored
+  }
+
+  /** Which lines of a record with a `checkpoint` are in the log: its last line is the one that has it. */
+  #isKnownIn({ agent, checkpoint, isTimed, lines }: Understood & Counted): (line: Line) => boolean {
+    if (!this.#isNew(agent, checkpoint)) return () => true
+    const [first] = lines
+    if (first === undefined || lines.length === 1) return () => false
+    const half = textOf(this.recorder.scrubber.any(first.kind, sentFields(first.fields)) ?? {})
+    const ts = this.#halves.get(half)
+    if (ts === undefined || (isTimed && ts !== first.ts)) return () => false
+    this.#halves.delete(half)
+    return (line) => line === first
+  }
 
   #isNew(agent: string, checkpoint: number): boolean {
     let counts = this.#seen.get(agent)
@@ -260,35 +305,56 @@ export class SessionLog {
   }
 
   async #remember(path: string): Promise<void> {
-    let key: string | undefined
+    let request = new Counts()
+    let next = 0
     let left = 0
+    let half: (() => void) | undefined
     for await (const items of logBatches(path)) {
       for (const item of items) {
-        if (isMalformed(item) || item.event.kind.startsWith('log.')) continue
+        if (isMalformed(item)) {
+          // A line of the request all the same, which is there no more.
+          next++
+          left--
+          continue
+        }
         const { kind, ...fields } = item.event as { kind: string } & Record<string, unknown>
+        if (kind.startsWith('log.')) {
+          // Another writer's lines follow, or the same one's after something was lost.
+          if (kind === 'log.open') left = 0
+          if (kind === 'log.open' || kind === 'log.gap') half?.()
+          // A seal stands behind whole records only.
+          if (kind !== 'log.torn') half = undefined
+          continue
+        }
         const { agentId, from, checkpoint } = fields
         this.known.note(kind, fields)
+        half = kind === 'usage' && checkpoint === undefined ? () => this.#noteHalf(fields) : undefined
         if (typeof fields.span === 'string') {
           const of = keyOfSpan(String(fields.trace), fields.span, kind)
           this.#spanLines.set(of, (this.#spanLines.get(of) ?? 0) + 1)
         }
-        if (typeof fields[KEY] === 'string') {
-          this.#told.set(fields[KEY], true)
-          // Of what is told of calls, only log events know the cost.
-          if (kind === 'usage' && fields.costUsd !== undefined) this.#hearsLogs = true
-        }
         if (kind === BATCH) {
-          key = String(fields.key)
+          request = this.#linesOfRequest(String(fields.key))
+          next = Number(fields.from ?? 0)
           left = Number(fields.lines)
-          this.#keys.set(key, 0)
           continue
         }
         const agent = agentId ?? from
         if (typeof agent === 'string' && typeof checkpoint === 'number') this.#isNew(agent, checkpoint)
-        else if (key !== undefined && fields[KEY] === undefined && left-- > 0)
-          this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
+        if (left-- > 0) request.add(next++)
+        else if (IS_KEY.test(String(fields[KEY]))) {
+          this.#told.set(String(fields[KEY]), true)
+          // Of what is told of calls, only log events know the cost.
+          if (kind === 'usage' && fields.costUsd !== undefined) this.#hearsLogs = true
+        }
       }
     }
+    half?.()
+  }
+
+  #noteHalf(usage: Record<string, unknown>): void {
+    const fields = Object.entries(usage).filter(([name]) => !ENVELOPE_FIELDS.has(name))
+    this.#halves.set(textOf(Object.fromEntries(fields)), usage.ts as number)
   }
 }
 
@@ -304,6 +370,32 @@ const keyOfSpan = (trace: string, span: string, kind: string): string => `${trac
 
 const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
 
+/** As in the log. */
+const textOf = (fields: Fields): string => JSON.stringify(fields)
+
+/** Only the server says which lines are a request's. */
+const sentKind = (kind: string): string => (kind === BATCH ? `event_${kind}` : kind)
+
+/** A sender's field that is called like ours is written with a `_` in front, as those of the line's own are. */
+function sentFields(fields: Fields): Fields {
+  if (!Object.hasOwn(fields, KEY)) return fields
+  let name = KEY
+  while (Object.hasOwn(fields, name)) name = `_${name}`
+  const { [KEY]: value, ...others } = fields
+  return { ...others, [name]: value }
+}
+
+/** A line of a request, and which of its lines it is, from 0. */
+interface Numbered {
+  number: number
+  line: Line
+}
+
+interface Counted {
+  agent: string
+  checkpoint: number
+}
+
 /** A record that tells by itself whether it was seen. Such have one line each, but for messages that cost something. */
-const isCounted = (each: Understood): each is Understood & { agent: string; checkpoint: number } =>
+const isCounted = (each: Understood): each is Understood & Counted =>
   each.agent !== undefined && each.checkpoint !== undefined

@@ -1,4 +1,5 @@
 /** A server of a test's own, and how it is asked. */
+import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -58,6 +59,19 @@ export function send(
 /** Lines of a session's log without those of the journal's own. */
 export const linesOf = ({ store }: { store: string }, session: string): Line[] =>
   eventsOf(logOf({ store }, session)).filter(({ kind }) => !kind.startsWith('log.'))
+
+/** The same where a line may be there in part: a kill or a full disk cut it off, and the log goes on behind it. */
+export const wholeLinesOf = ({ store }: { store: string }, session: string): Record<string, unknown>[] =>
+  readFileSync(logOf({ store }, session), 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as Record<string, unknown>]
+      } catch {
+        return []
+      }
+    })
+    .filter(({ kind }) => !String(kind).startsWith('log.'))
 
 export const logOf = ({ store }: { store: string }, session: string): string =>
   join(store, session, 'events.jsonl')
