@@ -131,6 +131,8 @@ export class Journal {
   #untimed = 0
   #writing = false
   #outage = new Outage(() => this.#write())
+  /** Why the last write that failed did. */
+  #failure: Error | undefined
   #pool: PoolWrite
   /** Events that are lost now. */
   #gap: { lost: number; reason: string } | undefined
@@ -248,6 +250,12 @@ export class Journal {
   /** `seq` of the newest line. */
   get seq(): number {
     return this.#ticket - this.#shift
+  }
+
+  /** Why the file takes nothing now, nor did when it was closed; `undefined` while it does. */
+  get trouble(): NotDurableError | undefined {
+    const cause = this.#outage.isOn ? this.#failure : undefined
+    return cause && new NotDurableError(`${this.path} cannot be written: ${cause.message}`, cause)
   }
 
   /** Lines lost since they were last reported in a `log.gap`. */
@@ -834,6 +842,7 @@ export class Journal {
         `hivelog: cannot write ${this.path}: ${cause.message}; events wait in memory and it is tried again`,
       )
     }
+    this.#failure = cause
     this.#outage.failed(cause.message, !this.#writtenWaiters.isEmpty || this.#syncer.isAwaited)
   }
 

@@ -18,14 +18,16 @@ export interface DiskTrouble {
   retryAfter: number
 }
 
-/** @returns `undefined` for an error of another kind; one with a cause is of its cause's kind too */
+/** @returns `undefined` for an error of another kind; one with a cause is of its cause's kind too, a full disk first */
 export function diskTrouble(error: unknown): DiskTrouble | undefined {
+  let found: DiskTrouble | undefined
   let each = error
   for (let depth = 0; each instanceof Error && depth < MAX_CAUSES; depth++) {
     const { code = '' } = each as NodeJS.ErrnoException
     const retryAfter = LATER[code]
-    if (retryAfter !== undefined) return { isFull: FULL.has(code), retryAfter }
+    if (retryAfter !== undefined && FULL.has(code)) return { isFull: true, retryAfter }
+    if (retryAfter !== undefined) found ??= { isFull: false, retryAfter }
     each = each.cause
   }
-  return undefined
+  return found
 }

@@ -34,12 +34,16 @@ export interface Given {
 const MAX_OPEN = 256
 /** How often it is looked for decisions beside logs that are not open, milliseconds. */
 const LOOK_MS = 5_000
+/** How long a log may take nothing before those who wait are told, milliseconds. */
+const TROUBLE_MS = 1_000
 
 export class EventStore {
   readonly root: string
   readonly #warn: (message: string) => void
   readonly #keepIndex: boolean | KeepIndexOptions
   readonly #logs = new Map<string, SessionLog>()
+  /** Logs that are being closed since something could not be written. */
+  readonly #failing = new Map<string, { why: Error; closed: Promise<void> }>()
   #last: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
 
@@ -110,13 +114,22 @@ export class EventStore {
     log: SessionLog,
     sync: () => Promise<void> = () => log.durable(log.ticket),
   ): Promise<void> {
+    const synced = sync()
     try {
-      await sync()
+      await unlessTrouble(log, synced)
     } catch (error) {
-      // What is seen and stored is found out anew.
-      if (this.#logs.get(session) === log) this.#logs.delete(session)
-      await log.close().catch(() => {})
-      throw error
+      const why = log.trouble ?? (error as Error)
+      const closed = log.close().catch(() => {})
+      if (this.#logs.get(session) === log) {
+        // What is seen and stored is found out anew.
+        this.#logs.delete(session)
+        this.#failing.set(session, { why, closed })
+      }
+      await closed
+      if (this.#failing.get(session)?.closed === closed) this.#failing.delete(session)
+      // Closing tries for a while to write what waits.
+      if (await synced.then(isDone, isNotDone)) return
+      throw why
     }
   }
 
@@ -140,6 +153,7 @@ export class EventStore {
     this.#timer = undefined
     await this.#last
     await Promise.all([...this.#logs.values()].map((log) => log.close()))
+    await Promise.all([...this.#failing.values()].map(({ closed }) => closed))
     this.#logs.clear()
   }
 
@@ -194,6 +208,8 @@ export class EventStore {
   async #logOf(session: string): Promise<SessionLog> {
     let log = this.#logs.get(session)
     if (log === undefined) {
+      const failing = this.#failing.get(session)
+      if (failing !== undefined) throw failing.why
       for (const [name, other] of this.#logs) {
         if (this.#logs.size < MAX_OPEN) break
         if (other.isAwaited) continue
@@ -206,5 +222,27 @@ export class EventStore {
     this.#logs.delete(session)
     this.#logs.set(session, log)
     return log
+  }
+}
+
+const isDone = (): boolean => true
+const isNotDone = (): boolean => false
+
+/**
+ * Waits for what a log was given to be on the disk, but not for a disk that takes nothing, which may last.
+ * @throws why it is not there
+ */
+async function unlessTrouble(log: SessionLog, synced: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const trouble = new Promise<never>((_, reject) => {
+    timer = setInterval(() => {
+      const why = log.trouble
+      if (why !== undefined) reject(why)
+    }, TROUBLE_MS)
+  })
+  try {
+    await Promise.race([synced, trouble])
+  } finally {
+    clearInterval(timer)
   }
 }

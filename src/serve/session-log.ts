@@ -68,6 +68,8 @@ export class SessionLog {
   /** Whether log events tell of what spans tell too. */
   #hearsLogs = false
   #last = 0
+  /** Whether a line got neither to the disk nor to memory. Nothing is written after it: what is there has no holes. */
+  #isLost = false
 
   private constructor(path: string, recorder: LogRecorder, session: string, warn: (message: string) => void) {
     this.path = path
@@ -108,6 +110,11 @@ export class SessionLog {
   /** The ticket of the last line, for `durable`. */
   get ticket(): number {
     return this.#last
+  }
+
+  /** Why nothing can be written now; `undefined` while something can. */
+  get trouble(): Error | undefined {
+    return this.recorder.journal.trouble
   }
 
   /** Writes what was not written before. @param key the same when the same request is sent again */
@@ -151,7 +158,9 @@ export class SessionLog {
     return { accepted, duplicates: told.length - accepted }
   }
 
+  /** Rejects also when anything that was given before is lost */
   durable(ticket: number): Promise<void> {
+    if (this.#isLost) return this.#refuse()
     return ticket === 0 ? Promise.resolve() : this.recorder.durable(ticket)
   }
 
@@ -185,7 +194,14 @@ export class SessionLog {
     this.recorder.usageOnce.flush()
     this.recorder.settle()
     this.#watch()
+    if (this.recorder.journal.lost > 0) this.#isLost = true
+    if (this.#isLost) await this.#refuse()
     await this.recorder.journal.flush()
+  }
+
+  /** Not all that was given was taken. */
+  #refuse(): Promise<void> {
+    return this.trouble === undefined ? this.recorder.durable(0) : Promise.reject(this.trouble)
   }
 
   /** Spans that are told again, after a crash say, give the same lines in the same order. */
@@ -226,7 +242,7 @@ export class SessionLog {
       fields: { id, approve, by, via, ...(note !== undefined && { note }) },
     })
     try {
-      await this.recorder.durable(this.#last)
+      await this.durable(this.#last)
     } catch {
       return 'later'
     }
@@ -266,11 +282,16 @@ export class SessionLog {
 
   #write({ ts, kind, fields, trace, span, checkpoint }: Line, told?: string): void {
     const scrubbed = this.recorder.scrubber.any(kind, fields)
-    if (scrubbed === undefined) return
+    if (scrubbed === undefined || this.#isLost) return
     const ids = trace === undefined || span === undefined ? {} : { trace, span }
     const tail = encodeTail({ session: this.recorder.scrubber.text(this.#session), ...ids })
     const whole = told === undefined ? scrubbed : { ...scrubbed, [KEY]: told }
-    this.#last = this.recorder.journal.append(ts, kind, whole, tail, checkpoint)
+    const ticket = this.recorder.journal.append(ts, kind, whole, tail, checkpoint)
+    if (ticket === 0) {
+      this.#isLost = true
+      return
+    }
+    this.#last = ticket
     this.known.note(kind, fields)
   }
 
