@@ -178,8 +178,8 @@ export function isSecretItem(redactor: Redactor, before: unknown, item: unknown,
   return typeof item === 'string' && (before.startsWith('-') || !WORD.test(item))
 }
 
-/** A word, or several as names have them. */
-const WORD = /^(?:[A-Za-z]{1,24}(?:[_.-][A-Za-z]{1,24}){0,5})?$/
+/** A word, or several as names and options have them. */
+const WORD = /^(?:-{0,2}[A-Za-z]{1,24}(?:[_.-][A-Za-z]{1,24}){0,5})?$/
 
 /** Whether a value could give a secret away: not whether there is one, and not how many tests `pass`. */
 function canBeSecret(name: string, value: unknown): boolean {
