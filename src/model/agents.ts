@@ -35,8 +35,6 @@ export class Agent {
   lives = 0
   spawnSeq: number | undefined
   spawnTs: number | undefined
-  /** Whether two logs told the spawn of this life: its own, and that of its parent. */
-  isToldTwice = false
   /** Its own events in this life. */
   events = 0
   lastSeq: number

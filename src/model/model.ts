@@ -83,8 +83,6 @@ export interface Carry {
   living?: string[]
   ended?: string[]
   gods?: string[]
-  /** Agents whose present life two logs told of. */
-  toldTwice?: string[]
   logs?: string[]
   inboxes?: InboxCarry[]
   /** Whether inboxes give up the ids of messages that they do not hold. */
@@ -300,7 +298,6 @@ export class HiveModel {
     agent.lives++
     agent.spawnSeq = seq
     agent.spawnTs = ts
-    agent.isToldTwice = false
     agent.events = 0
     agent.log = log
     agent.parent = textOf(fields.parent)
@@ -326,7 +323,6 @@ export class HiveModel {
 
   #goOn(agent: Agent, fields: Fields, ts: number, seq: number): void {
     const { name } = this.#log
-    agent.isToldTwice = true
     if (name !== undefined && isChildOf(name, agent.log as string)) {
       agent.log = name
       if (typeof fields.pid === 'number') agent.pid = fields.pid
@@ -654,8 +650,6 @@ export class HiveModel {
     const ended = all.filter(({ status }) => isEnded(status))
     if (!isSameOrder(living, this.agents.living())) carry.living = idsOf(this.agents.living())
     if (!isSameOrder(ended, this.agents.ended())) carry.ended = idsOf(this.agents.ended())
-    const toldTwice = all.filter(({ isToldTwice }) => isToldTwice)
-    if (toldTwice.length > 0) carry.toldTwice = toldTwice.map(({ id }) => id)
     if (!isSameOrder(godsOf(all), this.agents.gods())) carry.gods = idsOf(this.agents.gods())
     const inboxes = Array.from(this.#allInboxes(), (inbox) => inbox.carry()).filter(
       (each) => each !== undefined,
@@ -709,10 +703,6 @@ export class HiveModel {
       carry.ended ?? [],
       carry.gods ?? godsOf(agents).map(({ id }) => id),
     )
-    for (const id of carry.toldTwice ?? []) {
-      const agent = this.agents.get(id)
-      if (agent !== undefined) agent.isToldTwice = true
-    }
     for (const { recipient, waiting, messages, estimated } of from.inboxes) {
       const inbox = this.#restoredInbox(recipient)
       if (inbox.waiting > 0) continue
@@ -756,8 +746,7 @@ function isSameLife(agent: Agent, { session }: Fields, name: string | undefined)
   const { log } = agent
   if (name === undefined || log === undefined || name === log) return false
   if (agent.lives === 0 || isEnded(agent.status)) return false
-  // By its clock the process may have begun before its parent told of it; but the parent tells each life once.
-  if (!isChildOf(name, log) && (agent.isToldTwice || !isChildOf(log, name))) return false
+  if (!isChildOf(name, log) && !isChildOf(log, name)) return false
   return session === undefined || agent.session === undefined || textOf(session) === agent.session
 }
 

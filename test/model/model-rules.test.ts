@@ -255,26 +255,6 @@ test('the spawn in the log of an agent’s own process goes on with its life; it
   assert.deepEqual([reversed?.lives, reversed?.log], [1, CHILD], 'the child’s clock may be ahead')
 })
 
-test('a parent that starts an agent again, whose process was not seen to end, begins another life of it', () => {
-  const parents = { agentId: 'a', name: 'A', parent: 'lead', session: 's-1' }
-  const own = { agentId: 'a', name: 'A', session: 's-1' }
-  const opens = (pid: number) => ({ pid, host: 'h', session: 's-1', started: pid })
-  const { agents } = ofTwo([
-    [LOG, 'log.open', opens(1)],
-    [LOG, 'spawn', { agentId: 'lead' }],
-    [LOG, 'spawn', parents],
-    [CHILD, 'log.open', opens(2)],
-    [CHILD, 'spawn', own],
-    [LOG, 'log.open', opens(3)],
-    [LOG, 'spawn', { agentId: 'lead' }],
-    [LOG, 'spawn', parents],
-    [CHILD, 'log.open', opens(4)],
-    [CHILD, 'spawn', own],
-  ])
-  const agent = agents.get('a')
-  assert.deepEqual([agent?.lives, agent?.parent, agent?.status, agent?.log], [2, 'lead', 'alive', CHILD])
-})
-
 test('a spawn in another session, after an end, or in a log that is no child’s is another life', () => {
   const spawn = { agentId: 'a', name: 'A', isGod: false, session: 's-1' }
   const lives = (...events: [string, ...Given][]): number | undefined =>

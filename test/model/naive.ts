@@ -20,7 +20,6 @@ interface Agent {
   lives: number
   isGod: boolean
   spawned: number
-  toldTwice: boolean
   log: string
 }
 
@@ -87,7 +86,7 @@ export class Naive {
   #agent(id: string, log: string): Agent {
     const known = this.agent(id)
     if (known !== undefined) return known
-    const made = { id, status: 'alive', lives: 0, isGod: false, spawned: 0, toldTwice: false, log }
+    const made = { id, status: 'alive', lives: 0, isGod: false, spawned: 0, log }
     this.agents.push(made)
     return made
   }
@@ -124,19 +123,14 @@ export class Naive {
     if (agent.lives > 0 && !ENDED.includes(agent.status)) {
       if (log.startsWith(`${agent.log}.agents/`)) {
         agent.log = log
-        agent.toldTwice = true
         return
       }
-      if (agent.log.startsWith(`${log}.agents/`) && !agent.toldTwice) {
-        agent.toldTwice = true
-        return
-      }
+      if (agent.log.startsWith(`${log}.agents/`)) return
     }
     agent.status = 'alive'
     agent.lives++
     agent.isGod = event.isGod === true
     agent.spawned = this.#step
-    agent.toldTwice = false
     agent.log = log
   }
 
