@@ -49,7 +49,8 @@ decide at the server is handed to the hive that asked.
 FILE is $HIVELOG_FILE or hive.jsonl by default. Ends on SIGINT or SIGTERM.
 Exit code 0: done, or of --status: nothing is behind; 1: the server refuses for
 good (the token, or other bytes of the log are there), FILE is empty, or of
---status: something is behind, or differs; 2: bad use, no log, or it cannot be read.
+--status: something is behind, or differs; 2: bad use, no log, or it cannot be
+read.
 
 Example: hivelog ship --to http://127.0.0.1:4319 --once hive.jsonl
 `
