@@ -45,11 +45,6 @@ export interface Scrub {
   string(text: string): string
   /** What to write instead of this value of this key; `undefined` to write the value. */
   key(name: string, value: unknown): string | undefined
-  /**
-   * The same of an item of a list by the text before it.
-   * @param isPair whether that is known to be the item's name
-   */
-  next(before: string, item: unknown, isPair: boolean): string | undefined
 }
 
 /**
@@ -220,23 +215,12 @@ class Walk {
   /** Not with `map`: a subclass can make it return anything. Nor is the length of a proxy to be believed. */
   #list(list: readonly unknown[], length: number, key: string): unknown[] {
     const out: unknown[] = []
-    // As `Object.entries` gives them.
-    const isPair = length === 2 && isListed(this.#path.at(-2))
-    const isRaw = RAW_LISTS.has(key)
-    let before: unknown
     for (let i = 0; i < length; i++) {
       if (this.#isSpent) {
         out.push(`[cut, ${length - i} more items]`)
         break
       }
-      const item = list[i]
-      const mask =
-        typeof before === 'string'
-          ? this.#scrub.next(before, item, isPair || (isRaw && i % 2 === 1))
-          : undefined
-      out.push(mask ?? this.plain(item, key) ?? null)
-      // What was masked is no name: `hunter2secret` ends as one.
-      before = mask === undefined ? item : undefined
+      out.push(this.plain(list[i], key) ?? null)
     }
     return out
   }
@@ -246,12 +230,6 @@ class Walk {
     return this.#scrub.string(`[unserializable: ${brief(error)}]`)
   }
 }
-
-/** Node's names for lists in which each name is followed by its value. */
-const RAW_LISTS = new Set(['rawHeaders', 'rawTrailers'])
-
-const isListed = (holder: object | undefined): boolean =>
-  Array.isArray(holder) || holder instanceof Map || holder instanceof Set
 
 const BIGINT_DIGITS = 1_000
 const MAX_BIGINT = 10n ** BigInt(BIGINT_DIGITS)

@@ -12,7 +12,7 @@ import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base'
 import { brief, toPlain } from '../format/quote.js'
 import { recordOf } from '../record/owners.js'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
-import { isSecretField, isSecretItem, scrubWith } from '../redact/scrub.js'
+import { isSecretArgument, isSecretField, scrubWith } from '../redact/scrub.js'
 import { EVENT_PREFIX, isSayable, MAX_SECONDS } from './span-mapping.js'
 import { WorkSpan } from './work-span.js'
 
@@ -250,7 +250,7 @@ export class SpanRedactor {
   #list(list: readonly unknown[]): unknown {
     return mapped(list, (item, i) => {
       if (typeof item === 'string') {
-        return isSecretItem(this.#redactor, list[i - 1], item) ? SECRET_KEY_MASK : this.#text(item)
+        return isSecretArgument(list[i - 1], this.#redactor) ? SECRET_KEY_MASK : this.#text(item)
       }
       if (typeof item === 'number') return sayable(item)
       return typeof item === 'object' && item !== null ? toPlain(item, scrubWith(this.#redactor)) : item

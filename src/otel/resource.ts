@@ -1,7 +1,7 @@
 /** What a hive's traces say about where they come from: the service, the host, the process. */
 import type { Resource, ResourceDetector } from '@opentelemetry/resources'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
-import { isSecretItem } from '../redact/scrub.js'
+import { isSecretArgument } from '../redact/scrub.js'
 import { fromEnv, sdk } from './sdk.js'
 
 /** What a hive's traces say about where they come from. */
@@ -55,6 +55,6 @@ function redacted(detector: ResourceDetector, redactor: Redactor): ResourceDetec
 function redactArguments(values: readonly unknown[], redactor: Redactor): unknown[] {
   return values.map((value, i) => {
     if (typeof value !== 'string') return value
-    return isSecretItem(redactor, values[i - 1], value) ? SECRET_KEY_MASK : redactor.string(value)
+    return isSecretArgument(values[i - 1], redactor) ? SECRET_KEY_MASK : redactor.string(value)
   })
 }

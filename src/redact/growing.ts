@@ -21,10 +21,6 @@ export class GrowingRedactor extends Redactor {
     return this.#now.isSecretKey(name)
   }
 
-  override isSecretName(text: string): boolean {
-    return this.#now.isSecretName(text)
-  }
-
   /** Adds the patterns and names of these options, and the built-in ones unless they are switched off in both. */
   add({ patterns = [], keys = [], builtin = true }: RedactOptions): void {
     const { patterns: ownPatterns = [], keys: ownKeys = [], builtin: ownBuiltin = true } = this.#options

@@ -8,7 +8,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Inside } from './secret-base64.js'
 import { maskOf } from './secret-chars.js'
-import { NAME_LIMIT, SecretKeys } from './secret-keys.js'
+import { SecretKeys } from './secret-keys.js'
 import { flagDetector, pairDetector } from './secret-pairs.js'
 import { PLACE_DETECTORS } from './secret-places.js'
 import { ESCAPES, PERCENTS, SecretScanner } from './secret-scanner.js'
@@ -137,11 +137,6 @@ export class Redactor {
       this.#inside.depth++
       this.#scanner.signs = signs
     }
-  }
-
-  /** As `isSecretKey`, of a text that need not be a name: cheap for nearly all that are none. */
-  isSecretName(text: string): boolean {
-    return text.length <= NAME_LIMIT && this.#keys.mayEnd(text, text.length) && this.isSecretKey(text)
   }
 
   /**

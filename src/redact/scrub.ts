@@ -152,8 +152,6 @@ export function scrubWith(redactor: Redactor): Scrub {
   return {
     string: (text) => redactor.string(text),
     key: (name, value) => (isSecretField(redactor, name, value) ? SECRET_KEY_MASK : undefined),
-    next: (before, item, isPair) =>
-      isSecretItem(redactor, before, item, isPair) ? SECRET_KEY_MASK : undefined,
   }
 }
 
@@ -167,19 +165,10 @@ export function isSecretField(redactor: Redactor, name: string, value: unknown):
   return redactor.isSecretKey(name) || (last.length < name.length && redactor.isSecretKey(last))
 }
 
-/**
- * Whether an item of a list is a secret by the one before it: people pass `--password`, `hunter2`, and headers as
- * `X-Api-Key`, `…`. Of a list that is not known to be of pairs what is but a word is none: it may be one of names, as
- * what a form asks for (`password`, `email`).
- */
-export function isSecretItem(redactor: Redactor, before: unknown, item: unknown, isPair = false): boolean {
-  if (typeof before !== 'string' || !redactor.isSecretName(before)) return false
-  if (isPair) return canBeSecret(before, item)
-  return typeof item === 'string' && (before.startsWith('-') || !WORD.test(item))
+/** Whether an argument of a command is a secret by the one before it: people pass `--password`, `hunter2`. */
+export function isSecretArgument(before: unknown, redactor: Redactor): boolean {
+  return typeof before === 'string' && before.startsWith('-') && redactor.isSecretKey(before)
 }
-
-/** A word, or several as names and options have them. */
-const WORD = /^(?:-{0,2}[A-Za-z]{1,24}(?:[_.-][A-Za-z]{1,24}){0,5})?$/
 
 /** Whether a value could give a secret away: not whether there is one, and not how many tests `pass`. */
 function canBeSecret(name: string, value: unknown): boolean {

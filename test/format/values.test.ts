@@ -27,7 +27,7 @@ function counting() {
     seen.characters += text.length
     return text
   }
-  return { seen, scrub: { string, key: () => undefined, next: () => undefined } }
+  return { seen, scrub: { string, key: () => undefined } }
 }
 
 /** An object, and how often its value was asked for. */
