@@ -4,12 +4,12 @@
  */
 
 /** Ids of one inbox; one that has more such messages knows their number alone. */
-export const MAX_UNHELD_IDS = 2_000
+export const MAX_UNHELD_IDS = 1_000
 /**
  * Ids of all inboxes; beyond it those that get messages give theirs up, until an eighth is left. All are in each state that
  * a side index stores, where a hive in which very much waits would make them a good part of the work.
  */
-export const MAX_ALL_UNHELD_IDS = 4_000
+export const MAX_ALL_UNHELD_IDS = 2_000
 
 /** From so many on they are told apart by a map. */
 const MANY = 64

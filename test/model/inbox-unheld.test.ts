@@ -73,7 +73,7 @@ test('all inboxes together know a bounded number of ids', () => {
   for (const name of names)
     for (let i = 0; i < 900; i++) told.add('message', { from: 'b', to: name, id: `${name}-${i}` })
   const known = told.model.room.unheldIds
-  assert.ok(known > 0 && known <= 4000, `${known} ids`)
+  assert.ok(known > 0 && known <= 2000, `${known} ids`)
   for (const name of names) told.add('drop', { from: 'b', to: name, id: `${name}-0` })
   for (const { recipient, waiting, estimated } of told.model.state().inboxes)
     assert.ok(waiting === 899 || (waiting === 900 && estimated === true), `${recipient} ${waiting}`)
