@@ -198,7 +198,7 @@ export async function whyDifferent(file: string, { at, sha256 }: CopyState): Pro
   const where = `${at.offset} bytes of the segment that begins at seq ${at.segment}`
   return `the server's copy of ${file} holds ${where}, and the log ${
     size < at.offset ? `only ${size}` : 'other ones there'
-  }: it lost or changed lines that were sent, and nothing more of it is sent; hivelog verify says how both stand, and a log of another name is sent anew`
+  }: it lost or changed lines that were sent, and nothing more of it is sent; hivelog verify says how both stand, and it is sent anew when its copy was moved out of the server's store and the server started again`
 }
 
 export function refusalOf(status: number, body: Answer['body'], file?: string): ShipError {
