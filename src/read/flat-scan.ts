@@ -217,6 +217,12 @@ const numberText: Code = [
   ),
 ]
 
+/** What a name's values are, as its place tells it. */
+const AS_THEY_ARE = 0
+const NUMBERED = 1
+const PASSED_OVER = 2
+const isPassedOver: Code = eq(load32(get(NAME), 20), i32(PASSED_OVER))
+
 /** P is at the quote before a name, and is left behind what follows the value. */
 const readMember: Code = [
   brIf(FAILED, or(ne(load8(get(P)), i32(byte('"'))), geU(get(MEMBERS), i32(MOST_MEMBERS)))),
@@ -243,6 +249,7 @@ const readMember: Code = [
   block(
     when(eq(get(N), i32(byte('"'))), [
       readText(FAILED + 2),
+      brIf(1, isPassedOver),
       set(TYPE, i32(COPIED)),
       set(LENGTH, sub(sub(get(P), get(AT)), i32(2))),
       when(and(load32(get(NAME), 20), ltU(get(LENGTH), i32(LONGEST + 1))), [numberText]),
@@ -281,6 +288,7 @@ const readMember: Code = [
       ),
       brIf(FAILED + 2, ne(load8(get(P)), i32(byte(']')))),
       set(P, add(get(P), i32(1))),
+      brIf(1, isPassedOver),
       set(TYPE, i32(COPIED)),
       copyValue,
       br(1),
@@ -290,9 +298,11 @@ const readMember: Code = [
     set(P, add(get(P), i32(5))),
     set(TYPE, i32(FALSE)),
   ),
-  store32(get(OUT), or(load32(get(NAME), 16), shl(get(TYPE), i32(8)))),
-  set(OUT, add(get(OUT), i32(UNIT))),
-  set(MEMBERS, add(get(MEMBERS), i32(1))),
+  when(eqz(isPassedOver), [
+    store32(get(OUT), or(load32(get(NAME), 16), shl(get(TYPE), i32(8)))),
+    set(OUT, add(get(OUT), i32(UNIT))),
+    set(MEMBERS, add(get(MEMBERS), i32(1))),
+  ]),
   set(N, load8(get(P))),
   set(P, add(get(P), i32(1))),
   brIf(MEMBER, eq(get(N), i32(byte(',')))),
@@ -351,6 +361,8 @@ const scan: Func = {
 /** A name that a flat line may have. */
 export interface FlatName {
   name: string
+  /** Whether it is not told what its values are: they only have to be what a flat line may have. */
+  isPassedOver: boolean
   /** Whether its texts are told by number: there are few different ones. */
   isNumbered: boolean
 }
@@ -441,11 +453,16 @@ export class FlatScanner {
         const at = NAMES + slot * NAME_BYTES
         this.#bytes.set((keys[i] as { key: Buffer }).key, at)
         this.#view.setUint32(at + 16, i, true)
-        this.#view.setUint32(at + 20, names[i]?.isNumbered === true ? 1 : 0, true)
+        this.#view.setUint32(at + 20, howOf(names[i] as FlatName), true)
       }
       return [BigInt.asIntN(64, c1), BigInt.asIntN(64, c2)]
     }
   }
+}
+
+function howOf({ isPassedOver, isNumbered }: FlatName): number {
+  if (isPassedOver) return PASSED_OVER
+  return isNumbered ? NUMBERED : AS_THEY_ARE
 }
 
 /** Where the bytes of a call begin, as places are counted. */

@@ -49,10 +49,56 @@ class FlatEvent {
   toolCallId: unknown = undefined
   argsBytes: unknown = undefined
   resultBytes: unknown = undefined
+  approve: unknown = undefined
+}
+
+/**
+ * An event of a flat line with the fields that the model of a hive looks at (`model/model.ts`): of `LOOKED_INTO` it looks
+ * at others too.
+ */
+class ModelEvent {
+  ts: unknown = undefined
+  kind: unknown = undefined
+  seq: unknown = undefined
+  agentId: unknown = undefined
+  from: unknown = undefined
+  to: unknown = undefined
+  act: unknown = undefined
+  subject: unknown = undefined
+  id: unknown = undefined
+  requiresReply: unknown = undefined
+  model: unknown = undefined
+  provider: unknown = undefined
+  inputTokens: unknown = undefined
+  outputTokens: unknown = undefined
+  cacheReadTokens: unknown = undefined
+  cacheWriteTokens: unknown = undefined
+  costUsd: unknown = undefined
+  error: unknown = undefined
+  count: unknown = undefined
+  ids: unknown = undefined
+  approve: unknown = undefined
+}
+
+const LOOKED_INTO: ReadonlySet<string> = new Set(['spawn', 'exit', 'rename', 'log.open', 'log.gap'])
+
+/** Whether what a `ModelEvent` says of an event is all that the model looks at. */
+function saysEnough(kind: string): boolean {
+  switch (kind) {
+    // Most are one of these.
+    case 'message':
+    case 'usage':
+    case 'call':
+    case 'tool':
+      return true
+    default:
+      return !LOOKED_INTO.has(kind)
+  }
 }
 
 /** Its fields in that order, and those of which nearly each text is another one. */
 const NAMES = Object.keys(new FlatEvent()) as (keyof FlatEvent)[]
+const OF_MODEL: ReadonlySet<string> = new Set(Object.keys(new ModelEvent()))
 const ALL_OTHERS: ReadonlySet<keyof FlatEvent> = new Set([
   'error',
   'id',
@@ -183,13 +229,15 @@ function put(event: FlatEvent, name: number, value: unknown): void {
     case 38:
       event.resultBytes = value
       break
+    case 39:
+      event.approve = value
+      break
   }
 }
 
-/** Makes the events of flat lines. There is one, as its tables are worth sharing. */
+/** Makes the events of flat lines, with all fields or those for the model. There is one each: its tables are worth sharing. */
 class FlatEvents {
-  static #shared: FlatEvents | undefined
-  static #isTried = false
+  static readonly #shared = new Map<boolean, FlatEvents | undefined>()
 
   readonly scanner: FlatScanner
   /** Texts by their number. */
@@ -197,18 +245,26 @@ class FlatEvents {
   /** Where in what was found the next line is. */
   #at = 0
 
-  private constructor(scanner: FlatScanner) {
+  readonly #isForModel: boolean
+
+  private constructor(scanner: FlatScanner, isForModel: boolean) {
     this.scanner = scanner
+    this.#isForModel = isForModel
   }
 
   /** `undefined` where this process cannot have one. */
-  static shared(): FlatEvents | undefined {
-    if (!FlatEvents.#isTried) {
-      FlatEvents.#isTried = true
-      const scanner = FlatScanner.of(NAMES.map((name) => ({ name, isNumbered: !ALL_OTHERS.has(name) })))
-      if (scanner !== undefined) FlatEvents.#shared = new FlatEvents(scanner)
+  static shared(isForModel: boolean): FlatEvents | undefined {
+    if (!FlatEvents.#shared.has(isForModel)) {
+      const scanner = FlatScanner.of(
+        NAMES.map((name) => ({
+          name,
+          isPassedOver: isForModel && !OF_MODEL.has(name),
+          isNumbered: !ALL_OTHERS.has(name),
+        })),
+      )
+      FlatEvents.#shared.set(isForModel, scanner && new FlatEvents(scanner, isForModel))
     }
-    return FlatEvents.#shared
+    return FlatEvents.#shared.get(isForModel)
   }
 
   /** As `FlatScanner.scan`. */
@@ -235,7 +291,7 @@ class FlatEvents {
       this.#pass(members)
       return undefined
     }
-    const event = new FlatEvent()
+    const event = this.#isForModel ? (new ModelEvent() as FlatEvent) : new FlatEvent()
     for (let i = 0; i < members; i++) {
       at += 4
       const what = found[at] as number
@@ -262,7 +318,7 @@ class FlatEvents {
     this.#at = at + 4
     const { ts, kind } = event
     const isEvent = typeof ts === 'number' && typeof kind === 'string' && kind !== ''
-    return isEvent ? (event as HiveEvent) : undefined
+    return isEvent && (!this.#isForModel || saysEnough(kind)) ? (event as HiveEvent) : undefined
   }
 
   /** Passes over a line that is to be parsed; texts that got a number in it keep that. */
@@ -313,27 +369,37 @@ const WARM = 1024 * 1024
 const IN_VAIN = 4 * 1024 * 1024
 const JUDGED_LINES = 64
 
+export interface FlatOptions {
+  /** Bytes after which lines are taken apart. Default: 1 MiB. */
+  warm?: number
+  /** Whether the events have only what the model of a hive looks at. Default: false. */
+  isForModel?: boolean
+}
+
 /** Gives the items that reading all lines gives. */
 export class FlatReader extends ItemReader {
   readonly #file: string
   readonly #isPlain: boolean
+  readonly #isForModel: boolean
   /** Offset from which lines are taken apart. */
   #from: number
   /** Lines that were looked at since it was judged whether that is worth it, and those of them that had to be parsed. */
   #looked = 0
   #parsed = 0
 
-  /** @param warm bytes after which lines are taken apart */
-  constructor(file: string, start: Start, options: LineOptions, warm = WARM) {
+  constructor(file: string, start: Start, options: LineOptions, flat: FlatOptions = {}) {
     super(file, start, options)
+    const { warm = WARM, isForModel = false } = flat
     this.#file = file
+    this.#isForModel = isForModel
     // A line that is too long must be told of.
     this.#isPlain = options.text !== true && (options.maxLineBytes ?? MAX_LINE_BYTES) >= FLAT_BYTES
     this.#from = start.offset + warm
   }
 
   protected override lines(bytes: Buffer, from: number, to: number): void {
-    const events = this.#isPlain && this.splitter.offset >= this.#from ? FlatEvents.shared() : undefined
+    const events =
+      this.#isPlain && this.splitter.offset >= this.#from ? FlatEvents.shared(this.#isForModel) : undefined
     if (events === undefined) {
       super.lines(bytes, from, to)
       return

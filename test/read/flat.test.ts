@@ -13,7 +13,7 @@ import { cases } from '../kit/long-run.js'
 const START = { offset: 100, line: 7, count: 20 }
 
 const parsing = (): ItemReader => new ItemReader('f', START, {})
-const takingApart = (): ItemReader => new FlatReader('f', START, {}, 0)
+const takingApart = (): ItemReader => new FlatReader('f', START, {}, { warm: 0 })
 
 /** Pushes the bytes in pieces of these sizes. */
 function read(bytes: Buffer, pieces: readonly number[], reader: ItemReader): LogItem[] {
@@ -52,7 +52,7 @@ const NAMES = [
   ...['subject', 'id', 'inReplyTo', 'conversation', 'requiresReply', 'model', 'provider', 'inputTokens'],
   ...['outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'costUsd', 'task', 'responseId', 'ms', 'ttftMs'],
   ...['error', 'host', 'method', 'path', 'status', 'name', 'ok', 'toolCallId', 'argsBytes', 'resultBytes'],
-  ...['count', 'ids'],
+  ...['count', 'ids', 'approve'],
 ]
 const FOREIGN = [
   'note',

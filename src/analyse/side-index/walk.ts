@@ -278,11 +278,15 @@ class Walk {
   ): Promise<{ isDone: boolean; end: Known }> {
     const { offset, line, count } = from.position
     const start = { offset, line, count }
-    const ranges = extension === undefined ? undefined : new RangeReader(source.file, start, {})
     const { visit } = this.#options
     // Whoever is visited may look at whole events.
-    const Reader = visit === undefined ? FlatReader : ItemReader
-    const reader = ranges ?? new Reader(source.file, start, {})
+    const flat = { isForModel: visit === undefined }
+    const ranges = extension === undefined ? undefined : new RangeReader(source.file, start, {}, flat)
+    const plain = (): ItemReader =>
+      visit === undefined
+        ? new FlatReader(source.file, start, {}, flat)
+        : new ItemReader(source.file, start, {})
+    const reader = ranges ?? plain()
     const reducer = from.load()
     extension?.begin(from.position, reducer.model)
     let { maxSeq, maxTs, lastSeq } = from.position

@@ -113,8 +113,8 @@ export class RangeReader extends FlatReader {
   #lastLatest = 0
 
   /** @param start where a range begins */
-  constructor(...[file, start, options]: ConstructorParameters<typeof FlatReader>) {
-    super(file, start, options)
+  constructor(...[file, start, options, flat]: ConstructorParameters<typeof FlatReader>) {
+    super(file, start, options, flat)
     this.#at = start.offset
   }
 
