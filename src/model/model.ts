@@ -173,7 +173,7 @@ export class HiveModel {
   /** The agent that a recipient's name means, if it means one. */
   resolve(name: string): Agent | undefined {
     const agent = this.agents.get(name)
-    if (agent !== undefined) return agent.lives > 0 || !hasNoInbox(name) ? agent : undefined
+    if (agent !== undefined && (agent.lives > 0 || !hasNoInbox(name))) return agent
     if (name === 'god' || (name === 'human' && this.#log.isForeign === true)) return this.agents.god
     return undefined
   }
@@ -432,11 +432,8 @@ export class HiveModel {
     if (Array.isArray(delivered)) {
       if (delivered.length === 0) return
       const message = this.#messageOf(fields, ts, seq)
-      for (const each of delivered.length === 1 ? delivered : new Set(delivered)) {
-        const id = idOf(each)
-        if (id === undefined || (hasNoInbox(id) && this.resolve(id) === undefined)) continue
-        this.#deliver(this.agents.get(id), id, message)
-      }
+      if (delivered.length === 1) this.#deliverTo(delivered[0], message)
+      else this.#deliverToAll(new Set(delivered), message)
       return
     }
     const name = idOf(to)
@@ -449,10 +446,29 @@ export class HiveModel {
       }
       return
     }
+    this.#deliverTo(name, this.#messageOf(fields, ts, seq))
+  }
+
+  #deliverTo(to: unknown, message: Message): void {
+    const name = idOf(to)
+    if (name === undefined) return
     const agent = this.resolve(name)
     if (agent === undefined && hasNoInbox(name)) return
-    const inbox = this.#deliver(agent, name, this.#messageOf(fields, ts, seq))
+    const inbox = this.#deliver(agent, name, message)
     if (inbox !== undefined && name === 'human' && agent?.id !== name) inbox.isEstimated = true
+  }
+
+  /** Once to whom several of the names mean. */
+  #deliverToAll(names: Set<unknown>, message: Message): void {
+    const reached = new Set<Agent>()
+    // Last: who is named otherwise, too, is not guessed.
+    if (names.delete('human')) names.add('human')
+    for (const name of names) {
+      const agent = typeof name === 'string' ? this.resolve(name) : undefined
+      if (agent !== undefined && reached.has(agent)) continue
+      if (agent !== undefined) reached.add(agent)
+      this.#deliverTo(name, message)
+    }
   }
 
   #messageOf(fields: Fields, ts: number, seq: number): Message {

@@ -23,7 +23,7 @@ const whole = (kind: string, fields: Record<string, fc.Arbitrary<unknown>>, weig
 const event = fc.oneof(
   whole('spawn', { agentId: agent, isGod: fc.boolean() }, 4),
   of('message', { from: name, to: name, id, delivered: fc.constantFrom<unknown>(true, false) }, 8),
-  of('message', { from: name, to: name, id, delivered: fc.array(name, { maxLength: 3 }) }, 3),
+  of('message', { from: name, to: name, id, delivered: fc.array(name, { maxLength: 4 }) }, 5),
   whole('message', { from: name, to: name, id }, 12),
   of('drain', { agentId: agent, count: fc.nat(3), ids: fc.array(id, { maxLength: 3 }) }, 4),
   whole('drain', { agentId: agent, count: fc.nat(3) }, 4),

@@ -184,7 +184,6 @@ export class Naive {
     const agent = this.agent(name)
     if (['human', 'scheduler', 'broadcast'].includes(name)) {
       if (agent !== undefined && agent.lives > 0) return name
-      if (agent !== undefined) return undefined
       return name === 'human' && foreign ? this.#god()?.id : undefined
     }
     if (agent !== undefined) return name
@@ -197,8 +196,8 @@ export class Naive {
     const from = text(event.from)
     let recipients: string[] = []
     if (Array.isArray(delivered)) {
-      recipients = [...new Set(delivered as string[])].filter(
-        (id) => this.#inboxOf(id, foreign) !== undefined,
+      recipients = [...new Set((delivered as string[]).map((name) => this.#inboxOf(name, foreign)))].filter(
+        (id) => id !== undefined,
       )
     } else if (delivered !== false && to === 'broadcast') {
       recipients = this.agents
@@ -209,9 +208,14 @@ export class Naive {
       if (one !== undefined) recipients = [one]
     }
     for (const id of recipients) this.#put(id, { seq, log, ts: event.ts, id: text(event.id) })
-    const isGuess = foreign && to === 'human' && !Array.isArray(delivered)
-    if (isGuess && recipients[0] !== undefined && recipients[0] !== 'human')
-      this.#box(recipients[0]).estimated = true
+    const isGuess = foreign && (Array.isArray(delivered) ? delivered.includes('human') : to === 'human')
+    const guessed = this.#inboxOf('human', foreign)
+    // Whoever is named beside is so without guessing.
+    const isNamed =
+      Array.isArray(delivered) &&
+      delivered.some((name) => name !== 'human' && this.#inboxOf(name as string, foreign) === guessed)
+    if (isGuess && delivered !== false && guessed !== undefined && guessed !== 'human' && !isNamed)
+      this.#box(guessed).estimated = true
   }
 
   #put(id: string, message: Message): void {
