@@ -5,9 +5,10 @@ import { VERSION } from '../version.js'
 import type { Outcome } from './bounded-processor.js'
 import type { LogRecord } from './log-records.js'
 import { LogRequest } from './log-request.js'
-import { isLoopback } from './otlp.js'
+import { checkHeaders, isDisabled, isLoopback } from './otlp.js'
 import { compressed, OtlpSender, type OtlpSettings } from './otlp-sender.js'
 import { fromEnv, sdk } from './sdk.js'
+import { readingVariables } from './variables.js'
 
 /** Where a log's lines are sent as OTLP log records, over OTLP/HTTP. */
 export interface OtlpLogsOptions {
@@ -31,9 +32,7 @@ export function otlpLogsOptions(asked: boolean | OtlpLogsOptions | undefined): O
   if (asked === false) return undefined
   const options = typeof asked === 'object' ? asked : asked === true || isNamedByEnv() ? {} : undefined
   // Last: the SDK is loaded for it.
-  if (options === undefined || sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED'))
-    return undefined
-  return options
+  return options === undefined || isDisabled() ? undefined : options
 }
 
 function isNamedByEnv(): boolean {
@@ -58,7 +57,8 @@ export class OtlpLogSender {
     const { JsonLogsSerializer, ProtobufLogsSerializer } = sdk('@opentelemetry/otlp-transformer')
     const serializer = protocol === 'http/json' ? JsonLogsSerializer : ProtobufLogsSerializer
     const { convertLegacyHttpOptions } = sdk('@opentelemetry/otlp-exporter-base/node-http')
-    const found = convertLegacyHttpOptions({ ...options }, 'LOGS', 'v1/logs', {})
+    const found = readingVariables(() => convertLegacyHttpOptions({ ...options }, 'LOGS', 'v1/logs', {}))
+    checkHeaders('LOGS')
     const isSaid = fromEnv('OTEL_EXPORTER_OTLP_LOGS_COMPRESSION') ?? fromEnv('OTEL_EXPORTER_OTLP_COMPRESSION')
     const settings: OtlpSettings = {
       url: found.url,

@@ -9,6 +9,7 @@ import { SpanRedactor } from './redacted-spans.js'
 import { fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
 import { TraceRequest } from './trace-request.js'
+import { readingVariables } from './variables.js'
 
 /** Of the OTLP specification: who sends. */
 const USER_AGENT = `hivelog/${VERSION}`
@@ -57,9 +58,9 @@ function otlpOptions(otlp: boolean | OtlpOptions | undefined): OtlpOptions | und
 }
 
 /** Nothing is loaded to find that nothing is said. */
-const isDisabled = (): boolean =>
+export const isDisabled = (): boolean =>
   fromEnv('OTEL_SDK_DISABLED') !== undefined &&
-  sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED') === true
+  readingVariables(() => sdk('@opentelemetry/core').getBooleanFromEnv('OTEL_SDK_DISABLED')) === true
 
 /** The names in `OTEL_TRACES_EXPORTER`; says which of them are not served. */
 function exportersIn(given: string): string[] {
@@ -92,12 +93,39 @@ function protocolFromEnv(): Protocol | undefined {
   return DEFAULT_PROTOCOL
 }
 
+/**
+ * Says which headers in variables are none. What they are is not said: they are secrets as a rule.
+ * @param signal in the name of the one that goes before the general one
+ */
+export function checkHeaders(signal: 'TRACES' | 'LOGS'): void {
+  for (const name of [`OTEL_EXPORTER_OTLP_${signal}_HEADERS`, 'OTEL_EXPORTER_OTLP_HEADERS']) {
+    for (const [i, entry] of (fromEnv(name)?.split(',') ?? []).entries()) {
+      if (entry.trim() === '' || isHeader(entry)) continue
+      diag.warn(
+        `hivelog: ${name}: entry ${i + 1} is not possible, and not sent; use key=value, with %2C for a comma and %25 for a percent sign in it`,
+      )
+    }
+  }
+}
+
+function isHeader(entry: string): boolean {
+  const at = entry.indexOf('=')
+  if (at === -1 || entry.slice(0, at).trim() === '') return false
+  try {
+    decodeURIComponent(entry)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** How options and variables say that the backend is spoken to. */
 export function otlpSettings(otlp: OtlpOptions, protocol: Protocol): OtlpSettings {
   const { convertLegacyHttpOptions } = sdk('@opentelemetry/otlp-exporter-base/node-http')
   const { JsonTraceSerializer, ProtobufTraceSerializer } = sdk('@opentelemetry/otlp-transformer')
   // As the exporters of OpenTelemetry read options and variables: URL, headers, timeout, compression, certificates.
-  const found = convertLegacyHttpOptions({ ...otlp }, 'TRACES', 'v1/traces', {})
+  const found = readingVariables(() => convertLegacyHttpOptions({ ...otlp }, 'TRACES', 'v1/traces', {}))
+  checkHeaders('TRACES')
   const isSaid = fromEnv('OTEL_EXPORTER_OTLP_TRACES_COMPRESSION') ?? fromEnv('OTEL_EXPORTER_OTLP_COMPRESSION')
   return {
     url: found.url,

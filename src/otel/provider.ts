@@ -24,6 +24,7 @@ import { defaultSampler, samplerFromEnv } from './sampler.js'
 import { checkSdk, fromEnv, sdk } from './sdk.js'
 import { WatchedProcessor } from './shutdown.js'
 import { UnheardTracer } from './unheard-span.js'
+import { readingVariables } from './variables.js'
 import { areSpansLimited, WorkSpans } from './work-span.js'
 
 /** How the tracer provider is set up that `startHive` registers. */
@@ -149,9 +150,7 @@ let hasVoice = false
 export function ensureDiagLogger(): void {
   if (hasVoice) return
   hasVoice = true
-  const asked = fromEnv('OTEL_LOG_LEVEL')
-  const named = asked === undefined ? undefined : sdk('@opentelemetry/core').diagLogLevelFromString(asked)
-  const level = named ?? DiagLogLevel.WARN
+  let level = DiagLogLevel.WARN
   const own = safeConsole()
   for (const [name, from] of LEVELS) {
     const tell = diag[name].bind(diag)
@@ -160,6 +159,10 @@ export function ensureDiagLogger(): void {
       else if (level >= from && String(message).startsWith('hivelog')) own[name](message, ...rest)
     }
   }
+  const asked = fromEnv('OTEL_LOG_LEVEL')
+  if (asked === undefined) return
+  const { diagLogLevelFromString } = sdk('@opentelemetry/core')
+  level = readingVariables(() => diagLogLevelFromString(asked)) ?? level
 }
 
 const LEVELS = [

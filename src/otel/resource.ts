@@ -1,8 +1,10 @@
 /** What a hive's traces say about where they come from: the service, the host, the process. */
+import { DiagLogLevel } from '@opentelemetry/api'
 import type { Resource, ResourceDetector } from '@opentelemetry/resources'
 import { type Redactor, SECRET_KEY_MASK } from '../redact/redact.js'
 import { isSecretArgument } from '../redact/scrub.js'
 import { fromEnv, sdk } from './sdk.js'
+import { readingVariables } from './variables.js'
 
 /** What a hive's traces say about where they come from. */
 export interface ResourceOptions {
@@ -25,7 +27,7 @@ export function hiveResource(options: ResourceOptions, redactor: Redactor): Reso
     resourceFromAttributes,
   } = sdk('@opentelemetry/resources')
   const detected = detectResources({
-    detectors: [hostDetector, redacted(processDetector, redactor), envDetector],
+    detectors: [hostDetector, redacted(processDetector, redactor), told(envDetector)],
   })
   const serviceName = options.serviceName ?? fromEnv('OTEL_SERVICE_NAME')
   const named = {
@@ -37,6 +39,11 @@ export function hiveResource(options: ResourceOptions, redactor: Redactor): Reso
     .merge(detected)
     .merge(resourceFromAttributes(named))
 }
+
+/** That a variable cannot be read it says where hardly anybody listens. */
+const told = (detector: ResourceDetector): ResourceDetector => ({
+  detect: () => readingVariables(() => detector.detect(), DiagLogLevel.DEBUG),
+})
 
 /** People pass secrets on command lines. */
 function redacted(detector: ResourceDetector, redactor: Redactor): ResourceDetector {

@@ -2,6 +2,7 @@ import { diag } from '@opentelemetry/api'
 import type { Sampler } from '@opentelemetry/sdk-trace-base'
 import { shown } from '../format/options.js'
 import { fromEnv, sdk } from './sdk.js'
+import { readingVariables } from './variables.js'
 
 const DEFAULT = 'parentbased_always_on'
 
@@ -43,10 +44,11 @@ function rootSampler(name: string): Sampler | undefined {
 }
 
 function ratioFromEnv(): number {
-  const ratio = sdk('@opentelemetry/core').getNumberFromEnv('OTEL_TRACES_SAMPLER_ARG')
+  const name = 'OTEL_TRACES_SAMPLER_ARG'
+  const ratio = readingVariables(() => sdk('@opentelemetry/core').getNumberFromEnv(name))
   if (ratio === undefined) return 1
   if (ratio >= 0 && ratio <= 1) return ratio
-  diag.error(`hivelog: OTEL_TRACES_SAMPLER_ARG=${ratio} is not between 0 and 1; all traces are sent`)
+  diag.error(`hivelog: ${name}=${ratio} is not between 0 and 1; all traces are sent`)
   return 1
 }
 
