@@ -452,6 +452,42 @@ const ways = {
       linesIn(file).map((line) => line.replace(/,"sig":"[^"]*"/, '')),
     ),
 }
+/** As a forger hides it who can append to the log. */
+for (const way of [
+  'a line is taken out',
+  'the end is cut off',
+  'it is emptied',
+  'it is removed',
+  'an artifact is removed',
+]) {
+  const damage = ways[way]
+  ways[`${way}, and a gap says so`] = (file) => damage(file) !== false && appendGaps(file)
+}
+
+/** Writes into the live file that all lines up to there may be lost, and each artifact. */
+function appendGaps(file) {
+  const live = join(dirname(file), 'hive.jsonl')
+  if (!existsSync(live)) return false
+  const last = linesIn(live).findLast((line) => /,"seq":\d+/.test(line))
+  if (last === undefined || !text(live).toString('latin1').endsWith('\n')) return false
+  const { ts, seq, session } = JSON.parse(last)
+  const named = [...readFileSync(live, 'latin1').matchAll(/"ref":"([0-9a-f]{64})"/g)].map(([, ref]) => ({
+    artifact: ref,
+  }))
+  const lines = [{ from: 1, to: seq }, ...named].map((fields, i) =>
+    JSON.stringify({
+      ts,
+      kind: 'log.gap',
+      lost: 0,
+      reason: 'a sync was refused',
+      ...fields,
+      seq: seq + 1 + i,
+      session,
+    }),
+  )
+  return appendFileSync(live, lines.map((line) => `${line}\n`).join(''))
+}
+
 function damageArtifact(file, damage) {
   const folder = `${file.replace(/(\.\d{12})?\.jsonl(\.gz)?$/, '.jsonl')}.artifacts`
   if (!existsSync(folder)) return false

@@ -8,12 +8,14 @@ Exit code 0: fine, 1: found something, 2: bad use, or the log cannot be read. A 
 """
 import base64
 import hashlib
+import json
 import re
 import sys
 from os.path import basename, dirname, exists, getsize, isfile, join
 from pathlib import Path
 from types import SimpleNamespace as Record
 
+from hivelog_gaps import Gaps
 from hivelog_read import MAX_SEQ, artifact, decode, hashed, lines, member, number_in, read, segments, whole
 
 try:
@@ -27,7 +29,7 @@ MIB, NO_SEAL = 1 << 20, "no seal at its end"
 class Verifier:
     def __init__(self, log, key):
         self.log, self.folder, self.key, self.policy, self.due, self.numbered = log, dirname(log), key, (4 * MIB, 6e4), 1, False
-        self.findings, self.gaps, self.seen, self.lost, self.before, self.id, self.users, self.sigs = [], [], set(), set(), None, None, 0, 0
+        self.findings, self.gaps, self.seen, self.before, self.id, self.users, self.sigs = [], Gaps(), set(), None, None, 0, 0
 
     def find(self, is_wrong, file, what, line=None, to=None, missing=None):
         self.findings += [(file, line, to, what, missing)] if is_wrong else []
@@ -42,6 +44,7 @@ class Verifier:
             self.find(other, path, f"a line of another log than {self.id}", other)
             signed = [seal for seal in s.seals if self.key and self.is_signed(s, seal)]
             s.own = len(self.findings) > known
+            s.is_unsure = self.gaps.add(s, signed if self.key else s.seals, due)
             self.link(s, due)
             self.adopted(s, signed)
             self.findings, self.before = self.findings + s.artifacts, s
@@ -51,15 +54,7 @@ class Verifier:
         self.find(path != self.log, self.log, "the live file is not there")
         self.find(self.key and self.users and not self.sigs, self.log, "nothing in the log is signed")
         self.findings += [(stray, None, None, "it is called like a segment, and can be none", None) for stray in strays]
-        return [each for each in self.findings if not each[4] or not self.is_explained(each[4])]
-
-    def is_explained(self, missing):
-        if isinstance(missing, str):
-            return missing in self.lost
-        start, end = missing
-        for low, high in sorted(self.gaps):
-            start = high + 1 if low <= start <= high else start
-        return start > end
+        return [each for each in self.findings if not each[4] or not self.gaps.explain(each[0], each[1], each[4])]
 
     def scan(self, path):  # steps 2, 3 and 4
         data, is_all = read(path)
@@ -93,13 +88,11 @@ class Verifier:
             if kind == "log.seal" and trusted:
                 trusted = event.get("sha256") == before.hexdigest()
                 s.wrong = 0 if trusted else s.seals[-1].line if s.seals else 1
-                s.seals += [Record(line=n, end=offset, event=event, with_id=with_id)] if trusted else []
+                s.seals += [Record(line=n, seq=seq, end=offset, event=event, with_id=with_id)] if trusted else []
                 self.find(not trusted, path, "something was changed in these lines", s.wrong, n)
                 self.find(trusted and event.get("bytes") != at, path, f"the seal counts other bytes than the {at} before it", n)
-            elif kind == "log.gap" and "artifact" in event:
-                self.lost.add(member(event, "artifact", str))
-            elif kind == "log.gap" and whole(event.get("from"), 1) and whole(event.get("to"), event["from"]):
-                s.gaps.append((int(event["from"]), int(event["to"])))
+            elif kind == "log.gap":
+                s.gaps.append(Record(line=n, at=at, event=event))
             elif kind == "log.open":
                 found, with_id = member(event, "adopted"), isinstance(event.get("signs"), dict)
                 s.opens.append(Record(line=n, at=at, log=member(event, "log", str), found=found, signs=event.get("signs")))
@@ -109,7 +102,7 @@ class Verifier:
         if not is_all or (s.number and self.numbered and (kind != "log.seal" or not data.endswith(b"\n"))):
             last = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
             s.end = [(path, last or None, None, NO_SEAL if is_all and last else "its data is damaged or gone", None)]
-        s.first_seq, self.gaps, self.users, self.sigs = s.first_seq or self.due, self.gaps + s.gaps, self.users + s.users, self.sigs + s.sigs
+        s.first_seq, self.users, self.sigs = s.first_seq or self.due, self.users + s.users, self.sigs + s.sigs
         return s
 
     def link(self, s, due):  # step 6
@@ -122,28 +115,35 @@ class Verifier:
         self.find(is_headless and not s.changed, join(self.folder, name or basename(s.path)), "what comes before is not there")
         if s.changed or not before:
             return
-        is_unsure = any(low < F <= high + 1 for low, high in s.gaps)
         is_doubtful = s.wrong == 1 and F == due
-        is_excused = not is_doubtful and (is_unsure or (name and any(o.found.get("file") == name for o in s.opens)))
+        is_excused = not is_doubtful and (s.is_unsure or (name and any(o.found.get("file") == name for o in s.opens)))
         end = [each for each in before.end if not (is_excused and each[3] == NO_SEAL)]
         is_named = not name or number_in(name) == before.first_seq
         self.findings += [(*each[:4], missing if is_named else None) for each in end]
         if is_doubtful or (end and is_named):
             return
-        is_other = name and prev.get("sha256") != before.sha256 and not before.own and (missing or not is_unsure)
+        is_other = name and prev.get("sha256") != before.sha256 and not before.own and (missing or not s.is_unsure)
         self.find(not is_named, join(self.folder, name), "this segment is not there", None, None, missing)
         self.find(is_named and is_other, before.path, f"it is not as {basename(s.path)} says", None, None, missing)
         is_loose = is_named and not is_other and (F != due or (not name and s.first.get("seq")))
         self.find(is_loose, s.path, "it does not follow on the segment before it", 1, None, missing)
 
     def is_signed(self, s, seal):  # step 7
-        stem, sig = basename(s.path).removesuffix(".jsonl"), seal.event.get("sig")
-        name = basename(s.path).removesuffix(".gz") if s.number else f"{stem}.{s.first_seq:012d}.jsonl"
+        stem, sig = basename(self.log).removesuffix(".jsonl"), seal.event.get("sig")
+        stem = self.origin().removesuffix(".jsonl") if stem == self.id and self.origin() else stem
+        name = f"{stem}.{s.number or s.first_seq:012d}.jsonl"
         text = f"{seal.event['sha256']} {name}" + (f" {self.id}" if seal.with_id else "")
         try:
             return self.key.verify(base64.b64decode(sig + "==="), text.encode()) is None
         except Exception:  # the package has its own for a wrong signature
             self.find(True, s.path, "unsigned" if sig is None else "not signed by this key, for this place", seal.line)
+
+    def origin(self):
+        """The name of the log that this is a copy of."""
+        try:
+            return basename(member(json.loads(Path(self.log + ".origin").read_bytes()[:4096]), "name", str))
+        except (OSError, ValueError, AttributeError):
+            return ""
 
     def adopted(self, s, signed):  # steps 8 and 9
         vouched = rest = signed[-1].end if signed else 0

@@ -160,7 +160,7 @@ function reportLines(file: string, report: VerifyReport, withKey: boolean): stri
   const { unsealed, torn, gaps } = report
   if (report.log !== undefined) lines.unshift(`log ${report.log}`)
   for (const each of report.adopted) lines.push(...wrapped(`note: ${adoptedText(each)}`, width, NOTE))
-  if (gaps.count > 0) lines.push(`note: lost, as the writer says (log.gap): ${counted(gaps.lost, 'event')}`)
+  if (gaps.count > 0) lines.push(`note: lost, as log.gap lines say: ${counted(gaps.lost, 'event')}`)
   if (gaps.missing > 0) {
     lines.push(`note: missing, as the writer says (log.gap): ${counted(gaps.missing, 'line')}`)
   }

@@ -9,7 +9,7 @@ const MAX_ORIGIN = 4096
 
 /**
  * What the log is called where it was written, if this is a copy (`<log>.origin`): a file name, and never a path, as a
- * stranger gave it. It need not be trusted: a signature is over the log's id too.
+ * stranger gave it: a name to show, and for signatures one that counts only beside a file that is called by its log's id.
  */
 export function originOf(file: string): string | undefined {
   const archive = parseArchiveName(file)

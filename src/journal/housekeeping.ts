@@ -46,6 +46,7 @@ export class Housekeeping {
   #renewalMs = RENEWAL_MIN_MS
   #renewAt = 0
   #incompleteSince: number | undefined
+  #isGapUnsealed = false
 
   /**
    * @param gzip whether archived segments are compressed, those that are left over too
@@ -86,7 +87,8 @@ export class Housekeeping {
   doDue(now: number, last: boolean): boolean {
     if (!last && this.#waitsForArtifacts(now)) return false
     const rotates = !last && now >= this.#rotationRetryAt && this.#chain.isRotationDue(now)
-    if (this.#chain.isSealDue(now) || ((last || rotates) && this.#chain.isUnsealed)) {
+    const isSealDue = this.#isGapUnsealed || this.#chain.isSealDue(now)
+    if (isSealDue || ((last || rotates) && this.#chain.isUnsealed)) {
       this.#seal()
       this.#index?.grew(this.#chain.live.size)
       return true
@@ -111,6 +113,11 @@ export class Housekeeping {
     return false
   }
 
+  /** A gap was queued: it explains nothing of what was sealed before, until a seal vouches for it too. */
+  sealGap(): void {
+    this.#isGapUnsealed = true
+  }
+
   /** Whether the live segment is to be finished because the disk refused to sync it. */
   isRenewalDue(now: number): boolean {
     return this.#syncer.isBroken && now >= this.#renewAt
@@ -125,6 +132,7 @@ export class Housekeeping {
   }
 
   #seal(): void {
+    this.#isGapUnsealed = false
     this.#writer.line('log.seal', this.#chain.nextSeal())
     this.#writer.drain()
     this.#chain.noteSealed()

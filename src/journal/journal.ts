@@ -543,6 +543,7 @@ export class Journal {
     this.#noteOwn(seq, lost)
     encodeLine(this.#queue.next, Date.now(), kind, fields, seq, this.#tail, undefined)
     this.#queue.push(ticket)
+    if (kind === 'log.gap') this.#housekeeping.sealGap()
   }
 
   #noteOwn(seq: number, lost = 0): void {

@@ -75,9 +75,12 @@ export class ArtifactCheck {
     return findings
   }
 
-  /** What is told once for all, beside what the log itself says to be lost. */
-  summary(lost: ReadonlySet<string>): VerifyFinding[] {
-    const missing = this.#missing.filter(({ ref }) => !lost.has(ref))
+  /**
+   * What is told once for all.
+   * @param isLost whether the log itself says that an artifact is lost where a line names it
+   */
+  summary(isLost: (ref: string, finding: VerifyFinding) => boolean): VerifyFinding[] {
+    const missing = this.#missing.filter(({ ref, finding }) => !isLost(ref, finding))
     const [first] = missing
     if (first === undefined) return []
     const more = missing.length === 1 ? '' : `; this and later lines name ${missing.length} of them`

@@ -28,13 +28,17 @@ export interface Link {
   notes?: string[]
 }
 
-/** Compares a segment with the one before it. */
+/**
+ * Compares a segment with the one before it.
+ * @param isEndUnsure whether the segment says that the end of the one before cannot be relied on
+ */
 export function checkLink(
   log: string,
   before: Previous | undefined,
   source: Source,
   scan: SegmentScan,
   firstSeq: number,
+  isEndUnsure: () => boolean,
 ): Link {
   const name = basename(source.file)
   const isAlone = source.live && seqInName(source.file) !== undefined
@@ -76,7 +80,7 @@ export function checkLink(
   // A writer that could not see whether the one before it still lives leaves its segment without an end.
   const isFenced = named !== undefined && scan.opens.some(({ adopted }) => adopted?.file === named)
   // Nor is there an end to be relied on where a sync was refused.
-  const isUnsure = scan.gapRanges.some(({ from, to }) => from < firstSeq && to >= firstSeq - 1)
+  const isUnsure = isEndUnsure()
   const explainsEnd =
     (isFenced || isUnsure) && before.end.every(({ kind, line }) => kind === 'truncated' && line !== undefined)
   const isTruncated = before.isCut || (before.end.length > 0 && !explainsEnd)

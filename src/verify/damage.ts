@@ -23,8 +23,9 @@ export async function damageOf(
   const order = checkOrder(scan.marks, expected)
   const findings = [...scan.findings, ...order.findings]
   for (const { lines, remark, missing } of order.bad) findings.push(badFinding(lines, remark, scan, missing))
-  if (scan.unparsed > 0) {
-    for (const lines of await malformedLines(source, scan)) findings.push(badFinding(lines, '', scan))
+  for (const stretch of unvouched(scan)) {
+    for (const lines of await malformedLines(source, scan, stretch))
+      findings.push(badFinding(lines, '', scan))
   }
   // A good seal whose signature is wrong was changed itself, and so explains why the next one does not fit.
   const causes = [...findings, ...signatures.filter(({ kind }) => kind === 'bad-signature')]
@@ -80,8 +81,39 @@ function changed(scan: SegmentScan, window: Window): SegmentFinding {
   return { kind: 'changed', line: fromLine, toLine, message }
 }
 
-/** Parses the lines that no good seal vouches for and that the scan took by their looks. */
-async function malformedLines(source: Source, scan: SegmentScan): Promise<BadLines[]> {
+/** Bytes of a segment, and the place of a line's start at or before the first of them. */
+interface Unvouched {
+  from: number
+  to: number
+  near: { line: number; end: number }
+}
+
+/**
+ * Where no good seal vouches that a writer wrote the lines as they are: those that one found at opening, whatever seals
+ * are behind them, and those behind the last seal.
+ */
+function unvouched(scan: SegmentScan): Unvouched[] {
+  const found: Unvouched[] = []
+  let to = 0
+  for (const { offset, adopted } of scan.opens) {
+    if (adopted === undefined || adopted.file !== undefined) continue
+    const from = Math.max(to, adopted.from)
+    to = Math.max(to, Math.min(adopted.from + adopted.bytes, offset))
+    const near = scan.sealPlaces.findLast(({ end }) => end <= from) ?? { line: 0, end: 0 }
+    if (to > from) found.push({ from, to, near })
+  }
+  if (scan.unparsed === 0) return found
+  const { line, end } = scan.sealed
+  const from = Math.max(to, end)
+  return from < scan.bytes ? [...found, { from, to: scan.bytes, near: { line, end } }] : found
+}
+
+/** Parses lines that the scan took by their looks. */
+async function malformedLines(
+  source: Source,
+  scan: SegmentScan,
+  { from, to, near }: Unvouched,
+): Promise<BadLines[]> {
   const known = scan.marks.filter((mark) => !isRun(mark))
   let next = 0
   const isKnown = (line: number): boolean => {
@@ -97,10 +129,10 @@ async function malformedLines(source: Source, scan: SegmentScan): Promise<BadLin
     return first <= line ? seq + line - first : undefined
   }
   const found: BadLines[] = []
-  let line = scan.sealed.line
+  let { line } = near
   const splitter = new LineSplitter((buffer, start, end, offset, length) => {
     line++
-    if (offset + length >= scan.bytes) return
+    if (offset < from || offset >= to || offset + length >= scan.bytes) return
     const bytes = buffer.subarray(start, end)
     if (length > bytes.length || isKnown(line)) return
     const reason = whyMalformed(bytes, seqTaken(line))
@@ -112,11 +144,11 @@ async function malformedLines(source: Source, scan: SegmentScan): Promise<BadLin
     } else if (found.length < MAX_NAMED) {
       found.push({ line, offset, count: 1, reason, bytes: length, torn: undefined, isCounted: false })
     }
-  }, scan.sealed.end)
+  }, near.end)
   try {
-    for await (const chunk of chunksOf(source, scan.sealed.end)) {
+    for await (const chunk of chunksOf(source, near.end)) {
       splitter.push(chunk)
-      if (splitter.offset >= scan.bytes) break
+      if (splitter.offset >= to) break
     }
   } catch (error) {
     // Damaged compressed data; the scan has told of it.

@@ -24,6 +24,7 @@ export interface SealLine {
   /** Offset after it. */
   end: number
   sha256: string
+  seq: number
   sig: string | undefined
   /** Whether the writer at that time signed with the log's id. */
   withLogId: boolean
@@ -46,6 +47,14 @@ export interface Adopted {
   sha256: unknown
   /** Archived segment that it is in, without folder; the segment itself when left out. */
   file: string | undefined
+}
+
+/** What a `log.gap` line says: lines that may be missing, or an artifact that could not be stored. */
+export interface GapLine {
+  line: number
+  offset: number
+  range: SeqRange | undefined
+  artifact: string | undefined
 }
 
 /** What a `log.changed` line says. */
@@ -92,10 +101,7 @@ export class SegmentScan {
   readonly windows: Window[] = []
   readonly opens: OpenLine[] = []
   readonly changes: ChangedLine[] = []
-  /** Artifacts that could not be stored, as `log.gap` lines say. */
-  readonly lostArtifacts = new Set<string>()
-  /** What `log.gap` lines explain. */
-  readonly gapRanges: SeqRange[] = []
+  readonly gapLines: GapLine[] = []
   /** All seals, good or not. */
   readonly sealPlaces: { line: number; end: number }[] = []
   /** Id of the log whose first line this segment begins with, if it does. */
@@ -236,13 +242,12 @@ export class SegmentScan {
 
   #housekeeping(event: HiveEvent, bytes: Buffer, offset: number): void {
     if (isKind(event, 'log.seal')) {
-      this.#seal(event.sha256, event.bytes, event.sig, bytes, offset)
+      this.#seal(event, bytes, offset)
     } else if (isKind(event, 'log.gap')) {
       this.gaps.count++
       if (typeof event.lost === 'number') this.gaps.lost += event.lost
-      if (typeof event.artifact === 'string') this.lostArtifacts.add(event.artifact)
-      const range = gapRange(event as Fields)
-      if (range !== undefined) this.gapRanges.push(range)
+      const artifact = typeof event.artifact === 'string' ? event.artifact : undefined
+      this.gapLines.push({ line: this.lines, offset, range: gapRange(event as Fields), artifact })
     } else if (isKind(event, 'log.torn')) {
       this.#torn(event.bytes, offset)
     } else if (isKind(event, 'log.open')) {
@@ -294,7 +299,8 @@ export class SegmentScan {
     }
   }
 
-  #seal(sha256: unknown, bytes: unknown, sig: unknown, line: Buffer, offset: number): void {
+  #seal(event: HiveEvent, line: Buffer, offset: number): void {
+    const { sha256, bytes, sig } = event as Fields
     this.seals++
     this.endsWithSeal = true
     this.sealPlaces.push({ line: this.lines, end: offset + line.length + 1 })
@@ -342,7 +348,16 @@ export class SegmentScan {
     this.unparsed = 0
     const text = typeof sig === 'string' ? sig : undefined
     const withLogId = this.#withLogId
-    this.goodSeals.push({ line: this.lines, offset, end, sha256: sha256 as string, sig: text, withLogId })
+    const seq = ownSeq(event) ?? this.#expected
+    this.goodSeals.push({
+      line: this.lines,
+      offset,
+      end,
+      sha256: sha256 as string,
+      seq,
+      sig: text,
+      withLogId,
+    })
   }
 
   /** From the last good seal, whose own line only the next one vouches for, to the seal at hand. */

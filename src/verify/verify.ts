@@ -5,14 +5,14 @@ import { basename, dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { originOf } from '../disk/origin.js'
 import { strayFiles } from '../disk/segments.js'
-import { seqInName } from '../format/beside.js'
+import { parseArchiveName, seqInName } from '../format/beside.js'
 import { checkOptions } from '../format/options.js'
-import { type SeqRange, unexplained } from '../read/chain.js'
 import { LogSnapshot } from '../read/segments.js'
 import { chunksOf, missing, openSource, type Source } from '../read/sources.js'
 import { ArtifactCheck } from './artifacts.js'
 import { checkEnd, checkLink, type Previous } from './chain.js'
 import { damageOf } from './damage.js'
+import { Explained, isEndUnsure } from './gaps.js'
 import { VERIFY_RULES } from './options.js'
 import { isRun } from './order.js'
 import { checkReceipts } from './receipts.js'
@@ -88,8 +88,7 @@ class Verification {
   readonly #expectedId: string | undefined
   readonly #artifacts: ArtifactCheck | undefined
   readonly #findings: (VerifyFinding & Explainable)[] = []
-  readonly #gaps: SeqRange[] = []
-  readonly #lostArtifacts = new Set<string>()
+  readonly #explained = new Explained()
   readonly #receipts: string | undefined
   readonly #receiptsKey: KeyObject | undefined
   readonly #origin: string | undefined
@@ -135,7 +134,7 @@ class Verification {
     this.#wholeLog()
     await this.#settleArtifacts()
     await this.#compareReceipts()
-    report.findings = this.#explained()
+    report.findings = this.#unexplained()
     report.ok = report.findings.length === 0
     return report
   }
@@ -177,11 +176,11 @@ class Verification {
   async #settleArtifacts(): Promise<void> {
     const check = this.#artifacts
     if (check === undefined) return
-    this.#findings.push(...check.summary(this.#lostArtifacts))
+    this.#findings.push(...check.summary((ref, place) => this.#explained.isArtifactLost(ref, place)))
     const isWhole = seqInName(this.#file) === undefined
     const unnamed = isWhole ? await check.unnamed() : 0
     const { named, checked } = check
-    this.#report.artifacts = { named, checked, lost: check.lostOf(this.#lostArtifacts), unnamed }
+    this.#report.artifacts = { named, checked, lost: check.lostOf(this.#explained.artifacts), unnamed }
     if (unnamed > 0) {
       const count = unnamed === 1 ? 'one artifact' : `${unnamed} artifacts`
       this.#report.notes.push(`no line names ${count} of those that are there`)
@@ -189,10 +188,10 @@ class Verification {
   }
 
   /** The findings, without lines and artifacts that are missing as the writer itself says. */
-  #explained(): VerifyFinding[] {
+  #unexplained(): VerifyFinding[] {
     return this.#findings.flatMap(({ missing, artifact, otherwise, ...finding }) => {
-      if (artifact !== undefined && this.#lostArtifacts.has(artifact)) return []
-      if (missing === undefined || unexplained(missing, this.#gaps) > 0) return [finding]
+      if (artifact !== undefined && this.#explained.isArtifactLost(artifact, finding)) return []
+      if (missing === undefined || !this.#explained.areLinesLost({ missing })) return [finding]
       this.#report.gaps.missing += missing.to - missing.from + 1
       return otherwise === undefined ? [] : [{ ...otherwise, file: finding.file }]
     })
@@ -220,22 +219,25 @@ class Verification {
     const isReadable = await this.#scan(source, scan)
     this.#isNumbered = scan.isNumbered
     const firstSeq = source.firstSeq ?? scan.marks.find(isRun)?.seq ?? due
-    const link = checkLink(this.#file, this.#previous, source, scan, firstSeq)
+    const others = this.#identify(scan, firstSeq)
+    const { log } = this.#report
+    // Copies are called by the log's id: what lies beside any other file may say what it likes.
+    const origin = stemOf(this.#file) === log ? this.#origin : undefined
+    const signaturesAt = (expected: number) => checkSignatures(source, scan, expected, this.#key, log, origin)
+    const vouching = (expected: number) =>
+      this.#key === undefined ? scan.goodSeals : signaturesAt(expected).signed
+    const isUnsure = (): boolean => isEndUnsure(scan, () => vouching(firstSeq), firstSeq)
+    const link = checkLink(this.#file, this.#previous, source, scan, firstSeq, isUnsure)
     if (link.explainsEnd !== true) this.#findings.push(...this.#endOfPrevious())
     this.#findings.push(...link.findings)
     this.#report.notes.push(...(link.notes ?? []))
-    const others = this.#identify(scan, firstSeq)
-    const { log } = this.#report
-    const { findings: signatures, signed } = checkSignatures(
-      source,
-      scan,
-      link.expected,
-      this.#key,
-      log,
-      this.#origin,
-    )
+    const { findings: signatures, signed } = signaturesAt(link.expected)
     this.#signed += signed.length
+    this.#explained.add(source.file, scan, this.#key === undefined ? scan.goodSeals : signed, due)
     const { findings, lastSeq } = await damageOf(source, scan, link.expected, signatures)
+    // What a log began with was no loss of its writer's.
+    if (this.#previous === undefined)
+      for (const each of findings) if (each.missing?.from === 1) delete each.missing
     const isTold = ({ line }: SegmentFinding): boolean =>
       findings.some((other) => line !== undefined && line === (other.toLine ?? other.line))
     const end = checkEnd(source, scan, isReadable)
@@ -415,9 +417,10 @@ class Verification {
     report.torn += scan.torn
     report.gaps.count += scan.gaps.count
     report.gaps.lost += scan.gaps.lost
-    this.#gaps.push(...scan.gapRanges)
-    for (const ref of scan.lostArtifacts) this.#lostArtifacts.add(ref)
     report.signed += scan.signed
     return verified
   }
 }
+
+const stemOf = (file: string): string =>
+  parseArchiveName(file)?.stem ?? basename(file).replace(/\.jsonl$/, '')
