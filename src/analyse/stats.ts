@@ -23,7 +23,7 @@ export type StatsOptions = HiveSelection
 
 /** What a name sent and got. */
 export interface NameStats {
-  /** Events that are about it: its own, and those to it by its id. */
+  /** Events that are about it: those that name it by its id, as `cat --agent` prints them. */
   events: number
   /** Messages that it sent. */
   sent: number
@@ -39,6 +39,8 @@ export interface AgentStats extends NameStats {
   lives: number
   /** Messages that wait in its inbox. */
   waiting: number
+  /** Whether `waiting` is a guess: the log does not say enough (docs/hive.md). */
+  estimated?: true
   /** Model calls. */
   calls: number
   /** Tokens of input of all its calls, as recorded. */
@@ -215,11 +217,7 @@ export class Stats {
 
   #about(event: HiveEvent): void {
     const from = idOf((event as Fields).from)
-    for (const id of agentsOf(event)) {
-      // Who sends is who it says; whom a message is for may go by another name, such as god.
-      const agent = id === from ? undefined : this.#model.resolve(id)
-      this.#nameOf(agent?.id ?? id).events++
-    }
+    for (const id of agentsOf(event)) this.#nameOf(id).events++
     if (event.kind === 'message' && from !== undefined) this.#nameOf(from).sent++
   }
 
@@ -261,7 +259,8 @@ class Name {
     const { calls, inputTokens, outputTokens, costUsd, unpricedCalls } = (this.#usage ?? NO_USAGE).sums()
     const waiting = inbox?.waiting ?? 0
     const used = { calls, inputTokens, outputTokens, costUsd, unpricedCalls }
-    return [[id, { status, lives, ...this.stats(), waiting, ...used }]]
+    const guessed = inbox?.isEstimated === true ? { estimated: true as const } : {}
+    return [[id, { status, lives, ...this.stats(), waiting, ...guessed, ...used }]]
   }
 }
 

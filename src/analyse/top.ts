@@ -102,14 +102,19 @@ export class TopWatch {
     const counts = { alive: 0, held: 0, archived: 0, ended: model.agents.forgottenEnded }
     const agents: TopAgent[] = []
     let inbox = model.unlistedMessages
+    let isGuessed = false
     for (const agent of model.agents.all()) {
       const { status } = agent
       if (isEnded(status)) counts.ended++
       else counts[status as 'alive' | 'held' | 'archived']++
       inbox += agent.inbox?.waiting ?? 0
+      isGuessed ||= agent.inbox?.isEstimated === true
       agents.push(this.#agent(agent, pending.get(agent.id) ?? 0, asOf))
     }
-    for (const { waiting } of model.strangers.values()) inbox += waiting
+    for (const { waiting, isEstimated } of model.strangers.values()) {
+      inbox += waiting
+      isGuessed ||= isEstimated
+    }
     const sorted = agents.sort(ORDERS[sort]).slice(0, limit)
     const { forgottenEnded, forgottenLiving } = model.agents
     return {
@@ -124,6 +129,7 @@ export class TopWatch {
       lost: model.lostEvents,
       counts,
       inbox,
+      ...(isGuessed && { inboxEstimated: true as const }),
       pending: model.escalations.size,
       usage: usageOf(model.usage, this.#cost.sum(asOf)),
       agents: sorted,

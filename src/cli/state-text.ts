@@ -1,6 +1,6 @@
 /** A hive's state as lines for people. */
 import { basename } from 'node:path'
-import type { AgentState, HiveState, InboxState, UsageTotals } from '../model/state.js'
+import type { AgentState, HiveState, UsageTotals } from '../model/state.js'
 import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, paint } from '../text/terminal.js'
 import { table } from './table.js'
 
@@ -22,7 +22,7 @@ export function stateLines(file: string, state: HiveState, options: StateTextOpt
     ...agentLines(state, options.width),
     ...inboxLines(state, options.width),
     ...unlistedLines(state),
-    ...estimateLines(state),
+    ...(state.estimated === true ? ESTIMATE_LINES : []),
   ]
 }
 
@@ -76,7 +76,9 @@ function pendingLines(
 }
 
 function agentLines(state: HiveState, width: number): string[] {
-  const waiting = new Map(state.inboxes.map((inbox) => [inbox.recipient, waitingText(inbox)]))
+  const waiting = new Map(
+    state.inboxes.map((inbox) => [inbox.recipient, waitingText(inbox.waiting, inbox.estimated)]),
+  )
   // Who lives comes first.
   const rank = ({ status }: AgentState): number => ['alive', 'held', 'archived'].indexOf(status)
   const sorted = [...state.agents].sort((a, b) => ((rank(a) + 9) % 9) - ((rank(b) + 9) % 9))
@@ -113,7 +115,7 @@ function inboxLines(state: HiveState, width: number): string[] {
       const { recipient, messages } = inbox
       const last = messages.at(-1)
       const newest = last === undefined ? '' : `${last.from ?? '?'} ${last.act ?? ''} "${last.subject ?? ''}"`
-      return [recipient, newest, waitingText(inbox)]
+      return [recipient, newest, waitingText(inbox.waiting, inbox.estimated)]
     })
   return table(['inbox of', 'newest message', 'waiting'], rows, {
     textColumns: 2,
@@ -122,16 +124,15 @@ function inboxLines(state: HiveState, width: number): string[] {
   })
 }
 
-const waitingText = ({ waiting, estimated }: InboxState): string =>
-  `${estimated === true ? '≈' : ''}${grouped(waiting)}`
+/** How many wait, with the mark of an estimate. */
+export const waitingText = (waiting: number, isEstimated = false): string =>
+  `${isEstimated ? '≈' : ''}${grouped(waiting)}`
 
-function estimateLines({ estimated }: HiveState): string[] {
-  if (estimated !== true) return []
-  return [
-    '≈ about so many: another program wrote the log, and it does not say which messages a drain took,',
-    '  or who got what went to the human',
-  ]
-}
+/** What the mark says. */
+export const ESTIMATE_LINES: readonly string[] = [
+  '≈ about so many: another program wrote the log, and it does not say which messages a drain took,',
+  '  or who got what went to the human',
+]
 
 function unlistedLines({ unlisted }: HiveState): string[] {
   const { endedAgents, messages, livingAgents = 0 } = unlisted

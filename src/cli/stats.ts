@@ -15,13 +15,16 @@ import {
 import { type Command, parse } from './args.js'
 import { HIVE_HELP, HIVE_OPTIONS, hiveArguments, reportOf } from './hive-args.js'
 import { look, Output } from './output.js'
+import { ESTIMATE_LINES, waitingText } from './state-text.js'
 import { table } from './table.js'
 
 const help = `Usage: hivelog stats [OPTION]... [FILE|-]...
 
 Counts what is in a hive: events by kind and agent, time, sessions, tokens, cost
 and losses. A model call costs what its event says, else what the price list
-says; ? and + stand for calls of no known price.
+says; ? and + stand for calls of no known price. Events of an agent are those
+that name it, as cat --agent prints them. Estimates, of logs of other programs,
+are marked with ≈.
 
 ${HIVE_HELP}
       --json       one JSON object: {"files", "segments", "bytes", "lines",
@@ -29,7 +32,8 @@ ${HIVE_HELP}
                    "peak": {"events", "ts"} (the busiest second),
                    "kinds": {KIND: count}, "agents": {ID: {"status", "lives",
                    "events" (about it), "sent", "received", "waiting",
-                   "calls", "inputTokens", "outputTokens", "costUsd",
+                   "estimated" (where what waits is a guess), "calls",
+                   "inputTokens", "outputTokens", "costUsd",
                    "unpricedCalls"}}, "others": {NAME: {"events", "sent",
                    "received"}} (names that are no agents), "unlisted": as
                    these (past 50,000 names), "pending" (escalations),
@@ -99,7 +103,7 @@ function statsLines(stats: StatsReport): string[] {
     id,
     agent.status,
     ...counts(agent),
-    grouped(agent.waiting),
+    waitingText(agent.waiting, agent.estimated),
     amount(agent.inputTokens),
     amount(agent.outputTokens),
     costCell(agent, agent.calls),
@@ -116,6 +120,7 @@ function statsLines(stats: StatsReport): string[] {
       },
     ),
   )
+  if (Object.values(stats.agents).some(({ estimated }) => estimated === true)) rows.push(...ESTIMATE_LINES)
   const others = Object.entries(stats.others).map(([id, name]) => [id, ...counts(name)])
   rows.push(...table(['no agent', 'events', 'sent', 'received'], others, { width }))
   if (stats.unlisted !== undefined) rows.push('more names than are told apart; what is left is in --json')

@@ -24,6 +24,7 @@ import { Keys } from './keys.js'
 import { look, Output } from './output.js'
 import { withProgress } from './progress.js'
 import { Screen } from './screen.js'
+import { waitingText } from './state-text.js'
 import { table } from './table.js'
 
 const help = `Usage: hivelog top [--once] [--sort KEY] [--this-file] [--json] [FILE]...
@@ -31,7 +32,8 @@ const help = `Usage: hivelog top [--once] [--sort KEY] [--this-file] [--json] [F
 Shows what a hive is doing, live: each agent with its status, its last event and
 how long ago that was, messages that wait for it, its escalations that wait for
 a decision, model calls, tokens and cost, of the last minute and in all. Logs of
-child processes that come later are followed too.
+child processes that come later are followed too. Estimates, of logs of other
+programs, are marked with ≈.
 
 Keys: a, i, p and c sort by last action, inbox, pending escalations and cost;
 q or Ctrl-C ends.
@@ -45,12 +47,13 @@ q or Ctrl-C ends.
       --json       with --once: one JSON object: {"files", "asOf", "logs",
                    "lines", "events", "lastMinuteEvents", "messages",
                    "malformed", "lost", "counts": {"alive", "held",
-                   "archived", "ended"}, "inbox", "pending", "usage":
-                   {"calls", "inputTokens", "outputTokens", "costUsd",
-                   "lastMinuteUsd", "unpriced"}, "agents": [{"agentId",
-                   "name", "isGod", "status", "since", "events", "lastKind",
-                   "lastTs", "idleMs", "inbox", "inboxEstimated", "pending",
-                   and what "usage" has}], "notListed"}
+                   "archived", "ended"}, "inbox", "inboxEstimated",
+                   "pending", "usage": {"calls", "inputTokens",
+                   "outputTokens", "costUsd", "lastMinuteUsd", "unpriced"},
+                   "agents": [{"agentId", "name", "isGod", "status", "since",
+                   "events", "lastKind", "lastTs", "idleMs", "inbox",
+                   "inboxEstimated", "pending", and what "usage" has}],
+                   "notListed"}
       --help       this text
 
 Ages and the last minute are measured to now. FILE is $HIVELOG_FILE or
@@ -225,7 +228,7 @@ function picture(report: TopReport, { color, width, rows, sort }: PictureOptions
     agent.name === agent.agentId ? agent.agentId : `${agent.agentId} (${agent.name})`,
     agent.status,
     lastOf(agent),
-    `${agent.inboxEstimated === true ? '~' : ''}${grouped(agent.inbox)}`,
+    waitingText(agent.inbox, agent.inboxEstimated),
     grouped(agent.pending),
     grouped(agent.calls),
     short(agent.inputTokens + agent.outputTokens),
@@ -249,6 +252,7 @@ const SORTED: Record<TopSort, number> = { action: 2, inbox: 3, pending: 4, cost:
 function totals(report: TopReport): [string, Style][] {
   const { files, asOf, logs, events, lastMinuteEvents, counts, inbox, pending, usage, malformed, lost } =
     report
+  const about = report.inboxEstimated === true ? '≈' : ''
   const name = files.length === 1 ? clean(files[0] as string) : `${files.length} logs`
   const all = logs > files.length ? ` and ${counted(logs - files.length, 'child log')}` : ''
   const { alive, held, archived, ended } = counts
@@ -270,7 +274,7 @@ function totals(report: TopReport): [string, Style][] {
       'plain',
     ],
     [
-      `agents  ${agents.join(', ')}; ${counted(inbox, 'message')} waiting; ${grouped(pending)} pending with the human`,
+      `agents  ${agents.join(', ')}; ${about}${counted(inbox, 'message')} waiting; ${grouped(pending)} pending with the human`,
       pending > 0 ? 'alarm' : 'plain',
     ],
     [

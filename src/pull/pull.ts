@@ -36,7 +36,7 @@ export interface PulledLog {
   artifactsMissing: string[]
   /** What the store has not. */
   missing: MissingLines[]
-  /** Places at which the store has two different lines; the one that it told first was taken. */
+  /** Places at which the store has two different lines: that which it told first, or whose file goes further, was taken. */
   conflicts: { segment: number; offset: number }[]
 }
 

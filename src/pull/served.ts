@@ -1,6 +1,6 @@
 /** Logs back from `hivelog serve`: its files, or its exact copies, as they are. */
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { writeDurably } from '../disk/durable.js'
 import { artifactsFolder, pathInHive } from '../format/beside.js'
@@ -26,6 +26,15 @@ interface ServedLog {
   path: string
   query: string
   segments: Segment[]
+}
+
+/** A log that the server has, in one file or more: the one that it was given, say, and a copy that it received. */
+interface WholeLog {
+  log: string
+  file: string
+  files: ServedLog[]
+  /** Each segment from the file that goes furthest. */
+  segments: { from: ServedLog; segment: Segment; others: { from: ServedLog; segment: Segment }[] }[]
 }
 
 export class Served {
@@ -55,7 +64,7 @@ export class Served {
   async pull({ session, out, replace = false, onProgress }: PullOptions): Promise<PulledLog[]> {
     const targets = new Targets(out)
     const pulled: PulledLog[] = []
-    for (const log of await this.#logs(session)) {
+    for (const log of eachOnce(await this.#logs(session))) {
       const file = await targets.pathOf(log.log, [log.file])
       pulled.push(await this.#pull(log, file, replace, onProgress))
     }
@@ -114,7 +123,7 @@ export class Served {
   }
 
   async #pull(
-    log: ServedLog,
+    log: WholeLog,
     target: string,
     replace: boolean,
     onProgress: PullOptions['onProgress'],
@@ -124,12 +133,13 @@ export class Served {
       ...{ artifactsMissing: [], missing: [], conflicts: [] },
     }
     const named = new Set<string>()
-    for (const [i, segment] of log.segments.entries()) {
-      const file = await WholeFile.begin(segmentPath(target, segment.segment, i === log.segments.length - 1))
+    for (const [i, { from, segment, others }] of log.segments.entries()) {
+      const path = segmentPath(target, segment.segment, i === log.segments.length - 1)
+      const file = await WholeFile.begin(path)
       const hash = createHash('sha256')
       try {
         for (;;) {
-          const piece = await this.#piece(log, segment, file.size)
+          const piece = await this.#piece(from, segment, file.size)
           if (piece.length === 0) break
           await file.write(piece)
           hash.update(piece)
@@ -146,9 +156,39 @@ export class Served {
       await file.end(replace)
       pulled.segments++
       pulled.bytes += file.size
+      for (const other of others) {
+        const offset = await this.#parting(path, other.from, other.segment, segment)
+        if (offset !== undefined) pulled.conflicts.push({ segment: segment.segment, offset })
+      }
     }
     for (const ref of named) await this.#artifact(log, ref, pulled)
     return pulled
+  }
+
+  /** Offset of the first line at which another file of the server has something else than was pulled. */
+  async #parting(
+    path: string,
+    from: ServedLog,
+    other: Segment,
+    { sha256, bytes }: Segment,
+  ): Promise<number | undefined> {
+    if (sha256 !== undefined && sha256 === other.sha256 && bytes === other.bytes) return undefined
+    const handle = await open(path)
+    try {
+      for (let offset = 0; ; ) {
+        const piece = await this.#piece(from, other, offset)
+        if (piece.length === 0) return undefined
+        const own = Buffer.alloc(piece.length)
+        const { bytesRead } = await handle.read(own, 0, own.length, offset)
+        // What was written since this segment was pulled is no other line.
+        if (!own.subarray(0, bytesRead).equals(piece.subarray(0, bytesRead)))
+          return offset + lineThatParts(own, piece)
+        if (bytesRead < piece.length) return undefined
+        offset += piece.length
+      }
+    } finally {
+      await handle.close()
+    }
   }
 
   /** Whole lines from there on; none at the end. */
@@ -159,11 +199,10 @@ export class Served {
     return Buffer.from(await response.arrayBuffer())
   }
 
-  async #artifact({ path }: ServedLog, ref: string, pulled: PulledLog): Promise<void> {
-    const response = await this.#asking.ask(`${path}/artifact/${ref}`)
-    const content = response.ok ? Buffer.from(await response.arrayBuffer()) : undefined
-    if (content === undefined || createHash('sha256').update(content).digest('hex') !== ref) {
-      await response.body?.cancel().catch(() => {})
+  async #artifact({ files }: WholeLog, ref: string, pulled: PulledLog): Promise<void> {
+    let content: Buffer | undefined
+    for (const { path } of files) content ??= await this.#content(path, ref)
+    if (content === undefined) {
       pulled.artifactsMissing.push(ref)
       return
     }
@@ -171,6 +210,17 @@ export class Served {
     await mkdir(dirname(target), { recursive: true, mode: 0o700 })
     await writeDurably(target, content)
     pulled.artifacts++
+  }
+
+  /** Undefined: it is not there, or not that of its name. */
+  async #content(path: string, ref: string): Promise<Buffer | undefined> {
+    const response = await this.#asking.ask(`${path}/artifact/${ref}`)
+    if (response.ok) {
+      const content = Buffer.from(await response.arrayBuffer())
+      return createHash('sha256').update(content).digest('hex') === ref ? content : undefined
+    }
+    await response.body?.cancel().catch(() => {})
+    return undefined
   }
 
   async #json(path: string): Promise<Record<string, unknown>> {
@@ -184,6 +234,34 @@ export class Served {
   #nonsense(): PullError {
     return new PullError(`${this.#asking.where} answers with something that is no answer of hivelog serve`)
   }
+}
+
+/** Files with the same log id are one log: a server may have it as it is written, and as a copy that was sent to it. */
+function eachOnce(served: readonly ServedLog[]): WholeLog[] {
+  const all = new Map<string, ServedLog[]>()
+  for (const each of served) all.set(each.log, [...(all.get(each.log) ?? []), each])
+  return [...all].map(([log, files]) => {
+    // A copy of a child's log that came without the log above it does not know where it belongs.
+    const { file } = files.find((each) => each.file.includes('.agents/')) ?? (files[0] as ServedLog)
+    const segments = new Map<number, WholeLog['segments'][number]['others']>()
+    for (const from of files)
+      for (const segment of from.segments)
+        segments.set(segment.segment, [...(segments.get(segment.segment) ?? []), { from, segment }])
+    const parts = [...segments]
+      .sort(([a], [b]) => a - b)
+      .map(([, each]) => {
+        const [first, ...others] = each.sort((a, b) => b.segment.bytes - a.segment.bytes)
+        return { ...(first as (typeof each)[number]), others }
+      })
+    return { log, file, files, segments: parts }
+  })
+}
+
+/** Where the first line begins that is not the same in both; they differ. */
+function lineThatParts(a: Buffer, b: Buffer): number {
+  let at = 0
+  while (a[at] === b[at]) at++
+  return at === 0 ? 0 : a.lastIndexOf(NEWLINE, at - 1) + 1
 }
 
 const listOf = (value: unknown): Record<string, unknown>[] => (Array.isArray(value) ? value : [])

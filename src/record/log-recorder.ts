@@ -45,8 +45,12 @@ export class LogRecorder extends Recorder {
   declare readonly redactor: GrowingRedactor
   #options: SharedOptions
 
-  private constructor(file: string, options: RecorderOptions, opener: Opener) {
-    const sharedOptions = new SharedOptions(file, options, opener)
+  private constructor(file: string, given: RecorderOptions, opener: Opener) {
+    // What the environment says is no wish of whoever comes later.
+    const kept = given.keepIndex === undefined ? keepIndexByEnvironment() : undefined
+    const environment: RecorderOptions = kept === undefined ? {} : { keepIndex: kept }
+    const options = { ...given, keepIndex: given.keepIndex ?? kept ?? false }
+    const sharedOptions = new SharedOptions(file, given, opener, environment)
     // Before the log is opened: patterns that are none keep no lock.
     const redactor = new GrowingRedactor(options.redact)
     const session = options.sessionId ?? (process.env.AGENT_SESSION_ID || newSessionId())
@@ -67,9 +71,7 @@ export class LogRecorder extends Recorder {
     const path = canonicalPath(options.file ?? (process.env.HIVELOG_FILE || 'hive.jsonl'))
     let entry = shared.get(path)
     if (entry === undefined) {
-      // What the environment says is no wish of whoever comes later.
-      const keepIndex = options.keepIndex ?? keepIndexByEnvironment() ?? false
-      entry = { recorder: new LogRecorder(path, { ...options, keepIndex }, opener), users: 0 }
+      entry = { recorder: new LogRecorder(path, options, opener), users: 0 }
       shared.set(path, entry)
     } else entry.recorder.#join(options, opener)
     entry.users++

@@ -1,7 +1,7 @@
 /**
- * What happens to the options of a second writer on a log that is open in this process already. What is stricter than
- * before holds from then on, for all: more redaction, a more careful `fsync`, a smaller `maxFieldBytes`. What differs
- * otherwise is an error; what is not given asks for nothing.
+ * What happens to the options of a second writer on a log that is open in this process already, as far as they say how
+ * the file is written; the others are its own. What is stricter than before holds from then on, for all: more redaction,
+ * a more careful `fsync`, a smaller `maxFieldBytes`. What differs otherwise is an error; what is not given asks for nothing.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
@@ -21,6 +21,8 @@ interface Setting {
   name: string
   given(options: RecorderOptions): unknown
   usual: unknown
+  /** The variable that says it where nobody gives it. */
+  variable?: string
   /** Whether `asked` can hold instead of `held`. */
   isStricter?(asked: unknown, held: unknown): boolean
 }
@@ -58,6 +60,7 @@ const SETTINGS: readonly Setting[] = [
     name: 'keepIndex',
     given: ({ keepIndex }) => (keepIndex === undefined ? undefined : (keptEvery(keepIndex) ?? false)),
     usual: false,
+    variable: 'HIVELOG_KEEP_INDEX',
   },
   // A key cannot come later: `log.open` says whether the seals after it are signed.
   { name: 'seal.privateKey', given: ({ seal }) => keyOf(seal?.privateKey), usual: undefined },
@@ -69,15 +72,15 @@ export class SharedOptions {
   readonly #opened: string
   readonly #held = new Map<string, { value: unknown; by: string | undefined }>()
 
-  constructor(file: string, options: RecorderOptions, opener: Opener) {
+  /** @param environment what variables say of options that are not given */
+  constructor(file: string, options: RecorderOptions, opener: Opener, environment: RecorderOptions = {}) {
     this.#file = file
     this.#opened = whoIs(opener)
-    for (const { name, given, usual } of SETTINGS) {
-      const value = given(options)
-      this.#held.set(
-        name,
-        value === undefined ? { value: usual, by: undefined } : { value, by: this.#opened },
-      )
+    for (const { name, given, usual, variable } of SETTINGS) {
+      const [value, said] = [given(options), given(environment)]
+      if (value !== undefined) this.#held.set(name, { value, by: this.#opened })
+      else if (said !== undefined) this.#held.set(name, { value: said, by: variable })
+      else this.#held.set(name, { value: usual, by: undefined })
     }
   }
 

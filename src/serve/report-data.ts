@@ -26,7 +26,7 @@ export interface ReportData {
   /** Epoch milliseconds when it was made, and the version that made it. */
   made: number
   version: string
-  /** All events of the log; `events` may hold fewer. */
+  /** All events of the log, housekeeping too; `events` may hold fewer. */
   ofEvents: number
   /** Address -> JSON. */
   answers: Record<string, unknown>
@@ -137,7 +137,7 @@ class Collector {
     return {
       made: Date.now(),
       version: VERSION,
-      ofEvents: overview.events,
+      ofEvents: overview.kinds.reduce((sum, { count }) => sum + count, 0),
       answers: this.#answers,
       events,
       floors,

@@ -149,6 +149,7 @@ test('what differs otherwise is an error that names both values and who came fir
     [{ seal: { everyMs: 70_000 } }, 'seal.everyMs', /60000 \(by default.* 70000/],
     [{ seal: { privateKey } }, 'seal.privateKey', /no key \(by default.* asks for key [0-9a-f]{16}/],
     [{ maxFieldBytes: 9_000 }, 'maxFieldBytes', /8192 \(by default.* 9000/],
+    [{ keepIndex: true }, 'keepIndex', /keepIndex false \(by default, opened by startHive at .* 67108864/],
     [{ maxBufferBytes: 5 }, 'maxBufferBytes', /16777216 \(by default.* 5/],
     [{ redact: { builtin: false } }, 'redact.builtin', /true \(by default.* false/],
     // One that could be joined is not joined when another cannot.
@@ -179,6 +180,18 @@ test('what differs otherwise is an error that names both values and who came fir
   // All who asked in vain hold nothing: the file is closed, and opens with options of its own.
   const next = startHive({ file, otlp: false, fsync: 'no', seal: { privateKey } })
   await next.shutdown()
+})
+
+test('what a variable says is said as such', (t) => {
+  process.env.HIVELOG_KEEP_INDEX = '1'
+  defer(t, () => {
+    delete process.env.HIVELOG_KEEP_INDEX
+  })
+  const { file } = tempHive(t, { otlp: false })
+  assert.throws(
+    () => startHive({ file, otlp: false, keepIndex: false }),
+    /keepIndex 67108864 \(as given by HIVELOG_KEEP_INDEX\), and startHive at .* asks for false;/,
+  )
 })
 
 test('an application’s own startHive adds its redaction to what hivelog/register began', async (t) => {

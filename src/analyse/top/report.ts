@@ -78,6 +78,8 @@ export interface TopReport {
   }
   /** Messages that wait, in all inboxes. */
   inbox: number
+  /** Whether any of these had to be guessed. Left out where not. */
+  inboxEstimated?: true
   /** Escalations that nobody has decided. */
   pending: number
   /** What all model calls used. */

@@ -17,9 +17,14 @@ import type { LogEntry, LogList } from './shapes.js'
 
 /** What the catalogue asks of who has hives open. */
 export interface OpenHives {
-  /** Of a hive that is open: how many are pending, and how many agents there are; why it cannot be read. */
-  glance(file: string): Pick<LogEntry, 'pending' | 'agents' | 'error'> | undefined
+  glance(file: string): OpenGlance | undefined
 }
+
+/**
+ * Of a hive that is open: how many are pending, how many agents there are, and from when to when its events are, once it
+ * was read; why it cannot be read.
+ */
+export type OpenGlance = Pick<LogEntry, 'pending' | 'agents' | 'error' | 'firstTs' | 'lastTs'>
 
 /** Folders are listed anew after so long. */
 const LIST_MS = 1_000
@@ -237,6 +242,8 @@ export class Catalogue {
       live: now - entry.mtime < LIVE_MS,
       ...(seen?.pending !== undefined && { pending: seen.pending }),
       ...(seen?.agents !== undefined && { agents: seen.agents }),
+      // The files were only glanced at: clocks that were set back show when all was read.
+      ...(seen?.firstTs !== undefined && { firstTs: seen.firstTs, lastTs: seen.lastTs as number }),
       ...(why !== undefined && { error: why }),
     }
   }

@@ -114,7 +114,7 @@ async function overview({ catalogue }: HiveParts, known: Known, view: HiveView):
     ...entry,
     first: rows.positions.first,
     last: rows.positions.last,
-    events: rows.count,
+    events: rows.events,
     malformed: model.malformedLines,
     lost: model.lostEvents,
     logs: logsOf(content, known.file),

@@ -6,10 +6,11 @@ import { followHive } from '../../read/follow-hive.js'
 import { isMalformed, type LogItem } from '../../read/items.js'
 import { isGzipDamage } from '../../read/sources.js'
 import { clean } from '../../text/clean.js'
+import type { OpenGlance } from './catalogue.js'
 import { Content } from './content.js'
 import { earlyFloor } from './early-floor.js'
 import { notReadable } from './readable.js'
-import type { Floor, LogEntry } from './shapes.js'
+import type { Floor } from './shapes.js'
 
 /** Who watches a hive. */
 export interface Watcher {
@@ -108,10 +109,13 @@ export class HiveView {
     }
   }
 
-  glance(): Pick<LogEntry, 'pending' | 'agents' | 'error'> {
-    const { model } = this.#content.now
+  glance(): OpenGlance {
+    const { now, rows } = this.#content
+    const { model } = now
+    const { firstTs, lastTs } = rows
     return {
       ...(this.#isReady && { pending: model.escalations.size, agents: model.agents.size }),
+      ...(this.#isReady && firstTs !== undefined && lastTs !== undefined && { firstTs, lastTs }),
       ...(this.#error !== undefined && { error: this.#error }),
     }
   }

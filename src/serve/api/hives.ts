@@ -1,7 +1,6 @@
 /** The hives that are open: each is opened when it is asked for, and let go when nobody has asked for long. */
-import type { OpenHives } from './catalogue.js'
+import type { OpenGlance, OpenHives } from './catalogue.js'
 import { HiveView } from './hive-view.js'
-import type { LogEntry } from './shapes.js'
 
 /** Hives that are open at a time, beside those that somebody watches. */
 const MAX_OPEN = 16
@@ -31,7 +30,7 @@ export class Hives implements OpenHives {
     return view
   }
 
-  glance(file: string): Pick<LogEntry, 'pending' | 'agents' | 'error'> | undefined {
+  glance(file: string): OpenGlance | undefined {
     return this.#views.get(file)?.glance()
   }
 

@@ -35,6 +35,10 @@ export class Rows {
   readonly #taken = new Column(Uint32Array)
   readonly #byKind: number[] = []
   #isMoved: number | undefined
+  /** Events without housekeeping (`log.*`), and the earliest and the latest time of these: as `hivelog stats` says. */
+  events = 0
+  firstTs: number | undefined
+  lastTs: number | undefined
   /** The longest stretch of time that a line tells of, milliseconds. */
   longest = 0
 
@@ -54,6 +58,7 @@ export class Rows {
     this.#bytes.set(row, bytes)
     this.#line.set(row, line)
     this.#ts.set(row, event.ts)
+    if (!event.kind.startsWith('log.')) this.#count(event.ts)
     const kind = this.kinds.add(event.kind.slice(0, 200))
     this.#kind.set(row, kind | (isError(fields, event.kind) ? ERROR : 0))
     this.#byKind[kind] = (this.#byKind[kind] ?? 0) + 1
@@ -64,6 +69,12 @@ export class Rows {
     if (typeof ms === 'number' && ms > this.longest && ms < MAX_STRETCH && LASTING.includes(event.kind))
       this.longest = ms
     return row
+  }
+
+  #count(ts: number): void {
+    this.events++
+    if (this.firstTs === undefined || ts < this.firstTs) this.firstTs = ts
+    if (this.lastTs === undefined || ts > this.lastTs) this.lastTs = ts
   }
 
   ts(row: number): number {

@@ -33,7 +33,10 @@ export interface LogEntry {
   source: 'file' | 'copy' | 'events'
   /** Bytes of all its segments, as they lie on the disk, and of its child logs. */
   bytes: number
-  /** Times of its first and its last event. */
+  /**
+   * Times of its earliest and its latest event, as `…/stats` says; of a hive that is not open in the server those of the
+   * first and the last line of its logs, housekeeping (`log.*`) too.
+   */
   firstTs?: number
   lastTs?: number
   /** Whether something was added in the last 30 seconds. */
@@ -60,7 +63,7 @@ export interface LogOverview extends LogEntry {
   /** Positions of its first and last event; 0 and 0 where there is none. */
   first: number
   last: number
-  /** All events, housekeeping (`log.*`) too. */
+  /** All events, without housekeeping (`log.*`). */
   events: number
   /** Lines that are no event. */
   malformed: number
