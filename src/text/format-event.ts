@@ -14,6 +14,7 @@ import {
   pad,
   paint,
   type Style,
+  shownId,
 } from './terminal.js'
 
 /** How an event is put on a line for people. */
@@ -85,14 +86,14 @@ function bodyOf(event: HiveEvent): Body {
   }
   if (isKind(event, 'escalate')) {
     const { from, to, subject, id } = event
-    return { sign: '▲', style: 'alarm', parts: [plainRoute(from, to), [word(id), 'dim'], quoted(subject)] }
+    return { sign: '▲', style: 'alarm', parts: [plainRoute(from, to), [idWord(id), 'dim'], quoted(subject)] }
   }
   if (isKind(event, 'approval')) {
     const yes = event.approve === true
     const isClear = yes || event.approve === false
     const parts: Part[] = [
       [isClear ? (yes ? 'approved' : 'rejected') : 'unclear', 'bold'],
-      [word(event.id), 'plain'],
+      [idWord(event.id), 'plain'],
     ]
     if (event.by !== undefined) parts.push([`by ${word(event.by)}`, 'plain'])
     if (event.note !== undefined) parts.push(quoted(event.note))
@@ -230,6 +231,9 @@ function word(value: unknown): string {
   if (typeof value === 'string') return clean(value.slice(0, MAX_FIELD))
   return value === undefined ? '?' : short(value)
 }
+
+/** The id of an escalation, by which it is decided. */
+const idWord = (id: unknown): string => (typeof id === 'string' ? shownId(id.slice(0, MAX_FIELD)) : word(id))
 
 function short(value: unknown): string {
   try {
