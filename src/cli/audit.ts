@@ -39,7 +39,8 @@ took; those that wait; and approvals that answer nothing. Each part names the
 line it came from. A FILE is a log with its archived segments and the logs of
 its child processes; several FILEs are one hive; - is standard input.
 
-      --match TEXT  only subjects that contain TEXT, in upper or lower case
+      --match TEXT  only subjects that contain TEXT, in upper or lower case; one
+                    that is stored aside and cannot be read may contain it
       --agent A     only what the agent of this id or name asked
       --by WHO      only what WHO decided
       --pending     only what nobody has decided, unclear answers included
@@ -53,7 +54,8 @@ ${HIVE_HELP}
                     "rejected", "contradicted", "unclear", "superseded",
                     "unanswerable"}, "cases": [{"id", "status", "ts",
                     "asker": {"agentId", "name", "parent", "role"}, "to",
-                    "subject", "place": {"log", "file", "line", "seq",
+                    "subject", "aside": {"ref", "bytes", "path", "status"},
+                    "place": {"log", "file", "line", "seq",
                     "offset", "sealed", "unsealed"}, "decisions": [{"id", "ts",
                     "outcome", "value", "by", "via", "note", "tookMs",
                     "place"}], "moreDecisions", "tookMs", "waitingMs",

@@ -2,6 +2,7 @@
 import type { Fields } from '../format/fields.js'
 import { ENVELOPE_FIELDS, type HiveEvent, isKind } from '../format/kinds.js'
 import { exitStatus, hasCallFailed, hasToolFailed } from '../format/outcome.js'
+import { subjectText } from '../format/subject.js'
 import {
   byteSize,
   clean,
@@ -86,7 +87,7 @@ function bodyOf(event: HiveEvent): Body {
   }
   if (isKind(event, 'escalate')) {
     const { from, to, subject, id } = event
-    return { sign: '▲', style: 'alarm', parts: [plainRoute(from, to), [idWord(id), 'dim'], quoted(subject)] }
+    return { sign: '▲', style: 'alarm', parts: [plainRoute(from, to), [idWord(id), 'dim'], asked(subject)] }
   }
   if (isKind(event, 'approval')) {
     const yes = event.approve === true
@@ -218,6 +219,9 @@ function custom(event: HiveEvent): Body {
 
 const name = (id: unknown): Part => [word(id), styleOf(word(id))]
 const quoted = (text: unknown): Part => [`"${word(text)}"`, 'plain']
+/** A text that is none, such as a note of what is stored aside, is not a quotation. */
+const asked = (subject: unknown): Part =>
+  typeof subject === 'object' ? [clean(subjectText(subject, MAX_FIELD) ?? '?'), 'plain'] : quoted(subject)
 const route = (from: unknown, to: unknown): Part => [`${word(from)} → ${word(to)}`, styleOf(word(from))]
 const plainRoute = (from: unknown, to: unknown): Part => [`${word(from)} → ${word(to)}`, 'plain']
 const took = (ms: unknown): Part[] => (typeof ms === 'number' ? [[duration(ms), 'dim']] : [])
