@@ -1,5 +1,6 @@
 /** `hivelog/analyse` says what is in logs: states, reports, comparisons, their spans again, commits of them. */
 export type {
+  AuditAside,
   AuditAsker,
   AuditCase,
   AuditContext,

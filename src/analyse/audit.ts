@@ -3,11 +3,14 @@
 import { dirname, join } from 'node:path'
 import { idOf, jsonOf, keyOf, MAX_TEXT, textOf } from '../format/bounded.js'
 import type { Fields } from '../format/fields.js'
+import type { ArtifactRef } from '../format/kinds.js'
 import { checkOptions } from '../format/options.js'
+import { storedAside, subjectText } from '../format/subject.js'
 import { type Answer, type Matter, saidBy } from '../model/escalations.js'
 import { HiveModel } from '../model/model.js'
 import type { HiveEntry } from '../read/hive.js'
 import { logsOfHive } from '../read/hive.js'
+import { AsideSubjects } from './audit/aside.js'
 import { OpenCase } from './audit/case.js'
 import { RecentEvents } from './audit/context.js'
 import type {
@@ -60,6 +63,7 @@ export async function auditTrail(
   const { thisFile = false, onProgress } = options
   const reading = { thisFile, ...(onProgress !== undefined && { onProgress }) }
   const tally = await tallyLogs(list, audit, reading)
+  await audit.readAside()
   const isWhole = !thisFile || logsOfHive(list).length === logsOfHive(list, true).length
   const report = audit.report(isWhole)
   return { files: list, ...tally, ...report, ok: report.ok && tally.broken === undefined }
@@ -159,6 +163,24 @@ export class Audit {
     this.#broken.add(file)
   }
 
+  /**
+   * Reads the subjects of what is wanted that are stored aside: of what waits first, then the newest, as only so much is
+   * read. One that cannot be read stays as it is, and may have the text that is looked for.
+   */
+  async readAside(): Promise<void> {
+    const wanted = this.#cases.filter((each) => each.aside !== undefined && this.#isWanted(each)).reverse()
+    const subjects = new AsideSubjects()
+    const most = this.#mostText()
+    for (const each of [...wanted.filter(isOpen), ...wanted.filter((one) => !isOpen(one))]) {
+      const { record, aside } = each
+      const { text, aside: read } = await subjects.whole(record.place.log, aside as ArtifactRef)
+      record.aside = read
+      if (text === undefined) continue
+      record.subject = textOf(text, most) as string
+      each.matches = this.#hasMatch(text)
+    }
+  }
+
   /** @param isWhole whether all logs of the hive were read: else an approval may answer what stands in another */
   report(isWhole = true): Omit<AuditTrail, 'files' | 'lines' | 'events' | 'malformed' | 'lost'> {
     const asOf = this.#options.asOf ?? this.#lastTs
@@ -213,7 +235,7 @@ export class Audit {
     record.asker = this.#asker(from)
     const recipient = keyOf(to)
     if (recipient !== undefined) record.to = recipient
-    const text = this.#text(subject)
+    const text = subjectText(subject, this.#mostText())
     if (text !== undefined) record.subject = text
     record.place = auditPlace(entry)
     record.decisions = []
@@ -222,7 +244,7 @@ export class Audit {
     if (this.#recent !== undefined && asker !== undefined) {
       record.before = this.#recent.of(asker).map((each) => ({ event: each.event, place: auditPlace(each) }))
     }
-    const opened = new OpenCase(record, this.#hasMatch(subject))
+    const opened = new OpenCase(record, this.#hasMatch(subject), storedAside(subject))
     this.#cases.push(opened)
     this.#asked = opened
     this.#model.add(entry)
@@ -348,13 +370,18 @@ export class Audit {
   }
 
   #text(value: unknown): string | undefined {
-    const isCrowded = this.#cases.length + this.#orphans.size > LONG_TEXTS
-    return textOf(value, isCrowded ? SHORT_TEXT : MAX_TEXT)
+    return textOf(value, this.#mostText())
   }
 
+  #mostText(): number {
+    return this.#cases.length + this.#orphans.size > LONG_TEXTS ? SHORT_TEXT : MAX_TEXT
+  }
+
+  /** What is stored aside may have it, as long as it is not read. */
   #hasMatch(subject: unknown): boolean {
-    if (this.#match === undefined) return true
-    return typeof subject === 'string' && subject.toLowerCase().includes(this.#match)
+    if (this.#match === undefined || storedAside(subject) !== undefined) return true
+    const text = typeof subject === 'object' && subject !== null ? jsonText(subject) : subject
+    return typeof text === 'string' && text.toLowerCase().includes(this.#match)
   }
 
   #isWanted({ record, matches, decided }: OpenCase): boolean {
@@ -381,6 +408,17 @@ export class Audit {
   #isBy(decision: AuditDecision): boolean {
     const { by } = this.#options
     return by === undefined || decision.by === keyOf(by)
+  }
+}
+
+const isOpen = ({ record }: OpenCase): boolean => isWaiting(record)
+
+/** As long as a line can be. */
+function jsonText(value: object): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
   }
 }
 

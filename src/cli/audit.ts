@@ -11,6 +11,7 @@ import {
   type Unsealed,
 } from '../analyse/audit/report.js'
 import { auditTrail } from '../analyse/audit.js'
+import { givenId } from '../text/clean.js'
 import { formatEvent } from '../text/format-event.js'
 import {
   clean,
@@ -23,6 +24,7 @@ import {
   pad,
   paint,
   type Style,
+  shownId,
   whereIs,
 } from '../text/terminal.js'
 import { type Command, parse, UsageError } from './args.js'
@@ -37,7 +39,8 @@ took; those that wait; and approvals that answer nothing. Each part names the
 line it came from. A FILE is a log with its archived segments and the logs of
 its child processes; several FILEs are one hive; - is standard input.
 
-      --match TEXT  only subjects that contain TEXT, in upper or lower case
+      --match TEXT  only subjects that contain TEXT, in upper or lower case; one
+                    that is stored aside and cannot be read may contain it
       --agent A     only what the agent of this id or name asked
       --by WHO      only what WHO decided
       --pending     only what nobody has decided, unclear answers included
@@ -51,7 +54,8 @@ ${HIVE_HELP}
                     "rejected", "contradicted", "unclear", "superseded",
                     "unanswerable"}, "cases": [{"id", "status", "ts",
                     "asker": {"agentId", "name", "parent", "role"}, "to",
-                    "subject", "place": {"log", "file", "line", "seq",
+                    "subject", "aside": {"ref", "bytes", "path", "status"},
+                    "place": {"log", "file", "line", "seq",
                     "offset", "sealed", "unsealed"}, "decisions": [{"id", "ts",
                     "outcome", "value", "by", "via", "note", "tookMs",
                     "place"}], "moreDecisions", "tookMs", "waitingMs",
@@ -93,7 +97,8 @@ export const command: Command = {
       json: { type: 'boolean', default: false },
       ...HIVE_OPTIONS,
     })
-    const { now, json, id, match, agent, by, pending } = values
+    const { now, json, match, agent, by, pending } = values
+    const id = values.id === undefined ? undefined : givenId(values.id)
     const filters = { id, match, agent, by, pending }
     if (filters.id === '')
       throw new UsageError('--id needs the id of an escalation; see hivelog audit --help')
@@ -127,7 +132,7 @@ const hasAny = ({ cases, orphans }: AuditTrail): boolean => cases.length + orpha
 
 function unknownId(id: string, { escalations, approvals }: AuditTrail): string {
   const read = `${counted(escalations, 'escalation')} and ${counted(approvals, 'approval')} read`
-  return `nothing that is asked for has the id ${id} (${read}); --match TEXT finds by subject`
+  return `nothing that is asked for has the id ${shownId(id)} (${read}); --match TEXT finds by subject`
 }
 
 const LOOK: Record<AuditStatus, { sign: string; style: Style }> = {
@@ -158,7 +163,7 @@ class View {
     for (const orphan of trail.orphans) {
       const { id, outcome } = orphan
       const which = id === undefined ? 'an approval without an id' : 'an id that nobody escalated'
-      yield this.#row(`! ${outcome}  ${which}`, clean(id ?? ''), 'alarm')
+      yield this.#row(`! ${outcome}  ${which}`, id === undefined ? '' : shownId(id), 'alarm')
       yield* this.#decision(orphan)
       yield ''
     }
@@ -169,7 +174,7 @@ class View {
     const { id, status, subject, asker, to, ts, place } = each
     const { sign, style } = LOOK[status]
     const title = subject === undefined ? '(no subject)' : `"${clean(subject)}"`
-    yield this.#row(`${sign} ${status}  ${title}`, clean(id ?? '(no id)'), style)
+    yield this.#row(`${sign} ${status}  ${title}`, id === undefined ? '(no id)' : shownId(id), style)
     const who = `${nameOf(asker)} → ${clean(to ?? '?')}`
     yield this.#row(`  asked     ${clock(ts, true)}  by ${who}`, this.#at(place))
     for (const decision of each.decisions) yield* this.#decision(decision)

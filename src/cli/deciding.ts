@@ -9,11 +9,13 @@ import { decisionName } from '../decide/decision-name.js'
 import { type Decision, DecisionError, putDecision } from '../decide/decisions.js'
 import { sentDecision, takerOf } from '../decide/taker.js'
 import { decisionsFolder } from '../format/beside.js'
-import { clean, clock, whereIs } from '../text/terminal.js'
+import { givenId, likenessOf } from '../text/clean.js'
+import { clean, clock, shownId, whereIs } from '../text/terminal.js'
 import { type Command, defaultFile, parse, UsageError } from './args.js'
 import { tellNothing } from './hive-args.js'
 import { nearest } from './nearest.js'
-import { Output } from './output.js'
+import { look, Output } from './output.js'
+import { wrapped } from './wrap.js'
 
 /** How long the line is waited for. */
 const WAIT_MS = 3_000
@@ -48,7 +50,9 @@ put beside the log; the process that writes the log takes it, and its agent goes
 on. The first decision holds, by whatever way it comes. It is said to be yours:
 by the system's user name. Waits up to 3 seconds for the line in the log.
 
-ID is the escalation's id, or how it begins where no other begins so.
+ID is the escalation's id, or how it begins where no other begins so. What was
+asked is told. Of ids that look the same one is given in quotation marks and
+with escapes, as hivelog pending shows it.
 
       --note TEXT  why, in words; at most ${MAX_NOTE.toLocaleString('en-US')} characters
       --this-file  only FILE's own escalations, not those of the logs of its
@@ -56,7 +60,8 @@ ID is the escalation's id, or how it begins where no other begins so.
       --json       one JSON object: {"id", "approve", "by", "via", "note", "ts",
                    "log", "status": "recorded" | "sent" | "decided" |
                    "refused", "place": {"log", "file", "line", "seq"},
-                   "earlier": {"approve", "by", "via", "note", "ts"}}
+                   "earlier": {"approve", "by", "via", "note", "ts"},
+                   "subject"}
       --help       this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default. A decision for a hive that does
@@ -107,8 +112,14 @@ async function decide(name: 'approve' | 'reject', args: string[]): Promise<numbe
   }
   const { told, text } = await outcomeOf(decision, found, file, thisFile)
   const output = new Output()
-  if (values.json) await output.json(told)
-  else await output.line(text)
+  const { subject } = found
+  if (values.json) await output.json({ ...told, ...(subject !== undefined && { subject }) })
+  else {
+    await output.line(text)
+    // So that who meant another one sees it.
+    const asked = `${shownId(id)}  ${subject === undefined ? '(no subject)' : clean(subject)}`
+    for (const line of wrapped(asked, look().width - 2)) await output.line(`  ${line}`)
+  }
   await output.flush()
   return told.status === 'recorded' || told.status === 'sent' ? 0 : 1
 }
@@ -118,21 +129,47 @@ function caseOf(wanted: string, { cases }: AuditTrail, file: string): AuditCase 
   // Of those of one id the last is meant: it was asked again.
   const byId = new Map<string, AuditCase>()
   for (const each of cases) if (each.id !== undefined) byId.set(each.id, each)
-  const exact = byId.get(wanted)
-  if (exact !== undefined) return exact
-  const begin = [...byId.values()].filter(({ id }) => id?.startsWith(wanted))
+  const all = [...byId.values()]
+  const given = givenId(wanted)
+  const exact = all.filter(({ id }) => id === wanted || id === given || shownId(id as string) === wanted)
+  if (exact.length === 1) return unlike(exact[0] as AuditCase, all, given !== wanted)
+  if (exact.length > 1) throw alike(wanted, exact)
+  const begin = all.filter(({ id }) => id?.startsWith(wanted))
   const open = begin.filter(isOpen)
   const fits = open.length > 0 ? open : begin
-  if (fits.length === 1) return fits[0] as AuditCase
+  if (fits.length === 1) return unlike(fits[0] as AuditCase, all, false)
   const name = clean(wanted)
   if (fits.length > 1) {
-    const ids = fits.slice(0, MAX_NAMED).map(({ id }) => clean(id as string))
+    const ids = fits.slice(0, MAX_NAMED).map(({ id }) => shownId(id as string))
     const rest = fits.length > MAX_NAMED ? ', …' : ''
     throw new UsageError(`${fits.length} ids begin with ${name}: ${ids.join(', ')}${rest}; give more of it`)
   }
   const near = nearest(wanted, [...byId.keys()])
-  const hint = near === undefined ? 'hivelog pending lists what waits' : `did you mean ${clean(near)}?`
+  const hint = near === undefined ? 'hivelog pending lists what waits' : `did you mean ${shownId(near)}?`
   throw new UsageError(`nobody escalated ${name} in ${clean(file)}; ${hint}`)
+}
+
+/** @throws {UsageError} when another that waits has an id that looks the same, and it is not given so that it is clear */
+function unlike(found: AuditCase, all: readonly AuditCase[], isClear: boolean): AuditCase {
+  if (isClear || !isOpen(found)) return found
+  const likeness = likenessOf(found.id as string)
+  const like = all.filter((each) => isOpen(each) && likenessOf(each.id as string) === likeness)
+  if (like.length > 1) throw alike(found.id as string, like)
+  return found
+}
+
+function alike(wanted: string, cases: readonly AuditCase[]): UsageError {
+  const ids = cases.slice(0, MAX_NAMED).map(({ id }) => clearId(id as string))
+  const rest = cases.length > MAX_NAMED ? ', …' : ''
+  return new UsageError(
+    `${cases.length} ids look like ${shownId(wanted)}: ${ids.join(', ')}${rest}; give one of these with its quotation marks, in single quotes`,
+  )
+}
+
+/** In quotation marks always. */
+function clearId(id: string): string {
+  const shown = shownId(id)
+  return shown.startsWith('"') ? shown : `"${shown.replaceAll('"', '\\"')}"`
 }
 
 function userName(): string {

@@ -3,7 +3,7 @@ import type { AuditCase } from '../analyse/audit/report.js'
 import { auditTrail } from '../analyse/audit.js'
 import type { Decision } from '../decide/decisions.js'
 import { sentDecision } from '../decide/taker.js'
-import { clean, clock, counted, duration, fit, paint, whereIs } from '../text/terminal.js'
+import { clean, clock, counted, duration, fit, paint, shownId, whereIs } from '../text/terminal.js'
 import { type Command, oneFile, parse } from './args.js'
 import { isOpen, whoDecided } from './deciding.js'
 import { tellNothing } from './hive-args.js'
@@ -14,7 +14,8 @@ const help = `Usage: hivelog pending [--this-file] [--json] [FILE]
 
 What agents ask people and nobody has decided, oldest first: who asks what, for
 how long it waits, and its id, by which hivelog approve and hivelog reject
-decide it. A decision that was sent and is not in the log yet is said.
+decide it. An id that is shown in quotation marks is given with them, in single
+quotes. A decision that was sent and is not in the log yet is said.
 
       --this-file  only FILE's own, not those of the logs of its child processes
                    in FILE.agents
@@ -79,7 +80,10 @@ function* lines(waiting: readonly Waiting[], more: number, asOf: number): Genera
     const who = clean(asker.name ?? asker.agentId ?? '?')
     const age = `waits ${duration(Math.max(0, asOf - ts))}`
     yield paint(
-      fit(`${clean(id ?? '(no id)')}  ${subject === undefined ? '(no subject)' : clean(subject)}`, width),
+      fit(
+        `${id === undefined ? '(no id)' : shownId(id)}  ${subject === undefined ? '(no subject)' : clean(subject)}`,
+        width,
+      ),
       'bold',
       color,
     )

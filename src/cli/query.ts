@@ -3,6 +3,7 @@ import type { LogTally } from '../analyse/reading.js'
 import { logNamed, type Match } from '../analyse/show/find.js'
 import type { Listed } from '../analyse/show/report.js'
 import { logsOfHive } from '../read/hive.js'
+import { givenId } from '../text/clean.js'
 import { clean, counted } from '../text/terminal.js'
 import { UsageError } from './args.js'
 import { HIVE_OPTIONS, hiveArguments, tellNothingRead } from './hive-args.js'
@@ -60,7 +61,7 @@ export async function askedFor(
     }
     reading.log = log
   }
-  return { query, files, reading }
+  return { query: givenId(query), files, reading }
 }
 
 /** Prints a report on what was asked for, or says that there is no such thing. Returns the exit code. */

@@ -1,7 +1,18 @@
 /** A hive's state as lines for people. */
 import { basename } from 'node:path'
-import type { AgentState, HiveState, UsageTotals } from '../model/state.js'
-import { byteSize, clean, clock, counted, dollars, duration, fit, grouped, paint } from '../text/terminal.js'
+import type { AgentState, HiveState, InboxState, UsageTotals } from '../model/state.js'
+import {
+  byteSize,
+  clean,
+  clock,
+  counted,
+  dollars,
+  duration,
+  fit,
+  grouped,
+  paint,
+  shownId,
+} from '../text/terminal.js'
 import { table } from './table.js'
 
 export interface StateTextOptions {
@@ -67,7 +78,7 @@ function pendingLines(
   for (const item of pending.slice(0, MAX_LISTED)) {
     const { id, from = '?', subject = '', ts: since } = item
     const waited = duration(Math.max(0, ts - since))
-    const text = `  ${placeText(item)}  ${clean(from)}  ${clean(id)}  for ${waited}  "${clean(subject)}"`
+    const text = `  ${placeText(item)}  ${clean(from)}  ${shownId(id)}  for ${waited}  "${clean(subject)}"`
     lines.push(fit(text, width))
   }
   if (pending.length > MAX_LISTED)

@@ -9,6 +9,7 @@ import { ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/fields.js'
 import type { HiveEvent } from '../format/kinds.js'
 import { exitStatus, hasFailed } from '../format/outcome.js'
+import { subjectText } from '../format/subject.js'
 import { type Agent, Agents, Totals } from './agents.js'
 import { type Escalation, type EscalationLimits, Escalations, type EscalationsCarry } from './escalations.js'
 import { Inbox, type InboxCarry, type Message, placeIn, Room, type StoredMessages } from './inbox.js'
@@ -551,7 +552,7 @@ export class HiveModel {
       ts,
       from: idOf(fields.from),
       to: idOf(fields.to),
-      subject: textOf(fields.subject),
+      subject: subjectText(fields.subject),
       log: this.#log.name,
       file: this.entry?.file,
       line: this.entry?.line,

@@ -56,6 +56,38 @@ export function clean(text: string): string {
   return visible(text.replace(BLANKS, ' '))
 }
 
+/** White space that is not seen as what it is: all but one plain space between two characters. */
+const ODD_SPACE = /^ | $|(?<= ) |[^\S ]|\u2800/u
+const TO_ESCAPE = new RegExp(`${ODD_SPACE.source}|${HARMFUL.source}|["\\\\]`, 'gu')
+
+/**
+ * An id on one line, so that no two ids are shown alike because of characters that are not seen: one with white space
+ * other than a plain space between two characters, with a backslash, or that begins with a quotation mark is shown as a
+ * JSON string, with escapes.
+ */
+export function shownId(id: string): string {
+  if (!ODD_SPACE.test(id) && !id.includes('\\') && !id.startsWith('"')) return visible(id)
+  const escaped = id.replace(TO_ESCAPE, (part) =>
+    part === '"' || part === '\\' ? `\\${part}` : escapeOf(part),
+  )
+  return `"${escaped}"`
+}
+
+/** The id that a person gives as it was shown in quotation marks; any other is as it is. */
+export function givenId(text: string): string {
+  if (text.length < 2 || !text.startsWith('"') || !text.endsWith('"')) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+const UNSEEN = new RegExp(`(?:\\s|\\u2800|${HARMFUL.source})+`, 'gu')
+
+/** What ids have in common that look the same to a person who does not look closely. */
+export const likenessOf = (id: string): string => id.normalize('NFKC').replace(UNSEEN, ' ').trim()
+
 const BETWEEN_TOKENS = /[\t\n\r]/g
 
 /** The JSON text of a value, which stays the same value. */

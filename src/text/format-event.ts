@@ -2,6 +2,7 @@
 import type { Fields } from '../format/fields.js'
 import { ENVELOPE_FIELDS, type HiveEvent, isKind } from '../format/kinds.js'
 import { exitStatus, hasCallFailed, hasToolFailed } from '../format/outcome.js'
+import { subjectText } from '../format/subject.js'
 import {
   byteSize,
   clean,
@@ -14,6 +15,7 @@ import {
   pad,
   paint,
   type Style,
+  shownId,
 } from './terminal.js'
 
 /** How an event is put on a line for people. */
@@ -85,14 +87,14 @@ function bodyOf(event: HiveEvent): Body {
   }
   if (isKind(event, 'escalate')) {
     const { from, to, subject, id } = event
-    return { sign: '▲', style: 'alarm', parts: [plainRoute(from, to), [word(id), 'dim'], quoted(subject)] }
+    return { sign: '▲', style: 'alarm', parts: [plainRoute(from, to), [idWord(id), 'dim'], asked(subject)] }
   }
   if (isKind(event, 'approval')) {
     const yes = event.approve === true
     const isClear = yes || event.approve === false
     const parts: Part[] = [
       [isClear ? (yes ? 'approved' : 'rejected') : 'unclear', 'bold'],
-      [word(event.id), 'plain'],
+      [idWord(event.id), 'plain'],
     ]
     if (event.by !== undefined) parts.push([`by ${word(event.by)}`, 'plain'])
     if (event.note !== undefined) parts.push(quoted(event.note))
@@ -217,6 +219,9 @@ function custom(event: HiveEvent): Body {
 
 const name = (id: unknown): Part => [word(id), styleOf(word(id))]
 const quoted = (text: unknown): Part => [`"${word(text)}"`, 'plain']
+/** A text that is none, such as a note of what is stored aside, is not a quotation. */
+const asked = (subject: unknown): Part =>
+  typeof subject === 'object' ? [clean(subjectText(subject, MAX_FIELD) ?? '?'), 'plain'] : quoted(subject)
 const route = (from: unknown, to: unknown): Part => [`${word(from)} → ${word(to)}`, styleOf(word(from))]
 const plainRoute = (from: unknown, to: unknown): Part => [`${word(from)} → ${word(to)}`, 'plain']
 const took = (ms: unknown): Part[] => (typeof ms === 'number' ? [[duration(ms), 'dim']] : [])
@@ -230,6 +235,9 @@ function word(value: unknown): string {
   if (typeof value === 'string') return clean(value.slice(0, MAX_FIELD))
   return value === undefined ? '?' : short(value)
 }
+
+/** The id of an escalation, by which it is decided. */
+const idWord = (id: unknown): string => (typeof id === 'string' ? shownId(id.slice(0, MAX_FIELD)) : word(id))
 
 function short(value: unknown): string {
   try {

@@ -3,7 +3,7 @@
 import { basename } from 'node:path'
 import { clean } from './clean.js'
 
-export { clean } from './clean.js'
+export { clean, shownId } from './clean.js'
 
 /**
  * Text of which every character takes one column and combines with none: nearly all there is in a log, and in what

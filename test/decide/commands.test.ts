@@ -46,7 +46,10 @@ test('a decision is recorded as the user’s, with its note, and its line is nam
   const asked = agent.escalate({ subject: 'Deploy?' })
   await asked.durable
   const ran = await hivelog(['approve', asked.id, '--note', 'go on', file])
-  assert.deepEqual([ran.code, ran.stdout, ran.stderr], [0, 'recorded (hive.jsonl:4 seq 4)\n', ''])
+  assert.deepEqual(
+    [ran.code, ran.stdout, ran.stderr],
+    [0, `recorded (hive.jsonl:4 seq 4)\n  ${asked.id}  Deploy?\n`, ''],
+  )
   const { ts: _, ...made } = await asked.decision
   assert.deepEqual(made, { approve: true, by: ME, via: 'cli', note: 'go on' })
   const line = eventsOf(file).at(-1)
@@ -86,7 +89,7 @@ test('what was decided before is told, by whom and where, and nothing is written
   await hive.approve('e1', false, { by: 'bo' })
   const ran = await hivelog(['approve', 'e1', file])
   assert.equal(ran.code, 1)
-  assert.match(ran.stdout, /^rejected before by bo \(code\) at .* \(hive\.jsonl:4 seq 4\)\n$/)
+  assert.match(ran.stdout, /^rejected before by bo \(code\) at .* \(hive\.jsonl:4 seq 4\)\n {2}e1 {2}s\n$/)
   const { status, earlier } = JSON.parse((await hivelog(['approve', 'e1', '--json', file])).stdout)
   assert.deepEqual([status, earlier.approve, earlier.by, earlier.via], ['decided', false, 'bo', 'code'])
   assert.equal(eventsOf(file).filter(({ kind }) => kind === 'approval').length, 1)
@@ -97,7 +100,7 @@ test('for a hive that does not run the decision waits, and a second one hears of
   await hive.spawn({ agentId: 'coder' }).escalate({ id: 'e1', subject: 's' }).durable
   await hive.shutdown()
   const sent = await hivelog(['approve', 'e1', file])
-  assert.deepEqual([sent.code, sent.stdout], [0, 'sent: waits for the hive, which is not running\n'])
+  assert.deepEqual([sent.code, sent.stdout], [0, 'sent: waits for the hive, which is not running\n  e1  s\n'])
   assert.equal(readDecision(file, 'e1')?.by, ME)
   const second = await hivelog(['reject', 'e1', file])
   assert.equal(second.code, 1)

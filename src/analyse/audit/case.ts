@@ -3,6 +3,7 @@
  * finds what is wrong with them.
  */
 import { basename } from 'node:path'
+import type { ArtifactRef } from '../../format/kinds.js'
 import type { Answer } from '../../model/escalations.js'
 import type {
   AuditCase,
@@ -23,16 +24,19 @@ export interface Budget {
 
 export class OpenCase {
   readonly record: AuditCase
-  /** Whether its whole subject has the text that is looked for. */
-  readonly matches: boolean
+  /** Whether its whole subject has the text that is looked for, as far as that stands in the line. */
+  matches: boolean
+  /** The artifact that holds its subject, until that is read. */
+  readonly aside: ArtifactRef | undefined
   #seen: AuditOutcome[] | undefined
   #first: AuditDecision | undefined
   /** The one that the model said decides. */
   #decided: AuditDecision | undefined
 
-  constructor(record: AuditCase, matches: boolean) {
+  constructor(record: AuditCase, matches: boolean, aside?: ArtifactRef) {
     this.record = record
     this.matches = matches
+    this.aside = aside
   }
 
   /** What decided it; repeats, contradictions and unclear answers do not. */

@@ -107,6 +107,22 @@ export interface AuditContext {
  */
 export type AuditStatus = 'pending' | 'contradicted' | 'superseded' | 'unanswerable' | AuditOutcome
 
+/** Where a subject is that was too big for its line. */
+export interface AuditAside {
+  /** SHA-256 of the artifact that holds it. */
+  ref: string
+  /** Its size, as the line says. */
+  bytes: number
+  /** Path at which it is, or should be. */
+  path: string
+  /**
+   * `ok`: the subject is its beginning. `missing`: it is not there, or cannot be read; `changed`: its content is not that
+   * of its name; `unread`: it is no text, or larger than 1 MiB, or 256 MiB of others were read before it. In these cases
+   * the subject only says that it is stored aside.
+   */
+  status: 'ok' | 'missing' | 'changed' | 'unread'
+}
+
 /** One escalation. */
 export interface AuditCase {
   /** Id of the escalation; left out where the line has none that can be used. */
@@ -119,8 +135,10 @@ export interface AuditCase {
   asker: AuditAsker
   /** Who was asked. */
   to?: string
-  /** At most 500 characters; past 5,000 escalations, 120. So is a note. */
+  /** What is asked, other values than text as JSON. At most 500 characters; past 5,000 escalations, 120. So is a note. */
   subject?: string
+  /** Where the subject is stored; left out where its line holds it. */
+  aside?: AuditAside
   /** The line of the question. */
   place: AuditPlace
   /** In the log's order, those before the question too. */
@@ -176,7 +194,10 @@ export const SHOWN_CONTEXT = 5
 export interface AuditOptions extends HiveSelection {
   /** Only escalations and approvals of this id. Default: all. */
   id?: string
-  /** Only escalations whose subject contains this text, in upper or lower case. Default: all. */
+  /**
+   * Only escalations whose subject contains this text, in upper or lower case; one that is stored aside and cannot be read
+   * may contain it. Default: all.
+   */
   match?: string
   /** Only escalations of the agent of this id or name. Default: all. */
   agent?: string

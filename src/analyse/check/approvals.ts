@@ -3,7 +3,7 @@ import type { Answer, Decision, Escalation, Matter } from '../../model/escalatio
 import type { HiveEntry, HiveModel } from '../../model/model.js'
 import type { Check, LogEnd } from './checker.js'
 import { type CheckPlace, type Findings, Group, placeOf } from './findings.js'
-import { counted, lasting, named, placed, quoted } from './words.js'
+import { asked, counted, lasting, named, placed, quoted } from './words.js'
 
 const MAX_UNASKED = 10_000
 
@@ -38,7 +38,7 @@ export class Approvals implements Check {
     const group = new Group(before)
     group.add(place)
     const [first, second] = approve === true ? ['rejected', 'approved'] : ['approved', 'rejected']
-    const message = `${named(id)} was ${first} at ${placed(before, before)} and ${second} at ${placed(place, before)}`
+    const message = `${asked(id)} was ${first} at ${placed(before, before)} and ${second} at ${placed(place, before)}`
     this.#findings.report('contradicting-approval', { message, group })
   }
 
@@ -59,13 +59,13 @@ export class Approvals implements Check {
       const age = lasting(Math.max(0, now - oldest.ts))
       const first = group.count === 1 ? '' : 'the first: '
       const has = group.count === 1 ? 'has' : 'have'
-      const message = `${counted(group.count, 'escalation')}${by} ${has} had no answer for ${age}: ${first}${quoted(oldest.subject ?? '')} (${named(oldest.id)})`
+      const message = `${counted(group.count, 'escalation')}${by} ${has} had no answer for ${age}: ${first}${quoted(oldest.subject ?? '')} (${asked(oldest.id)})`
       this.#findings.report('unanswered-escalation', { message, group, agents: from === '' ? [] : [from] })
     }
     if (isWhole && escalations.unheld === 0) {
       for (const [id, group] of this.#unasked) {
         this.#findings.report('unasked-approval', {
-          message: `an approval answers ${named(id)}, which nobody escalated`,
+          message: `an approval answers ${asked(id)}, which nobody escalated`,
           group,
         })
       }

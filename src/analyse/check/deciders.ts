@@ -10,7 +10,7 @@ import type { HiveEntry, HiveModel } from '../../model/model.js'
 import { hasNoInbox } from '../../model/who.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type CheckPlace, type Findings, Group, placeOf } from './findings.js'
-import { counted, named, placed } from './words.js'
+import { asked, counted, named, placed } from './words.js'
 
 const MAX_NAMES = 20_000
 const MAX_PAIRS = 10_000
@@ -74,8 +74,8 @@ export class Deciders implements Check {
       const whose = isOwn ? 'it had asked itself' : `${named(asker)} had asked, and is not its parent`
       const what =
         group.count === 1
-          ? `${first.approve ? 'approved' : 'rejected'} at ${placed(first.place, first.place)} what ${whose} (${named(id)})`
-          : `decided ${counted(group.count, 'escalation')} that ${whose}: the first at ${placed(first.place, first.place)} (${named(id)})`
+          ? `${first.approve ? 'approved' : 'rejected'} at ${placed(first.place, first.place)} what ${whose} (${asked(id)})`
+          : `decided ${counted(group.count, 'escalation')} that ${whose}: the first at ${placed(first.place, first.place)} (${asked(id)})`
       this.#findings.report('agent-approval', {
         message: `agent ${who} ${what}`,
         group,

@@ -1,4 +1,6 @@
 /** The words of findings: names, places, numbers and times as they stand in a sentence. */
+
+import { shownId } from '../../text/clean.js'
 import type { CheckPlace } from './findings.js'
 
 const LONGEST_NAME = 60
@@ -8,6 +10,9 @@ const LONGEST_TEXT = 80
 export function named(id: string, longest = LONGEST_NAME): string {
   return id.length > longest ? `${id.slice(0, longest - 1).replace(/[\ud800-\udbff]$/, '')}…` : id
 }
+
+/** The id of an escalation, as other commands show it. */
+export const asked = (id: string): string => named(shownId(id))
 
 /** A text from the log in quotation marks. */
 export const quoted = (text: string): string => `"${named(text, LONGEST_TEXT)}"`

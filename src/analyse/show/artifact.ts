@@ -31,24 +31,30 @@ export interface ShownArtifact {
 /** Bytes of a text that are given unless all of it is asked for. */
 export const SHOWN_BYTES = 16 * 1024
 /** More than this is never held, whatever is asked for. */
-const MOST_BYTES = 256 * 1024 * 1024
+const MOST_KEPT = 256 * 1024 * 1024
 const PIECE = 256 * 1024
 const SHA256 = /^[0-9a-f]{64}$/
+
+/** Where an artifact of a log is, or should be. */
+export const artifactPath = (log: string, ref: string): string =>
+  join(artifactFolder(log), ref.slice(0, 2), ref)
 
 /**
  * Reads an artifact of a log. Never throws.
  * @param said bytes that the event says it has
  * @param full gives all of its text, up to 256 MiB, and not only its first 16 KiB
+ * @param most bytes that it may have: of one that has more no more is read, and it is `changed`; all of its text is
+ *   given. Default: any number
  */
 export async function readArtifact(
   log: string,
   ref: string,
-  { field, said, full = false }: { field?: string; said?: number; full?: boolean } = {},
+  { field, said, full = false, most }: { field?: string; said?: number; full?: boolean; most?: number } = {},
 ): Promise<ShownArtifact> {
-  const path = join(artifactFolder(log), ref.slice(0, 2), ref)
+  const path = artifactPath(log, ref)
   const shown: ShownArtifact = { ref, ...(field !== undefined && { field }), path, status: 'ok' }
   try {
-    const { hash, bytes, kept } = await contentOf(path, full ? MOST_BYTES : SHOWN_BYTES)
+    const { hash, bytes, kept } = await contentOf(path, most ?? (full ? MOST_KEPT : SHOWN_BYTES), most)
     shown.bytes = bytes
     if (hash !== ref) return changed(shown, 'its content is not that of its name: somebody changed it')
     if (said !== undefined && said !== bytes) {
@@ -72,18 +78,23 @@ const changed = (shown: ShownArtifact, reason: string): ShownArtifact => ({
   reason,
 })
 
-async function contentOf(path: string, most: number): Promise<{ hash: string; bytes: number; kept: Buffer }> {
+/** @param keep bytes that are kept @param most bytes after which it is not read on; the hash is of what was read */
+async function contentOf(
+  path: string,
+  keep: number,
+  most = Number.POSITIVE_INFINITY,
+): Promise<{ hash: string; bytes: number; kept: Buffer }> {
   const file = await openFile(path)
   try {
     const hash = createHash('sha256')
     const pieces: Buffer[] = []
     let bytes = 0
-    for (;;) {
+    while (bytes <= most) {
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(PIECE), 0, PIECE, bytes)
       if (bytesRead === 0) break
       const piece = buffer.subarray(0, bytesRead)
       hash.update(piece)
-      if (bytes < most) pieces.push(piece.subarray(0, most - bytes))
+      if (bytes < keep) pieces.push(piece.subarray(0, keep - bytes))
       bytes += bytesRead
     }
     return { hash: hash.digest('hex'), bytes, kept: Buffer.concat(pieces) }

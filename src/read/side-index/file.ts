@@ -33,7 +33,7 @@ import { openOwn } from './key.js'
 import { type Range, rangesOf, textOfRanges } from './ranges.js'
 
 /** Changes when the states or the ranges do: an index of another format is made anew. */
-const FORMAT = 11
+const FORMAT = 12
 /** The quickest there is: states are written while a log is walked. */
 const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 0 }, chunkSize: 64 * 1024 }
 const MAGIC = `hivelog-index ${FORMAT}\n`

@@ -1,6 +1,7 @@
 /** What answers tell of beside the segments of a hive: artifacts, what is called like a segment, settings. */
 import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { AuditTrail } from '../../analyse/audit/report.js'
 import { pathOfConfig } from '../../analyse/check/verdict.js'
 import type { ShowReport } from '../../analyse/show/report.js'
 import { strayFiles } from '../../disk/segments.js'
@@ -17,7 +18,14 @@ export type Beside = (() => readonly string[] | Promise<readonly string[]>) | un
 export function besideOf(name: string, file: string): (report: object) => Beside {
   if (name === 'verify') return (report) => besideVerify(report as VerifyAnswer)
   if (name === 'check') return () => () => [pathOfConfig(file)]
+  if (name === 'audit') return (report) => besideAudit(report as AuditTrail)
   return () => undefined
+}
+
+/** Of an audit: the artifacts that hold subjects, if any. */
+function besideAudit({ cases }: AuditTrail): Beside {
+  const paths = cases.flatMap(({ aside }) => (aside === undefined ? [] : [aside.path]))
+  return paths.length === 0 ? undefined : () => withFolders(paths)
 }
 
 /** Of `show`: the artifacts that it names, if any. */
