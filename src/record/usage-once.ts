@@ -10,7 +10,7 @@
 import { BoundedMap } from '../format/bounded-map.js'
 import type { Fields } from '../format/fields.js'
 import { onExit } from '../format/on-exit.js'
-import { distance, Happening, keep, nearest, Recent, type Told } from './told-once.js'
+import { Happening, keep, nearest, Recent, type Told } from './told-once.js'
 
 /** One model call, as one source tells it. */
 export interface ModelCall extends Told {
@@ -184,9 +184,9 @@ export class UsageOnce {
     const { responseId } = call
     const same = responseId === undefined ? undefined : this.#byResponse.get(responseId)
     if (same === undefined) return undefined
-    const ofOthers = nearest(same, call, () => true, responseDistance)
-    // A source tells one response twice only by two spans, one within the other.
-    return ofOthers ?? same.find(({ told }) => areAtOnce(told, call))
+    // A source tells one response twice only by two spans, one above the other. Servers give one id to several at once.
+    const isAlike = (other: ModelCall): boolean => !haveOtherTokens(other, call)
+    return nearest(same, call, isAlike, responseDistance) ?? nearest(same, call, () => true, responseDistance)
   }
 
   #findByTime(call: ModelCall): Call | undefined {
@@ -332,9 +332,6 @@ function responseDistance(one: Told, other: Told): number | undefined {
     Math.max(one.startTs ?? one.endTs, other.startTs ?? other.endTs) - Math.min(one.endTs, other.endTs)
   return gap <= SAME_RESPONSE_MS ? Math.abs(one.endTs - other.endTs) : undefined
 }
-
-const areAtOnce = (one: Told, other: Told): boolean =>
-  one.startTs !== undefined && other.startTs !== undefined && distance(one, other) !== undefined
 
 /** Whether two tellings at the same time can be of one call. */
 function isAlike(one: ModelCall, other: ModelCall): boolean {

@@ -40,14 +40,52 @@ test('the id of the response says that two tell of one call, whoever tells it an
   assert.deepEqual(newOnes([one, { ...one, source: 'two', startTs: 1_105, endTs: 1_110 }]), [true, false])
 })
 
-test('one source tells a response twice only of spans that lie within each other', () => {
-  const one = { responseId: 'r', spanId: 'inner' }
+test('one source tells a response twice only of spans that lie under each other', () => {
+  const one = { responseId: 'r', spanId: 'inner', parentSpanId: 'http' }
   const outer = { responseId: 'r', spanId: 'outer', startTs: 990, endTs: 1_101, inputTokens: 30 }
-  assert.deepEqual(newOnes([one, outer]), [true, false])
-  assert.deepEqual(newOnes([one, { ...outer, startTs: 1_101, endTs: 1_200 }]), [true, true])
-  const unknown = 'whether they do, nobody knows'
-  assert.deepEqual(newOnes([{ ...one, startTs: undefined }, outer]), [true, true], unknown)
-  assert.deepEqual(newOnes([one, { ...outer, startTs: undefined }]), [true, true], unknown)
+  const parents = { http: 'outer' }
+  assert.deepEqual(newOnes([one, outer], parents), [true, false])
+  assert.deepEqual(newOnes([outer, one], parents), [true, false])
+  assert.deepEqual(newOnes([one, outer]), [true, true], 'a span beside it, at the same time')
+  assert.deepEqual(newOnes([{ responseId: 'r' }, { responseId: 'r' }]), [true, true], 'no spans')
+})
+
+/** Calls at once to a server that gives all its answers one id, or plays an answer back. */
+const ALIKE: readonly Partial<ModelCall>[] = [
+  { responseId: 'chatcmpl-7', inputTokens: 107, outputTokens: 13 },
+  { responseId: 'chatcmpl-7', inputTokens: 114, outputTokens: 16, startTs: 1_001 },
+  { responseId: 'chatcmpl-7', inputTokens: 121, outputTokens: 19, startTs: 999, endTs: 1_105 },
+  { responseId: 'chatcmpl-7', inputTokens: 121, outputTokens: 19 },
+]
+
+test('answers with one id to calls at once are as many calls, however many tell of them', () => {
+  assert.deepEqual(newOnes([...ALIKE]), [true, true, true, true])
+  const spans = ALIKE.map((each, i) => ({ ...each, source: 'spans', spanId: `s${i}`, parentSpanId: 'run' }))
+  assert.deepEqual(newOnes(spans), [true, true, true, true])
+  assert.deepEqual(newOnes([...ALIKE, ...spans.slice().reverse()]), [
+    ...Array(4).fill(true),
+    ...Array(4).fill(false),
+  ])
+  const once = new UsageOnce(noTree)
+  const written: unknown[] = []
+  const whose = (agentId: string, isImplicit: boolean) => ({ agentId, isImplicit, mayWait: isImplicit })
+  const at = (each: Partial<ModelCall>) => ({ ...each, startTs: 1_000, endTs: 1_100 })
+  for (const each of ALIKE) {
+    once.tell(call({ ...at(each), ...whose('main', true), known: each }), () => written.push('wire'))
+  }
+  // What it knows of tokens says which answer is whose.
+  for (const each of ALIKE) {
+    once.tell(call({ ...at(each), ...whose('a', false), source: 'two', known: each }), (seen) => {
+      written.push([each.inputTokens, seen?.inputTokens])
+    })
+  }
+  assert.deepEqual(written, [
+    [107, 107],
+    [114, 114],
+    [121, 121],
+    [121, 121],
+  ])
+  assert.equal(once.isHolding, false)
 })
 
 test('a call is known by all that anybody told of it', () => {
