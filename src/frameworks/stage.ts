@@ -11,7 +11,7 @@ import { FIELD_ORDER, type KindFields } from '../format/kinds.js'
 import type { Agent } from '../hive/agent.js'
 import type { Hive } from '../hive/hive.js'
 import type { MessageInput, ToolInput } from '../hive/inputs.js'
-import type { ModelCall } from '../record/usage-once.js'
+import { addSeen, type ModelCall } from '../record/usage-once.js'
 
 /** How one framework is recorded. */
 export interface Adapter {
@@ -177,8 +177,12 @@ export class Stage {
       inputTokens: numberOf(given.inputTokens),
       outputTokens: numberOf(given.outputTokens),
       isFailed: given.error !== undefined,
+      known: { ...given },
     }
-    recorder.usageOnce.tell(told, () => agent.asTold('usage', given))
+    recorder.usageOnce.tell(told, (seen) => {
+      addSeen(given, seen)
+      agent.asTold('usage', given)
+    })
   }
 
   /**

@@ -6,7 +6,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { Fields } from '../format/fields.js'
 import type { LogRecorder } from '../record/log-recorder.js'
 import type { Life, Owner } from '../record/owners.js'
-import type { ModelCall } from '../record/usage-once.js'
+import { addSeen, type ModelCall } from '../record/usage-once.js'
 import {
   callFields,
   endMs,
@@ -35,9 +35,6 @@ import { graphName, graphNodes, handOffTarget } from './vocabularies/openinferen
 import { runInput } from './vocabularies/openllmetry.js'
 import { type Reading, readContent, readRole, tellsGraphs } from './vocabularies/read.js'
 import type { ContentField } from './vocabularies/vocabulary.js'
-
-/** What a model call's span may lack and the wire may tell. */
-const SEEN = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'ttftMs', 'responseId']
 
 /** Of spans that name no thread: what they ask and what they are answered belongs together all the same. */
 const ANY_THREAD = ''
@@ -222,13 +219,14 @@ export class SpanTeller {
       isFailed: fields.error !== undefined,
       // Another may know whose it is.
       mayWait: known === undefined || known.isImplicit === true,
+      known: fields,
       traceId: node.traceId,
       spanId: node.context.spanId,
       parentSpanId: node.parentId,
     }
-    this.#recorder.usageOnce.tell(call, (seen = {}) => {
+    this.#recorder.usageOnce.tell(call, (seen) => {
       const life = this.#workLife(node, span)
-      for (const name of SEEN) fields[name] ??= seen[name]
+      addSeen(fields, seen)
       fields.agentId = life.agentId
       this.#keep(node, span, reading, life, ['prompt', 'answer'], fields.model ?? 'a model')
       this.#write(node, endMs(span), 'usage', fields, life)

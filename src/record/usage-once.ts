@@ -10,7 +10,7 @@
 import { BoundedMap } from '../format/bounded-map.js'
 import type { Fields } from '../format/fields.js'
 import { onExit } from '../format/on-exit.js'
-import { distance, Happening, keep, nearest, Recent, type Told } from './told-once.js'
+import { Happening, keep, nearest, Recent, type Told } from './told-once.js'
 
 /** One model call, as one source tells it. */
 export interface ModelCall extends Told {
@@ -32,7 +32,7 @@ export interface ModelCall extends Told {
   isFailed?: boolean | undefined
   /** Whether somebody may tell of it in a moment who knows more, whose it is above all: then that is written. */
   mayWait?: boolean | undefined
-  /** What else is known of it, by the names of a `usage` line's fields: for another's line where that lacks it. */
+  /** What is known of it, by the names of a `usage` line's fields: for another's line where that lacks it. */
   known?: Fields | undefined
   /** Trace of its span; ids of spans can be unique within a trace alone. */
   traceId?: string | undefined
@@ -64,9 +64,12 @@ const FORMER_MS = 1_000
 /** Calls that wait at once. */
 const MAX_HELD = 1_000
 
+/** What a line may lack and another source tell: of one call it is the same, whoever tells it. */
+const SEEN = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'ttftMs', 'responseId']
+
 interface HeldCall {
   readonly call: ModelCall
-  readonly write: () => void
+  readonly write: (seen?: Fields) => void
   readonly until: number
 }
 
@@ -101,26 +104,41 @@ export class UsageOnce {
   }
 
   /**
-   * Has a call written that nobody told before. One without tokens, which has not failed, waits for up to 15 ms, as one
-   * that may: if another source knows more by then, that one is written.
-   * @param write records the call's line, with what a source that waited knows; it must not throw
+   * Has a call written that nobody told before. One of which neither output nor failure is known waits for up to 15 ms, as
+   * one that may: if another source tells of it by then, one line says what both know. That is the line of who knows whose
+   * the call is, else of who knows more.
+   * @param write records the call's line, with what the other source knows (`addSeen`); it must not throw
    */
-  tell(call: ModelCall, write: (known?: Fields) => void): void {
+  tell(call: ModelCall, write: (seen?: Fields) => void): void {
     this.#before()
     const known = this.#find(call)
     if (known === undefined) {
       const added = this.#add(call)
-      if (!isVague(call) && call.mayWait !== true) write()
+      if (!isUnfinished(call) && call.mayWait !== true) write()
       else this.#hold(added, { call, write, until: performance.now() + holdMs(call) })
       return
     }
     this.#merge(known, call)
-    const held = isVague(call) ? undefined : this.#held.get(known)
+    const held = this.#held.get(known)
     if (held === undefined) return
+    const told = { call, write, until: held.until }
+    const knowsOneWhose = (held.call.isImplicit === true) !== (call.isImplicit === true)
+    const isHelds = knowsOneWhose ? call.isImplicit === true : isVague(call)
+    const [by, other] = isHelds ? [held, told] : [told, held]
+    const seen = seenOf(by.call, other.call)
+    const joined = joinedCall(by.call, other.call, seen)
+    // The call is what both tell, from now on too.
+    known.told = joined
+    if (isVague(call) && (isVague(held.call) || !knowsOneWhose)) {
+      this.#held.set(known, {
+        call: joined,
+        write: (more) => by.write({ ...seen, ...more }),
+        until: held.until,
+      })
+      return
+    }
     this.#held.delete(known)
-    // What was told first says less: the call is what this one tells, from now on too.
-    this.#replace(known, call)
-    write(call.isFailed === true ? undefined : held.call.known)
+    by.write(seen)
   }
 
   /** Whether nobody told this call before; it counts as told from now on. */
@@ -166,9 +184,9 @@ export class UsageOnce {
     const { responseId } = call
     const same = responseId === undefined ? undefined : this.#byResponse.get(responseId)
     if (same === undefined) return undefined
-    const ofOthers = nearest(same, call, () => true, responseDistance)
-    // A source tells one response twice only by two spans, one within the other.
-    return ofOthers ?? same.find(({ told }) => areAtOnce(told, call))
+    // A source tells one response twice only by two spans, one above the other. Servers give one id to several at once.
+    const isAlike = (other: ModelCall): boolean => !haveOtherTokens(other, call)
+    return nearest(same, call, isAlike, responseDistance) ?? nearest(same, call, () => true, responseDistance)
   }
 
   #findByTime(call: ModelCall): Call | undefined {
@@ -204,10 +222,6 @@ export class UsageOnce {
       this.#above.set(above, known)
       above = this.#parentOf(above)
     }
-  }
-
-  #replace(known: Call, call: ModelCall): void {
-    known.told = { ...known.told, ...call }
   }
 
   #hold(added: Call, held: HeldCall): void {
@@ -256,11 +270,47 @@ export class UsageOnce {
 const isVague = ({ inputTokens, outputTokens, isFailed }: ModelCall): boolean =>
   inputTokens === undefined && outputTokens === undefined && isFailed !== true
 
+/** What one tells of a call adds to the line that another writes of it. */
+function seenOf(written: ModelCall, other: ModelCall): Fields {
+  const seen: Fields = {}
+  for (const name of SEEN) if (other.known?.[name] !== undefined) seen[name] = other.known[name]
+  // Who saw the end of it knows better whether it failed than who only went away.
+  if (other.isFailed === true && isUnfinished(written)) {
+    seen.error = other.known?.error
+    seen.ms = other.known?.ms
+  }
+  return seen
+}
+
+/** Puts what another source knows of a call into the fields of its line, where those lack it. */
+export function addSeen(fields: Fields, seen: Fields = {}): void {
+  for (const name of SEEN) if (seen[name] !== undefined) fields[name] ??= seen[name]
+  if (seen.error === undefined) return
+  // Its times go with it, for two clocks may begin at two times.
+  for (const name of ['error', 'ms', 'ttftMs']) if (seen[name] !== undefined) fields[name] = seen[name]
+}
+
+/** The call of which one writes what another tells too. */
+function joinedCall(written: ModelCall, other: ModelCall, seen: Fields): ModelCall {
+  const joined: Record<string, unknown> = { ...other, isImplicit: false, isFailed: false }
+  for (const name in written) {
+    const value = written[name as keyof ModelCall]
+    if (value !== undefined) joined[name] = value
+  }
+  if (seen.error !== undefined) joined.isFailed = true
+  joined.known = { ...other.known, ...written.known }
+  return joined as unknown as ModelCall
+}
+
 /** For how long a call waits, in milliseconds. */
 function holdMs({ endTs }: ModelCall): number {
   const since = Date.now() - endTs
   return since >= FORMER_MS ? HOLD_MS : Math.max(0, Math.min(HOLD_MS, LATEST_MS - since))
 }
+
+/** It did not fail, as far as is known, and did not come to an end either: a stream that was left, say. */
+const isUnfinished = ({ outputTokens, isFailed }: ModelCall): boolean =>
+  outputTokens === undefined && isFailed !== true
 
 /** Both are known, and differ. */
 const differ = (one: unknown, other: unknown): boolean =>
@@ -282,9 +332,6 @@ function responseDistance(one: Told, other: Told): number | undefined {
     Math.max(one.startTs ?? one.endTs, other.startTs ?? other.endTs) - Math.min(one.endTs, other.endTs)
   return gap <= SAME_RESPONSE_MS ? Math.abs(one.endTs - other.endTs) : undefined
 }
-
-const areAtOnce = (one: Told, other: Told): boolean =>
-  one.startTs !== undefined && other.startTs !== undefined && distance(one, other) !== undefined
 
 /** Whether two tellings at the same time can be of one call. */
 function isAlike(one: ModelCall, other: ModelCall): boolean {

@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { LogRecorder } from '../../src/record/log-recorder.js'
 import { Owners } from '../../src/record/owners.js'
-import { type ModelCall, UsageOnce } from '../../src/record/usage-once.js'
+import { addSeen, type ModelCall, UsageOnce } from '../../src/record/usage-once.js'
 import { defer, eventsOf, packageRoot, runNode, tempFolder, until } from '../kit/hive-support.js'
 
 /** Parents of spans by id; of none that is an agent's or a tool's. */
@@ -40,14 +40,52 @@ test('the id of the response says that two tell of one call, whoever tells it an
   assert.deepEqual(newOnes([one, { ...one, source: 'two', startTs: 1_105, endTs: 1_110 }]), [true, false])
 })
 
-test('one source tells a response twice only of spans that lie within each other', () => {
-  const one = { responseId: 'r', spanId: 'inner' }
+test('one source tells a response twice only of spans that lie under each other', () => {
+  const one = { responseId: 'r', spanId: 'inner', parentSpanId: 'http' }
   const outer = { responseId: 'r', spanId: 'outer', startTs: 990, endTs: 1_101, inputTokens: 30 }
-  assert.deepEqual(newOnes([one, outer]), [true, false])
-  assert.deepEqual(newOnes([one, { ...outer, startTs: 1_101, endTs: 1_200 }]), [true, true])
-  const unknown = 'whether they do, nobody knows'
-  assert.deepEqual(newOnes([{ ...one, startTs: undefined }, outer]), [true, true], unknown)
-  assert.deepEqual(newOnes([one, { ...outer, startTs: undefined }]), [true, true], unknown)
+  const parents = { http: 'outer' }
+  assert.deepEqual(newOnes([one, outer], parents), [true, false])
+  assert.deepEqual(newOnes([outer, one], parents), [true, false])
+  assert.deepEqual(newOnes([one, outer]), [true, true], 'a span beside it, at the same time')
+  assert.deepEqual(newOnes([{ responseId: 'r' }, { responseId: 'r' }]), [true, true], 'no spans')
+})
+
+/** Calls at once to a server that gives all its answers one id, or plays an answer back. */
+const ALIKE: readonly Partial<ModelCall>[] = [
+  { responseId: 'chatcmpl-7', inputTokens: 107, outputTokens: 13 },
+  { responseId: 'chatcmpl-7', inputTokens: 114, outputTokens: 16, startTs: 1_001 },
+  { responseId: 'chatcmpl-7', inputTokens: 121, outputTokens: 19, startTs: 999, endTs: 1_105 },
+  { responseId: 'chatcmpl-7', inputTokens: 121, outputTokens: 19 },
+]
+
+test('answers with one id to calls at once are as many calls, however many tell of them', () => {
+  assert.deepEqual(newOnes([...ALIKE]), [true, true, true, true])
+  const spans = ALIKE.map((each, i) => ({ ...each, source: 'spans', spanId: `s${i}`, parentSpanId: 'run' }))
+  assert.deepEqual(newOnes(spans), [true, true, true, true])
+  assert.deepEqual(newOnes([...ALIKE, ...spans.slice().reverse()]), [
+    ...Array(4).fill(true),
+    ...Array(4).fill(false),
+  ])
+  const once = new UsageOnce(noTree)
+  const written: unknown[] = []
+  const whose = (agentId: string, isImplicit: boolean) => ({ agentId, isImplicit, mayWait: isImplicit })
+  const at = (each: Partial<ModelCall>) => ({ ...each, startTs: 1_000, endTs: 1_100 })
+  for (const each of ALIKE) {
+    once.tell(call({ ...at(each), ...whose('main', true), known: each }), () => written.push('wire'))
+  }
+  // What it knows of tokens says which answer is whose.
+  for (const each of ALIKE) {
+    once.tell(call({ ...at(each), ...whose('a', false), source: 'two', known: each }), (seen) => {
+      written.push([each.inputTokens, seen?.inputTokens])
+    })
+  }
+  assert.deepEqual(written, [
+    [107, 107],
+    [114, 114],
+    [121, 121],
+    [121, 121],
+  ])
+  assert.equal(once.isHolding, false)
 })
 
 test('a call is known by all that anybody told of it', () => {
@@ -331,7 +369,7 @@ function tempRecorder(t: TestContext): { recorder: LogRecorder; file: string } {
   return { recorder, file }
 }
 
-test('who waited gives what it knows to the line of who knows whose the call is, unless that failed', () => {
+test('who waited gives what it knows to the line of who knows whose the call is, which failed or not', () => {
   const once = new UsageOnce(() => undefined)
   const written: unknown[] = []
   const known = { cacheReadTokens: 3 }
@@ -350,7 +388,85 @@ test('who waited gives what it knows to the line of who knows whose the call is,
     once.tell(wire, () => written.push('wire'))
     once.tell({ ...at, source: 'spans', agentId: 'a', responseId, isFailed }, (more) => written.push(more))
   }
-  assert.deepEqual(written, [known, undefined])
+  assert.deepEqual(written, [known, known])
+})
+
+/** The lines that are written of tellings, as each source has its own. */
+function linesOf(tellings: readonly [ModelCall, Record<string, unknown>][]): Record<string, unknown>[] {
+  const once = new UsageOnce(noTree)
+  const lines: Record<string, unknown>[] = []
+  for (const [told, fields] of tellings) {
+    once.tell({ ...told, known: fields }, (seen) => {
+      const line = { of: told.agentId, ...fields }
+      addSeen(line, seen)
+      lines.push(line)
+    })
+  }
+  once.flush()
+  return lines
+}
+
+test('a call whose end one source saw failing has failed, where the other saw none, whoever tells it first', () => {
+  const wire = call({
+    source: 'wire',
+    responseId: 'r',
+    mayWait: true,
+    isFailed: true,
+    inputTokens: undefined,
+    outputTokens: undefined,
+  })
+  const seen = { ms: 136, ttftMs: 135, error: 'aborted' }
+  for (const agentId of ['main', 'a']) {
+    for (const inputTokens of [5_000, undefined]) {
+      const isImplicit = agentId === 'main'
+      const span = call({ agentId, isImplicit, responseId: 'r', inputTokens, outputTokens: undefined })
+      const told = { ms: 97, ttftMs: 140, ...(inputTokens !== undefined && { inputTokens }) }
+      const tellings: [ModelCall, Record<string, unknown>][] = [
+        [{ ...wire, agentId: 'main', isImplicit: true }, seen],
+        [span, told],
+      ]
+      const line = { of: agentId, ...told, ...seen }
+      const what = `${agentId}, ${inputTokens}`
+      for (const order of [tellings, tellings.slice().reverse()]) {
+        const [found, ...more] = linesOf(order)
+        assert.deepEqual(more, [], what)
+        assert.equal(found?.of, agentId, what)
+        for (const name of ['ms', 'ttftMs', 'error'] as const) assert.equal(found?.[name], line[name], what)
+      }
+      const [whole, ...others] = linesOf([
+        tellings[0] as [ModelCall, Record<string, unknown>],
+        [
+          { ...span, inputTokens: 5_000, outputTokens: 20 },
+          { inputTokens: 5_000, outputTokens: 20, ms: 97 },
+        ],
+      ])
+      assert.deepEqual([whole?.error, whole?.ms, others], [undefined, 97, []], 'it came to its end')
+    }
+  }
+})
+
+test('a call is of the agent whose it is, also where who does not know that knows more', () => {
+  const fields = { inputTokens: 10, outputTokens: 5, cacheReadTokens: 3 }
+  const vague = call({ inputTokens: undefined, outputTokens: undefined })
+  const wire = call({ source: 'wire', agentId: 'main', isImplicit: true, mayWait: true })
+  const tellings: [ModelCall, Record<string, unknown>][] = [
+    [vague, { model: 'gpt-4o' }],
+    [wire, fields],
+  ]
+  const expected = [{ of: 'a', model: 'gpt-4o', ...fields }]
+  assert.deepEqual(linesOf(tellings), expected)
+  assert.deepEqual(linesOf(tellings.slice().reverse()), expected)
+  const streamed = { ...wire, inputTokens: undefined, outputTokens: undefined }
+  const both: [ModelCall, Record<string, unknown>][] = [
+    [streamed, { ttftMs: 7 }],
+    [vague, { model: 'gpt-4o' }],
+  ]
+  for (const order of [both, both.slice().reverse()]) {
+    assert.equal(linesOf(order).length, 1)
+    assert.equal(linesOf(order)[0]?.of, 'a')
+  }
+  const [line, ...more] = linesOf([...both, [{ ...call({ source: 'three' }) }, fields]])
+  assert.deepEqual([line?.of, line?.inputTokens, line?.ttftMs, more], ['a', 10, 7, []])
 })
 
 test('what waits is written before the exit of its agent, and before the log is closed', async (t) => {

@@ -7,6 +7,7 @@ import type { KindFields } from '../../format/kinds.js'
 import type { Agent } from '../../hive/agent.js'
 import type { CallInput } from '../../hive/inputs.js'
 import type { Life, Owner } from '../../record/owners.js'
+import { addSeen } from '../../record/usage-once.js'
 import type { Stage } from '../stage.js'
 import type { OutgoingRequest } from './requests.js'
 
@@ -107,9 +108,11 @@ export class Teller {
         mayWait: announced === undefined,
         known: { ...usage },
       },
-      () => {
-        if ('asTold' in agent) agent.asTold('usage', usage, endTs)
-        else this.#write('usage', endTs, usage, life)
+      (seen) => {
+        const fields = { ...usage }
+        addSeen(fields, seen)
+        if ('asTold' in agent) agent.asTold('usage', fields, endTs)
+        else this.#write('usage', endTs, fields, life)
       },
     )
   }

@@ -12,9 +12,10 @@ await suite(import.meta.url, {
       { tools: [{ name: 'search', args: { q: 'bees', usage: { input_tokens: 1 } } }] },
       { error: { status: 400, message: 'this is not possible' } },
       { text: 'half of an answer', abort: true, chunkMs: 10 },
+      { text: 'too much of an answer', chunkMs: 10 },
     ],
-    output: 'They make honey\nhello you\nsearch bees\nBadRequestError 400\ntrue',
-    truth: { absent: ['sk-ant-', 'What do bees do', 'They make', 'hello you', 'half of'] },
+    output: 'They make honey\nhello you\nsearch bees\nBadRequestError 400\ntrue\nAPIUserAbortError',
+    truth: { absent: ['sk-ant-', 'What do bees do', 'They make', 'hello you', 'half of', 'too much'] },
     check: ({ lines }) => {
       const usages = lines.map(({ event }) => event).filter(({ kind }) => kind === 'usage')
       const problems = usages.flatMap(({ provider }) => (provider === 'anthropic' ? [] : [`of ${provider}`]))

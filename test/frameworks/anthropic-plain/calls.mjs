@@ -35,3 +35,14 @@ try {
 } catch (error) {
   console.log(error instanceof Error)
 }
+
+const left = client.messages.stream({
+  model: 'claude-f',
+  max_tokens: 100,
+  messages: [{ role: 'user', content: 'hello' }],
+})
+try {
+  for await (const event of left) if (event.type === 'content_block_delta') left.abort()
+} catch (error) {
+  console.log(error.constructor.name)
+}
