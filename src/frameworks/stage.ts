@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { performance } from 'node:perf_hooks'
+import { context } from '@opentelemetry/api'
 import { idOf } from '../format/bounded.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { readFields } from '../format/fields.js'
@@ -80,11 +81,11 @@ export class Stage {
   constructor(hive: Hive) {
     this.hive = hive
     const { recorder } = hive
+    const { enter } = recorder
     const before = recorder.running
-    recorder.running = () => {
-      const agent = this.#located()
-      return agent === undefined || agent.ended ? before() : agent.life
-    }
+    recorder.running = () => this.located()?.life ?? before()
+    // So what is innermost counts: an application's `agent.run(…)` in a framework's tool, or a framework's run in that.
+    recorder.enter = (agent, work) => this.running.run(agent as Agent, () => enter(agent, work))
   }
 
   /** Whether the hive was shut down: what frameworks do from now on is not recorded. */
@@ -92,10 +93,16 @@ export class Stage {
     return this.hive.isOver
   }
 
-  /** The agent in whose run the present code is, else the process's. */
+  /** The agent in whose run the present code is, else the one in whose span it is, else the process's. */
   current(): Agent {
-    const agent = this.#located()
-    return agent === undefined || agent.ended ? this.implicit() : agent
+    return this.located() ?? this.hive.agentIn(context.active()) ?? this.implicit()
+  }
+
+  /** The living agent in whose run the present code is, as adapters and `agent.run(…)` know it. */
+  located(): Agent | undefined {
+    let agent = this.running.getStore()
+    for (const find of this.#locators) agent = find(agent)
+    return agent === undefined || agent.ended ? undefined : agent
   }
 
   /**
@@ -104,12 +111,6 @@ export class Stage {
    */
   locate(find: (running: Agent | undefined) => Agent | undefined): void {
     this.#locators.push(find)
-  }
-
-  #located(): Agent | undefined {
-    let agent = this.running.getStore()
-    for (const find of this.#locators) agent = find(agent)
-    return agent
   }
 
   /** The agent that the process is, for work in no agent's life. */
@@ -161,7 +162,7 @@ export class Stage {
 
   /** A model answered, or failed to. A call that somebody else tells of too is recorded once. */
   usage(agent: Agent, call: CallSeen): void {
-    const { recorder, sessionId: session } = this.hive
+    const { recorder } = this.hive
     const { source, endTs: end, ...given } = readFields({}, call, CALL_FIELDS) as Partial<CallSeen>
     const endTs = numberOf(end) ?? Date.now()
     const ms = numberOf(given.ms)
@@ -170,7 +171,7 @@ export class Stage {
       endTs,
       ...(ms !== undefined && { startTs: endTs - ms }),
       agentId: agent.agentId,
-      session,
+      session: agent.life.session,
       isImplicit: agent.life.isImplicit,
       responseId: textOf(given.responseId),
       model: textOf(given.model),

@@ -27,7 +27,7 @@ let last: Teller | undefined
 export class Teller {
   #stage: Stage
   #request: OutgoingRequest
-  /** The agent of an adapter in whose run the request was sent. */
+  /** The agent in whose run the request was sent. */
   #running: Agent | undefined
   #context: SpanContext
   /** Of the span in which it was sent: whose that is may show only later. */
@@ -37,9 +37,8 @@ export class Teller {
     this.#stage = stage
     this.#request = request
     this.#context = trace.getSpanContext(request.context) ?? INVALID_SPAN_CONTEXT
-    const running = stage.running.getStore()
-    if (running !== undefined && !running.ended) this.#running = running
-    else this.#owner = stage.hive.recorder.owners.of(this.#context)
+    this.#running = stage.located()
+    if (this.#running === undefined) this.#owner = stage.hive.recorder.owners.of(this.#context)
   }
 
   /** Of the agent in whose run the present code is, which sends the request. */
