@@ -183,8 +183,8 @@ export class Stage {
   }
 
   /**
-   * A model is about to be asked by an agent whose run has no context that its request could be known by: the next
-   * request to that model which is nobody's is taken for it.
+   * A model is about to be asked by an agent. The next request to that model in its run is this one; where none is known
+   * to be in its run, the next which is nobody's is taken for it.
    * @returns takes that back, when the call is over, and tells whether no such request was seen
    */
   announce(agent: Agent, model: string | undefined): () => boolean {
@@ -199,16 +199,25 @@ export class Stage {
     }
   }
 
-  /** The agent that announced the model call that was seen, if one did; each announcement counts once. */
-  announced(model: string | undefined): Agent | undefined {
+  /**
+   * The agent that announced the model call that was seen, if one did; each announcement counts until its call is
+   * answered: one that failed may be tried again. Whose a failed one is that was sent in nobody's run is known only
+   * where a single agent has announced such a call.
+   * @param by in whose run the request was sent, if that is known
+   */
+  announced(model: string | undefined, isFailed: boolean, by?: Agent): Agent | undefined {
+    let first: Announced | undefined
     for (const call of this.#announced) {
-      if (call.agent.ended) this.#announced.delete(call)
-      else if (call.model === undefined || model === undefined || call.model === model) {
-        this.#announced.delete(call)
-        return call.agent
-      }
+      const { agent } = call
+      if (agent.ended) this.#announced.delete(call)
+      const isModel = call.model === undefined || model === undefined || call.model === model
+      if (agent.ended || !isModel || (by !== undefined && agent !== by)) continue
+      if (first !== undefined && first.agent !== agent) return undefined
+      first ??= call
+      if (!isFailed || by !== undefined) break
     }
-    return undefined
+    if (first !== undefined && !isFailed) this.#announced.delete(first)
+    return first?.agent
   }
 
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */

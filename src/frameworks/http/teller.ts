@@ -84,11 +84,12 @@ export class Teller {
    */
   usage(usage: UsageSeen, { startTs, endTs }: Times, responseId = usage.responseId): void {
     const { hive } = this.#stage
-    const nobodys = this.#running === undefined && this.#owner?.life === undefined
-    const announced = nobodys ? this.#stage.announced(usage.model) : undefined
+    const { model, inputTokens, outputTokens, error } = usage
+    const isFailed = error !== undefined
+    const isOfSpan = this.#owner?.life !== undefined
+    const announced = isOfSpan ? undefined : this.#stage.announced(model, isFailed, this.#running)
     const agent = announced ?? this.#whose()
     const life = 'life' in agent ? agent.life : agent
-    const { model, inputTokens, outputTokens, error } = usage
     hive.recorder.usageOnce.tell(
       {
         source: SOURCE,
@@ -101,7 +102,7 @@ export class Teller {
         model,
         inputTokens,
         outputTokens,
-        isFailed: error !== undefined,
+        isFailed,
         // Who announced it knows no more.
         mayWait: announced === undefined,
         known: { ...usage },
