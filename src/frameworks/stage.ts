@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { performance } from 'node:perf_hooks'
+import { context } from '@opentelemetry/api'
 import { idOf } from '../format/bounded.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { readFields } from '../format/fields.js'
@@ -80,11 +81,11 @@ export class Stage {
   constructor(hive: Hive) {
     this.hive = hive
     const { recorder } = hive
+    const { enter } = recorder
     const before = recorder.running
-    recorder.running = () => {
-      const agent = this.#located()
-      return agent === undefined || agent.ended ? before() : agent.life
-    }
+    recorder.running = () => this.located()?.life ?? before()
+    // So what is innermost counts: an application's `agent.run(…)` in a framework's tool, or a framework's run in that.
+    recorder.enter = (agent, work) => this.running.run(agent as Agent, () => enter(agent, work))
   }
 
   /** Whether the hive was shut down: what frameworks do from now on is not recorded. */
@@ -92,10 +93,16 @@ export class Stage {
     return this.hive.isOver
   }
 
-  /** The agent in whose run the present code is, else the process's. */
+  /** The agent in whose run the present code is, else the one in whose span it is, else the process's. */
   current(): Agent {
-    const agent = this.#located()
-    return agent === undefined || agent.ended ? this.implicit() : agent
+    return this.located() ?? this.hive.agentIn(context.active()) ?? this.implicit()
+  }
+
+  /** The living agent in whose run the present code is, as adapters and `agent.run(…)` know it. */
+  located(): Agent | undefined {
+    let agent = this.running.getStore()
+    for (const find of this.#locators) agent = find(agent)
+    return agent === undefined || agent.ended ? undefined : agent
   }
 
   /**
@@ -104,12 +111,6 @@ export class Stage {
    */
   locate(find: (running: Agent | undefined) => Agent | undefined): void {
     this.#locators.push(find)
-  }
-
-  #located(): Agent | undefined {
-    let agent = this.running.getStore()
-    for (const find of this.#locators) agent = find(agent)
-    return agent
   }
 
   /** The agent that the process is, for work in no agent's life. */
@@ -161,7 +162,7 @@ export class Stage {
 
   /** A model answered, or failed to. A call that somebody else tells of too is recorded once. */
   usage(agent: Agent, call: CallSeen): void {
-    const { recorder, sessionId: session } = this.hive
+    const { recorder } = this.hive
     const { source, endTs: end, ...given } = readFields({}, call, CALL_FIELDS) as Partial<CallSeen>
     const endTs = numberOf(end) ?? Date.now()
     const ms = numberOf(given.ms)
@@ -170,7 +171,7 @@ export class Stage {
       endTs,
       ...(ms !== undefined && { startTs: endTs - ms }),
       agentId: agent.agentId,
-      session,
+      session: agent.life.session,
       isImplicit: agent.life.isImplicit,
       responseId: textOf(given.responseId),
       model: textOf(given.model),
@@ -186,8 +187,8 @@ export class Stage {
   }
 
   /**
-   * A model is about to be asked by an agent whose run has no context that its request could be known by: the next
-   * request to that model which is nobody's is taken for it.
+   * A model is about to be asked by an agent. The next request to that model in its run is this one; where none is known
+   * to be in its run, the next which is nobody's is taken for it.
    * @returns takes that back, when the call is over, and tells whether no such request was seen
    */
   announce(agent: Agent, model: string | undefined): () => boolean {
@@ -202,16 +203,25 @@ export class Stage {
     }
   }
 
-  /** The agent that announced the model call that was seen, if one did; each announcement counts once. */
-  announced(model: string | undefined): Agent | undefined {
+  /**
+   * The agent that announced the model call that was seen, if one did; each announcement counts until its call is
+   * answered: one that failed may be tried again. Whose a failed one is that was sent in nobody's run is known only
+   * where a single agent has announced such a call.
+   * @param by in whose run the request was sent, if that is known
+   */
+  announced(model: string | undefined, isFailed: boolean, by?: Agent): Agent | undefined {
+    let first: Announced | undefined
     for (const call of this.#announced) {
-      if (call.agent.ended) this.#announced.delete(call)
-      else if (call.model === undefined || model === undefined || call.model === model) {
-        this.#announced.delete(call)
-        return call.agent
-      }
+      const { agent } = call
+      if (agent.ended) this.#announced.delete(call)
+      const isModel = call.model === undefined || model === undefined || call.model === model
+      if (agent.ended || !isModel || (by !== undefined && agent !== by)) continue
+      if (first !== undefined && first.agent !== agent) return undefined
+      first ??= call
+      if (!isFailed || by !== undefined) break
     }
-    return undefined
+    if (first !== undefined && !isFailed) this.#announced.delete(first)
+    return first?.agent
   }
 
   /** Work goes from one agent to another: `transfer`, `delegate` or `return`. */

@@ -49,6 +49,21 @@ export interface SpanPart {
   readonly startedAt: number
 }
 
+/** What an agent needs of the span of its life. */
+export type LifeSpan = Pick<
+  AgentSpan,
+  | 'spanContext'
+  | 'context'
+  | 'workContext'
+  | 'take'
+  | 'part'
+  | 'rollIfOld'
+  | 'addLinks'
+  | 'end'
+  | 'core'
+  | 'moveTo'
+>
+
 export class AgentSpan {
   #core: HiveCore
   #options: AgentSpanOptions

@@ -8,7 +8,8 @@ import { AS_IS, agentShape, endingOf, type WorkKind } from '../otel/span-shapes.
 import { formatTraceparent } from '../otel/traceparent.js'
 import type { Life } from '../record/owners.js'
 import { counted } from '../record/recorder.js'
-import { AgentSpan } from './agent-span.js'
+import { AgentSpan, type LifeSpan } from './agent-span.js'
+import { BorrowedSpan } from './borrowed-span.js'
 import type { HiveCore } from './core.js'
 import { childEnvironment } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields, spawnFields } from './fields.js'
@@ -53,7 +54,7 @@ export interface AgentHost {
 /** What all hold that stand for one agent. */
 interface Shared {
   readonly life: Life
-  readonly span: AgentSpan
+  readonly span: LifeSpan
   isEnded: boolean
   /** One in each hive that has it. */
   readonly in: Set<Agent>
@@ -70,7 +71,7 @@ export class Agent {
   readonly name: string
   #host: AgentHost
   #core: HiveCore
-  #span: AgentSpan
+  #span: LifeSpan
   #life: Life
   #shared: Shared
 
@@ -120,6 +121,25 @@ export class Agent {
     })
     core.recorder.record(span.part.line, now, 'spawn', fields, life, true)
     return agent
+  }
+
+  /**
+   * @internal An agent whose life somebody else tells, for what a hive knows of it.
+   * @param context with the span of that life active, or one under it
+   */
+  static of(host: AgentHost, life: Life, context: Context): Agent {
+    const { core } = host
+    const { owners } = core.recorder
+    return new Agent(host, life.agentId, life.agentId, {
+      life,
+      span: new BorrowedSpan(core, context),
+      get isEnded() {
+        return !owners.lives(life)
+      },
+      // Whoever began it ends it.
+      set isEnded(_is) {},
+      in: new Set(),
+    })
   }
 
   /** @internal The same agent, in the same life, for another hive on the same log. */
@@ -271,13 +291,16 @@ export class Agent {
     this.#event(kind, { agentId: this.agentId, ...this.#core.scrubber.custom(fields) }, Date.now(), true)
   }
 
-  /** Runs `work` with the agent's span active: spans of instrumented libraries nest under it. */
+  /**
+   * Runs `work` with the agent's span active: spans of instrumented libraries nest under it, and what frameworks and
+   * clients do in it is the agent's, as far as `hive.instrument()` sees it.
+   */
   run<T>(work: () => T): T {
     if (typeof work !== 'function') {
       diag.error(`hivelog: run of agent ${this.agentId} lacks a function; nothing is run`)
       return undefined as T
     }
-    return context.with(this.#span.context, work)
+    return this.#core.recorder.enter(this, () => context.with(this.#span.context, work))
   }
 
   /** Environment for a child process that goes on as this agent: trace, ids, a log of its own beside this one. */

@@ -7,6 +7,7 @@ import { instrument } from '../frameworks/instrument.js'
 import type { PlainEvent } from '../otel/plain-events.js'
 import { sessionShape } from '../otel/span-shapes.js'
 import { processName } from '../record/implicit.js'
+import type { Life } from '../record/owners.js'
 import { ProcessEnd } from '../record/process-end.js'
 import type { Recorder } from '../record/recorder.js'
 import { Agent, type AgentHost } from './agent.js'
@@ -44,6 +45,8 @@ export class Hive {
   #parts: HiveParts
   #host: AgentHost
   #agents = new Map<string, Agent>()
+  /** Agents whose lives others on the log tell: an application's own spans, or another hive. */
+  #guests = new WeakMap<Life, Agent>()
   /** What agents ask people, and how it is decided. */
   #desk: Desk
   #clerk: Clerk
@@ -151,6 +154,20 @@ export class Hive {
           : this.#joinProcess(begun)
     }
     return this.#implicit
+  }
+
+  /** @internal The living agent to which the active span of a context belongs, if one does. */
+  agentIn(active: Context): Agent | undefined {
+    const { owners } = this.recorder
+    const life = owners.of(trace.getSpanContext(active))?.life
+    if (life === undefined || life.session !== this.sessionId || !owners.lives(life)) return undefined
+    const own = this.#agents.get(life.agentId)
+    if (own?.life === life) return own
+    // The process's, which `implicit` gives.
+    if (life.isImplicit === true) return undefined
+    const guest = this.#guests.get(life) ?? Agent.of(this.#host, life, active)
+    this.#guests.set(life, guest)
+    return guest
   }
 
   /** @internal Whether the agent is there that `implicit` gives. */

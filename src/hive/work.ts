@@ -4,7 +4,7 @@ import type { Fields } from '../format/fields.js'
 import { endTime } from '../otel/span-mapping.js'
 import { AS_IS, type WorkKind, workShape } from '../otel/span-shapes.js'
 import type { Life } from '../record/owners.js'
-import type { AgentSpan } from './agent-span.js'
+import type { LifeSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 
 /**
@@ -16,7 +16,7 @@ export function recordWork(
   life: Life,
   kind: WorkKind,
   fields: Fields,
-  under: AgentSpan,
+  under: LifeSpan,
   now: number,
 ): void {
   const place = core.unheardPlace(under.spanContext) ?? core.placeIn(tellWork(core, kind, fields, under, now))
@@ -24,13 +24,7 @@ export function recordWork(
 }
 
 /** @returns the context of its span, which has ended */
-function tellWork(
-  core: HiveCore,
-  kind: WorkKind,
-  fields: Fields,
-  under: AgentSpan,
-  now: number,
-): SpanContext {
+function tellWork(core: HiveCore, kind: WorkKind, fields: Fields, under: LifeSpan, now: number): SpanContext {
   const shape = workShape(kind, fields, core.session, AS_IS)
   // Nothing began before 1970: no request could say so.
   const startTime = now - Math.min(shape.ms, now)

@@ -147,6 +147,11 @@ export class Owners {
     return this.#lives.has(keyOf({ agentId, session }))
   }
 
+  /** Whether this very life goes on. */
+  lives(life: Life): boolean {
+    return this.#lives.get(keyOf(life)) === life
+  }
+
   /** The agent ended; an agent of the same id that is spawned later has a life of its own. */
   endLife(life: Life): void {
     const key = keyOf(life)

@@ -81,6 +81,8 @@ export class Recorder {
   onDecision: Listener | undefined
   /** The life of the agent in whose run the present code is, where an adapter knows it. */
   running: () => Life | undefined = () => undefined
+  /** Runs an application's work as an agent of a hive on this log; who tells `running` is to know of it. */
+  enter: <T>(agent: { readonly life: Life }, work: () => T) => T = (_agent, work) => work()
   #inbox: (HeldEvent | HeldAct)[] = []
   /** Of the acts in the inbox. */
   #heldBytes = 0

@@ -108,7 +108,7 @@ test('a call is whose run it is, else whose span is active, else the process’s
   await late
   const whose = Object.fromEntries((await calls()).map(({ path, agentId }) => [path, agentId]))
   const { agentId: self } = stage.implicit()
-  assert.deepEqual(whose, { '/one': 'one', '/two': 'two', '/both': 'one', '/nobody': self, '/slow': self })
+  assert.deepEqual(whose, { '/one': 'one', '/two': 'two', '/both': 'two', '/nobody': self, '/slow': self })
 })
 
 test('an agent that spans tell of has the calls under its spans', async (t) => {

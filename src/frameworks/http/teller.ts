@@ -28,7 +28,7 @@ let last: Teller | undefined
 export class Teller {
   #stage: Stage
   #request: OutgoingRequest
-  /** The agent of an adapter in whose run the request was sent. */
+  /** The agent in whose run the request was sent. */
   #running: Agent | undefined
   #context: SpanContext
   /** Of the span in which it was sent: whose that is may show only later. */
@@ -38,9 +38,8 @@ export class Teller {
     this.#stage = stage
     this.#request = request
     this.#context = trace.getSpanContext(request.context) ?? INVALID_SPAN_CONTEXT
-    const running = stage.running.getStore()
-    if (running !== undefined && !running.ended) this.#running = running
-    else this.#owner = stage.hive.recorder.owners.of(this.#context)
+    this.#running = stage.located()
+    if (this.#running === undefined) this.#owner = stage.hive.recorder.owners.of(this.#context)
   }
 
   /** Of the agent in whose run the present code is, which sends the request. */
@@ -86,11 +85,12 @@ export class Teller {
    */
   usage(usage: UsageSeen, { startTs, endTs }: Times, responseId = usage.responseId): void {
     const { hive } = this.#stage
-    const nobodys = this.#running === undefined && this.#owner?.life === undefined
-    const announced = nobodys ? this.#stage.announced(usage.model) : undefined
+    const { model, inputTokens, outputTokens, error } = usage
+    const isFailed = error !== undefined
+    const isOfSpan = this.#owner?.life !== undefined
+    const announced = isOfSpan ? undefined : this.#stage.announced(model, isFailed, this.#running)
     const agent = announced ?? this.#whose()
     const life = 'life' in agent ? agent.life : agent
-    const { model, inputTokens, outputTokens, error } = usage
     hive.recorder.usageOnce.tell(
       {
         source: SOURCE,
@@ -103,7 +103,7 @@ export class Teller {
         model,
         inputTokens,
         outputTokens,
-        isFailed: error !== undefined,
+        isFailed,
         // Who announced it knows no more.
         mayWait: announced === undefined,
         known: { ...usage },

@@ -12,6 +12,8 @@ import { Spans } from './spans.js'
 
 const NAME = 'Mastra'
 const RUNS = ['generate', 'stream', 'network']
+/** By these a span runs what it stands for: a model's call, a tool, an agent. */
+const IN_SPANS = ['executeInContext', 'executeInContextSync']
 const RESUMES = ['resumeGenerate', 'resumeStream']
 /** A run that has not told of itself for so long will not. */
 const SILENCE_MS = 2_000
@@ -20,15 +22,30 @@ export const adapter: Adapter = {
   name: NAME,
   install(stage) {
     const spans = new Spans(stage)
-    openDoor({
+    const observability = {
       package: '@mastra/observability',
       module: /\/node_modules\/@mastra\/observability\/dist\/(?:index|chunk-[^/]+)\.c?js$/,
+    }
+    openDoor({
+      ...observability,
       className: 'ObservabilityBus',
       met: (bus) => {
         wrapMethod(bus, 'emit', (_self, [event], call) => {
           quietly(NAME, () => spans.told(event))
           return call()
         })
+      },
+    })
+    openDoor({
+      ...observability,
+      className: 'BaseSpan',
+      met: (span) => {
+        for (const name of IN_SPANS) {
+          wrapMethod(span, name, (self, _args, call) => {
+            const agent = quietly(NAME, () => spans.ownerOf(self))
+            return agent === undefined ? call() : stage.running.run(agent, call)
+          })
+        }
       },
     })
     let hasRun = false

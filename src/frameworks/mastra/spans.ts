@@ -29,6 +29,8 @@ interface Span {
 
 /** Spans whose children may still come: a resumed run names one that has ended as its parent. */
 const MAX_SPANS = 20_000
+/** Spans of its own work that Mastra does not tell of, between one and another that it does. */
+const MAX_LEVELS = 100
 const TOOLS = new Set(['tool_call', 'mcp_tool_call', 'provider_tool_call'])
 /** What Mastra calls the tools by which an agent runs another one. */
 const AGENT_TOOL = /^agent-./
@@ -50,6 +52,17 @@ export class Spans {
     const type = readField(event, 'type')
     if (type === 'span_started') this.#started(readField(event, 'exportedSpan'))
     else if (type === 'span_ended') this.#ended(readField(event, 'exportedSpan'))
+  }
+
+  /** The living agent in whose run the code of a span is, which Mastra may keep to itself. */
+  ownerOf(given: unknown): Agent | undefined {
+    let at = given
+    for (let level = 0; at !== undefined && level < MAX_LEVELS; level++) {
+      const owner = this.#spans.get(textIn(at, 'id') ?? '')?.owner
+      if (owner !== undefined) return living(owner)
+      at = readField(at, 'parent')
+    }
+    return undefined
   }
 
   /** A run goes on with an answer. */
@@ -183,11 +196,15 @@ export class Spans {
   }
 
   #agentOf(span: Span): Agent {
-    for (let life = span.owner; life !== undefined; life = life.parent) {
-      if (!life.agent.ended) return life.agent
-    }
-    return this.#stage.current()
+    return living(span.owner) ?? this.#stage.current()
   }
+}
+
+/** The nearest that has not ended. */
+function living(owner: Life | undefined): Agent | undefined {
+  let life = owner
+  while (life?.agent.ended === true) life = life.parent
+  return life?.agent
 }
 
 const waitId = (runId: string, toolCallId: string): string => `${runId}/${toolCallId}`

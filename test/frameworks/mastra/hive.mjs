@@ -32,7 +32,8 @@ const worker = new Agent({
   instructions: 'You work.',
   model: openai('gpt-fake'),
   tools: {
-    search: makeTool('search', ({ what }) => {
+    search: makeTool('search', async ({ what }) => {
+      if (what === 'weather') await fetch(`${process.env.OPENAI_BASE_URL}/weather`)
       if (what === 'broken') throw new Error('the index is broken')
       return `found ${what}`
     }),
@@ -47,12 +48,18 @@ const lead = new Agent({
   tools: { remove: makeTool('remove', () => 'removed', { requireApproval: true }) },
   maxRetries: 0,
 })
+const quick = new Agent({
+  id: 'quick-1',
+  name: 'quick',
+  instructions: 'You are quick.',
+  model: openai('gpt-fake'),
+})
 
 /** What an application has its observability for, here nothing. */
 const exporter = { name: 'none', async exportTracingEvent() {}, async flush() {}, async shutdown() {} }
 
 export const mastra = new Mastra({
-  agents: { lead, worker },
+  agents: { lead, worker, quick },
   storage: new LibSQLStore({ id: 'store', url: kept }),
   logger: false,
   ...(process.env.HIVELOG_TEST_UNOBSERVED

@@ -4,7 +4,7 @@ import { exampleTruth, suite } from '../kit/suite.mjs'
 const call = (name, args, id) => ({ name, args, id })
 /**
  * Mastra does not tell a call's id, and its tokens only after the tools that the model asked for, or never: they are read
- * off the wire, and whose they are is known by what Mastra announces.
+ * off the wire, and whose they are is known by the span that runs the call.
  */
 const unknown = ['responseId']
 
@@ -74,6 +74,35 @@ await suite(import.meta.url, {
         ],
         absent: ['sk-proj-4Zq8', 'find honey', 'found honey', 'honey is found'],
       }),
+    },
+    {
+      name: 'agents at once, of which one is refused',
+      liveMs,
+      program: 'at-once.mjs',
+      turns: () => [
+        { agent: 'quick', when: 'Be quick', error: { status: 429, message: 'slow down' } },
+        { agent: 'quick', when: 'Be quick', text: 'Quick.' },
+        {
+          agent: 'worker',
+          when: 'Take your time',
+          delayMs: 300,
+          tools: [call('search', { what: 'weather' }, 'c-weather')],
+        },
+        { agent: 'worker', when: 'c-weather', text: 'Slow.' },
+      ],
+      output: 'Slow.\nQuick.',
+      truth: (run) => ({
+        unknown,
+        calls: run.server.calls,
+        agents: [{ name: 'worker' }, { name: 'quick' }],
+        tools: [{ agent: 'worker', name: 'search', toolCallId: 'c-weather' }],
+      }),
+      check: ({ lines }) => {
+        const whose = lines
+          .filter(({ event }) => event.path === '/v1/weather')
+          .map(({ event }) => event.agentId)
+        return whose.join() === 'worker-1' ? [] : [`the weather was asked for by ${whose.join()}`]
+      },
     },
     approvals(true),
     approvals(false),
