@@ -1,6 +1,6 @@
 /** A hive's state as lines for people. */
 import { basename } from 'node:path'
-import type { AgentState, HiveState, InboxState, UsageTotals } from '../model/state.js'
+import type { AgentState, HiveState, UsageTotals } from '../model/state.js'
 import {
   byteSize,
   clean,
