@@ -6,6 +6,7 @@ import type { Fields } from '../format/fields.js'
 import type { ArtifactRef } from '../format/kinds.js'
 import { checkOptions } from '../format/options.js'
 import { storedAside, subjectText } from '../format/subject.js'
+import { AgentNames } from '../model/agent-names.js'
 import { type Answer, type Matter, saidBy } from '../model/escalations.js'
 import { HiveModel } from '../model/model.js'
 import type { HiveEntry } from '../read/hive.js'
@@ -73,6 +74,7 @@ export async function auditTrail(
 interface Early {
   decision: AuditDecision
   answer: Answer
+  by: string | undefined
 }
 
 /** The reducer: takes the entries of a log in order, housekeeping too. */
@@ -94,6 +96,8 @@ export class Audit {
   /** What the present event is, until the model has told of it. */
   #asked: OpenCase | undefined
   #decision: AuditDecision | undefined
+  #by: string | undefined
+  readonly #names: AgentNames
   /** Of each segment, where its last seal stands: what comes before is sealed. */
   readonly #seals = new Map<string, number>()
   /** Of each segment, what its writers found at opening: from offset to offset. */
@@ -121,10 +125,13 @@ export class Audit {
       maxDecided: limit,
       maxEarly: limit,
       listener: {
+        spawned: (agent) => this.#names.called(agent),
+        renamed: (agent) => this.#names.called(agent),
         escalated: (_, __, again, matter, earlier) => this.#escalated(matter, earlier, again),
         answered: (_, answer, __, ___, matter) => this.#answered(matter, answer),
       },
     })
+    this.#names = new AgentNames(this.#model.agents)
     if (id !== undefined && context > 0) this.#recent = new RecentEvents(Math.min(context, MAX_CONTEXT))
     else this.kinds = KINDS
   }
@@ -256,6 +263,7 @@ export class Audit {
   #escalated(matter: Matter, earlier: Matter | undefined, again: boolean): void {
     const opened = this.#asked as OpenCase
     this.#asked = undefined
+    this.#names.asked(matter.escalation?.from)
     const before = earlier === undefined ? undefined : this.#caseOf.get(earlier)
     if (before !== undefined) {
       before.shares(opened.record, false)
@@ -264,8 +272,9 @@ export class Audit {
       this.#caseOf.delete(earlier as Matter)
     }
     this.#caseOf.set(matter, opened)
-    for (const { decision, answer } of this.#earlyOf.get(matter) ?? []) {
+    for (const { decision, answer, by } of this.#earlyOf.get(matter) ?? []) {
       opened.early(decision, answer, this.#budget)
+      if (answer === 'early') this.#judge(opened, decision, by, matter)
       this.#orphans.delete(decision)
     }
     this.#earlyOf.delete(matter)
@@ -307,6 +316,7 @@ export class Audit {
     if (text !== undefined) decision.note = text
     decision.place = auditPlace(entry)
     this.#decision = decision
+    this.#by = idOf(by)
     this.#model.add(entry)
     if (this.#decision === undefined) return
     this.#decision = undefined
@@ -319,12 +329,21 @@ export class Audit {
     const opened = this.#caseOf.get(matter)
     if (opened !== undefined) {
       opened.decide(decision, answer, this.#budget)
+      if (answer === 'decides') this.#judge(opened, decision, this.#by, matter)
       return
     }
     this.#orphans.add(decision)
     const others = this.#earlyOf.get(matter)
-    if (others === undefined) this.#earlyOf.set(matter, [{ decision, answer }])
-    else others.push({ decision, answer })
+    const early = { decision, answer, by: this.#by }
+    if (others === undefined) this.#earlyOf.set(matter, [early])
+    else others.push(early)
+  }
+
+  /** Whether an agent gave the decision that holds. */
+  #judge(opened: OpenCase, decision: AuditDecision, by: string | undefined, { escalation }: Matter): void {
+    const from = escalation?.from
+    const judged = by === undefined || from === undefined ? undefined : this.#names.judge(by, from)
+    if (judged !== undefined) opened.decidedByAgent(decision, judged)
   }
 
   /** Whether approvals of what is not kept are only counted. Once escalations are not kept, it may be theirs. */

@@ -70,7 +70,9 @@ The first approval that says true or false decides, be it another process's. An
 id that is asked again before that is superseded: the later one waits. Wrong is:
 an approval that answers nothing, or stands before its question in one log; a
 decision repeated or contradicted; one that is neither true nor false (it goes
-on waiting); one by the agent that asked; an id that is used twice, or missing.
+on waiting); one by an agent that is not the parent of the one that asked (the
+rule agent-approval of check, which also knows agents that no line spawns and
+that ask nothing); an id that is used twice, or missing.
 "sealed" means that a later seal vouches for the line, that its writer did not
 merely find it there at opening (else "unsealed" is "adopted"), and that its
 segment follows on the one before ("broken"); hivelog verify checks the seals.
@@ -182,7 +184,8 @@ class View {
       yield `  … and ${counted(each.moreDecisions, 'decision')} more of that id`
     }
     if (each.waitingMs !== undefined) yield `  pending   for ${duration(each.waitingMs)}`
-    for (const { kind, message } of each.problems) yield this.#row(`  ! ${kind}: ${message}`, '', 'alarm')
+    for (const { kind, message } of each.problems)
+      yield this.#row(`  ! ${kind}: ${clean(message)}`, '', 'alarm')
     if (this.#full) yield* this.#details(each)
   }
 

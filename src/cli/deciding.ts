@@ -99,7 +99,7 @@ async function decide(name: 'approve' | 'reject', args: string[]): Promise<numbe
   const found = caseOf(wanted, trail, file)
   const id = found.id as string
   const by = userName()
-  if (by === found.asker.agentId)
+  if (by === found.asker.agentId || by === found.asker.name)
     throw new UsageError(`you are "${clean(by)}", as the agent that asks is called, and only people decide`)
   const { note } = values
   const decision: Decision = {

@@ -2,9 +2,11 @@
 import { brief } from '../format/quote.js'
 import type { Decision } from './decision.js'
 
+export { isCalled } from '../model/agent-names.js'
+
 /**
  * Why a decision is not taken.
- * @param isAgent whether this is an agent's id in the log that would have it
+ * @param isAgent whether this is an agent's id, or what one is called, in the log that would have it
  * @returns for people, a line; `undefined` when it is a person's
  */
 export function agentFault(

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { type Context, context, diag, type SpanContext } from '@opentelemetry/api'
+import { isCalled } from '../decide/only-people.js'
 import { type Fields, isList, readField, readFields, readList } from '../format/fields.js'
 import { type ArtifactRef, FIELD_ORDER, isCustomKind, type KnownKind } from '../format/kinds.js'
 import { brief, describe, MAX_NODES } from '../format/quote.js'
@@ -56,6 +57,7 @@ interface Shared {
   readonly life: Life
   readonly span: LifeSpan
   isEnded: boolean
+  readonly isGod: boolean
   /** One in each hive that has it. */
   readonly in: Set<Agent>
 }
@@ -117,6 +119,7 @@ export class Agent {
       life,
       span,
       isEnded: false,
+      isGod: fields.isGod === true,
       in: new Set(),
     })
     core.recorder.record(span.part.line, now, 'spawn', fields, life, true)
@@ -138,8 +141,14 @@ export class Agent {
       },
       // Whoever began it ends it.
       set isEnded(_is) {},
+      isGod: false,
       in: new Set(),
     })
+  }
+
+  /** @internal Whether a person who decides is called so: then it is this agent. */
+  isCalled(by: string): boolean {
+    return isCalled(by, { id: this.agentId, name: this.name, isGod: this.#shared.isGod })
   }
 
   /** @internal The same agent, in the same life, for another hive on the same log. */

@@ -83,7 +83,9 @@ export class Hive {
     const { recorder, session } = parts.core
     this.#clerk = {
       approval: (fields) => this.#event('approval', fields),
-      isAgent: (name) => recorder.owners.isLiving(name, session),
+      isAgent: (name) =>
+        recorder.owners.isLiving(name, session) ||
+        [...this.#agents.values()].some((agent) => agent.isCalled(name)),
     }
     this.#desk = deskOf(recorder)
     this.#desk.join(this.#clerk)
@@ -221,7 +223,7 @@ export class Hive {
    *
    * Resolves when the line is on disk, whatever the fsync policy. Rejects with `NotDurableError` when it cannot be put
    * there, with `AlreadyDecidedError` when somebody decided before, who and when, and with `DecisionError` when `by` is
-   * an agent of this hive: only people decide. A rejection that nobody awaits does no harm.
+   * the id or the name of an agent of this hive: only people decide. A rejection that nobody awaits does no harm.
    */
   approve(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
     if (!this.#parts.core.hasProcesses && !this.#desk.isAsked(id)) {

@@ -23,6 +23,8 @@ import { standingsIn } from '../decide/whole-log.js'
 import { logsOfHive } from '../disk/hive-logs.js'
 import { decisionsFolder, logsAbove } from '../format/beside.js'
 import { decodeLine } from '../format/decode.js'
+import { AgentNames } from '../model/agent-names.js'
+import type { HiveModel } from '../model/model.js'
 import { clean } from '../text/clean.js'
 import { deskAt } from './api/desk.js'
 import { type HiveParts, hiveRoute, noSuchLog, pattern } from './api/hive-routes.js'
@@ -136,7 +138,7 @@ async function decide({ catalogue, hives, tokens }: DecisionParts, asked: Asked)
   const { id, approve, note } = givenIn(await readBody(request, BODY))
   const { model } = (await hives.open(known.file).content()).now
   const by = nameOf(token as Token, tokens)
-  if (model.agents.get(by) !== undefined)
+  if (isAgent(model, by))
     throw new HttpError(403, `"${clean(by)}" is an agent of this hive, and only people decide`)
   const open = model.escalations.pending(id)
   if (open === undefined) await refuse(known.file, id)
@@ -153,6 +155,14 @@ async function decide({ catalogue, hives, tokens }: DecisionParts, asked: Asked)
   }
   answer(response, 202, { status: 'sent', decision })
   return undefined
+}
+
+/** Whether an agent is meant by that, or was, by the rule of `check`. */
+function isAgent({ agents, escalations }: HiveModel, by: string): boolean {
+  const names = new AgentNames(agents)
+  for (const agent of agents.all()) names.called(agent)
+  for (const { from } of escalations.list()) names.asked(from)
+  return names.idOf(by) !== undefined
 }
 
 /** @returns the decision that was there before @throws {HttpError} */

@@ -20,6 +20,8 @@ export class Known {
   readonly #agents = new BoundedMap<boolean>(MAX_KNOWN)
   /** Some are never said to begin. */
   readonly #askers = new BoundedMap<true>(MAX_KNOWN)
+  /** What agents are or were called, by `model/agent-names.ts`. */
+  readonly #names = new BoundedMap<true>(MAX_KNOWN)
   readonly #decided = new BoundedMap<true>(MAX_KNOWN)
   /** Escalations that wait, oldest first, and in whose terminal each may be answered. */
   readonly #pending = new Map<string, Terminal | undefined>()
@@ -39,9 +41,9 @@ export class Known {
     return this.#pending.size > 0
   }
 
-  /** Whether an agent of this id lives, or lived, or asked people something. */
-  isAgent(id: string): boolean {
-    return this.#agents.has(id) || this.#askers.has(id)
+  /** Whether an agent of this id or name lives, or lived, or asked people something. */
+  isAgent(name: string): boolean {
+    return this.#agents.has(name) || this.#names.has(name) || this.#askers.has(name)
   }
 
   isPending(id: string): boolean {
@@ -67,9 +69,15 @@ export class Known {
   note(kind: string, fields: Fields): void {
     const { agentId, from } = fields
     if (kind === 'escalate' && typeof from === 'string') this.#askers.set(from, true)
+    if (kind === 'spawn' || kind === 'rename') this.#noteNames(fields)
     if (kind === 'spawn' && typeof agentId === 'string') this.#agents.set(agentId, true)
     else if (kind === 'exit' && typeof agentId === 'string') this.#agents.set(agentId, false)
     else if (typeof fields.id === 'string') this.#noteAsked(kind, fields.id, fields)
+  }
+
+  #noteNames({ name, isGod }: Fields): void {
+    if (typeof name === 'string') this.#names.set(name, true)
+    if (isGod === true) this.#names.set('god', true)
   }
 
   #noteAsked(kind: string, given: string, fields: Fields): void {

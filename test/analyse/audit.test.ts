@@ -199,7 +199,7 @@ test('an id that is asked again before anybody decided waits once', () => {
   assert.equal(audit([['escalate', { from: 'a', subject: 's' }]]).cases[0]?.status, 'unanswerable')
 })
 
-test('an approval by the agent that asked is wrong; taking the question back is not', () => {
+test('a decision by the agent that asked is wrong, be it yes or no', () => {
   assert.deepEqual(
     kinds(
       audit([
@@ -216,7 +216,7 @@ test('an approval by the agent that asked is wrong; taking the question back is 
         ['approval', answer('e', false, 'coder')],
       ]),
     ),
-    [],
+    ['agent-approval'],
   )
 })
 

@@ -4,6 +4,7 @@
  */
 import { basename } from 'node:path'
 import type { ArtifactRef } from '../../format/kinds.js'
+import type { AgentDecision } from '../../model/agent-names.js'
 import type { Answer } from '../../model/escalations.js'
 import type {
   AuditCase,
@@ -110,7 +111,7 @@ export class OpenCase {
   }
 
   #judge(decision: AuditDecision, answer: Answer): void {
-    const { outcome, by, value, place } = decision
+    const { outcome, value, place } = decision
     const decided = this.#decided
     if (answer === 'unclear') {
       const message = `approve is neither true nor false at ${this.#at(place)}, but ${value}; it is not an approval`
@@ -125,8 +126,19 @@ export class OpenCase {
             ]
       this.#problem(kind, message, decision)
     }
-    if (outcome === 'approved' && by !== undefined && by === this.record.asker.agentId) {
-      this.#problem('self-approved', `approved at ${this.#at(place)} by the agent that asked`, decision)
+  }
+
+  /** Takes note that an agent gave the decision that holds. */
+  decidedByAgent(decision: AuditDecision, { decider, alias, asker }: AgentDecision): void {
+    const { outcome, place } = decision
+    const as = alias === undefined ? '' : `, as ${alias}`
+    const at = `${outcome} at ${this.#at(place)}`
+    if (decider !== asker) {
+      const whose = `which is not the parent of ${asker}`
+      this.#problem('agent-approval', `${at} by the agent ${decider}${as}, ${whose}`, decision)
+    } else {
+      const kind = outcome === 'approved' ? 'self-approved' : 'agent-approval'
+      this.#problem(kind, `${at} by the agent that asked${as}`, decision)
     }
   }
 

@@ -68,7 +68,9 @@ export interface AuditAsker {
  * - `contradictory`: a decision against an earlier one
  * - `repeated`: the same decision again
  * - `unclear`: `approve` is neither true nor false
- * - `self-approved`: who asked approved it
+ * - `self-approved`: the agent that asked approved it, by whatever name
+ * - `agent-approval`: another agent decided it, which is not the parent of the one that asked, or that one rejected it;
+ *   this and `self-approved` are the rule `agent-approval` of `checkLog`
  * - `id-reused`: two escalations of one id; a decision counts for the later one
  * - `no-id`: an escalation that nothing can answer, or an approval that can answer nothing
  */
@@ -79,6 +81,7 @@ export type AuditProblemKind =
   | 'repeated'
   | 'unclear'
   | 'self-approved'
+  | 'agent-approval'
   | 'id-reused'
   | 'no-id'
 

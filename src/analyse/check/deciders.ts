@@ -1,18 +1,13 @@
-/**
- * Finds decisions that an agent of the hive gave: only people decide. That a parent decides what its child asked is as
- * it should be (docs/hive.md, Escalations); that an agent decides what it asked itself never is.
- */
+/** Finds decisions that an agent of the hive gave, and that are not as they should be (`model/agent-names.ts`). */
 import { idOf } from '../../format/bounded.js'
-import { BoundedMap } from '../../format/bounded-map.js'
+import { AgentNames } from '../../model/agent-names.js'
 import type { Agent } from '../../model/agents.js'
 import type { Answer, Matter } from '../../model/escalations.js'
 import type { HiveEntry, HiveModel } from '../../model/model.js'
-import { hasNoInbox } from '../../model/who.js'
 import type { AnyEvent, Check } from './checker.js'
 import { type CheckPlace, type Findings, Group, placeOf } from './findings.js'
 import { asked, counted, named, placed } from './words.js'
 
-const MAX_NAMES = 20_000
 const MAX_PAIRS = 10_000
 
 /** A decision by somebody. */
@@ -36,7 +31,7 @@ interface Pair {
 export class Deciders implements Check {
   readonly #findings: Findings
   readonly #model: HiveModel
-  readonly #byName = new BoundedMap<Agent>(MAX_NAMES)
+  readonly #names: AgentNames
   /** Decisions that came before what they decide. */
   readonly #early = new WeakMap<Matter, Decided>()
   readonly #pairs = new Map<string, Pair>()
@@ -45,14 +40,16 @@ export class Deciders implements Check {
   constructor(findings: Findings, model: HiveModel) {
     this.#findings = findings
     this.#model = model
+    this.#names = new AgentNames(model.agents)
   }
 
   /** An agent was spawned, or has another name from now on. */
   called(agent: Agent): void {
-    if (agent.name !== agent.id) this.#byName.set(agent.name, agent)
+    this.#names.called(agent)
   }
 
   escalated(matter: Matter): void {
+    this.#names.asked(matter.escalation?.from)
     const decided = this.#early.get(matter)
     if (decided !== undefined) this.#judge(matter, decided)
   }
@@ -92,27 +89,16 @@ export class Deciders implements Check {
     const from = escalation?.from
     if (from === undefined) return
     const { by, place } = decided
-    const asker = this.#agentOf(from)
-    const decider = by === from ? asker : this.#agentOf(by)
-    const askerId = asker?.id ?? from
-    // Who asks is an agent, also where nothing else is told of it.
-    const deciderId = decider?.id ?? (by === from ? from : undefined)
-    if (deciderId === undefined || (deciderId !== askerId && asker?.parent === deciderId)) return
-    const key = `${deciderId}\n${askerId}`
+    const judged = this.#names.judge(by, from)
+    if (judged === undefined) return
+    const { decider, alias, asker } = judged
+    const key = `${decider}\n${asker}`
     const known = this.#pairs.get(key)
     if (known !== undefined) known.group.add(place)
     else if (this.#pairs.size >= MAX_PAIRS) this.#more++
     else {
-      const alias = by === deciderId ? undefined : by
-      const pair = { decider: deciderId, alias, asker: askerId, first: decided, id, group: new Group(place) }
+      const pair = { decider, alias, asker, first: decided, id, group: new Group(place) }
       this.#pairs.set(key, pair)
     }
-  }
-
-  /** The agent of that id or name. Names of those who are no agents, such as `human`, mean one only where it was spawned. */
-  #agentOf(name: string): Agent | undefined {
-    const { agents } = this.#model
-    const agent = agents.get(name) ?? this.#byName.get(name) ?? (name === 'god' ? agents.god : undefined)
-    return agent !== undefined && (agent.lives > 0 || !hasNoInbox(name)) ? agent : undefined
   }
 }
