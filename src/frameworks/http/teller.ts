@@ -82,15 +82,14 @@ export class Teller {
 
   /**
    * A model call, told at once. It waits a moment for somebody who knows more of it: whose it is, above all.
-   * @param responseId of an answer that failed, by which others may know it
    */
-  usage(usage: UsageSeen, { startTs, endTs }: Times, responseId = usage.responseId): void {
+  usage(usage: UsageSeen, { startTs, endTs }: Times): void {
     const { hive } = this.#stage
     const nobodys = this.#running === undefined && this.#owner?.life === undefined
     const announced = nobodys ? this.#stage.announced(usage.model) : undefined
     const agent = announced ?? this.#whose()
     const life = 'life' in agent ? agent.life : agent
-    const { model, inputTokens, outputTokens, error } = usage
+    const { model, inputTokens, outputTokens, responseId, error } = usage
     hive.recorder.usageOnce.tell(
       {
         source: SOURCE,
