@@ -55,6 +55,8 @@ const MAX_OF_ONE_ID = 16
 const MAX_LEVELS = 16
 /** Milliseconds between two tellings of one response. */
 const SAME_RESPONSE_MS = 1_000
+/** Milliseconds between the end of a call that was left, as one source tells it, and its failure, as another does. */
+const LEFT_MS = 100
 /** Milliseconds for which a call without tokens waits for somebody who knows them. */
 const HOLD_MS = 15
 /** Milliseconds after its end by which a call's line is to be on its way: it may be told late. */
@@ -65,7 +67,15 @@ const FORMER_MS = 1_000
 const MAX_HELD = 1_000
 
 /** What a line may lack and another source tell: of one call it is the same, whoever tells it. */
-const SEEN = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'ttftMs', 'responseId']
+const SEEN = [
+  'model',
+  'inputTokens',
+  'outputTokens',
+  'cacheReadTokens',
+  'cacheWriteTokens',
+  'ttftMs',
+  'responseId',
+]
 
 interface HeldCall {
   readonly call: ModelCall
@@ -337,11 +347,19 @@ function responseDistance(one: Told, other: Told): number | undefined {
 function isAlike(one: ModelCall, other: ModelCall): boolean {
   if (one.agentId !== other.agentId && one.isImplicit !== true && other.isImplicit !== true) return false
   if (differ(one.responseId, other.responseId) || haveOtherTokens(one, other)) return false
-  // One that failed and one that did not are one call only where both know its tokens.
-  if ((one.isFailed === true) !== (other.isFailed === true) && (!hasTokens(one) || !hasTokens(other)))
+  // One that failed and one that did not are one call where both know its tokens, or where the other saw no end of it.
+  if (
+    (one.isFailed === true) !== (other.isFailed === true) &&
+    !(hasTokens(one) && hasTokens(other)) &&
+    !isLeftWith(one, other)
+  )
     return false
   return one.model === undefined || other.model === undefined || isSameModel(one.model, other.model)
 }
+
+/** Whether of one the end is not known, and the other failed just then: not as the first attempt of several. */
+const isLeftWith = (one: ModelCall, other: ModelCall): boolean =>
+  (isUnfinished(one) || isUnfinished(other)) && Math.abs(one.endTs - other.endTs) <= LEFT_MS
 
 const hasTokens = ({ inputTokens, outputTokens }: ModelCall): boolean =>
   inputTokens !== undefined && outputTokens !== undefined

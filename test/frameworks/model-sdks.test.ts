@@ -402,6 +402,95 @@ test('who knows whose the call is has the word, if it speaks at once', async (t)
   )
 })
 
+const FAILED = {
+  id: 'resp_1',
+  object: 'response',
+  status: 'failed',
+  model: 'gpt-x',
+  error: { code: 'server_error', message: 'bad' },
+  usage: { input_tokens: 100, output_tokens: 5, input_tokens_details: { cached_tokens: 64 } },
+}
+
+for (const [how, type, body] of [
+  ['an answer', 'application/json', JSON.stringify(FAILED)],
+  [
+    'a stream',
+    'text/event-stream',
+    [
+      { type: 'response.created', response: { ...FAILED, status: 'in_progress', error: null, usage: null } },
+      { type: 'response.failed', response: FAILED },
+    ]
+      .map(event)
+      .join(''),
+  ],
+] as const) {
+  test(`${how} that says that the model failed says what is to be paid for that`, async (t) => {
+    const { url, usages } = await setUp(t, (response) => {
+      response.writeHead(200, { 'content-type': type }).end(body)
+    })
+    await (await fetch(`${url}/v1/responses`, { method: 'POST', body: '{"model":"gpt-x"}' })).text()
+    const [usage] = await usages(1)
+    const { inputTokens, outputTokens, cacheReadTokens, responseId, error }: Record<string, unknown> =
+      usage ?? {}
+    assert.deepEqual(
+      { inputTokens, outputTokens, cacheReadTokens, responseId, error },
+      {
+        inputTokens: 100,
+        outputTokens: 5,
+        cacheReadTokens: 64,
+        responseId: 'resp_1',
+        error: 'server_error: bad',
+      },
+    )
+  })
+}
+
+test('of a stream that was left the tokens are known that it told before', async (t) => {
+  const { url, usages } = await setUp(t, (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const usage = { input_tokens: 2_000, cache_read_input_tokens: 1_000, cache_creation_input_tokens: 2_000 }
+    const message = { type: 'message', id: 'msg_1', model: 'claude-x', usage: { ...usage, output_tokens: 1 } }
+    response.write(event({ type: 'message_start', message }))
+    response.write(
+      event({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Bees' } }),
+    )
+  })
+  const leaving = new AbortController()
+  const got = await fetch(`${url}/v1/messages`, {
+    method: 'POST',
+    body: '{"model":"claude-x"}',
+    signal: leaving.signal,
+  })
+  let text = ''
+  await assert.rejects(async () => {
+    for await (const bytes of got.body ?? []) {
+      text += Buffer.from(bytes).toString()
+      if (text.includes('Bees')) leaving.abort()
+    }
+  })
+  const [usage, ...more] = await usages(1)
+  assert.deepEqual(more, [])
+  assert.match(String(usage?.error), /abort/)
+  const {
+    inputTokens,
+    outputTokens,
+    cacheReadTokens,
+    cacheWriteTokens,
+    responseId,
+  }: Record<string, unknown> = usage ?? {}
+  // All of the input, with what is read from the cache and written to it; of the output nobody told a sum.
+  assert.deepEqual(
+    { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, responseId },
+    {
+      inputTokens: 5_000,
+      outputTokens: undefined,
+      cacheReadTokens: 1_000,
+      cacheWriteTokens: 2_000,
+      responseId: 'msg_1',
+    },
+  )
+})
+
 test('a stream whose tokens nobody asked for is a call without tokens', async (t) => {
   const { url, usages, said } = await setUp(t, (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })

@@ -199,6 +199,34 @@ test('without ids it is agent, model, tokens and time that count', () => {
   }
 })
 
+test('a call that failed and one of whose end nothing is known are one if they ended together', () => {
+  const none = { inputTokens: undefined, outputTokens: undefined }
+  const failed = { ...none, isFailed: true, startTs: 1_002, endTs: 1_098 }
+  const two = { source: 'two' }
+  const rows: [Partial<ModelCall>, boolean, string][] = [
+    [{ ...two, ...none }, false, 'a stream that was left'],
+    [{ ...two, outputTokens: undefined }, false, 'of which the input is known'],
+    [{ ...two, ...none, isImplicit: true, agentId: 'main' }, false, 'whoever does not know whose it is'],
+    [{ ...two, ...none, endTs: 1_500 }, true, 'a call whose first attempt failed'],
+    [{ ...two }, true, 'a call that came to its end'],
+    [{ ...two, ...none, agentId: 'b' }, true, 'another agent'],
+    [{ ...two, ...none, model: 'gpt-4o-mini' }, true, 'another model'],
+    [none, true, 'the same source'],
+  ]
+  for (const [other, isNew, what] of rows) {
+    assert.deepEqual(newOnes([failed, other]), [true, isNew], what)
+    assert.deepEqual(newOnes([other, failed]), [true, isNew], `${what}, the other way round`)
+  }
+  const [line, ...more] = linesOf([
+    [
+      call({ ...failed, source: 'wire', agentId: 'main', isImplicit: true, mayWait: true }),
+      { error: 'aborted', ms: 96 },
+    ],
+    [call({ ...none, source: 'spans' }), { ms: 100 }],
+  ])
+  assert.deepEqual([line, more], [{ of: 'a', ms: 96, error: 'aborted' }, []])
+})
+
 test('a call that failed is told twice like any other', () => {
   const failed = { isFailed: true, inputTokens: undefined, outputTokens: undefined }
   assert.deepEqual(newOnes([failed, { ...failed, source: 'two' }, failed]), [true, false, true])

@@ -81,11 +81,10 @@ export class Teller {
 
   /**
    * A model call, told at once. It waits a moment for somebody who knows more of it: whose it is, above all.
-   * @param responseId of an answer that failed, by which others may know it
    */
-  usage(usage: UsageSeen, { startTs, endTs }: Times, responseId = usage.responseId): void {
+  usage(usage: UsageSeen, { startTs, endTs }: Times): void {
     const { hive } = this.#stage
-    const { model, inputTokens, outputTokens, error } = usage
+    const { model, inputTokens, outputTokens, responseId, error } = usage
     const isFailed = error !== undefined
     const isOfSpan = this.#owner?.life !== undefined
     const announced = isOfSpan ? undefined : this.#stage.announced(model, isFailed, this.#running)

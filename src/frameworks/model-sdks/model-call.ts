@@ -142,13 +142,10 @@ export class ModelCall implements Follower, Body {
     const ttftMs = contentAt === undefined ? undefined : Math.round(contentAt - startedAt)
     const ms = Math.max(over, ttftMs ?? 0)
     const { responseId, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd } = found
-    const told = known({ model, provider })
-    if (error === undefined) {
-      const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd, responseId }
-      known(tokens, told)
-    }
-    known({ ms, ttftMs, error }, told)
-    this.#teller.usage(told as UsageSeen, { startTs, endTs: startTs + ms }, responseId)
+    // What was told of its tokens before it failed is to be paid all the same.
+    const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd, responseId }
+    const told = known({ model, provider, ...tokens, ms, ttftMs, error })
+    this.#teller.usage(told as UsageSeen, { startTs, endTs: startTs + ms })
   }
 
   /** The model that the request names. */
@@ -160,8 +157,6 @@ export class ModelCall implements Follower, Body {
   }
 }
 
-/** Puts what is known of `from` into `into`. */
-function known(from: Fields, into: Fields = {}): Fields {
-  for (const name in from) if (from[name] !== undefined) into[name] = from[name]
-  return into
-}
+/** What is known of these fields. */
+const known = (fields: Fields): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))

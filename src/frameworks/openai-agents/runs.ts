@@ -326,6 +326,8 @@ export class Runs implements Listener {
   }
 }
 
+const TOTALS = ['input_tokens', 'output_tokens', 'prompt_tokens', 'completion_tokens']
+
 const hasAgent = ({ agent }: Node): boolean => agent !== undefined
 
 function upTo(node: Node, is: (node: Node) => boolean): Node | undefined {
@@ -354,8 +356,9 @@ function errorIn(error: unknown): string | undefined {
   return said === undefined ? messageOf(error) : `${messageOf(error)}: ${said}`
 }
 
-/** Tokens by the names of both of OpenAI's interfaces. */
+/** Tokens by the names of both of OpenAI's interfaces. Where a stream was left the SDK has noughts: none are known. */
 function tokensIn(usage: unknown): Partial<CallSeen> {
+  if (TOTALS.every((name) => !numberIn(usage, name))) return {}
   const details = readField(usage, 'input_tokens_details') ?? readField(usage, 'prompt_tokens_details')
   return {
     inputTokens: numberIn(usage, 'input_tokens') ?? numberIn(usage, 'prompt_tokens'),

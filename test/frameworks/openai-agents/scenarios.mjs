@@ -78,8 +78,7 @@ const approvals = (programs, name, sessions) => ({
   },
 })
 
-/** @param tellsHidden whether a run that hides its data tells model and id of its calls all the same */
-export const scenarios = ({ tellsHidden = false } = {}) => [
+export const scenarios = () => [
   desk('responses'),
   desk('responses', 'stream'),
   desk('chat'),
@@ -111,7 +110,8 @@ export const scenarios = ({ tellsHidden = false } = {}) => [
       ...['one', 'two', 'three'].map((which) => ({ agent: 'worker', when: `task ${which}`, delayMs: 100 })),
     ],
     output: 'refused: BadRequestError\ntripwire: OutputGuardrailTripwireTriggered\ndone',
-    truth: ({ server }) => ({
+    // The model and the id of the answer, of which a run that hides its data says nothing, the wire tells.
+    truth: {
       agents: [
         { name: 'refused', status: 'error' },
         { name: 'guarded', status: 'error' },
@@ -121,14 +121,25 @@ export const scenarios = ({ tellsHidden = false } = {}) => [
         { name: 'worker' },
       ],
       tools: [{ agent: 'quiet', name: 'count', toolCallId: 'c-count' }],
-      // A run that hides its data, and a call that was refused, tell neither model nor id of the answer.
-      calls: server.calls.map((each) =>
-        (each.agent === 'quiet' && !tellsHidden) || each.agent === 'refused'
-          ? { ...each, asked: undefined, responseId: undefined }
-          : each,
-      ),
-    }),
+    },
   },
+  ...['responses', 'chat_completions'].map((api) => ({
+    name: `streams that are left, ${api}`,
+    program: `left.mjs ${api}`,
+    turns: () =>
+      ['left', 'aborted'].map((agent) => ({
+        agent,
+        when: `say much, ${agent}`,
+        text: 'much and more and more of it',
+        chunkMs: 20,
+      })),
+    output: 'left\naborted',
+    truth: { agents: [{ name: 'left' }, { name: 'aborted' }] },
+    check: ({ server }) =>
+      server.calls
+        .filter(({ error }) => error === undefined)
+        .map(({ agent }) => `${agent} was read to its end`),
+  })),
   {
     name: 'another framework within',
     program: 'nested.mjs',
