@@ -57,6 +57,8 @@ export interface CallSeen extends Omit<KindFields['usage'], 'agentId'> {
   endTs?: number
 }
 
+/** Tools that run at once, of which it is known that they do. */
+const MAX_TOOLS = 10_000
 /** Escalations that are remembered at least. */
 const MAX_ASKED = 5_000
 
@@ -78,8 +80,14 @@ export class Stage {
   /** Model calls that frameworks announced, in their order. */
   #announced = new Set<Announced>()
 
+  /** What ends the tools that run. */
+  #tools = new Set<() => void>()
+
   constructor(hive: Hive) {
     this.hive = hive
+    hive.onEnd(() => {
+      for (const leave of this.#tools) leave()
+    })
     const { recorder } = hive
     const { enter } = recorder
     const before = recorder.running
@@ -146,9 +154,10 @@ export class Stage {
     // After the line: what that takes is no time of the tool's.
     const began = performance.now()
     let hasEnded = false
-    return (end) => {
+    const tell = (end: Omit<ToolInput, 'name' | 'ms'>): void => {
       if (hasEnded) return
       hasEnded = true
+      this.#tools.delete(leave)
       const ms = Math.round(performance.now() - began)
       agent.tool({
         ms,
@@ -158,6 +167,13 @@ export class Stage {
         name,
       })
     }
+    const leave = (): void => {
+      if (!agent.ended) tell({ ok: false, error: 'left unfinished' })
+    }
+    const [oldest] = this.#tools.size < MAX_TOOLS ? [] : this.#tools
+    if (oldest !== undefined) this.#tools.delete(oldest)
+    this.#tools.add(leave)
+    return tell
   }
 
   /** A model answered, or failed to. A call that somebody else tells of too is recorded once. */

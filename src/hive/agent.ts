@@ -58,6 +58,8 @@ interface Shared {
   readonly span: LifeSpan
   isEnded: boolean
   readonly isGod: boolean
+  /** Whether a process of its own may go on with it. */
+  isHandedOver: boolean
   /** One in each hive that has it. */
   readonly in: Set<Agent>
 }
@@ -120,6 +122,7 @@ export class Agent {
       span,
       isEnded: false,
       isGod: fields.isGod === true,
+      isHandedOver: false,
       in: new Set(),
     })
     core.recorder.record(span.part.line, now, 'spawn', fields, life, true)
@@ -142,6 +145,7 @@ export class Agent {
       // Whoever began it ends it.
       set isEnded(_is) {},
       isGod: false,
+      isHandedOver: false,
       in: new Set(),
     })
   }
@@ -315,11 +319,15 @@ export class Agent {
   /** Environment for a child process that goes on as this agent: trace, ids, a log of its own beside this one. */
   env(): Record<string, string> {
     this.#core.hasProcesses = true
+    this.#shared.isHandedOver = true
     this.#host.handedOver()
     return childEnvironment(this, formatTraceparent(this.#span.spanContext), this.#core)
   }
 
-  /** Ends the agent's life. */
+  /**
+   * Ends the agent's life. One that still lives when its hive is shut down is `killed`; when the process ends without,
+   * so is one that no `env()` has handed to another process.
+   */
   end(input: EndInput = {}): void {
     if (this.#shared.isEnded) {
       diag.warn(`hivelog: agent ${this.agentId} was ended already; this end is not recorded`)
@@ -337,6 +345,11 @@ export class Agent {
     this.#span.end(now, ending, { kind: 'exit', fields })
     this.#core.recorder.owners.endLife(this.#life)
     for (const each of this.#shared.in) each.#host.ended(each)
+  }
+
+  /** @internal Whether a process of its own may go on with it when this one ends. */
+  get isHandedOver(): boolean {
+    return this.#shared.isHandedOver
   }
 
   /** @internal */

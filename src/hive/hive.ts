@@ -16,7 +16,14 @@ import type { HiveCore } from './core.js'
 import { type Clerk, type Desk, deskOf } from './desk.js'
 import { inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
-import type { ApproveInput, CustomKind, OutsideMessageInput, SentMessage, SpawnInput } from './inputs.js'
+import type {
+  ApproveInput,
+  CustomKind,
+  EndInput,
+  OutsideMessageInput,
+  SentMessage,
+  SpawnInput,
+} from './inputs.js'
 import { Sent } from './sent-message.js'
 import type { ShipStatus } from './ship.js'
 
@@ -56,6 +63,7 @@ export class Hive {
   /** Those that end with the process. */
   #process = new Set<Agent>()
   #processEnd: ProcessEnd | undefined
+  #beforeEnd: (() => void) | undefined
   /** Whether the process ends, or the hive: nothing is begun any more that nobody would end. */
   #isOver = false
   /** Whether the process ends, as far as its hive knows. */
@@ -183,6 +191,15 @@ export class Hive {
     return this.#parts.core.recorder.owners.freeId(name, this.sessionId)
   }
 
+  /** @internal Does something before the hive, or its process, ends those who still live. */
+  onEnd(work: () => void): void {
+    const before = this.#beforeEnd
+    this.#beforeEnd = () => {
+      before?.()
+      work()
+    }
+  }
+
   /** @internal Whether it was shut down, or its process ends: what happens from now on is not recorded. */
   get isOver(): boolean {
     return this.#isOver
@@ -290,6 +307,7 @@ export class Hive {
 
   async #end(): Promise<void> {
     clearInterval(this.#rollTimer)
+    if (!this.#isOver) this.#beforeEnd?.()
     this.#isOver = true
     this.#giveNoMore()
     this.#desk.leave(this.#clerk)
@@ -314,7 +332,7 @@ export class Hive {
     const { incoming } = this.#parts
     const agent = this.#spawn({ ...named, pid: process.pid }, undefined, incoming, undefined, true)
     processAgents.set(this.recorder, agent)
-    this.#endWithProcess(agent)
+    this.#process.add(agent)
     return agent
   }
 
@@ -324,27 +342,37 @@ export class Hive {
     // Nobody goes on with it in a hive that is over.
     if (this.#isOver) agent.leave()
     else if (!agent.ended) {
-      this.#agents.set(agent.agentId, agent)
-      this.#endWithProcess(agent)
+      this.#add(agent)
+      this.#process.add(agent)
     }
     return agent
   }
 
-  #endWithProcess(agent: Agent): void {
-    this.#process.add(agent)
-    this.#processEnd ??= new ProcessEnd((how) => {
-      this.#isOver = true
-      for (const each of [...this.#process]) each.end(how)
-    })
+  #add(agent: Agent): void {
+    this.#agents.set(agent.agentId, agent)
+    this.#processEnd ??= new ProcessEnd((how) => this.#onProcessEnd(how))
+  }
+
+  /** The process ends, and with it who lives here alone. */
+  #onProcessEnd(how: EndInput): void {
+    this.#beforeEnd?.()
+    this.#isOver = true
+    const { error } = how
+    const killed: EndInput = { status: 'killed', ...(error !== undefined && { error }) }
+    // Children before their parents.
+    for (const agent of new Set([...[...this.#agents.values()].reverse(), ...this.#process])) {
+      if (this.#process.has(agent)) agent.end(how)
+      else if (!agent.isHandedOver) agent.end(killed)
+    }
   }
 
   /** The agent has ended, or goes on in another hive. */
   #forget(agent: Agent): void {
     if (this.#agents.get(agent.agentId) === agent) this.#agents.delete(agent.agentId)
-    if (this.#process.delete(agent) && this.#process.size === 0) {
-      this.#processEnd?.forget()
-      this.#processEnd = undefined
-    }
+    this.#process.delete(agent)
+    if (this.#agents.size + this.#process.size > 0) return
+    this.#processEnd?.forget()
+    this.#processEnd = undefined
   }
 
   #spawn(
@@ -362,7 +390,7 @@ export class Hive {
       diag.warn(`hivelog: an agent ${agent.agentId} lives already; the new one takes the id over`)
     }
     this.#agents.delete(agent.agentId)
-    this.#agents.set(agent.agentId, agent)
+    this.#add(agent)
     return agent
   }
 

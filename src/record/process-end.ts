@@ -10,6 +10,12 @@ interface EndInput {
   error?: string | Error
 }
 
+/** Those who watch: of more than ten listeners of one event Node would warn. */
+const watching = new Set<(error: unknown) => void>()
+const onThrown = (error: unknown): void => {
+  for (const each of watching) each(error)
+}
+
 /** Watches this process until it ends, or until `forget`. */
 export class ProcessEnd {
   /** What was thrown last, and caught by nobody. */
@@ -20,7 +26,8 @@ export class ProcessEnd {
 
   /** @param end is told how the process ended, while lines can still be written */
   constructor(end: (how: EndInput) => void) {
-    process.on('uncaughtExceptionMonitor', this.#onThrown)
+    if (watching.size === 0) process.on('uncaughtExceptionMonitor', onThrown)
+    watching.add(this.#onThrown)
     this.#removeExit = onExit((code, signal) => {
       if (signal !== null) end({ status: 'killed', error: signal })
       // An exception that the application handled is none of its end's.
@@ -37,7 +44,8 @@ export class ProcessEnd {
 
   /** Stops watching. */
   forget(): void {
-    process.off('uncaughtExceptionMonitor', this.#onThrown)
+    watching.delete(this.#onThrown)
+    if (watching.size === 0) process.off('uncaughtExceptionMonitor', onThrown)
     this.#removeExit()
   }
 
