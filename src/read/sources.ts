@@ -58,6 +58,8 @@ export function cannotRead(file: string, why: unknown): LogReadError {
     ELOOP: 'it is a symbolic link that leads to itself',
     ENXIO: 'it is a socket or a device, and no log',
     ENODEV: 'it is a device, and no log',
+    Z_DATA_ERROR: 'its compressed data is damaged; hivelog verify says where',
+    Z_BUF_ERROR: 'its compressed data is cut off; hivelog verify says where',
   }
   const reason = reasons[code ?? ''] ?? (why instanceof Error ? why.message : String(why))
   return new LogReadError(clean(`cannot read ${file}: ${reason}`), why)
