@@ -23,6 +23,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -47,7 +48,8 @@ const { hiveBatches } = await import(new URL('../dist/read/hive.js', import.meta
 const { verifyLog } = await import(new URL('../dist/read.js', import.meta.url))
 const { encodeTail } = await import(new URL('../dist/format/encode.js', import.meta.url))
 
-const python = (args, options) => spawnSync('python3', args, { maxBuffer: 1 << 28, ...options })
+const python = (args, options) =>
+  spawnSync('python3', args, { maxBuffer: 1 << 28, timeout: 600_000, ...options })
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const version = python(['-c', 'import sys; print(sys.version_info >= (3, 9))'], { encoding: 'utf8' })
@@ -259,6 +261,14 @@ const parent = logs[logs.length - 1].file
 for (const part of ['child.jsonl', 'child.jsonl.agents/grandchild.jsonl']) {
   logs.push({ name: `${family}: ${part}`, file: join(`${parent}.agents`, part), signed: true, isBase: true })
 }
+await make('child logs that are pipes, and folders that lead back', async (file) => {
+  await hiveOf(file, {}, (hive) => events(hive, 3))
+  const folder = `${file}.agents`
+  mkdirSync(folder)
+  spawnSync('mkfifo', [join(folder, 'pipe.jsonl')])
+  for (const name of ['a', 'b']) symlinkSync('.', join(folder, `${name}.jsonl.agents`))
+  cpSync(file, join(folder, 'child.jsonl'))
+})
 for (const privateKey of [undefined, pem(keys)]) {
   const how = privateKey === undefined ? 'killed' : 'killed, signed'
   let tries = 0
@@ -379,6 +389,9 @@ const ODD = [
   '{"ts":1,"kind":"x\tx"}',
   `{"ts":1,"kind":"x","n":${'9'.repeat(5_000)}}`,
   `{"ts":1,"kind":"x","d":${'['.repeat(300)}${']'.repeat(300)}}`,
+  `{"kind":"x","ts":1,"d":${'[{"}":'.repeat(5_000)}7${'},"["]'.repeat(5_000)},"seq":2}`,
+  `{"kind":"x","ts":1,"d":${'['.repeat(5_000)}]{${']'.repeat(4_999)},"seq":2}`,
+  `{"kind":"x","ts":1,"d":${'['.repeat(5_000)}`,
   '{"ts":1,"kind":"x","seq":9007199254740993}',
   '{"ts":1,"kind":"x"',
 ]
@@ -428,6 +441,26 @@ const ways = {
   'it is removed': (file) => rmSync(file),
   'compressed data is cut': (file) =>
     file.endsWith('.gz') && truncateSync(file, Math.trunc(statSync(file).size / 2)),
+  'compressed data is changed': (file) =>
+    recompressed(file, (bytes) => {
+      bytes[random(bytes.length)] ^= 1 << random(8)
+      return bytes
+    }),
+  'compressed data has a wrong check sum': (file) =>
+    recompressed(file, (bytes) => {
+      bytes[bytes.length - 5] ^= 1
+      return bytes
+    }),
+  'compressed data has garbage behind it': (file) =>
+    recompressed(file, (bytes) => Buffer.concat([bytes, Buffer.from('garbage'.slice(random(7)))])),
+  'compressed data has a second member': (file) =>
+    recompressed(file, (bytes) => Buffer.concat([bytes, gzipSync('{"ts":1,"kind":"message","from":"x"}\n')])),
+  'compressed data has an empty member': (file) =>
+    recompressed(file, (bytes) => Buffer.concat([bytes, gzipSync('')])),
+  'compressed data has padding': (file) =>
+    recompressed(file, (bytes) => Buffer.concat([bytes, Buffer.alloc(random(2) * (1 << 17) + 512)])),
+  'compressed data has padding and a member': (file) =>
+    recompressed(file, (bytes) => Buffer.concat([bytes, Buffer.alloc(512), gzipSync('x\n')])),
   'it is compressed': (file) => {
     if (!/\.\d{12}\.jsonl$/.test(file)) return false
     writeFileSync(`${file}.gz`, gzipSync(readFileSync(file)))
@@ -437,6 +470,9 @@ const ways = {
     /\.\d{12}\.jsonl$/.test(file) && writeFileSync(`${file}.gz`, gzipSync(readFileSync(file))),
   'a twin is another': (file) =>
     /\.\d{12}\.jsonl$/.test(file) && writeFileSync(`${file}.gz`, gzipSync('x\n')),
+  'a twin has garbage behind it': (file) =>
+    /\.\d{12}\.jsonl$/.test(file) &&
+    writeFileSync(`${file}.gz`, Buffer.concat([gzipSync(readFileSync(file)), Buffer.from('x')])),
   'a name can be no segment': (file) =>
     writeFileSync(file.replace(/(\.\d{12})?\.jsonl(\.gz)?$/, '.0000000000001.jsonl'), ''),
   'an artifact is changed': (file) => damageArtifact(file, (path) => appendFileSync(path, 'x')),
@@ -488,6 +524,10 @@ function appendGaps(file) {
   return appendFileSync(live, lines.map((line) => `${line}\n`).join(''))
 }
 
+function recompressed(file, change) {
+  return file.endsWith('.gz') && writeFileSync(file, change(readFileSync(file)))
+}
+
 function damageArtifact(file, damage) {
   const folder = `${file.replace(/(\.\d{12})?\.jsonl(\.gz)?$/, '.jsonl')}.artifacts`
   if (!existsSync(folder)) return false
@@ -501,7 +541,7 @@ function segmentsOf(file) {
 }
 
 let made = 0
-for (const base of logs.filter(({ name }) => !/^odd|^empty|not opened since/.test(name))) {
+for (const base of logs.filter(({ name }) => !/^odd|^empty|not opened since|pipes/.test(name))) {
   const isLarge = segmentsOf(base.file).some((file) => statSync(file).size > 1 << 21)
   for (const [way, damage] of Object.entries(ways)) {
     for (let round = 0; round < (isLarge ? 1 : Number(values.rounds)); round++) {
@@ -613,13 +653,16 @@ if (python(['-c', 'import cryptography']).status === 0) {
   counts.skipped += withKey.length
   console.log(`skipped signatures (${withKey.length} checks): python3 has no package \`cryptography\``)
 }
-for (const log of logs.filter(({ isBase }) => isBase)) {
+const readAnew = logs.filter(({ isBase, name }) => isBase || name.includes('compressed data'))
+for (const log of readAnew) {
   check(`events: ${log.name}`, await readDifference(log, true))
   if (existsSync(`${log.file}.agents`)) check(`hive: ${log.name}`, await readDifference(log, false))
 }
 const missing = join(work, 'none', 'hive.jsonl')
+const pipe = join(work, 'pipe.jsonl')
+const pipes = spawnSync('mkfifo', [pipe]).status === 0 ? [[pipe]] : []
 for (const program of [reader, verifier]) {
-  for (const args of [[], ['--other', key], [missing], [work]]) {
+  for (const args of [[], ['--other', key], [missing], [work], ...pipes]) {
     const { status } = python([program, ...args])
     const what = `exit code 2: ${basename(program)} ${args.join(' ')}`
     check(what, status === 2 ? undefined : `exit code ${status}`)

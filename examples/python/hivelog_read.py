@@ -14,11 +14,12 @@ import os
 import re
 import sys
 import zlib
-from os.path import basename, dirname, exists, isdir, isfile, join
+from functools import partial
+from os.path import basename, dirname, exists, isdir, isfile, join, realpath
 
 SEGMENT = r"(.*)\.(\d{12}|[1-9]\d{12,14})\.jsonl(\.gz)?"
 LIKE_SEGMENT = r"\d{12,}\.jsonl(\.gz)?"
-MAX_LINE = 64 << 20
+MAX_LINE, MAX_PADDING = 64 << 20, 64 << 10
 MAX_SEQ = 999_999_999_999_999
 
 
@@ -32,15 +33,40 @@ def whole(value, least=0, most=2**53 - 1):
     return int(value) if isinstance(value, float) and value.is_integer() and least <= value <= most else None
 
 
+# Python would take NaN and Infinity; looking them up in an empty list is a ValueError.
+loads = partial(json.loads, parse_int=float, parse_constant=[].index)
+
+
+def parse(text):
+    """The value of a JSON text, however deep it is; what lies deeper than Python goes is checked, and null."""
+    try:
+        return loads(text)
+    except RecursionError:
+        pass
+    at, depth, pieces = 0, 0, [[]]
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[][{}]', text):
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if token[0] in "[{" and depth % 100 == 0:
+            pieces[-1].append(text[at:token.start()])
+            pieces.append([])
+            at = token.start()
+        elif token[0] in "]}" and depth % 100 == 99 and len(pieces) > 1:
+            loads("".join(pieces.pop()) + text[at:token.end()])
+            pieces[-1].append("null")
+            at = token.end()
+    if len(pieces) > 1:
+        raise ValueError("it is not closed")
+    return loads("".join(pieces[0]) + text[at:])
+
+
 def decode(line):
     """The event in a line without its newline; None if it is malformed. All numbers are floats."""
     if len(line) > MAX_LINE:
         return None
     try:
         text = line.decode("utf-8").removesuffix("\r").removeprefix("\ufeff")
-        # Python would take NaN and Infinity; looking them up in an empty list is a ValueError.
-        event = json.loads(text, parse_int=float, parse_constant=[].index)
-    except (ValueError, RecursionError):
+        event = parse(text)
+    except ValueError:
         return None
     if not isinstance(event, dict) or not isinstance(event.get("ts"), float) or abs(event["ts"]) > 8.64e15:
         return None
@@ -75,18 +101,31 @@ def segments(log):
 
 
 def read(path):
-    """The uncompressed bytes of a segment, and whether these are all."""
+    """The uncompressed bytes of a segment up to where it is damaged, and whether these are all."""
+    if exists(path) and not isfile(path):
+        raise OSError(f"{path} is no regular file, and no log")
     with open(path, "rb") as file:
         data = file.read()
-    if not path.endswith(".gz"):
-        return data, True
-    pieces, inflater = [], zlib.decompressobj(31)
-    try:
-        for at in range(0, len(data), 4096):
-            pieces.append(inflater.decompress(data[at:at + 4096]))
-    except zlib.error:
-        pass
-    return b"".join(pieces), inflater.eof
+    return inflated(data) if path.endswith(".gz") else (data, True)
+
+
+def inflated(data):
+    """What the members of gzip data hold, as `read` gives it."""
+    pieces, at, step, member = [], 0, 4096, zlib.decompressobj(31)
+    while at < len(data):
+        if member.eof and data[at] == 0:
+            return b"".join(pieces), len(data) - at <= MAX_PADDING and not data[at:].strip(b"\0")
+        member = zlib.decompressobj(31) if member.eof else member
+        before = member.copy()
+        try:
+            pieces.append(member.decompress(data[at:at + step]))
+            at += len(data[at:at + step]) - len(member.unused_data)
+        except zlib.error:
+            if step == 1:
+                return b"".join(pieces), False
+            # What it made of these bytes until it failed is lost: so each alone.
+            step, member = 1, before
+    return b"".join(pieces), member.eof
 
 
 def hashed(data):
@@ -115,11 +154,16 @@ def is_there(log):
 
 def logs(log):
     """A log, and the logs of its child processes, and of theirs; of a child that recorded nothing, its children's."""
-    found = [log]
+    found, listed = [log], set()
     for each in found:
         folder = each + ".agents"
-        names = os.listdir(folder) if isdir(folder) else []
-        children = {name.removesuffix(".agents") for name in names if re.search(r"\.jsonl(\.agents)?\Z", name)}
+        # A link can lead back to where it is.
+        if not isdir(folder) or realpath(folder) in listed:
+            continue
+        listed.add(realpath(folder))
+        logs = [name for name in os.listdir(folder) if name.endswith(".jsonl") and isfile(join(folder, name))]
+        above = [name for name in os.listdir(folder) if name.endswith(".jsonl.agents") and isdir(join(folder, name))]
+        children = {name.removesuffix(".agents") for name in logs + above}
         found += [join(folder, name) for name in sorted(children) if not number_in(name)]
     return found
 

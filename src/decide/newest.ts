@@ -1,6 +1,7 @@
 /** How escalations stand by the newest part of one log, read at once: for code that decides what it did not ask. */
 import { closeSync, fstatSync, readFileSync, readSync } from 'node:fs'
-import { gunzipSync } from 'node:zlib'
+import { systemCodeOf } from '../disk/errors.js'
+import { gunzipSound } from '../disk/gunzip-sync.js'
 import { openFileSync } from '../disk/open.js'
 import { archivedSegments, type Segment } from '../disk/segments.js'
 import { decodeLine } from '../format/decode.js'
@@ -23,18 +24,20 @@ const KINDS = [Buffer.from('"kind":"escalate"'), Buffer.from('"kind":"approval"'
 export function newestStandings(log: string, onFault: (message: string) => void, max = MAX_BYTES): Standings {
   const standings = new Standings()
   const newestFirst: Line[][] = []
+  const cannotRead = (message: string): void =>
+    onFault(`what was decided before cannot be read in the log: ${message}`)
   try {
     let left = max
     const live: Segment = { file: log, firstSeq: undefined, gzip: false }
     for (const segment of [live, ...archivedSegments(log).reverse()]) {
-      const read = linesOf(segment, left)
+      const read = linesOf(segment, left, cannotRead)
       if (read === undefined) break
       newestFirst.push(read.lines)
       left -= read.bytes
       if (left <= 0) break
     }
   } catch (error) {
-    onFault(`what was decided before cannot be read in the log: ${(error as Error).message}`)
+    cannotRead((error as Error).message)
   }
   for (const lines of newestFirst.reverse()) {
     for (const { kind, ts, fields } of lines) standings.take(kind, fields, ts)
@@ -49,13 +52,19 @@ interface Line {
 }
 
 /** @returns nothing of a compressed segment that has more than `max` bytes: of its end alone nothing can be read */
-function linesOf(segment: Segment, max: number): { lines: Line[]; bytes: number } | undefined {
+function linesOf(
+  segment: Segment,
+  max: number,
+  onFault: (message: string) => void,
+): { lines: Line[]; bytes: number } | undefined {
   const fd = openFileSync(segment.file)
   try {
     const lines: Line[] = []
     let bytes = 0
     let rest = Buffer.alloc(0)
-    const pieces = segment.gzip ? [inflated(fd, max)] : lastPieces(fd, max)
+    const onDamage = (why: string): void =>
+      onFault(`${segment.file}: its compressed data is damaged (${why})`)
+    const pieces = segment.gzip ? [inflated(fd, max, onDamage)] : lastPieces(fd, max)
     for (const piece of pieces) {
       if (piece === undefined) return undefined
       bytes += piece.length
@@ -69,11 +78,13 @@ function linesOf(segment: Segment, max: number): { lines: Line[]; bytes: number 
   }
 }
 
-function inflated(fd: number, max: number): Buffer | undefined {
+function inflated(fd: number, max: number, onDamage: (why: string) => void): Buffer | undefined {
   try {
-    return gunzipSync(readFileSync(fd), { maxOutputLength: max })
+    const { bytes, fault } = gunzipSound(readFileSync(fd), max)
+    if (fault !== undefined) onDamage(fault.message)
+    return bytes
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
+    if (systemCodeOf(error) === 'ERR_BUFFER_TOO_LARGE') return undefined
     throw error
   }
 }

@@ -16,9 +16,9 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { gunzipSync, constants as zlib } from 'node:zlib'
 import { linesBackward } from '../disk/backward.js'
 import { syncFolderSync } from '../disk/durable.js'
+import { gunzipSound } from '../disk/gunzip-sync.js'
 import { closeQuietly, kindOf, openFileSync } from '../disk/open.js'
 import { archivedSegments, type Segment } from '../disk/segments.js'
 import { archiveName, foundFile, parseArchiveName } from '../format/beside.js'
@@ -433,6 +433,8 @@ function logIdFrom(archived: Segment[], live: string | undefined): string | unde
 
 /** Compressed bytes that are enough for a first line. */
 const HEAD_BYTES = 64 * 1024
+/** They can inflate to no more. */
+const MAX_HEAD_BYTES = 128 * 1024 * 1024
 
 /** The first line of a segment, if it is whole. */
 function firstLineOf(file: string): FirstLine | undefined {
@@ -444,8 +446,8 @@ function firstLineOf(file: string): FirstLine | undefined {
   }
   try {
     const block = Buffer.allocUnsafe(HEAD_BYTES)
-    let bytes = block.subarray(0, readSync(fd, block, 0, block.length, 0))
-    if (file.endsWith('.gz')) bytes = gunzipSync(bytes, { finishFlush: zlib.Z_SYNC_FLUSH })
+    let bytes: Buffer = block.subarray(0, readSync(fd, block, 0, block.length, 0))
+    if (file.endsWith('.gz')) bytes = gunzipSound(bytes, MAX_HEAD_BYTES).bytes
     const newline = bytes.indexOf(10)
     return newline === -1 ? undefined : readFirstLine(bytes.subarray(0, newline))
   } catch {

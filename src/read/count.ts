@@ -1,6 +1,6 @@
 /** Counts lines: what numbers the entries of a log that carries no `seq`, where reading does not begin at line 1. */
 import type { Segment } from '../disk/segments.js'
-import { chunksOf, openSource, type Source } from './sources.js'
+import { openSource, type Source, soundChunksOf } from './sources.js'
 
 /** Lines of the whole log before this offset of a segment. `earlier` are the archived segments before it. */
 export async function linesBefore(
@@ -28,7 +28,7 @@ export async function linesBefore(
 async function countLines(source: Source, until: number): Promise<number> {
   let lines = 0
   let position = 0
-  for await (const chunk of chunksOf(source)) {
+  for await (const chunk of soundChunksOf(source)) {
     const end = Math.min(chunk.length, until - position)
     for (let at = chunk.indexOf(10); at !== -1 && at < end; at = chunk.indexOf(10, at + 1)) lines++
     position += chunk.length

@@ -2,10 +2,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
-import { createGunzip } from 'node:zlib'
 import { LogReadError, systemCodeOf } from '../disk/errors.js'
+import { type GzipDamage, gunzipped } from '../disk/gunzip.js'
 import { kindOf, NO_WAIT } from '../disk/open.js'
 import type { Segment } from '../disk/segments.js'
 import { seqInName } from '../format/beside.js'
@@ -27,6 +27,8 @@ export interface Source {
   end?: number
   /** Path of a compressed copy beside it. */
   twin?: string
+  /** Where compressed data is damaged, once that was met. */
+  damage?: GzipDamage
 }
 
 /** Bytes that are read at once. */
@@ -56,6 +58,8 @@ export function cannotRead(file: string, why: unknown): LogReadError {
     ELOOP: 'it is a symbolic link that leads to itself',
     ENXIO: 'it is a socket or a device, and no log',
     ENODEV: 'it is a device, and no log',
+    Z_DATA_ERROR: 'its compressed data is damaged; hivelog verify says where',
+    Z_BUF_ERROR: 'its compressed data is cut off; hivelog verify says where',
   }
   const reason = reasons[code ?? ''] ?? (why instanceof Error ? why.message : String(why))
   return new LogReadError(clean(`cannot read ${file}: ${reason}`), why)
@@ -118,7 +122,8 @@ export async function openArchived({ file, twin }: Segment): Promise<Source | un
 }
 
 /**
- * The (uncompressed) bytes of a segment from `offset` on. A chunk is valid until the next one is asked for.
+ * The (uncompressed) bytes of a segment from `offset` on. A chunk is valid until the next one is asked for. Where
+ * compressed data is damaged, that is thrown after the bytes before the damage.
  * @param to offset of a line at which a plain file is read no further. Default: none
  */
 export async function* chunksOf(
@@ -140,6 +145,15 @@ export async function* chunksOf(
     else if (offset < end) yield* ending(chunks, end - offset)
   } catch (error) {
     throw cannotRead(source.file, error)
+  }
+}
+
+/** As `chunksOf`, for those that need not tell that compressed data is damaged: there it ends. */
+export async function* soundChunksOf(source: Source, offset = 0): AsyncGenerator<Buffer> {
+  try {
+    yield* chunksOf(source, offset)
+  } catch (error) {
+    if (!source.gzip) throw error
   }
 }
 
@@ -252,31 +266,9 @@ async function readNow(handle: FileHandle, buffer: Buffer): Promise<number | und
 }
 
 async function* inflated(source: Source, offset: number): AsyncGenerator<Buffer> {
-  const input = Readable.from(compressed(source.handle))
-  const output = createGunzip()
-  input.on('error', (error) => output.destroy(error))
-  input.pipe(output)
   let skip = offset
-  try {
-    for await (const chunk of output as AsyncIterable<Buffer>) {
-      if (skip >= chunk.length) {
-        skip -= chunk.length
-        continue
-      }
-      yield chunk.subarray(skip)
-      skip = 0
-    }
-  } finally {
-    input.destroy()
-  }
-}
-
-/** The handle's own stream would close it when reading ends early. */
-async function* compressed(handle: FileHandle): AsyncGenerator<Buffer> {
-  for (let position = 0; ; ) {
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
-    if (bytesRead === 0) return
-    position += bytesRead
-    yield buffer.subarray(0, bytesRead)
+  for await (const chunk of gunzipped(source)) {
+    if (skip < chunk.length) yield chunk.subarray(skip)
+    skip = Math.max(0, skip - chunk.length)
   }
 }

@@ -89,16 +89,23 @@ async function* wholeLines(
     size = 0
     return bytes
   }
-  for await (const chunk of chunksOf(source, offset, Math.min(maxBytes, 1024 * 1024))) {
-    const end = chunk.lastIndexOf(NEWLINE) + 1
-    if (end > 0 && size + end >= maxBytes) {
-      yield whole(chunk.subarray(0, end))
-      keep(chunk.subarray(end))
-    } else keep(chunk)
+  let failure: { error: unknown } | undefined
+  try {
+    for await (const chunk of chunksOf(source, offset, Math.min(maxBytes, 1024 * 1024))) {
+      const end = chunk.lastIndexOf(NEWLINE) + 1
+      if (end > 0 && size + end >= maxBytes) {
+        yield whole(chunk.subarray(0, end))
+        keep(chunk.subarray(end))
+      } else keep(chunk)
+    }
+  } catch (error) {
+    failure = { error }
   }
   const rest = Buffer.concat(pieces, size)
   const end = rest.lastIndexOf(NEWLINE) + 1
   if (end > 0) yield rest.subarray(0, end)
+  // The lines before the damage are sent as any others.
+  if (failure !== undefined) throw failure.error
 }
 
 function together(pieces: readonly Buffer[], memory: Memory): Buffer {

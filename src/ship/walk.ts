@@ -158,6 +158,8 @@ class InflatingReader {
   /** Unpacked, and not given yet; it begins at `#start`. */
   #held: Buffer = Buffer.alloc(0)
   #start = 0
+  /** Why no more can be unpacked. */
+  #failure: { error: unknown } | undefined
 
   constructor(source: Source) {
     this.source = source
@@ -168,6 +170,7 @@ class InflatingReader {
     if (this.#chunks === undefined || from < 0 || from > this.#held.length) {
       await this.#chunks?.return(undefined)
       this.#chunks = chunksOf(this.source, offset)
+      this.#failure = undefined
       this.#held = Buffer.alloc(0)
     } else this.#held = this.#held.subarray(from)
     this.#start = offset
@@ -175,14 +178,27 @@ class InflatingReader {
     let size = this.#held.length
     let hasLine = this.#held.includes(NEWLINE)
     while (size < maxBytes || !hasLine) {
-      const { done, value } = await this.#chunks.next()
-      if (done) break
+      const value = await this.#next(this.#chunks)
+      if (value === undefined) break
       pieces.push(value)
       size += value.length
       hasLine ||= value.includes(NEWLINE)
     }
     if (pieces.length > 1) this.#held = Buffer.concat(pieces, size)
-    return wholeLines(this.#held, maxBytes)
+    const lines = wholeLines(this.#held, maxBytes)
+    // The lines before the damage are sent as any others.
+    if (lines.length === 0 && this.#failure !== undefined) throw this.#failure.error
+    return lines
+  }
+
+  async #next(chunks: AsyncGenerator<Buffer>): Promise<Buffer | undefined> {
+    try {
+      const { done, value } = await chunks.next()
+      return done === true ? undefined : value
+    } catch (error) {
+      this.#failure = { error }
+      return undefined
+    }
   }
 
   async close(): Promise<void> {

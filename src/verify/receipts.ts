@@ -2,7 +2,7 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import { isReceiptSigned, type Receipt, readReceipts } from '../format/receipt.js'
 import { LogSnapshot } from '../read/segments.js'
-import { chunksOf, firstSeqOf, type Source } from '../read/sources.js'
+import { firstSeqOf, type Source, soundChunksOf } from '../read/sources.js'
 import type { VerifyFinding } from './report.js'
 
 export interface ReceiptCheck {
@@ -80,7 +80,7 @@ async function compare(source: Source, given: readonly Receipt[]): Promise<Verif
     const message = `its first ${receipt.bytes} bytes are not those that a server had at ${timeOf(receipt)}`
     return { kind: 'receipt', file: source.file, message }
   }
-  for await (const chunk of chunksOf(source)) {
+  for await (const chunk of soundChunksOf(source)) {
     let from = 0
     while (at < receipts.length && (receipts[at] as Receipt).bytes <= size + chunk.length) {
       const to = (receipts[at] as Receipt).bytes - size

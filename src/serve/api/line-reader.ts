@@ -1,7 +1,7 @@
 /** Reads the lines of rows again, from wherever their segments lie now. */
 import { decodeLine } from '../../format/decode.js'
 import type { HiveEvent } from '../../format/kinds.js'
-import { chunksOf, openSource, type Source } from '../../read/sources.js'
+import { openSource, type Source, soundChunksOf } from '../../read/sources.js'
 import { HttpError } from '../http.js'
 import type { Rows } from './rows.js'
 
@@ -121,7 +121,7 @@ export class LineReader {
     /** What is held begins here. */
     let start = 0
     let next = 0
-    for await (const chunk of chunksOf(source)) {
+    for await (const chunk of soundChunksOf(source)) {
       pieces.push(Buffer.from(chunk))
       size += chunk.length
       if (size - start <= MAX_KEPT && isWhole) continue
