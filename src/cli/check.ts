@@ -1,7 +1,7 @@
 /** `hivelog check` */
 import { basename } from 'node:path'
 import type { CheckReport } from '../analyse/check/checker.js'
-import type { CheckFinding } from '../analyse/check/findings.js'
+import type { CheckFinding, CheckPlace } from '../analyse/check/findings.js'
 import {
   CHECK_RULES,
   type CheckRule,
@@ -52,7 +52,9 @@ silent, cost spikes, lost lines. hivelog check --list-rules names all rules.
       --until TIME       and up to then; all is read for it
       --this-file        only the FILEs, without the logs of their child
                          processes in FILE.agents
-      --list-rules       the rules, their level and options
+      --list-rules       the rules, their level and options; with --json one
+                         object: {"rules": [{"rule", "severity", "about",
+                         "options": {OPTION: {"default", "type", "about"}}}]}
       --json             one JSON object: {"file", "ok", "failOn", "config",
                          "logs", "lines", "events", "malformed", "agents",
                          "firstTs", "lastTs", "counts": {"error", "warning",
@@ -88,7 +90,8 @@ export const command: Command = {
     })
     const output = new Output()
     if (values['list-rules']) {
-      for (const line of ruleLines()) await output.line(line)
+      if (values.json) await output.json({ rules: RULE_IDS.map((rule) => ({ rule, ...CHECK_RULES[rule] })) })
+      else for (const line of ruleLines()) await output.line(line)
       await output.flush()
       return 0
     }
@@ -230,8 +233,16 @@ function findingLines(finding: CheckFinding, file: string, width: number, color:
   ]
 }
 
-/** `line 12`, `line 12–15`; with the segment's name where it is not the live file. */
+/** `line 12`, `line 12–15`; with the segment's name where it is not the live file; two places where the logs are two. */
 function whereOf({ first, last }: CheckFinding, file: string): string {
+  if (first.log !== last.log) {
+    const [one, other] = [first, last].map((place) => placeText(place, place, ''))
+    return `${one} – ${other}`
+  }
+  return placeText(first, last, file)
+}
+
+function placeText(first: CheckPlace, last: CheckPlace, file: string): string {
   if (first.file !== last.file && first.seq !== undefined && last.seq !== undefined) {
     return `seq ${grouped(first.seq)}–${grouped(last.seq)}`
   }

@@ -3,6 +3,7 @@ import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { exportCsv } from '../export/csv.js'
 import { type ExportOptions, type ExportReport, exportLog, exportOtlpJson } from '../export/export-log.js'
 import type { RebuildOptions } from '../export/rebuild-spans.js'
+import { endpointOf } from '../format/options.js'
 import { logsOfHive } from '../read/hive.js'
 import { counted } from '../text/terminal.js'
 import { type Command, hexIds, oneOf, parse, UsageError, wholeNumber } from './args.js'
@@ -61,7 +62,7 @@ ${HIVE_HELP}
       --help              this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
-Exit code 0: all sent or written; 1: not all could be, or no event there; 2: bad
+Exit code 0: all sent or written; 1: not all could be, or FILE is empty; 2: bad
 use, or no log.
 
 Example: hivelog export hive.jsonl --otlp http://localhost:4318
@@ -293,9 +294,7 @@ function endpoint(url: string): string {
   if (!isWebAddress(url)) {
     throw new UsageError(`--otlp needs a URL like http://localhost:4318, not '${url}'`)
   }
-  const parsed = new URL(url)
-  if (parsed.pathname === '/') parsed.pathname = '/v1/traces'
-  return parsed.href
+  return endpointOf(url, '/v1/traces')
 }
 
 /** Where the exporter sends to when it is not told. */

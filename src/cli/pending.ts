@@ -96,11 +96,9 @@ function* lines(waiting: readonly Waiting[], more: number, asOf: number): Genera
       )
   }
   if (more > 0) yield `${counted(more, 'escalation')} more are not listed`
+  const open = waiting.filter(({ sent }) => sent === undefined).length
   if (waiting.length === 0) yield 'nothing is pending'
+  else if (open === 0) yield 'no decision to take: all were sent, and wait for the log'
   else
-    yield paint(
-      `${counted(waiting.length, 'decision')} to take: hivelog approve ID, hivelog reject ID`,
-      'dim',
-      color,
-    )
+    yield paint(`${counted(open, 'decision')} to take: hivelog approve ID, hivelog reject ID`, 'dim', color)
 }

@@ -4,6 +4,7 @@ import { pageFiles } from '../serve/page.js'
 import { collectReport, type ReportData } from '../serve/report-data.js'
 import { byteSize, clean, counted, grouped } from '../text/terminal.js'
 import { type Command, oneFile, parse, UsageError, wholeNumber } from './args.js'
+import { tellNothing } from './hive-args.js'
 import { Output } from './output.js'
 import { createOutputFile } from './output-file.js'
 import { withProgress } from './progress.js'
@@ -29,7 +30,8 @@ reports, and contents of snapshots, of up to 256 KiB each.
       --help         this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default; the logs of its child processes
-are in the report too. Exit code 0: written; 2: bad use, or it cannot be read.
+are in the report too. Exit code 0: written; 1: FILE is empty; 2: bad use, or it
+cannot be read.
 
 Example: hivelog report -o run.html hive.jsonl
 `
@@ -55,6 +57,8 @@ export const command: Command = {
       contents: wholeNumber('--contents', values.contents, { min: 0, max: 64 * 1024 * 1024 }),
     }
     if (to === undefined) throw new UsageError('report needs -o FILE, the HTML file that it writes')
+    const nothing = await tellNothing([file], false, { housekeeping: true })
+    if (nothing !== undefined) return nothing
     const data = await withProgress((tell) =>
       collectReport(file, limits, { other: values.compare, onProgress: tell }),
     )

@@ -1,4 +1,6 @@
 /** `hivelog ship --otlp-logs`: a log's lines as OTLP log records. */
+
+import { endpointOf } from '../format/options.js'
 import { VictoriaLogs } from '../pull/victoria-logs.js'
 import { type Present, type ShippedLines, shipOtlpLogs } from '../ship/otlp-logs.js'
 import { OtlpShipError } from '../ship/otlp-shipper.js'
@@ -94,9 +96,7 @@ function lineOf({ file, log, lines, present, refused, artifacts }: ShippedLines)
 
 /** The endpoint for logs; where only a server is named, the specification's path on it. */
 function logsUrl(given: string): string {
-  const url = webAddress('--otlp-logs', given, 'http://127.0.0.1:4318/v1/logs')
-  if (url.pathname === '/') url.pathname = '/v1/logs'
-  return url.href
+  return endpointOf(webAddress('--otlp-logs', given, 'http://127.0.0.1:4318/v1/logs').href, '/v1/logs')
 }
 
 /** An address of the web. @throws {UsageError} */

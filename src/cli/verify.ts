@@ -43,8 +43,8 @@ log's end together with their seals.
                       "adopted": [{"file", "line", "toLine", "offset", "bytes",
                       "fits", "byFile", "byLine"}], "torn", "gaps": {"count",
                       "lost", "missing"}, "artifacts": {"named", "checked",
-                      "unnamed"}, "signed", "findings": [{"kind", "file",
-                      "line", "toLine", "offset", "message"}], "notes"}
+                      "lost", "unnamed"}, "signed", "findings": [{"kind",
+                      "file", "line", "toLine", "offset", "message"}], "notes"}
       --help          this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.

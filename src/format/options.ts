@@ -66,6 +66,13 @@ export function addressOf(url: string): string {
   return `${protocol}//${host}${pathname}`.replace(/\/$/, '')
 }
 
+/** The endpoint that a URL means: where it names only a server, that at the path which the protocol says. */
+export function endpointOf(url: string, path: string): string {
+  const parsed = new URL(url)
+  if (parsed.pathname === '/') parsed.pathname = path
+  return parsed.href
+}
+
 /** One of these words. */
 export function oneOf(...words: readonly string[]): Rule {
   return {

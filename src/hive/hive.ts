@@ -243,7 +243,9 @@ export class Hive {
    * the id or the name of an agent of this hive: only people decide. A rejection that nobody awaits does no harm.
    */
   approve(id: string, approve: boolean, input: ApproveInput = {}): Promise<void> {
-    if (!this.#parts.core.hasProcesses && !this.#desk.isAsked(id)) {
+    const by = readField(input, 'by')
+    const isRefused = typeof by === 'string' && this.#clerk.isAgent(by)
+    if (!isRefused && !this.#parts.core.hasProcesses && !this.#desk.isAsked(id)) {
       diag.warn(
         `hivelog: approval of "${brief(id)}", which no agent of this hive has escalated; it is recorded`,
       )

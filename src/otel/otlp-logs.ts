@@ -1,6 +1,6 @@
 /** Where and how a log's lines are sent as OTLP log records: by options, else by the standard `OTEL_*` variables. */
 import { diag } from '@opentelemetry/api'
-import { shown } from '../format/options.js'
+import { endpointOf, shown } from '../format/options.js'
 import { VERSION } from '../version.js'
 import type { Outcome } from './bounded-processor.js'
 import type { LogRecord } from './log-records.js'
@@ -13,7 +13,7 @@ import { readingVariables } from './variables.js'
 /** Where a log's lines are sent as OTLP log records, over OTLP/HTTP. */
 export interface OtlpLogsOptions {
   /**
-   * Full URL of the logs endpoint. Default: `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, else that of `/v1/logs` under
+   * URL of the logs endpoint; one without a path gets `/v1/logs`. Default: `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, else that of `/v1/logs` under
    * `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://localhost:4318/v1/logs`.
    */
   url?: string
@@ -57,7 +57,9 @@ export class OtlpLogSender {
     const { JsonLogsSerializer, ProtobufLogsSerializer } = sdk('@opentelemetry/otlp-transformer')
     const serializer = protocol === 'http/json' ? JsonLogsSerializer : ProtobufLogsSerializer
     const { convertLegacyHttpOptions } = sdk('@opentelemetry/otlp-exporter-base/node-http')
-    const found = readingVariables(() => convertLegacyHttpOptions({ ...options }, 'LOGS', 'v1/logs', {}))
+    const { url } = options
+    const given = { ...options, ...(url !== undefined && { url: endpointOf(url, '/v1/logs') }) }
+    const found = readingVariables(() => convertLegacyHttpOptions(given, 'LOGS', 'v1/logs', {}))
     checkHeaders('LOGS')
     const isSaid = fromEnv('OTEL_EXPORTER_OTLP_LOGS_COMPRESSION') ?? fromEnv('OTEL_EXPORTER_OTLP_COMPRESSION')
     const settings: OtlpSettings = {

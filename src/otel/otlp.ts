@@ -1,6 +1,6 @@
 /** Where and how a hive's spans are sent over OTLP: by options, else by the standard `OTEL_*` variables. */
 import { diag } from '@opentelemetry/api'
-import { shown } from '../format/options.js'
+import { endpointOf, shown } from '../format/options.js'
 import type { Redactor } from '../redact/redact.js'
 import { VERSION } from '../version.js'
 import { BoundedProcessor } from './bounded-processor.js'
@@ -16,7 +16,10 @@ const USER_AGENT = `hivelog/${VERSION}`
 
 /** Where spans are sent over OTLP/HTTP. */
 export interface OtlpOptions {
-  /** Full URL of the traces endpoint. Default: the `OTEL_EXPORTER_OTLP_*` variables, else `http://localhost:4318/v1/traces`. */
+  /**
+   * URL of the traces endpoint; one without a path gets `/v1/traces`. Default: the `OTEL_EXPORTER_OTLP_*` variables, else
+   * `http://localhost:4318/v1/traces`.
+   */
   url?: string
   /** Extra headers, for authentication say. Default: `OTEL_EXPORTER_OTLP_HEADERS`, or its traces form. */
   headers?: Record<string, string>
@@ -123,8 +126,9 @@ function isHeader(entry: string): boolean {
 export function otlpSettings(otlp: OtlpOptions, protocol: Protocol): OtlpSettings {
   const { convertLegacyHttpOptions } = sdk('@opentelemetry/otlp-exporter-base/node-http')
   const { JsonTraceSerializer, ProtobufTraceSerializer } = sdk('@opentelemetry/otlp-transformer')
+  const given = { ...otlp, ...(otlp.url !== undefined && { url: endpointOf(otlp.url, '/v1/traces') }) }
   // As the exporters of OpenTelemetry read options and variables: URL, headers, timeout, compression, certificates.
-  const found = readingVariables(() => convertLegacyHttpOptions({ ...otlp }, 'TRACES', 'v1/traces', {}))
+  const found = readingVariables(() => convertLegacyHttpOptions(given, 'TRACES', 'v1/traces', {}))
   checkHeaders('TRACES')
   const isSaid = fromEnv('OTEL_EXPORTER_OTLP_TRACES_COMPRESSION') ?? fromEnv('OTEL_EXPORTER_OTLP_COMPRESSION')
   return {

@@ -198,6 +198,46 @@ test('check: --list-rules names every rule and option within 80 columns', async 
   for (const line of linesOf(stdout)) assert.ok(line.length <= 80, line)
 })
 
+test('check: --list-rules --json is the same as one object', async (t) => {
+  const { code, stdout } = await hivelog(['check', '--list-rules', '--json'], { cwd: scratch(t) })
+  assert.equal(code, 0)
+  const { rules } = JSON.parse(stdout) as { rules: { rule: string; severity: string; options: object }[] }
+  assert.deepEqual(
+    rules.map(({ rule, severity, options }) => [rule, severity, Object.keys(options)]),
+    Object.entries(CHECK_RULES).map(([id, { severity, options }]) => [id, severity, Object.keys(options)]),
+  )
+})
+
+test('check: a finding in two logs names a place in each, for their numbers are no range', async (t) => {
+  const cwd = scratch(t)
+  mkdirSync(join(cwd, 'hive.jsonl.agents'))
+  const lines = (each: [number, object][]): string =>
+    each
+      .map(
+        ([at, fields], i) =>
+          `${JSON.stringify({ ts: FIRST_TS + at, ...fields, seq: i + 1, session: 's' })}\n`,
+      )
+      .join('')
+  const to = (id: string) => ({ kind: 'message', from: 'human', to: 'lead', act: 'inform', subject: 'x', id })
+  const own: [number, object][] = [
+    [0, { kind: 'spawn', agentId: 'lead', name: 'Lead' }],
+    [1, { kind: 'spawn', agentId: 'kid', name: 'Kid', parent: 'lead' }],
+    [2, { kind: 'note', agentId: 'lead' }],
+    [3, to('m-1')],
+    [9, { kind: 'exit', agentId: 'lead', status: 'ok' }],
+  ]
+  writeFileSync(join(cwd, 'hive.jsonl'), lines(own))
+  writeFileSync(
+    join(cwd, 'hive.jsonl.agents', 'kid.jsonl'),
+    lines([
+      [4, { kind: 'note' }],
+      [5, to('m-2')],
+    ]),
+  )
+  const { stdout } = await hivelog(['check', '--only', 'never-drained', 'hive.jsonl'], { cwd })
+  assert.match(stdout, /^info {5}never-drained {2}hive\.jsonl line 4 – kid\.jsonl line 2 {2}2 messages/m)
+})
+
 test('check: help within 80 columns, with an example', async (t) => {
   const { code, stdout } = await hivelog(['check', '--help'], { cwd: scratch(t) })
   assert.equal(code, 0)

@@ -109,6 +109,10 @@ test('for a hive that does not run the decision waits, and a second one hears of
     (await hivelog(['pending', file])).stdout,
     new RegExp(`approved by ${ME} \\(cli\\): sent, not in the log yet`),
   )
+  assert.match(
+    (await hivelog(['pending', file])).stdout,
+    /^no decision to take: all were sent, and wait for the log$/m,
+  )
   const next = startHive({ file, fsync: 'no' })
   defer(t, () => next.shutdown())
   while (readdirSync(`${file}.decisions`).length > 0) await new Promise((done) => setTimeout(done, 5))

@@ -234,6 +234,11 @@ const MISUSES: Misuse[] = [
     records: ['approval', { id: 'nobody-asked', approve: true }],
   },
   {
+    what: 'an approval of an unknown id by an agent, which is not said to be recorded',
+    call: (agent, hive) => hive.approve('nobody-asked', true, { by: agent.agentId }),
+    says: /"a" is an agent and cannot decide "nobody-asked": only people decide; it is not recorded/,
+  },
+  {
     what: 'an approval of no id',
     call: (_, hive) => hive.approve(any(undefined), any(undefined), any(null)),
     says: /approval of "undefined"/,
