@@ -1,4 +1,5 @@
 /** What waits for people at a position, and what they decided up to there. */
+import { askedBy, markOf } from '../../decide/question.js'
 import { sentDecision } from '../../decide/taker.js'
 import { idOf, textOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
@@ -28,9 +29,13 @@ export async function deskAt(
   const waiting: Desk['pending'] = []
   for (const each of pending.slice(0, MAX_PENDING)) {
     const row = rows.positions.rowUpTo(each.position)
-    const sent = isEnd ? sentDecision(rows.segments.get(rows.place(row).segment).log, each.id) : undefined
+    const [line] = await content.placed([row])
+    const asked = line && askedBy(line.event as unknown as Fields, line.event.ts)
+    const { log } = rows.segments.get(rows.place(row).segment)
+    const sent = isEnd ? sentDecision(log, each.id, asked) : undefined
     waiting.push({
       ...each,
+      ...(asked !== undefined && { question: markOf(asked) }),
       ageMs: Math.max(0, now - each.ts),
       ...(sent !== undefined && { sent }),
       before: await before(content, row),
@@ -83,7 +88,7 @@ async function decided(content: Content, count: number): Promise<Desk['decided']
 
 function told(id: string, question: PlacedEvent, answer: PlacedEvent): Desk['decided'][number] {
   const { from, subject } = question.event as Fields
-  const { approve, by, via, note } = answer.event as Fields
+  const { approve, by, via, note, decidedAt } = answer.event as Fields
   const texts = {
     from: idOf(from),
     subject: textOf(subject),
@@ -99,6 +104,7 @@ function told(id: string, question: PlacedEvent, answer: PlacedEvent): Desk['dec
     approve: approve === true,
     askedTs: question.event.ts,
     decidedTs: answer.event.ts,
+    ...(typeof decidedAt === 'number' && { decidedAt }),
     askedPosition: question.position,
     decidedPosition: answer.position,
   } as Desk['decided'][number]
