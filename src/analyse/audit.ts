@@ -295,7 +295,7 @@ export class Audit {
   }
 
   #approval(entry: HiveEntry): void {
-    const { id, approve, by, via, note } = entry.event as Fields
+    const { id, approve, by, via, note, decidedAt } = entry.event as Fields
     this.#approvals++
     const key = idOf(id)
     if (this.#id !== undefined && key !== this.#id) return
@@ -314,6 +314,7 @@ export class Audit {
     if (way !== undefined) decision.via = way
     const text = this.#text(note)
     if (text !== undefined) decision.note = text
+    if (Number.isSafeInteger(decidedAt)) decision.decidedAt = decidedAt as number
     decision.place = auditPlace(entry)
     this.#decision = decision
     this.#by = idOf(by)

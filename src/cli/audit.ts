@@ -58,8 +58,9 @@ ${HIVE_HELP}
                     "place": {"log", "file", "line", "seq",
                     "offset", "sealed", "unsealed"}, "decisions": [{"id", "ts",
                     "outcome", "value", "by", "via", "note", "tookMs",
-                    "place"}], "moreDecisions", "tookMs", "waitingMs",
-                    "problems", "before": [{"event", "place"}]}], "orphans":
+                    "decidedAt", "place"}], "moreDecisions", "tookMs",
+                    "waitingMs", "problems", "before": [{"event",
+                    "place"}]}], "orphans":
                     [decision], "problems": [{"kind", "message", "place"}],
                     "notListed":
                     {"escalations", "approvals"}, "broken": [{"file",
@@ -190,13 +191,14 @@ class View {
   }
 
   *#decision(decision: AuditDecision): Generator<string> {
-    const { ts, outcome, by, via, value, note, tookMs, place } = decision
+    const { ts, outcome, by, via, value, note, tookMs, decidedAt, place } = decision
     const took = tookMs === undefined ? '' : ` after ${duration(tookMs)}`
     const what = value === undefined ? '' : `  approve: ${clean(value)}`
     const how = via === undefined ? '' : ` (${clean(via)})`
     const text = `${clock(ts, true)}  by ${clean(by ?? '(nobody named)')}${how}${took}${what}`
     yield this.#row(`  ${pad(outcome, 9)} ${text}`, this.#at(place))
     if (note !== undefined) yield* this.#text('note', note)
+    if (decidedAt !== undefined) yield* this.#text('given', clock(decidedAt, true))
   }
 
   /** What only the full view has room for. */

@@ -7,7 +7,9 @@ import { auditTrail } from '../analyse/audit.js'
 import { MAX_NOTE } from '../decide/decision.js'
 import { decisionName } from '../decide/decision-name.js'
 import { type Decision, DecisionError, putDecision } from '../decide/decisions.js'
+import { type Asked, markOf } from '../decide/question.js'
 import { sentDecision, takerOf } from '../decide/taker.js'
+import { standingsIn } from '../decide/whole-log.js'
 import { decisionsFolder } from '../format/beside.js'
 import { givenId, likenessOf } from '../text/clean.js'
 import { clean, clock, shownId, whereIs } from '../text/terminal.js'
@@ -47,7 +49,8 @@ export function decidingCommand(name: 'approve' | 'reject'): Command {
 
 ${verb} what an agent asks people (hivelog pending lists it). The decision is
 put beside the log; the process that writes the log takes it, and its agent goes
-on. The first decision holds, by whatever way it comes. It is said to be yours:
+on. The first decision holds, by whatever way it comes. It is of what is asked
+now, and of nothing that is asked later under that ID. It is said to be yours:
 by the system's user name. Waits up to 3 seconds for the line in the log.
 
 ID is the escalation's id, or how it begins where no other begins so. What was
@@ -58,7 +61,7 @@ with escapes, as hivelog pending shows it.
       --this-file  only FILE's own escalations, not those of the logs of its
                    child processes in FILE.agents
       --json       one JSON object: {"id", "approve", "by", "via", "note", "ts",
-                   "log", "status": "recorded" | "sent" | "decided" |
+                   "question", "log", "status": "recorded" | "sent" | "decided" |
                    "refused", "place": {"log", "file", "line", "seq"},
                    "earlier": {"approve", "by", "via", "note", "ts"},
                    "subject"}
@@ -102,6 +105,8 @@ async function decide(name: 'approve' | 'reject', args: string[]): Promise<numbe
   if (by === found.asker.agentId || by === found.asker.name)
     throw new UsageError(`you are "${clean(by)}", as the agent that asks is called, and only people decide`)
   const { note } = values
+  const log = found.place.log ?? file
+  const asked = isOpen(found) ? (await standingsIn(log, [id])).askedOf(id) : undefined
   const decision: Decision = {
     id,
     approve: name === 'approve',
@@ -109,8 +114,13 @@ async function decide(name: 'approve' | 'reject', args: string[]): Promise<numbe
     via: 'cli',
     ...(note !== undefined && { note }),
     ts: Date.now(),
+    ...(asked !== undefined && { question: markOf(asked) }),
   }
-  const { told, text } = await outcomeOf(decision, found, file, thisFile)
+  // Between the two looks at the log.
+  const isAnew = asked !== undefined && asked.now !== found.ts
+  const { told, text } = isAnew
+    ? askedAnew(decision, log, asked.now)
+    : await outcomeOf(decision, found, asked, file, thisFile)
   const output = new Output()
   const { subject } = found
   if (values.json) await output.json({ ...told, ...(subject !== undefined && { subject }) })
@@ -184,6 +194,7 @@ function userName(): string {
 async function outcomeOf(
   decision: Decision,
   found: AuditCase,
+  asked: Asked | undefined,
   file: string,
   thisFile: boolean,
 ): Promise<{ told: Told; text: string }> {
@@ -191,7 +202,7 @@ async function outcomeOf(
   const log = found.place.log ?? file
   if (!isOpen(found)) return decidedBefore(decision, log, found)
   const { log: target, isRunning } = takerOf(log)
-  const earlier = sentDecision(log, id) ?? putOrEarlier(target, decision)
+  const earlier = sentDecision(log, id, asked) ?? putOrEarlier(target, decision)
   if (!isRunning) {
     if (earlier === undefined)
       return {
@@ -200,7 +211,8 @@ async function outcomeOf(
       }
     return waitsBefore(decision, target, earlier)
   }
-  if (await isTaken(target, id)) return whatCame(decision, earlier === undefined, target, file, thisFile)
+  if (await isTaken(target, id))
+    return whatCame(decision, found, earlier === undefined, target, file, thisFile)
   if (earlier !== undefined) return waitsBefore(decision, target, earlier)
   return {
     told: { ...decision, log: target, status: 'sent' },
@@ -233,6 +245,7 @@ async function isTaken(log: string, id: string): Promise<boolean> {
 /** What the log says after the hive took what was put: this decision, or another. @param isPut whether it was this */
 async function whatCame(
   decision: Decision,
+  before: AuditCase,
   isPut: boolean,
   log: string,
   file: string,
@@ -241,6 +254,8 @@ async function whatCame(
   const { cases } = await auditTrail(file, { id: decision.id, thisFile })
   const found = cases.at(-1)
   const made = found && decisionOf(found)
+  if (made === undefined && found !== undefined && found.ts !== before.ts)
+    return askedAnew(decision, log, found.ts, found.subject)
   if (found === undefined || made === undefined)
     return {
       told: { ...decision, log, status: 'refused' },
@@ -252,6 +267,20 @@ async function whatCame(
   return {
     told: { ...decision, log, status: 'recorded', place: made.place },
     text: `recorded (${whereIs(made.place)})`,
+  }
+}
+
+/** The person meant what was asked before. */
+function askedAnew(
+  decision: Decision,
+  log: string,
+  ts: number,
+  subject?: string,
+): { told: Told; text: string } {
+  const what = subject === undefined ? '' : `: "${clean(subject)}"`
+  return {
+    told: { ...decision, log, status: 'refused' },
+    text: `not taken: "${clean(decision.id)}" was asked anew at ${clock(ts, true)}${what}; decide that, see hivelog pending`,
   }
 }
 

@@ -3,6 +3,7 @@ import type { AuditCase } from '../analyse/audit/report.js'
 import { auditTrail } from '../analyse/audit.js'
 import type { Decision } from '../decide/decisions.js'
 import { sentDecision } from '../decide/taker.js'
+import { standingsIn } from '../decide/whole-log.js'
 import { clean, clock, counted, duration, fit, paint, shownId, whereIs } from '../text/terminal.js'
 import { type Command, oneFile, parse } from './args.js'
 import { isOpen, whoDecided } from './deciding.js'
@@ -23,7 +24,8 @@ quotes. A decision that was sent and is not in the log yet is said.
                    "status", "ts", "waitingMs", "asker": {"agentId", "name",
                    "parent", "role"}, "to", "subject", "place": {"log", "file",
                    "line", "seq", "offset", "sealed"}, "sent": {"approve", "by",
-                   "via", "note", "ts"}}], "more"}; what is unknown is left out
+                   "via", "note", "ts", "question"}}], "more"}; what is
+                   unknown is left out
       --help       this text
 
 FILE is $HIVELOG_FILE or hive.jsonl by default.
@@ -56,8 +58,9 @@ export const command: Command = {
       .filter((item) => isOpen(item))
       .map((item) => ({
         item,
-        sent: item.id === undefined ? undefined : sentDecision(item.place.log ?? file, item.id),
+        sent: item.id === undefined ? undefined : sentDecision(item.place.log ?? file, item.id, undefined),
       }))
+    await leaveOthers(waiting, file)
     const more = trail.notListed.escalations
     const output = new Output()
     if (values.json)
@@ -66,6 +69,15 @@ export const command: Command = {
     await output.flush()
     return 0
   },
+}
+
+/** A decision that is of what was asked before under an id is not sent for what waits now. */
+async function leaveOthers(waiting: Waiting[], file: string): Promise<void> {
+  for (const each of waiting) {
+    if (each.sent === undefined) continue
+    const standings = await standingsIn(each.item.place.log ?? file, [each.sent.id])
+    if (standings.isOf(each.sent) === false) each.sent = undefined
+  }
 }
 
 function asJson({ item, sent }: Waiting): object {

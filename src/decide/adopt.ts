@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { agentsFolder, decisionsFolder } from '../format/beside.js'
 import { isLogHeld } from '../journal/lock.js'
 import { isDecisionName } from './decision-name.js'
-import { listDecisions, putDecision, removeDecision } from './decisions.js'
+import { listDecisions, putDecision, removeSame } from './decisions.js'
 
 /** How the folders beside a child's log end. */
 const AGENTS = agentsFolder('.jsonl')
@@ -43,7 +43,7 @@ function moved(child: string, log: string, warn: (message: string) => void): boo
     try {
       // One that is there already came first.
       putDecision(log, decision)
-      removeDecision(child, decision.id)
+      removeSame(decisionsFolder(child), decision)
       isAny = true
     } catch (error) {
       warn((error as Error).message)

@@ -17,6 +17,8 @@ export interface Decision {
   note?: string
   /** When, epoch milliseconds. */
   ts: number
+  /** Which question under that id it is of (`markOf`). Older versions do not say. */
+  question?: string
 }
 
 /** Decisions that wait beside one log. */
@@ -26,7 +28,10 @@ const MAX_ID = 8_192
 export const MAX_BY = 256
 export const MAX_NOTE = 4_096
 /** Bytes of a decision as JSON, in which a character takes six at most, and the rest a little. */
-export const MAX_DECISION_BYTES = 6 * (MAX_ID + MAX_BY + MAX_NOTE) + 256
+export const MAX_DECISION_BYTES = 6 * (MAX_ID + MAX_BY + MAX_NOTE) + 512
+
+/** Names a question: when it was asked, epoch milliseconds, and a hash of who asked whom what (`markOf`). */
+export const MARK = /^(-?\d[\d.e+-]{0,24})-([0-9a-f]{32})$/
 
 const VIAS: readonly unknown[] = ['page', 'cli', 'code', 'hook']
 
@@ -36,14 +41,17 @@ const VIAS: readonly unknown[] = ['page', 'cli', 'code', 'hook']
  */
 export function faultOf(value: unknown, isNamed = true): string | undefined {
   if (typeof value !== 'object' || value === null) return 'it is no object'
-  const { id, approve, by, via, note, ts } = value as Record<string, unknown>
+  const { id, approve, by, via, note, ts, question } = value as Record<string, unknown>
   return (
     idFault(id) ??
     (typeof approve === 'boolean' ? undefined : '`approve` is neither true nor false') ??
     (isNamed || by !== undefined ? textFault('by', by, MAX_BY) : undefined) ??
     (VIAS.includes(via) ? undefined : '`via` is none of page, cli, code, hook') ??
     noteFault(note) ??
-    (Number.isSafeInteger(ts) && (ts as number) >= 0 ? undefined : '`ts` is no time in milliseconds')
+    (Number.isSafeInteger(ts) && (ts as number) >= 0 ? undefined : '`ts` is no time in milliseconds') ??
+    (question === undefined || (typeof question === 'string' && MARK.test(question))
+      ? undefined
+      : '`question` names no question')
   )
 }
 
@@ -71,6 +79,11 @@ function lengthFault(name: string, value: string, max: number): string | undefin
 }
 
 /** The fields of a decision and no others, in their order; a note only where it says something. */
-export function plainDecision({ id, approve, by, via, note, ts }: Decision): Decision {
-  return { id, approve, by, via, ...(note === undefined || note.trim() === '' ? {} : { note }), ts }
+export function plainDecision({ id, approve, by, via, note, ts, question }: Decision): Decision {
+  const said = note === undefined || note.trim() === '' ? {} : { note }
+  return { id, approve, by, via, ...said, ts, ...(question !== undefined && { question }) }
 }
+
+/** Whether two are one and the same. */
+export const isSame = (a: Decision, b: Decision): boolean =>
+  a.id === b.id && a.approve === b.approve && a.by === b.by && a.ts === b.ts && a.question === b.question

@@ -5,7 +5,8 @@
  * writes `approval`, and removes the file once that line is on the disk. So a process that is killed in between finds
  * the file again, and the log tells it whether the line is there.
  *
- * The first decision wins: a draft is written whole and synced, then linked to its name, which fails when one is there.
+ * The first decision of a question wins: a draft is written whole and synced, then linked to its name, which fails when
+ * one is there. One of a question that was asked before under the same id is in nobody's way: it goes.
  * Folder and files count only when they are the user's own and nobody else can write them: who may write there may
  * decide.
  */
@@ -19,6 +20,7 @@ import {
   openSync,
   readdirSync,
   readSync,
+  renameSync,
   rmSync,
   type Stats,
   writeFileSync,
@@ -28,9 +30,17 @@ import { draftOf, syncFileSync, syncFolderSync } from '../disk/durable.js'
 import { closeQuietly, openFileSync } from '../disk/open.js'
 import { decisionsFolder } from '../format/beside.js'
 import { clean } from '../text/clean.js'
-import { type Decision, faultOf, MAX_DECISION_BYTES, MAX_DECISIONS, plainDecision } from './decision.js'
+import {
+  type Decision,
+  faultOf,
+  isSame,
+  MAX_DECISION_BYTES,
+  MAX_DECISIONS,
+  plainDecision,
+} from './decision.js'
 import { decisionName, isDecisionName } from './decision-name.js'
 import { DecisionError } from './errors.js'
+import { isOvertaken } from './question.js'
 
 export type { Decision, Via } from './decision.js'
 export { DecisionError } from './errors.js'
@@ -53,7 +63,7 @@ export function putDecision(log: string, decision: Decision): Put {
   try {
     ownFolder(folder)
     const earlier = readFile(path)
-    if (earlier !== undefined) return { put: false, earlier }
+    if (earlier !== undefined && !isOvertaken(earlier, decision)) return { put: false, earlier }
     if (readdirSync(folder).length >= MAX_DECISIONS)
       throw new DecisionError(
         clean(`${folder} holds ${MAX_DECISIONS} decisions that nobody takes; is the hive running?`),
@@ -112,11 +122,33 @@ export function decisionsIn(
 }
 
 /** Removes a decision that is written down, or is none any more. @throws what the file system says */
-export const removeDecision = (log: string, id: string): void => removeFrom(decisionsFolder(log), id)
+export function removeDecision(log: string, id: string): void {
+  rmSync(join(decisionsFolder(log), decisionName(id)), { force: true })
+}
 
-/** As `removeDecision`, of any folder of them. */
-export function removeFrom(folder: string, id: string): void {
-  rmSync(join(folder, decisionName(id)), { force: true })
+/**
+ * Removes this decision and no other: one of a question that was asked since may lie in its place by now.
+ * @param isNamed whether it must say who decided. Default true
+ * @throws what the file system says, and `DecisionError`
+ */
+export const removeSame = (folder: string, decision: Decision, isNamed = true): void =>
+  takeAway(join(folder, decisionName(decision.id)), decision, isNamed)
+
+/** What is at a place can change between a look and the removal, so it is moved first, and looked at where it is alone. */
+function takeAway(path: string, decision: Decision, isNamed = true): void {
+  const draft = draftOf(path)
+  try {
+    renameSync(path, draft)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  try {
+    const moved = decisionIn(path, readBytes(draft), isNamed)
+    if (!isSame(moved, decision)) linked(draft, path)
+  } finally {
+    rmSync(draft, { force: true })
+  }
 }
 
 /** Makes the folder, where it is not there. @throws {DecisionError} when it is not the user's own, and system errors */
@@ -161,7 +193,9 @@ function putFirst(path: string, decision: Decision): Put {
     for (;;) {
       if (linked(draft, path)) break
       const earlier = readFile(path)
-      if (earlier !== undefined) return { put: false, earlier }
+      if (earlier === undefined) continue
+      if (!isOvertaken(earlier, decision)) return { put: false, earlier }
+      takeAway(path, earlier)
     }
   } finally {
     rmSync(draft, { force: true })

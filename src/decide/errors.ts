@@ -3,6 +3,10 @@ import { HivelogError } from '../format/errors.js'
 import type { Fields } from '../format/fields.js'
 import { brief } from '../format/quote.js'
 import { clean } from '../text/clean.js'
+import type { Decision } from './decision.js'
+
+/** How much later than it was given a decision can be written down without a word of when it was given, milliseconds. */
+const MOMENT_MS = 1_000
 
 /** What was decided, by whom, and when. */
 export interface DecisionMade {
@@ -16,12 +20,21 @@ export interface DecisionMade {
   readonly note?: string | undefined
   /** When it was written down, epoch milliseconds. */
   readonly ts: number
+  /** When the person decided, epoch milliseconds. Default: within a second of `ts`, or not told. */
+  readonly decidedAt?: number
+}
+
+/** The fields of the line `approval` that a decision becomes. @param now when that is written, epoch milliseconds */
+export function approvalOf({ id, approve, by, via, note, ts }: Decision, now: number): Fields {
+  const isLater = Math.abs(now - ts) > MOMENT_MS
+  return { id, approve, by, via, ...(note !== undefined && { note }), ...(isLater && { decidedAt: ts }) }
 }
 
 /** What an approval's fields decide. @param ts when it was written down, epoch milliseconds */
-export function madeOf({ approve, by, via, note }: Fields, ts: number): DecisionMade {
+export function madeOf({ approve, by, via, note, decidedAt }: Fields, ts: number): DecisionMade {
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-  return { approve: approve === true, by: text(by), via: text(via), note: text(note), ts }
+  const given = typeof decidedAt === 'number' ? { decidedAt } : {}
+  return { approve: approve === true, by: text(by), via: text(via), note: text(note), ts, ...given }
 }
 
 /** A decision cannot be put beside the log, or may not be given. The message says why, and what to do. */

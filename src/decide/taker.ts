@@ -7,6 +7,7 @@ import { agentsFolder } from '../format/beside.js'
 import { isLogHeld } from '../journal/lock.js'
 import type { Decision } from './decision.js'
 import { readDecision } from './decisions.js'
+import { type Asked, isShownWith } from './question.js'
 
 /** Beside which log a decision is put, and whether a process runs that takes it. */
 export interface Taker {
@@ -21,14 +22,15 @@ export function takerOf(log: string): Taker {
 }
 
 /**
- * The decision that waits for a process, beside the log in which it was asked or one above; what cannot be read there
- * counts as none: whoever decides hears what is wrong with it.
+ * The decision of a question that waits for a process, beside the log in which it was asked or one above; what cannot be
+ * read there counts as none: whoever decides hears what is wrong with it.
+ * @param asked what was asked last under that id
  */
-export function sentDecision(log: string, id: string): Decision | undefined {
+export function sentDecision(log: string, id: string, asked: Asked | undefined): Decision | undefined {
   for (const each of withThoseAbove(log)) {
     try {
       const sent = readDecision(each, id)
-      if (sent !== undefined) return sent
+      if (sent !== undefined && (asked === undefined || isShownWith(sent, asked))) return sent
     } catch {
       // As above.
     }

@@ -2,7 +2,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { removeDrafts } from '../disk/durable.js'
 import { isDecisionName } from './decision-name.js'
-import { type Decision, decisionsIn, ownFolder, removeFrom, type Wanted } from './decisions.js'
+import { type Decision, decisionsIn, ownFolder, removeSame, type Wanted } from './decisions.js'
 
 /** How often it is looked where the system tells of no changes, where it does, and where nothing is asked now. */
 const POLL_MS = 100
@@ -76,7 +76,7 @@ export function watchDecisions(folder: string, { take, warn, ...wanted }: WatchO
   const takeOne = async (decision: Decision): Promise<void> => {
     if ((await take(decision)) === 'later') return
     try {
-      removeFrom(folder, decision.id)
+      removeSame(folder, decision, wanted.isNamed)
     } catch (error) {
       tell(`a decision that is written down cannot be removed: ${(error as Error).message}`)
     }

@@ -104,6 +104,8 @@ export interface KindFields {
     via?: string
     /** Why, in words. */
     note?: string
+    /** When the person decided, epoch milliseconds, where that is over a second from when it was written down. */
+    decidedAt?: number
   }
   /** Tokens and cost of one model call. */
   usage: {
@@ -350,7 +352,7 @@ export const FIELD_ORDER: { readonly [K in KnownKind]: readonly (keyof KindField
   message: ['from', 'to', 'act', 'subject', 'id', 'inReplyTo', 'conversation', 'requiresReply'],
   drain: ['agentId', 'count', 'ids'],
   escalate: ['from', 'to', 'subject', 'id'],
-  approval: ['id', 'approve', 'by', 'via', 'note'],
+  approval: ['id', 'approve', 'by', 'via', 'note', 'decidedAt'],
   usage: [
     'agentId',
     'model',

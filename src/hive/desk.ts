@@ -12,10 +12,11 @@ import { diag } from '@opentelemetry/api'
 import { adoptDecisions } from '../decide/adopt.js'
 import type { Decision } from '../decide/decision.js'
 import { decisionName } from '../decide/decision-name.js'
-import { AlreadyDecidedError, type DecisionMade, madeOf } from '../decide/errors.js'
+import { AlreadyDecidedError, approvalOf, type DecisionMade, madeOf } from '../decide/errors.js'
 import { newestStandings } from '../decide/newest.js'
 import { agentFault } from '../decide/only-people.js'
-import { type Standing, Standings } from '../decide/standings.js'
+import { isWrittenOf, notOfIt } from '../decide/question.js'
+import { Standings } from '../decide/standings.js'
 import { tellBelow, watchAbove } from '../decide/told.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
 import { agentsFolder, decisionsFolder } from '../format/beside.js'
@@ -55,8 +56,6 @@ export interface Question {
 interface Pending {
   asked: Asked
   question: Question
-  /** When, epoch milliseconds. */
-  ts: number
 }
 
 const desks = new WeakMap<Recorder, Desk>()
@@ -84,7 +83,8 @@ export class Desk {
   #names: Set<string> | undefined
   #adoption: NodeJS.Timeout | undefined
   readonly #warned = new Set<string>()
-  #unknown: Map<string, (standing: Standing | undefined) => void> | undefined
+  /** Who waits to be told how what the log asks stands, by id. */
+  #unknown: Map<string, ((standings: Standings | undefined) => void)[]> | undefined
   /** How stands what is asked and decided in this process, by whatever way: a span can ask too. */
   readonly #lines = new Standings()
   /** The same of what is in the log from before. Most processes never need it. */
@@ -155,7 +155,7 @@ export class Desk {
       asked.giveUp(SHUT_DOWN)
       return asked
     }
-    this.#pending.set(id, { asked, question, ts: Date.now() })
+    this.#pending.set(id, { asked, question })
     if (this.#pending.size > 2 * MAX_PENDING) this.#forgetOldest()
     if (typeof id === 'string') {
       this.#look(true, id)
@@ -266,8 +266,10 @@ export class Desk {
   #takeTold(decision: Decision): Taking {
     const { id, by } = decision
     const pending = this.#pending.get(id)
+    this.#recorder.settle()
+    const asked = this.#lines.askedOf(id)
     // Of an id that is used again, the decision before.
-    if (pending === undefined || decision.ts < pending.ts) return 'done'
+    if (pending === undefined || asked === undefined || !isWrittenOf(decision, asked)) return 'done'
     const fault = by === undefined ? undefined : this.#agentFault(decision)
     if (fault !== undefined) {
       diag.error(`hivelog: ${fault}`)
@@ -330,12 +332,29 @@ export class Desk {
         diag.error(`hivelog: ${fault}`)
         return 'done'
       }
-      if (!this.#pending.has(id) && this.#decided.get(id) === undefined) {
-        const standing = await this.#standingOf(id)
+      const pending = this.#pending.get(id)
+      if (pending === undefined && this.#decided.get(id) !== undefined)
+        return await this.#writeTaken(decision)
+      this.#recorder.settle()
+      const asked = this.#lines.askedOf(id)
+      // What this process asked it knows itself, but not whether the one before it asked the same.
+      if (pending !== undefined && this.#lines.isOf(decision) === true)
+        return await this.#writeTaken(decision)
+      const standings = await this.#standingsOf(id)
+      this.#recorder.settle()
+      // Meanwhile it was asked anew, or decided.
+      if (this.#pending.get(id) !== pending || this.#lines.askedOf(id) !== asked)
+        return await this.#take(decision)
+      if (pending === undefined) {
+        const standing = standings?.of(id)
         if (standing === 'decided') return 'done'
-        if (standing !== 'open') return this.#later(id, standing)
+        if (standing !== 'open') return this.#later(id, standings)
       }
-      return await this.#writeTaken(decision)
+      const isIts = standings?.isOf(decision)
+      if (isIts === undefined) return 'later'
+      if (isIts) return await this.#writeTaken(decision)
+      this.#warn(notOfIt(decision))
+      return 'done'
     } catch (error) {
       // It stays, and the next process looks in the log whether the line came to be.
       this.#warn(`the decision of "${brief(id)}" cannot be written down: ${(error as Error).message}`)
@@ -343,7 +362,8 @@ export class Desk {
     }
   }
 
-  async #writeTaken({ id, approve, by, via, note }: Decision): Promise<Taking> {
+  async #writeTaken(decision: Decision): Promise<Taking> {
+    const { id } = decision
     // Meanwhile code may have decided it.
     const earlier = this.#decided.get(id)
     if (earlier !== undefined) {
@@ -352,29 +372,29 @@ export class Desk {
     }
     const [clerk] = this.#clerks
     if (clerk === undefined) return 'later'
-    await this.#write({ id, approve, by, via, ...(note === undefined ? {} : { note }) }, clerk)
+    await this.#write(approvalOf(decision, Date.now()), clerk)
     return 'done'
   }
 
-  #later(id: string, standing: Standing | undefined): Taking {
-    if (standing === 'unknown')
+  #later(id: string, standings: Standings | undefined): Taking {
+    if (standings !== undefined)
       this.#warn(`a decision waits for "${brief(id)}", which nobody escalated in this log; it is left there`)
     return 'later'
   }
 
   /** Of several that are asked for in one moment the log is read once. */
-  #standingOf(id: string): Promise<Standing | undefined> {
+  #standingsOf(id: string): Promise<Standings | undefined> {
     return new Promise((resolve) => {
       if (this.#unknown === undefined) {
         this.#unknown = new Map()
-        setImmediate(() => void this.#readStanding())
+        setImmediate(() => void this.#readStandings())
       }
-      this.#unknown.set(id, resolve)
+      this.#unknown.set(id, [...(this.#unknown.get(id) ?? []), resolve])
     })
   }
 
-  async #readStanding(): Promise<void> {
-    const unknown = this.#unknown ?? new Map()
+  async #readStandings(): Promise<void> {
+    const unknown = this.#unknown ?? new Map<string, ((standings: Standings | undefined) => void)[]>()
     this.#unknown = undefined
     let standings: Standings | undefined
     try {
@@ -386,7 +406,7 @@ export class Desk {
     } catch (error) {
       this.#warn(`decisions wait, since the log cannot be read: ${(error as Error).message}`)
     }
-    for (const [id, resolve] of unknown) resolve(standings?.of(id))
+    for (const resolve of [...unknown.values()].flat()) resolve(standings)
   }
 
   #warn(message: string): void {

@@ -8,24 +8,28 @@ import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { auditTrail } from '../analyse/audit.js'
-import { MAX_DECISION_BYTES, noteFault, plainDecision } from '../decide/decision.js'
+import { MARK, MAX_DECISION_BYTES, noteFault, plainDecision } from '../decide/decision.js'
 import {
   type Decision,
   DecisionError,
   listDecisions,
   putDecision,
-  readDecision,
   removeDecision,
+  removeSame,
 } from '../decide/decisions.js'
 import { decidedMeanwhile } from '../decide/meanwhile.js'
+import { askedBy, isSameWords, markOf, notOfIt, type Asked as Question } from '../decide/question.js'
 import { sentDecision, takerOf } from '../decide/taker.js'
 import { standingsIn } from '../decide/whole-log.js'
 import { logsOfHive } from '../disk/hive-logs.js'
 import { decisionsFolder, logsAbove } from '../format/beside.js'
 import { decodeLine } from '../format/decode.js'
+import type { Fields } from '../format/fields.js'
+import { brief } from '../format/quote.js'
 import { AgentNames } from '../model/agent-names.js'
 import type { HiveModel } from '../model/model.js'
 import { clean } from '../text/clean.js'
+import type { Content } from './api/content.js'
 import { deskAt } from './api/desk.js'
 import { type HiveParts, hiveRoute, noSuchLog, pattern } from './api/hive-routes.js'
 import { numberIn } from './api/query.js'
@@ -41,6 +45,7 @@ const MAX_WAIT_S = 30
 const LOOK_MS = 250
 const NEWLINE = 10
 const APPROVAL = Buffer.from('"kind":"approval"')
+const ESCALATE = Buffer.from('"kind":"escalate"')
 
 /** Decisions that wait in the store for the senders of copies. */
 export class CopyDecisions {
@@ -68,11 +73,19 @@ export class CopyDecisions {
       decisions.map(({ id }) => id),
     )
     this.#checked.add(copy)
-    return decisions.filter(({ id }) => standings.of(id) !== 'decided' || !this.#remove(copy, id))
+    return decisions.filter((each) => {
+      const isDecided = standings.of(each.id) === 'decided'
+      if (!isDecided && standings.isOf(each) !== false) return true
+      if (!isDecided) this.#onError(`${copy}: ${notOfIt(each)}`)
+      return !this.#remove(copy, each.id)
+    })
   }
 
   /** Lines of a copy are on the disk: what is decided in them waits no more, beside it and those of its children. */
   received(copy: string, lines: Buffer): void {
+    // Under the id of what was decided something else may be asked now.
+    if (lines.includes(ESCALATE))
+      for (const log of [...logsOfHive([copy]), ...logsAbove(copy)]) this.#checked.delete(log)
     const decided: string[] = []
     for (let at = lines.indexOf(APPROVAL); at !== -1; at = lines.indexOf(APPROVAL, at + 1)) {
       const from = lines.lastIndexOf(NEWLINE, at) + 1
@@ -135,22 +148,30 @@ async function decide({ catalogue, hives, tokens }: DecisionParts, asked: Asked)
   const { params, request, response, token } = asked
   const known = await catalogue.find(params[0] ?? '')
   if (known === undefined) throw noSuchLog()
-  const { id, approve, note } = givenIn(await readBody(request, BODY))
-  const { model } = (await hives.open(known.file).content()).now
+  const { id, approve, note, question } = givenIn(await readBody(request, BODY))
+  const content = await hives.open(known.file).content()
+  const { model } = content.now
   const by = nameOf(token as Token, tokens)
   if (isAgent(model, by))
     throw new HttpError(403, `"${clean(by)}" is an agent of this hive, and only people decide`)
   const open = model.escalations.pending(id)
   if (open === undefined) await refuse(known.file, id)
   const log = open?.log ?? known.file
-  const decision = plainDecision({ id, approve, by, via: 'page', ...note, ts: Date.now() })
+  const now = await askedNow(content, id)
+  if (now === undefined) return refuse(known.file, id)
+  // Who decides saw what was asked before under that id.
+  if (question !== undefined && !isSameWords(question, markOf(now))) throw askedAnew(id)
+  const given = { id, approve, by, via: 'page' as const, ...note, ts: Date.now() }
+  const decision = plainDecision({ ...given, question: markOf(now) })
   const taker = takerOf(log).log
-  const earlier = sentDecision(log, id) ?? putOrEarlier(taker, decision)
+  const earlier = sentDecision(log, id, now) ?? putOrEarlier(taker, decision)
   if (earlier !== undefined)
     throw new HttpError(409, 'somebody decided before; that waits for the hive', { earlier })
   // What the hive wrote just now was not read from the log yet, when it was looked whether it is open.
-  if (open !== undefined && decidedMeanwhile(log, open.ts, decision) !== undefined) {
+  const meanwhile = open && decidedMeanwhile(log, open.ts, decision)
+  if (meanwhile !== undefined) {
     takeBack(taker, decision)
+    if (meanwhile === 'asked anew') throw askedAnew(id)
     await refuse(known.file, id)
   }
   answer(response, 202, { status: 'sent', decision })
@@ -165,6 +186,17 @@ function isAgent({ agents, escalations }: HiveModel, by: string): boolean {
   return names.idOf(by) !== undefined
 }
 
+/** What waits under an id now, by its line; `undefined` when it was decided meanwhile. */
+async function askedNow(content: Content, id: string): Promise<Question | undefined> {
+  const waiting = content.now.pending().find((each) => each.id === id)
+  if (waiting === undefined) return undefined
+  const [line] = await content.placed([content.rows.positions.rowUpTo(waiting.position)])
+  return line && askedBy(line.event as unknown as Fields, line.event.ts)
+}
+
+const askedAnew = (id: string): HttpError =>
+  new HttpError(409, `something else was asked since under "${clean(brief(id))}": look, and decide that`)
+
 /** @returns the decision that was there before @throws {HttpError} */
 function putOrEarlier(log: string, decision: Decision): Decision | undefined {
   try {
@@ -176,11 +208,10 @@ function putOrEarlier(log: string, decision: Decision): Decision | undefined {
   }
 }
 
-/** It must not wait for the next question of that id. The hive may have dropped it already, and it would anyhow. */
-function takeBack(log: string, { id, by, ts }: Decision): void {
+/** The hive may have dropped it already, and it would anyhow. */
+function takeBack(log: string, decision: Decision): void {
   try {
-    const there = readDecision(log, id)
-    if (there?.by === by && there.ts === ts) removeDecision(log, id)
+    removeSame(decisionsFolder(log), decision)
   } catch {
     // As above.
   }
@@ -209,19 +240,26 @@ function nameOf(token: Token, tokens: Tokens): string {
   }
 }
 
-function givenIn(body: Buffer): { id: string; approve: boolean; note: { note?: string } } {
+function givenIn(body: Buffer): {
+  id: string
+  approve: boolean
+  note: { note?: string }
+  question: string | undefined
+} {
   let given: Record<string, unknown>
   try {
     given = JSON.parse(body.toString('utf8')) ?? {}
   } catch {
-    throw new HttpError(400, 'the body must be JSON: {"id", "approve", "note"}')
+    throw new HttpError(400, 'the body must be JSON: {"id", "approve", "note", "question"}')
   }
-  const { id, approve, note } = given
+  const { id, approve, note, question } = given
   if (typeof id !== 'string' || id === '') throw new HttpError(400, '`id` must be that of an escalation')
   if (typeof approve !== 'boolean') throw new HttpError(400, '`approve` must be true or false')
   const fault = noteFault(note)
   if (fault !== undefined) throw new HttpError(400, fault)
-  return { id, approve, note: typeof note === 'string' ? { note } : {} }
+  if (question !== undefined && (typeof question !== 'string' || !MARK.test(question)))
+    throw new HttpError(400, '`question` must be what the desk says of the escalation, or be left out')
+  return { id, approve, note: typeof note === 'string' ? { note } : {}, question }
 }
 
 /** Answers as soon as there is a decision, or when the time is over. */

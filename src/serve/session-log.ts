@@ -7,8 +7,11 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Decision } from '../decide/decisions.js'
+import type { Decision } from '../decide/decision.js'
+import { approvalOf } from '../decide/errors.js'
 import { agentFault } from '../decide/only-people.js'
+import { isOf, markOf, notOfIt } from '../decide/question.js'
+import { Standings } from '../decide/standings.js'
 import { type DecisionWatch, type Taking, watchDecisions } from '../decide/watch.js'
 import { decisionsFolder } from '../format/beside.js'
 import { BoundedMap } from '../format/bounded-map.js'
@@ -40,7 +43,8 @@ export interface Added {
   duplicates: number
 }
 
-type Waiter = (decision: Pick<Decision, 'approve' | 'by' | 'note'>) => void
+/** Is told what was decided, or nothing when its question cannot be decided any more. */
+type Waiter = (decision?: Pick<Decision, 'approve' | 'by' | 'note'>) => void
 
 export class SessionLog {
   readonly path: string
@@ -61,8 +65,10 @@ export class SessionLog {
   /** Lines of each span and kind that were in the log when it was opened, and that were told since. */
   readonly #spanLines = new BoundedMap<number>(MAX_KEYS)
   readonly #spanTold = new BoundedMap<number>(MAX_KEYS)
-  /** Who waits for the decision of an escalation. */
-  readonly #waiters = new Map<string, Set<Waiter>>()
+  /** Who waits for the decision of an escalation, and which question each asked under that id. */
+  readonly #waiters = new Map<string, Map<Waiter, string | undefined>>()
+  /** What was asked last under each id. */
+  readonly #asked = new Standings()
   readonly #decisions: DecisionWatch
   readonly #warn: (message: string) => void
   /** Whether log events tell of what spans tell too. */
@@ -78,6 +84,7 @@ export class SessionLog {
     this.#session = session
     this.#warn = (message) => warn(`${path}: ${message}`)
     this.spanRecorder = this.#withoutRepeats(recorder)
+    recorder.onDecision = (ts, kind, fields) => this.#noteAsked(ts, kind, fields)
     this.#decisions = watchDecisions(decisionsFolder(path), {
       take: (decision) => this.#take(decision),
       warn,
@@ -170,8 +177,9 @@ export class SessionLog {
    */
   onDecision(id: string, waiter: Waiter): () => void {
     const clean = this.#cleanId(id)
-    const waiters = this.#waiters.get(clean) ?? new Set()
-    waiters.add(waiter)
+    const waiters = this.#waiters.get(clean) ?? new Map<Waiter, string | undefined>()
+    const asked = this.#asked.askedOf(clean)
+    waiters.set(waiter, asked && markOf(asked))
     this.#waiters.set(clean, waiters)
     return () => {
       waiters.delete(waiter)
@@ -228,7 +236,7 @@ export class SessionLog {
 
   /** A person decided: it is written down first, and then those who wait hear of it. */
   async #take(decision: Decision): Promise<Taking> {
-    const { id, approve, by, via, note } = decision
+    const { id, approve, by, note } = decision
     const fault = agentFault(decision, (name) => this.known.isAgent(name))
     if (fault !== undefined) {
       this.#warn(fault)
@@ -236,20 +244,41 @@ export class SessionLog {
     }
     if (this.known.isDecided(id)) return 'done'
     if (!this.known.isPending(id)) return 'later'
-    this.#append({
-      ts: Date.now(),
-      kind: 'approval',
-      fields: { id, approve, by, via, ...(note !== undefined && { note }) },
-    })
+    if (this.#asked.isOf(decision) === false) {
+      this.#warn(notOfIt(decision))
+      return 'done'
+    }
+    // Those that wait for this question: another may be asked before the line is on the disk.
+    const waiters = [...(this.#waiters.get(id)?.keys() ?? [])]
+    const now = Date.now()
+    this.#append({ ts: now, kind: 'approval', fields: approvalOf(decision, now) })
     try {
       await this.durable(this.#last)
     } catch {
       return 'later'
     }
-    for (const waiter of this.#waiters.get(id) ?? [])
-      waiter({ approve, by, ...(note !== undefined && { note }) })
+    for (const waiter of waiters) waiter({ approve, by, ...(note !== undefined && { note }) })
     this.#watch()
     return 'done'
+  }
+
+  /** @param fields as the log has them */
+  #noteAsked(ts: number, kind: string, fields: Fields): void {
+    if (kind !== 'escalate' && kind !== 'approval') return
+    this.#asked.take(kind, fields, ts)
+    if (kind === 'escalate' && this.#waiters.size > 0) this.#letGo(fields.id)
+  }
+
+  /** Who asked something else under this id before waits in vain. */
+  #letGo(id: unknown): void {
+    const asked = typeof id === 'string' ? this.#asked.askedOf(id) : undefined
+    if (asked === undefined) return
+    const waiters = this.#waiters.get(id as string)
+    for (const [waiter, question] of waiters ?? []) {
+      if (question === undefined || isOf({ question, ts: asked.now }, asked)) continue
+      waiters?.delete(waiter)
+      waiter()
+    }
   }
 
   #watch(): void {
@@ -293,6 +322,7 @@ export class SessionLog {
     }
     this.#last = ticket
     this.known.note(kind, fields)
+    this.#noteAsked(ts, kind, scrubbed)
   }
 
   /** An id as it is in the log. */
@@ -349,6 +379,7 @@ export class SessionLog {
         }
         const { agentId, from, checkpoint } = fields
         this.known.note(kind, fields)
+        this.#noteAsked(item.event.ts, kind, fields)
         half = kind === 'usage' && checkpoint === undefined ? () => this.#noteHalf(fields) : undefined
         if (typeof fields.span === 'string') {
           const of = keyOfSpan(String(fields.trace), fields.span, kind)

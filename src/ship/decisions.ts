@@ -1,7 +1,9 @@
 /** Decisions of people ride back on the server's answers; while one is waited for, the server is asked at once. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Decision, faultOf, plainDecision } from '../decide/decision.js'
+import { type Asked, askedBy, isShownWith } from '../decide/question.js'
 import { decodeLine } from '../format/decode.js'
+import type { Fields } from '../format/fields.js'
 import type { Answer, Transport } from './transport.js'
 
 /** Of one answer. */
@@ -25,35 +27,39 @@ export const isUrgent = (bytes: Buffer): boolean => bytes.includes(ESCALATE) || 
 
 /** Escalations of one log that nobody has answered. */
 export class OpenEscalations {
-  readonly #ids = new Set<string>()
+  readonly #asked = new Map<string, Asked>()
 
   get size(): number {
-    return this.#ids.size
+    return this.#asked.size
   }
 
   /** Goes through whole lines. */
   read(lines: Buffer): void {
     if (!isUrgent(lines)) return
-    for (const mark of [ESCALATE, APPROVAL]) {
-      for (let at = lines.indexOf(mark); at !== -1; at = lines.indexOf(mark, at + 1)) {
-        const from = lines.lastIndexOf(NEWLINE, at) + 1
-        const decoded = decodeLine(lines.subarray(from, lines.indexOf(NEWLINE, at)))
-        if (!('event' in decoded)) continue
-        const { kind, id } = decoded.event as Record<string, unknown>
-        if (typeof id !== 'string') continue
-        if (kind === 'escalate') this.#add(id)
-        else if (kind === 'approval') this.#ids.delete(id)
-      }
+    const places: number[] = []
+    for (const mark of [ESCALATE, APPROVAL])
+      for (let at = lines.indexOf(mark); at !== -1; at = lines.indexOf(mark, at + 1)) places.push(at)
+    // An id can be asked again after it was answered.
+    for (const at of places.sort((a, b) => a - b)) {
+      const from = lines.lastIndexOf(NEWLINE, at) + 1
+      const decoded = decodeLine(lines.subarray(from, lines.indexOf(NEWLINE, at)))
+      if (!('event' in decoded)) continue
+      const fields = decoded.event as unknown as Fields
+      if (typeof fields.id !== 'string') continue
+      if (fields.kind === 'escalate') this.#add(fields.id, fields, decoded.event.ts)
+      else if (fields.kind === 'approval') this.#asked.delete(fields.id)
     }
   }
 
-  answered(id: string): void {
-    this.#ids.delete(id)
+  /** A decision was handed over: what it is of is not open any more. */
+  answered(decision: Decision): void {
+    const asked = this.#asked.get(decision.id)
+    if (asked !== undefined && isShownWith(decision, asked)) this.#asked.delete(decision.id)
   }
 
-  #add(id: string): void {
-    this.#ids.add(id)
-    if (this.#ids.size > MAX_OPEN) this.#ids.delete(this.#ids.values().next().value as string)
+  #add(id: string, fields: Fields, ts: number): void {
+    this.#asked.set(id, askedBy(fields, ts))
+    if (this.#asked.size > MAX_OPEN) this.#asked.delete(this.#asked.keys().next().value as string)
   }
 }
 
@@ -87,7 +93,7 @@ export async function pollDecisions(
     let isNew = false
     for (const decision of decisionsIn(body)) {
       const handed = hand(decision)
-      if (handed !== 'failed') open.answered(decision.id)
+      if (handed !== 'failed') open.answered(decision)
       // What was decided is offered until its line is in the copy.
       if (handed === 'new') isNew = true
     }

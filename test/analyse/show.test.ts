@@ -12,6 +12,7 @@ import type {
   MessageOutcome,
 } from '../../src/analyse/show/report.js'
 import { showEvent } from '../../src/analyse/show.js'
+import { tempHive } from '../kit/hive-support.js'
 import { scratch } from '../kit/reader-log.js'
 import { cleanUp, StoryLog, T0 } from '../kit/story.js'
 
@@ -357,4 +358,19 @@ test('nothing in a log makes it throw', async (t) => {
     }),
     { numRuns: 60 },
   )
+})
+
+test('a number that is an id too, and a place that is one, are listed both', async (t) => {
+  const { hive, file } = tempHive(t)
+  const agent = hive.spawn({ agentId: 'coder' })
+  for (const id of ['5', '4', 'x', 'hive.jsonl:3']) agent.escalate({ id, subject: id })
+  await hive.flush()
+  const lines = async (query: string) => {
+    const { found, place, matches } = await showEvent(file, query)
+    return found === 'event' ? place?.line : matches?.list.map((match) => match.place.line)
+  }
+  assert.deepEqual(await lines('5'), [5, 3])
+  assert.deepEqual(await lines('hive.jsonl:3'), [3, 6])
+  assert.equal(await lines('4'), 4, 'both are one line')
+  assert.equal(await lines('hive.jsonl:4'), 4)
 })

@@ -153,7 +153,7 @@ test('what another put there first is told', async (t) => {
   const { hive, file } = tempHive(t)
   await hive.spawn({ agentId: 'coder' }).escalate({ id: 'e1', subject: 's' }).durable
   await hive.shutdown()
-  putDecision(file, { id: 'e1', approve: true, by: 'ana', via: 'page', ts: 1_700_000_000_000 })
+  putDecision(file, { id: 'e1', approve: true, by: 'ana', via: 'page', ts: Date.now() })
   const ran = await hivelog(['reject', 'e1', '--json', file])
   const { status, earlier } = JSON.parse(ran.stdout)
   assert.deepEqual([ran.code, status, earlier.by, earlier.via], [1, 'decided', 'ana', 'page'])

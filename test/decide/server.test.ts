@@ -48,7 +48,11 @@ test('a decision of a page is taken by the hive, and the desk tells what waits, 
   const { status, decision } = (await sent.json()) as { status: string; decision: Decision }
   assert.deepEqual(
     [sent.status, status, { ...decision, ts: 0 }],
-    [202, 'sent', { id: 'e1', approve: false, by: ME, via: 'page', note: 'never', ts: 0 }],
+    [
+      202,
+      'sent',
+      { id: 'e1', approve: false, by: ME, via: 'page', note: 'never', ts: 0, question: waiting?.question },
+    ],
   )
   const { ts: _, ...made } = await asked.decision
   assert.deepEqual(made, { approve: false, by: ME, via: 'page', note: 'never' })

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { trace } from '@opentelemetry/api'
 import { type Decision, putDecision } from '../../src/decide/decisions.js'
@@ -167,7 +168,7 @@ test('an escalation that a span tells, without a call of hivelog, is decided too
   assert.equal(oneEvent(file, 'approval').id, 'plain')
 })
 
-test('what nobody escalated is left there, and told once; it is taken when somebody does', async (t) => {
+test('what nobody escalated is left there, and told once; it decides nothing that is asked later', async (t) => {
   const said = captureDiag(t)
   const { hive, file } = tempHive(t)
   const agent = hive.spawn({ agentId: 'coder' })
@@ -179,8 +180,12 @@ test('what nobody escalated is left there, and told once; it is taken when someb
     /^[^\n]*a decision waits for "nobody", which nobody escalated in this log[^\n]*$/,
   )
   assert.equal(isTaken(file), false)
+  await pause(2)
   const asked = agent.escalate({ id: 'nobody', subject: '?' })
-  assert.equal((await asked.decision).by, 'ana')
+  await until(() => isTaken(file))
+  assert.match(said.join('\n'), /the decision of "nobody" \(approved by "ana" at .*\) is of another question/)
+  put(file, 'nobody', { by: 'bo' })
+  assert.equal((await asked.decision).by, 'bo')
 })
 
 test('a folder that others can write is not read, and told', {

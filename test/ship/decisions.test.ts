@@ -14,9 +14,10 @@ const decision = (id: string) => ({ id, approve: true, by: 'ana', via: 'page', t
 test('a decision that the long poll answers becomes the approval of the hive, which asks no more then', async (t) => {
   const server = await fakeIngest(t)
   let decided: string | undefined
+  let ts = 0
   server.instead = ({ path }) => {
     if (path !== '/v1/decisions') return undefined
-    return { status: 200, body: { decisions: decided === undefined ? [] : [decision(decided)] } }
+    return { status: 200, body: { decisions: decided === undefined ? [] : [{ ...decision(decided), ts }] } }
   }
   const { hive, file } = tempHive(t, { ship: { url: server.url, flushMs: 3_600_000 } })
   const agent = hive.spawn({ agentId: 'a' })
@@ -30,6 +31,7 @@ test('a decision that the long poll answers becomes the approval of the hive, wh
   assert.deepEqual([...server.copies.keys()], [first?.query.get('log')])
   assert.equal(first?.query.get('wait'), '25')
   decided = id
+  ts = Date.now()
   const approvals = () => eventsOf(file).filter(({ kind }) => kind === 'approval')
   await until(() => approvals().length > 0, 'the approval')
   await until(() => server.only().includes('"kind":"approval"'), 'its copy')

@@ -42,6 +42,8 @@ export interface AuditDecision {
   via?: string
   /** Why, as the line says. */
   note?: string
+  /** When the person decided, epoch milliseconds, where the line says that it was not when it was written. */
+  decidedAt?: number
   /** Milliseconds since the question; left out where the clock ran backwards, or nothing was asked. */
   tookMs?: number
   /** The line of the decision. */

@@ -161,12 +161,22 @@ export class Finder {
 
   found(): Found {
     const { first, others } = this.#bySeq
-    for (const group of [this.#byPlace, first, others]) if (group.count > 0) return meant([group])
+    for (const group of [this.#byPlace, first, others])
+      if (group.count > 0) return meant([group, ...this.#calledSo(group)])
     for (const groups of [this.#exact, this.#begin, this.#naming]) {
       // An id that two sorts of things have, an agent and its message say, is not for us to choose.
       if (groups.size > 0) return meant([...groups.values()], this.#moreBegin)
     }
     return { type: 'nothing' }
+  }
+
+  /** What has for an id what was taken for a position: of two questions the other one might be decided. */
+  #calledSo({ list: [found] }: Group): Group[] {
+    return [...this.#exact.values()].filter(({ by, list: [one], count }) => {
+      if (by !== 'id' && by !== 'agent') return false
+      const [a, b] = [one?.match.place, found?.match.place]
+      return count > 1 || a?.log !== b?.log || a?.file !== b?.file || a?.line !== b?.line
+    })
   }
 }
 

@@ -4,11 +4,21 @@ import { Icon } from '../parts/icons.js'
 import { PositionLink } from '../parts/place-link.js'
 import { Clock, clean, Said } from '../parts/text.js'
 
-/** What this viewer did to a question that waits still. */
-export type Sent =
+/** What this viewer did to a question that waits still, and its position: an id can be used again for another. */
+export type Sent = { position: number } & (
   | { is: 'sending'; approve: boolean }
-  | { is: 'sent'; decision: SentDecision; position: number }
+  | { is: 'sent'; decision: SentDecision }
   | { is: 'refused'; why: string }
+)
+
+/** What is to be said of that at the question which waits now under the same id. */
+export function sentFor(question: Desk['pending'][number], sent: Sent | undefined): Sent | undefined {
+  if (sent === undefined || sent.position === question.position) return sent
+  if (sent.is === 'refused' || question.sent !== undefined) return undefined
+  const why =
+    'This was asked since under the same id; what you decided was of the question before. Look, and decide.'
+  return { is: 'refused', position: question.position, why }
+}
 
 /** The decision that holds, and whether it is this viewer's. */
 export interface Outcome {
@@ -24,12 +34,21 @@ export interface Outcome {
 export function outcomeOf(id: string, sent: Sent, decided: Desk['decided']): Outcome | undefined {
   if (sent.is !== 'sent') return undefined
   // The same may have been asked, and decided, before.
-  const found = decided.find((each) => each.id === id && each.askedPosition === sent.position)
+  const found = decided.find((each) => each.id === id && isAbout(each, sent))
   if (found === undefined) return undefined
   const { subject, approve, by, via, decidedTs: ts, decidedPosition: position } = found
   const { decision } = sent
   const isOwn = via === decision.via && by === decision.by && approve === decision.approve
   return { id, subject, isOwn, made: { approve, by, via, ts }, position }
+}
+
+/** It decides the question that was meant, or the same that was asked anew: then by when it was given. */
+function isAbout(each: Desk['decided'][number], sent: Sent & { is: 'sent' }): boolean {
+  const { askedPosition, decidedAt = each.decidedTs } = each
+  if (askedPosition === sent.position) return true
+  const { via, by, approve, ts } = sent.decision
+  const isOwn = each.via === via && each.by === by && each.approve === approve
+  return isOwn && askedPosition > sent.position && Math.abs(decidedAt - ts) <= 1_000
 }
 
 export const verdictOf = ({ approve }: { approve: boolean }): string => (approve ? 'approved' : 'rejected')

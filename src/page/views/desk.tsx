@@ -20,7 +20,7 @@ import { Icon } from '../parts/icons.js'
 import { clean, counted, grouped } from '../parts/text.js'
 import { DecidedTable } from './desk-decided.js'
 import { QuestionCard } from './desk-question.js'
-import { type Outcome, Outcomes, outcomeOf, type Sent, verdictOf } from './desk-sent.js'
+import { type Outcome, Outcomes, outcomeOf, type Sent, sentFor, verdictOf } from './desk-sent.js'
 
 type Question = Desk['pending'][number]
 
@@ -74,7 +74,7 @@ export function DeskView() {
           <QuestionCard
             key={question.id}
             question={question}
-            sent={sent[question.id]}
+            sent={sentFor(question, sent[question.id])}
             can={isNow && mayDecide}
             why={whyNot(isNow, mayDecide)}
             hasJustMoved={() => hasJustMoved(question.id)}
@@ -100,20 +100,25 @@ function useDeciding(desk: Desk | undefined) {
     setSent(({ [id]: _, ...rest }) => rest)
   }
   const decide = async (question: Question, approve: boolean, note: string) => {
-    const { id, subject, position: asked } = question
+    const { id, subject, position, question: named } = question
     const put = (state: Sent) => setSent((all) => ({ ...all, [id]: state }))
-    put({ is: 'sending', approve })
+    put({ is: 'sending', position, approve })
     try {
-      const body = { id, approve, ...(note !== '' && { note }) }
+      const body = {
+        id,
+        approve,
+        ...(note !== '' && { note }),
+        ...(named !== undefined && { question: named }),
+      }
       const { status, value: answer } = await api().send('POST', logPath('/decisions'), body)
       const said = (answer ?? {}) as { error?: string; earlier?: SentDecision; decision?: SentDecision }
       if (status < 300 && said.decision !== undefined) {
-        put({ is: 'sent', decision: said.decision, position: asked })
+        put({ is: 'sent', decision: said.decision, position })
         say(`${approve ? 'Approved' : 'Rejected'}: sent`)
       } else if (said.earlier !== undefined) came({ id, subject, isOwn: false, made: said.earlier })
-      else put({ is: 'refused', why: said.error ?? `The server says ${status}.` })
+      else put({ is: 'refused', position, why: said.error ?? `The server says ${status}.` })
     } catch (failed) {
-      put({ is: 'refused', why: take(failed)?.message ?? 'It was not sent.' })
+      put({ is: 'refused', position, why: take(failed)?.message ?? 'It was not sent.' })
     }
     epoch.value++
   }

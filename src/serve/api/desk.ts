@@ -1,5 +1,6 @@
 /** What waits for people at a position, and what they decided up to there. */
 import { AsideSubjects } from '../../analyse/audit/aside.js'
+import { askedBy, markOf } from '../../decide/question.js'
 import { sentDecision } from '../../decide/taker.js'
 import { idOf, textOf } from '../../format/bounded.js'
 import type { Fields } from '../../format/fields.js'
@@ -35,10 +36,14 @@ export async function deskAt(
   const subjects = subjectsOf(content)
   for (const [i, each] of shown.entries()) {
     const row = rows.positions.rowUpTo(each.position)
-    const subject = await subjects(asked[i] as PlacedEvent)
-    const sent = isEnd ? sentDecision(rows.segments.get(rows.place(row).segment).log, each.id) : undefined
+    const line = asked[i] as PlacedEvent
+    const subject = await subjects(line)
+    const question = askedBy(line.event as unknown as Fields, line.event.ts)
+    const { log } = rows.segments.get(rows.place(row).segment)
+    const sent = isEnd ? sentDecision(log, each.id, question) : undefined
     waiting.push({
       ...each,
+      ...(question !== undefined && { question: markOf(question) }),
       ...(subject !== undefined && { subject }),
       ageMs: Math.max(0, now - each.ts),
       ...(sent !== undefined && { sent }),
@@ -119,7 +124,7 @@ async function decided(content: Content, count: number, subjects: Subjects): Pro
 
 function told(id: string, question: PlacedEvent, answer: PlacedEvent): Desk['decided'][number] {
   const { from } = question.event as Fields
-  const { approve, by, via, note } = answer.event as Fields
+  const { approve, by, via, note, decidedAt } = answer.event as Fields
   const texts = {
     from: idOf(from),
     by: textOf(by),
@@ -134,6 +139,7 @@ function told(id: string, question: PlacedEvent, answer: PlacedEvent): Desk['dec
     approve: approve === true,
     askedTs: question.event.ts,
     decidedTs: answer.event.ts,
+    ...(typeof decidedAt === 'number' && { decidedAt }),
     askedPosition: question.position,
     decidedPosition: answer.position,
   } as Desk['decided'][number]

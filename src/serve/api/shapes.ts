@@ -312,6 +312,8 @@ export interface SentDecision {
   via: 'page' | 'cli' | 'code' | 'hook'
   note?: string
   ts: number
+  /** Which question it is of, as the desk names it. */
+  question?: string
 }
 
 /** `GET /api/logs/{id}/desk?at=P` */
@@ -324,6 +326,8 @@ export interface Desk {
     subject?: string
     ts: number
     position: number
+    /** Names this question: an id can be used again for another. To be sent with its decision. */
+    question?: string
     /** From the question to the last event before P; at the log's end, to now. */
     ageMs: number
     /** A decision that was given and has not come into the log. */
@@ -341,7 +345,10 @@ export interface Desk {
     via?: string
     note?: string
     askedTs: number
+    /** When it was written down. */
     decidedTs: number
+    /** When the person decided, where that is over a second from it. */
+    decidedAt?: number
     askedPosition: number
     decidedPosition: number
   }[]

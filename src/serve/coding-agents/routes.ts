@@ -59,9 +59,12 @@ export function hookDesk({ events, metrics }: HookParts): HookDesk {
     return decision === undefined ? {} : permissionAnswer(decision.approve, decision.by, decision.note)
   }
 
-  /** Resolves with what a person decides; with nothing when time is up, the asker goes, or the server stops. */
+  /**
+   * Resolves with what a person decides; with nothing when time is up, something else is asked under that id, the asker
+   * goes, or the server stops.
+   */
   function decisionOf(
-    log: { onDecision(id: string, waiter: (decision: Decided) => void): () => void },
+    log: { onDecision(id: string, waiter: (decision?: Decided) => void): () => void },
     id: string,
     response: ServerResponse,
     wait: number,
