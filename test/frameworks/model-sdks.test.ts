@@ -402,6 +402,59 @@ test('who knows whose the call is has the word, if it speaks at once', async (t)
   )
 })
 
+test('what a stream says of its failure is the reason, and not that its client left it then', async (t) => {
+  const { url, usages } = await setUp(t, (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(
+      [CHAT[0], CHAT[1], { error: { message: 'overloaded', type: 'server_error' } }].map(event).join(''),
+    )
+  })
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const got = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model":"m"}', signal })
+  let text = ''
+  await assert.rejects(async () => {
+    for await (const bytes of got.body ?? []) {
+      text += Buffer.from(bytes).toString()
+      if (text.includes('overloaded')) leaving.abort()
+    }
+  })
+  assert.deepEqual(
+    (await usages(1)).map(({ error }) => error),
+    ['server_error: overloaded'],
+  )
+})
+
+for (const type of ['application/octet-stream', 'text/plain', undefined]) {
+  test(`a stream is one also where its type is ${type}`, async (t) => {
+    const { url, usages } = await setUp(t, (response) => {
+      response.writeHead(200, type === undefined ? {} : { 'content-type': type })
+      response.end(CHAT.map(event).join(''))
+    })
+    await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model":"m"}' })).text()
+    const [usage, ...more] = await usages(1)
+    assert.deepEqual(more, [])
+    const { inputTokens, outputTokens, error }: Record<string, unknown> = usage ?? {}
+    assert.deepEqual([inputTokens, outputTokens, error], [40, 9, undefined])
+  })
+}
+
+test('tokens are found whatever blanks there are around the colon', () => {
+  for (const colon of [':', ': ', ' : ', ' :']) {
+    const answer = new Answer(dialectOf('/v1/chat/completions'), true)
+    const said = (usage: string): string =>
+      `data: {"id":"c-1","choices":[{"delta":{"content":"a"}}],"usage"${colon}${usage}}\n\n`
+    answer.add(Buffer.from(said('null')))
+    answer.read()
+    answer.add(Buffer.from(said('{"prompt_tokens":40,"completion_tokens":9}')))
+    // So many that those before are not read for being near the end.
+    answer.add(Buffer.from(said('null').repeat(50)))
+    answer.add(Buffer.from('data: [DONE]\n\n'))
+    answer.end()
+    assert.deepEqual([answer.found.inputTokens, answer.found.outputTokens], [40, 9], JSON.stringify(colon))
+  }
+})
+
 const FAILED = {
   id: 'resp_1',
   object: 'response',

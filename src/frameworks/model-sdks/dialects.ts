@@ -114,7 +114,7 @@ const chat: Dialect = {
   mayEnd: (bytes) => bytes[lengthOf(bytes) - 1] === 93,
   path: /(?:\/deployments\/([^/]+))?\/(?:chat\/)?completions$/,
   provider: 'openai',
-  marks: new Marks('"usage":{', '"usage": {', '"error"', ':[DONE]', ' [DONE]'),
+  marks: new Marks('"usage":{', '"usage": {', '"usage" ', '"error"', ':[DONE]', ' [DONE]'),
   read(json, found) {
     const isAnswer = isList(readField(json, 'choices'))
     put(found, {

@@ -16,12 +16,16 @@ const MAX_SENT = 256 * 1024
 /** A text in JSON has its quotation marks escaped, so this is never within one. */
 const MODEL = /"model"\s*:\s*"((?:[^"\\]|\\.){1,256})"/
 
+/** How lines of server-sent events begin, and no JSON does: `data`, `event`, `id`, `retry` or a comment. */
+const EVENT_BEGINS: ReadonlySet<number> = new Set(Buffer.from('deir:'))
+
 export class ModelCall implements Follower, Body {
   #request: OutgoingRequest
   #endpoint: Endpoint
   #teller: Teller
   #sent: Uint8Array[] = []
   #sentBytes = 0
+  /** Of the answer, once there is one. */
   #status = 0
   #isStream = false
   #answer: Answer | undefined
@@ -39,14 +43,19 @@ export class ModelCall implements Follower, Body {
   answered(status: number, header: (name: string) => string | undefined): void {
     this.#status = status
     this.#isStream = header('content-type')?.includes('text/event-stream') === true
-    this.#answer = new Answer(this.#endpoint.dialect, this.#isStream)
+    this.#answer = undefined
     const encoding = header('content-encoding')
     if (encoding !== undefined) this.#decoded = new DecodedBody(encoding, (bytes) => this.#take(bytes))
   }
 
   #take(bytes: Uint8Array): void {
+    if (this.#status === 0 || this.#isTold || bytes.length === 0) return
+    // Some proxies name another type, and clients read the stream all the same.
+    this.#answer ??= new Answer(
+      this.#endpoint.dialect,
+      this.#isStream || EVENT_BEGINS.has(bytes[0] as number),
+    )
     const answer = this.#answer
-    if (answer === undefined || this.#isTold) return
     const more = answer.add(bytes)
     // Next to all pieces of a stream are only kept.
     if (more === NO_MORE || (more === MAY_BEGIN && this.#looks > 0)) return
@@ -123,7 +132,8 @@ export class ModelCall implements Follower, Body {
     const status = this.#status
     const refusal =
       status < 400 ? found.error : `${status}${found.error === undefined ? '' : ` ${found.error}`}`
-    const error = why ?? refusal
+    // A client that reads an error in a stream leaves that: then it is the reason, and not that it was left.
+    const error = found.error === undefined ? (why ?? refusal) : refusal
     // As it was asked for. OpenAI's paths name a deployment of Azure's at most.
     const said = this.#asked() ?? found.model
     const model = dialect.provider === 'openai' ? (said ?? inPath) : (inPath ?? said)
