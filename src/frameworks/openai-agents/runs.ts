@@ -47,6 +47,10 @@ interface Transfer {
 
 /** Spans whose end nobody tells. */
 const MAX_OPEN = 20_000
+/** What the SDK tells the model of a tool with `timeoutMs` that took longer, unless the application says it. */
+const TIMED_OUT = /^Tool '.{0,200}' timed out after (\d{1,12})ms\.$/
+/** Milliseconds by which a timer may seem early, by the clock on the wall. */
+const EARLY_MS = 5
 
 export class Runs implements Listener {
   /** Whether the SDK's runner tells when a tool's own code begins, and with which id; else its span's start has to do. */
@@ -266,6 +270,11 @@ export class Runs implements Listener {
       return
     }
     const output = readField(data, 'output')
+    const timeout = timeoutIn(output)
+    if (timeout !== undefined && Date.now() - node.began >= timeout - EARLY_MS) {
+      node.endTool({ ok: false, error: `timed out after ${timeout}ms` })
+      return
+    }
     const resultBytes = output === '' ? undefined : bytesOf(output)
     node.endTool({ ok: true, ...(resultBytes !== undefined && { resultBytes }) })
   }
@@ -354,6 +363,15 @@ function errorIn(error: unknown): string | undefined {
   const details = readField(error, 'data')
   const said = textIn(details, 'error') ?? textIn(details, 'guardrail')
   return said === undefined ? messageOf(error) : `${messageOf(error)}: ${said}`
+}
+
+/**
+ * The milliseconds after which the SDK gave a tool up, where it answers the model in its place: then its span bears no
+ * error, and what the model is told is all that there is.
+ */
+function timeoutIn(output: unknown): number | undefined {
+  const found = typeof output === 'string' ? TIMED_OUT.exec(output)?.[1] : undefined
+  return found === undefined ? undefined : Number(found)
 }
 
 /** Tokens by the names of both of OpenAI's interfaces. Where a stream was left the SDK has noughts: none are known. */
