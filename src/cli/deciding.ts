@@ -61,8 +61,9 @@ with escapes, as hivelog pending shows it.
       --this-file  only FILE's own escalations, not those of the logs of its
                    child processes in FILE.agents
       --json       one JSON object: {"id", "approve", "by", "via", "note", "ts",
-                   "question", "log", "status": "recorded" | "sent" | "decided" |
-                   "refused", "place": {"log", "file", "line", "seq"},
+                   "question", "log", "status": "recorded" | "sent" |
+                   "decided" | "refused",
+                   "place": {"log", "file", "line", "seq"},
                    "earlier": {"approve", "by", "via", "note", "ts"},
                    "subject"}
       --help       this text

@@ -41,7 +41,7 @@ async function approvedWhileDown(t: TestContext, subject = DOCS): Promise<string
   await hive.shutdown()
   assert.equal(
     (await hivelog(['approve', 'x', file])).stdout,
-    'sent: waits for the hive, which is not running\n',
+    'sent: waits for the hive, which is not running\n  x  Format the docs?\n',
   )
   return file
 }
