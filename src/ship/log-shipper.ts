@@ -77,12 +77,14 @@ export class LogShipper {
         if (!this.#once) await this.#enough(walk, signal)
         if (this.#options.isOthers) await walk.to(await sender.position())
         const most = sender.exactly ?? Math.min(this.#options.maxBytes, sender.maxBytes ?? Infinity)
+        // What is written until the end is told may come while this looks.
+        const isLast = this.#once
         const piece = await walk.next(most)
         if (piece !== undefined) {
           await walk.to(await sender.send(piece))
           this.open.read(piece.bytes)
           if (this.open.size > 0) this.#onOpen(this)
-        } else if (this.#once) return
+        } else if (isLast) return
         else if (this.#options.isOthers) await walk.rest()
       }
     } finally {
@@ -93,8 +95,9 @@ export class LogShipper {
   /** A log that is not there yet, or empty, is waited for. */
   async #identity(signal: AbortSignal): Promise<LogIdentity | undefined> {
     for (;;) {
+      const isLast = this.#once
       const identity = await identityOf(this.file)
-      if (identity !== undefined || this.#once) return identity
+      if (identity !== undefined || isLast) return identity
       await this.#pause(this.#lookMs, signal)
     }
   }
