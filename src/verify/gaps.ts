@@ -2,8 +2,7 @@
  * What `log.gap` lines explain. Whoever can append to a log can write one; so it explains what it names only where a
  * seal vouches for it, and else no more than could be missing there without it (docs/format.md, How to verify, 11).
  */
-import type { SeqRange } from '../read/chain.js'
-import { unexplained } from '../read/chain.js'
+import { type SeqRange, unexplained } from '../read/chain.js'
 import type { Explainable, VerifyFinding } from './report.js'
 import type { GapLine, SealLine, SegmentScan } from './segment.js'
 
@@ -20,14 +19,26 @@ function gapsOf(scan: SegmentScan, vouching: readonly SealLine[]): Gap[] {
   const found = scan.opens.flatMap(({ adopted }) =>
     adopted === undefined || adopted.file !== undefined ? [] : [adopted],
   )
+  found.sort((a, b) => a.from - b.from)
+  const lastSeal = vouching.at(-1)?.line ?? 0
+  let seals = 0
+  let stretches = 0
+  /** Offset up to which bytes were found, of those stretches that begin before a gap. */
+  let foundTo = 0
+  // All in one go: whoever writes a log may have put many of everything into it.
   return scan.gapLines.map((gap) => {
-    // The writer's seals vouch for what it found there, and not that a writer wrote it.
-    const isFound = found.some(({ from, bytes }) => gap.offset >= from && gap.offset < from + bytes)
-    return {
-      ...gap,
-      isBound: !isFound && vouching.some(({ line }) => line > gap.line),
-      before: vouching.findLast(({ line }) => line < gap.line),
+    while ((vouching[seals]?.line ?? Number.POSITIVE_INFINITY) < gap.line) seals++
+    for (
+      let next = found[stretches];
+      next !== undefined && next.from <= gap.offset;
+      next = found[stretches]
+    ) {
+      foundTo = Math.max(foundTo, next.from + next.bytes)
+      stretches++
     }
+    // The writer's seals vouch for what it found there, and not that a writer wrote it.
+    const isBound = gap.offset >= foundTo && gap.line < lastSeal
+    return { ...gap, isBound, before: vouching[seals - 1] }
   })
 }
 
@@ -55,8 +66,8 @@ export function isEndUnsure(
 export class Explained {
   readonly #ranges: SeqRange[] = []
   readonly #artifacts = new Set<string>()
-  /** Artifacts that are lost where lines of that segment name them, behind that line. */
-  readonly #artifactsIn: { ref: string; file: string; line: number }[] = []
+  /** By artifact, then by segment: the line behind which it is lost where a line names it. */
+  readonly #artifactsIn = new Map<string, Map<string, number>>()
 
   /**
    * Takes the gaps of a segment.
@@ -65,8 +76,7 @@ export class Explained {
   add(file: string, scan: SegmentScan, vouching: readonly SealLine[], due: number): void {
     for (const { range, artifact, isBound, before } of gapsOf(scan, vouching)) {
       if (artifact !== undefined && isBound) this.#artifacts.add(artifact)
-      else if (artifact !== undefined)
-        this.#artifactsIn.push({ ref: artifact, file, line: before?.line ?? 0 })
+      else if (artifact !== undefined) this.#addIn(artifact, file, before?.line ?? 0)
       if (range === undefined) continue
       const least = isBound ? 1 : before === undefined ? due : before.seq + 1
       if (range.to >= least) this.#ranges.push({ from: Math.max(range.from, least), to: range.to })
@@ -81,13 +91,18 @@ export class Explained {
   /** Whether an artifact that is missing where a line names it could not be stored, as its writer says. */
   isArtifactLost(ref: string, { file, line = 0 }: Pick<VerifyFinding, 'file' | 'line'>): boolean {
     return (
-      this.#artifacts.has(ref) ||
-      this.#artifactsIn.some((each) => each.ref === ref && each.file === file && line > each.line)
+      this.#artifacts.has(ref) || line > (this.#artifactsIn.get(ref)?.get(file) ?? Number.POSITIVE_INFINITY)
     )
   }
 
   /** Artifacts that the writer says it could not store. */
   get artifacts(): ReadonlySet<string> {
-    return new Set([...this.#artifacts, ...this.#artifactsIn.map(({ ref }) => ref)])
+    return new Set([...this.#artifacts, ...this.#artifactsIn.keys()])
+  }
+
+  #addIn(ref: string, file: string, line: number): void {
+    const lines = this.#artifactsIn.get(ref) ?? new Map<string, number>()
+    lines.set(file, Math.min(line, lines.get(file) ?? line))
+    this.#artifactsIn.set(ref, lines)
   }
 }

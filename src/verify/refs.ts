@@ -4,6 +4,7 @@
  * theirs in another way. A raw `{"ref"` cannot stand inside a JSON string, where its quotes would be escaped.
  */
 import type { ArtifactRef } from '../format/kinds.js'
+import { storedAside } from '../format/subject.js'
 
 /** An artifact that a line names. */
 export interface NamedArtifact extends ArtifactRef {
@@ -14,7 +15,6 @@ export interface NamedArtifact extends ArtifactRef {
 
 /** Short enough to be searched for by its first byte alone, which is many times faster. */
 const MARK = Buffer.from('{"ref"')
-const SHA256 = /^[0-9a-f]{64}$/
 
 export class RefFinder {
   /** Offset of the next place that names something; past the end of what was searched, infinite. */
@@ -77,14 +77,8 @@ export class RefFinder {
  * and nothing else. A content that could not be kept has a `ref` that is no hash, and names none.
  */
 export function artifactsIn(event: object): ArtifactRef[] {
-  const values: unknown[] = Object.values(event).filter(
-    (value) => typeof value === 'object' && value !== null && Object.keys(value).join() === 'ref,bytes',
-  )
-  if ((event as { kind?: unknown }).kind === 'snapshot') values.push(event)
-  return values.filter((value): value is ArtifactRef => {
-    const { ref, bytes } = value as Record<string, unknown>
-    return (
-      typeof ref === 'string' && SHA256.test(ref) && Number.isSafeInteger(bytes) && (bytes as number) >= 0
-    )
-  })
+  const values: unknown[] = Object.values(event).filter((value) => storedAside(value) !== undefined)
+  const { kind, ref, bytes } = event as Record<string, unknown>
+  if (kind === 'snapshot' && storedAside({ ref, bytes }) !== undefined) values.push(event)
+  return values as ArtifactRef[]
 }
