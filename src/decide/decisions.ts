@@ -20,7 +20,6 @@ import {
   openSync,
   readdirSync,
   readSync,
-  renameSync,
   rmSync,
   type Stats,
   writeFileSync,
@@ -134,21 +133,13 @@ export function removeDecision(log: string, id: string): void {
 export const removeSame = (folder: string, decision: Decision, isNamed = true): void =>
   takeAway(join(folder, decisionName(decision.id)), decision, isNamed)
 
-/** What is at a place can change between a look and the removal, so it is moved first, and looked at where it is alone. */
+/**
+ * Looks, and removes. To move it aside first would leave that file there if this process is killed, or lose the decision
+ * of another question; that such a one is put between the two calls takes a person and two processes at one moment.
+ */
 function takeAway(path: string, decision: Decision, isNamed = true): void {
-  const draft = draftOf(path)
-  try {
-    renameSync(path, draft)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
-  }
-  try {
-    const moved = decisionIn(path, readBytes(draft), isNamed)
-    if (!isSame(moved, decision)) linked(draft, path)
-  } finally {
-    rmSync(draft, { force: true })
-  }
+  const there = readFile(path, isNamed)
+  if (there !== undefined && isSame(there, decision)) rmSync(path, { force: true })
 }
 
 /** Makes the folder, where it is not there. @throws {DecisionError} when it is not the user's own, and system errors */
