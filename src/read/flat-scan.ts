@@ -84,6 +84,7 @@ const LONGEST = 32
 /** Where things are in the memory. */
 const LINES = 0
 const COPIED_TO = 4
+const FOUND_TO = 8
 const POWERS = 64
 const MOST_DIGITS = 15
 /** For each length up to `LONGEST`: which of the first sixteen bytes it has, then which of the next. */
@@ -102,12 +103,15 @@ const FOUND = 256 * 1024
 const UNIT = 16
 const MOST_MEMBERS = 64
 const FOUND_END = 512 * 1024
+/** Bytes of what is found in one call, and of what is copied. */
+export const FOUND_BYTES = FOUND_END - FOUND
 /** Bytes that are taken apart at once. */
 export const FLAT_BYTES = 64 * 1024
 /** Texts that are copied, as a JSON array: no more bytes than there are, as the names are left out. */
 const COPIES = FOUND_END
+export const MOST_COPIED = 2 * FLAT_BYTES
 /** The lines begin here; with room for what is looked at behind their end. */
-const BLOCK = COPIES + 2 * FLAT_BYTES
+const BLOCK = COPIES + MOST_COPIED
 const PAGES = (BLOCK + FLAT_BYTES) / 65536 + 1
 
 /*
@@ -354,6 +358,7 @@ const scan: Func = {
     ),
     store32(i32(LINES), get(COUNT)),
     store32(i32(COPIED_TO), get(COPY)),
+    store32(i32(FOUND_TO), get(OUT)),
     get(START),
   ],
 }
@@ -367,21 +372,44 @@ export interface FlatName {
   isNumbered: boolean
 }
 
-type Scan = (from: number, end: number, c1: bigint, c2: bigint) => number
-
-/** Takes blocks of lines apart. */
-export class FlatScanner {
-  /** Lines of the last call. */
+/** Lines that were taken apart. */
+export class TakenLines {
   lines = 0
   /**
    * What was found: of each line `[start, end, members, isFlat]`, then its members: `[name + 256 * value, number, copy]`,
-   * four places each.
+   * four places each. `ORIGIN` stands for the place where the lines begin.
    */
   readonly found: Int32Array
   /** What was copied. */
   copies: (string | string[])[] = []
   /** The same, for the numbers: of a member at `at` in `found`, the one at `at / 2 + 1`. */
   readonly numbers: Float64Array
+
+  /** @param buffer what was found is there from `offset` on */
+  constructor(buffer: ArrayBufferLike, offset: number) {
+    this.found = new Int32Array(buffer, offset, FOUND_BYTES / 4)
+    this.numbers = new Float64Array(buffer, offset, FOUND_BYTES / 8)
+  }
+}
+
+type Scan = (from: number, end: number, c1: bigint, c2: bigint) => number
+
+/** What takes lines apart, for whoever runs it elsewhere (`flat-thread.ts`). */
+export interface FlatProgram {
+  module: Uint8Array
+  /** What its memory begins with. */
+  tables: Uint8Array
+  /** The factors, which each call is given. */
+  factors: readonly [bigint, bigint]
+}
+
+/** Where it reads and writes: places in the memory, and bytes. */
+export const FLAT_LAYOUT = { LINES, COPIED_TO, FOUND_TO, FOUND, COPIES, BLOCK } as const
+
+/** Takes blocks of lines apart. */
+export class FlatScanner {
+  /** Of the last call. */
+  readonly taken: TakenLines
   readonly #scan: Scan
   readonly #bytes: Buffer
   readonly #view: DataView
@@ -392,8 +420,7 @@ export class FlatScanner {
     this.#scan = exports.scan as Scan
     this.#bytes = Buffer.from(buffer)
     this.#view = new DataView(buffer)
-    this.found = new Int32Array(buffer, FOUND)
-    this.numbers = new Float64Array(buffer, FOUND)
+    this.taken = new TakenLines(buffer, FOUND)
     for (let digits = 0; digits <= MOST_DIGITS; digits++)
       this.#view.setFloat64(POWERS + 8 * digits, 10 ** digits, true)
     for (let length = 0; length <= LONGEST; length++)
@@ -408,12 +435,19 @@ export class FlatScanner {
     return exports === undefined ? undefined : new FlatScanner(exports, names)
   }
 
+  /** Of one that was not used yet. */
+  get program(): FlatProgram {
+    const tables = Uint8Array.from(this.#bytes.subarray(0, FOUND))
+    return { module: moduleOf([scan], PAGES), tables, factors: this.#factors }
+  }
+
   /**
-   * Takes the lines in `bytes[from, to)`, where `to` is behind a newline, as far as it gets in one go. `ORIGIN` stands for
-   * `from` in what is found. Returns the place behind the last line that was taken: `from` if that line is too long.
+   * Takes the lines in `bytes[from, to)`, where `to` is behind a newline, as far as it gets in one go. Returns the place
+   * behind the last line that was taken: `from` if that line is too long.
    */
   scan(bytes: Buffer, from: number, to: number): number {
-    this.lines = 0
+    const { taken } = this
+    taken.lines = 0
     let end = to
     if (to - from > FLAT_BYTES) {
       end = bytes.lastIndexOf(10, from + FLAT_BYTES - 1) + 1
@@ -422,11 +456,9 @@ export class FlatScanner {
     bytes.copy(this.#bytes, BLOCK, from, end)
     const [c1, c2] = this.#factors
     const stop = this.#scan(BLOCK, BLOCK + end - from, c1, c2)
-    this.lines = this.#view.getUint32(LINES, true)
+    taken.lines = this.#view.getUint32(LINES, true)
     const last = this.#view.getUint32(COPIED_TO, true) - 1
-    this.#bytes[last] = byte(last === COPIES ? '[' : ']')
-    // All at once: so they take half the time, and none keeps the others in memory.
-    this.copies = last === COPIES ? [] : JSON.parse(this.#bytes.toString('latin1', COPIES, last + 1))
+    taken.copies = copiesIn(this.#bytes, COPIES, last)
     return from + stop - BLOCK
   }
 
@@ -458,6 +490,14 @@ export class FlatScanner {
       return [BigInt.asIntN(64, c1), BigInt.asIntN(64, c2)]
     }
   }
+}
+
+/** What was copied there, at the end of which a comma stands at `last`. */
+export function copiesIn(bytes: Buffer, start: number, last: number): (string | string[])[] {
+  if (last === start) return []
+  bytes[last] = byte(']')
+  // All at once: so they take half the time, and none keeps the others in memory.
+  return JSON.parse(bytes.toString('latin1', start, last + 1))
 }
 
 function howOf({ isPassedOver, isNumbered }: FlatName): number {

@@ -2,11 +2,26 @@
  * Reads whole logs for reports: events of flat lines (`flat-scan.ts`) are made at once, all of one class; the others by
  * JSON.parse. Both say the same; but an event of this class also has the fields that its line has not: `undefined`.
  */
+import { availableParallelism } from 'node:os'
 import { ownSeq } from '../format/decode.js'
 import type { HiveEvent } from '../format/kinds.js'
-import { COPIED, FLAT_BYTES, FlatScanner, KNOWN, NEW, NUMBER, ORIGIN, TEXTS, TRUE } from './flat-scan.js'
+import {
+  COPIED,
+  FLAT_BYTES,
+  type FlatProgram,
+  FlatScanner,
+  KNOWN,
+  NEW,
+  NUMBER,
+  ORIGIN,
+  type TakenLines,
+  TEXTS,
+  TRUE,
+} from './flat-scan.js'
+import { FlatThread } from './flat-thread.js'
 import { type LineOptions, type LogEntry, MAX_LINE_BYTES } from './items.js'
 import { ItemReader, type Start } from './lines.js'
+import type { Source } from './sources.js'
 
 /** An event of a flat line: what the events have that make up most of a log. */
 class FlatEvent {
@@ -235,11 +250,47 @@ function put(event: FlatEvent, name: number, value: unknown): void {
   }
 }
 
-/** Makes the events of flat lines, with all fields or those for the model. There is one each: its tables are worth sharing. */
+/** What takes lines apart. */
+interface LineTaker {
+  /** Of the last call. */
+  readonly taken: TakenLines
+  /** As `FlatScanner.scan`. */
+  scan(bytes: Buffer, from: number, to: number): number
+}
+
+const scannerFor = (isForModel: boolean): FlatScanner | undefined =>
+  FlatScanner.of(
+    NAMES.map((name) => ({
+      name,
+      isPassedOver: isForModel && !OF_MODEL.has(name),
+      isNumbered: !ALL_OTHERS.has(name),
+    })),
+  )
+
+/** What takes the lines apart for such a reader, to be run elsewhere; `undefined` where it cannot be run. */
+export const flatProgram = (isForModel: boolean): FlatProgram | undefined => scannerFor(isForModel)?.program
+
+/** Bytes from which on a second thread is worth starting. */
+const LONG = 16 * 1024 * 1024
+
+/**
+ * A thread that takes the lines of a segment apart from that offset on, if it is long and there is a processor for it.
+ * @param isForModel as the reader has it that is given them
+ */
+export function flatThread(source: Source, offset: number, isForModel: boolean): FlatThread | undefined {
+  const { handle, gzip, stats } = source
+  const isLong = Number(stats.size) - offset >= LONG
+  if (!isLong || !stats.isFile() || gzip || availableParallelism() < 2) return undefined
+  const program = flatProgram(isForModel)
+  return program && new FlatThread(handle.fd, offset, program)
+}
+
+/** Makes the events of flat lines, with all fields or those for the model. */
 class FlatEvents {
+  /** One each: its tables are worth sharing. */
   static readonly #shared = new Map<boolean, FlatEvents | undefined>()
 
-  readonly scanner: FlatScanner
+  readonly taker: LineTaker
   /** Texts by their number. */
   readonly #texts = new Array<string>(TEXTS).fill('')
   /** Where in what was found the next line is. */
@@ -247,21 +298,15 @@ class FlatEvents {
 
   readonly #isForModel: boolean
 
-  private constructor(scanner: FlatScanner, isForModel: boolean) {
-    this.scanner = scanner
+  constructor(taker: LineTaker, isForModel: boolean) {
+    this.taker = taker
     this.#isForModel = isForModel
   }
 
   /** `undefined` where this process cannot have one. */
   static shared(isForModel: boolean): FlatEvents | undefined {
     if (!FlatEvents.#shared.has(isForModel)) {
-      const scanner = FlatScanner.of(
-        NAMES.map((name) => ({
-          name,
-          isPassedOver: isForModel && !OF_MODEL.has(name),
-          isNumbered: !ALL_OTHERS.has(name),
-        })),
-      )
+      const scanner = scannerFor(isForModel)
       FlatEvents.#shared.set(isForModel, scanner && new FlatEvents(scanner, isForModel))
     }
     return FlatEvents.#shared.get(isForModel)
@@ -270,21 +315,21 @@ class FlatEvents {
   /** As `FlatScanner.scan`. */
   scan(bytes: Buffer, from: number, to: number): number {
     this.#at = 0
-    return this.scanner.scan(bytes, from, to)
+    return this.taker.scan(bytes, from, to)
   }
 
   /** Place of the next line's first byte, and of its newline. */
   get start(): number {
-    return (this.scanner.found[this.#at] as number) - ORIGIN
+    return (this.taker.taken.found[this.#at] as number) - ORIGIN
   }
 
   get end(): number {
-    return (this.scanner.found[this.#at + 1] as number) - ORIGIN
+    return (this.taker.taken.found[this.#at + 1] as number) - ORIGIN
   }
 
   /** The event of the next line; `undefined` where that is to be parsed. */
   next(): HiveEvent | undefined {
-    const { found, numbers, copies } = this.scanner
+    const { found, numbers, copies } = this.taker.taken
     let at = this.#at
     const members = found[at + 2] as number
     if (found[at + 3] !== 1) {
@@ -323,7 +368,7 @@ class FlatEvents {
 
   /** Passes over a line that is to be parsed; texts that got a number in it keep that. */
   #pass(members: number): void {
-    const { found, copies } = this.scanner
+    const { found, copies } = this.taker.taken
     let at = this.#at
     for (let i = 0; i < members; i++) {
       at += 4
@@ -374,10 +419,15 @@ export interface FlatOptions {
   warm?: number
   /** Whether the events have only what the model of a hive looks at. Default: false. */
   isForModel?: boolean
+  /** Hands over the bytes that the reader is given, from the first on. Default: this thread takes them apart. */
+  thread?: FlatThread | undefined
 }
 
 /** Gives the items that reading all lines gives. */
 export class FlatReader extends ItemReader {
+  /** Hands over the bytes that this reader is given. */
+  readonly thread: FlatThread | undefined
+  readonly #events: FlatEvents | undefined
   readonly #file: string
   readonly #isPlain: boolean
   readonly #isForModel: boolean
@@ -389,17 +439,18 @@ export class FlatReader extends ItemReader {
 
   constructor(file: string, start: Start, options: LineOptions, flat: FlatOptions = {}) {
     super(file, start, options)
-    const { warm = WARM, isForModel = false } = flat
+    const { warm = WARM, isForModel = false, thread } = flat
     this.#file = file
     this.#isForModel = isForModel
     // A line that is too long must be told of.
     this.#isPlain = options.text !== true && (options.maxLineBytes ?? MAX_LINE_BYTES) >= FLAT_BYTES
     this.#from = start.offset + warm
+    this.thread = this.#isPlain ? thread : undefined
+    this.#events = this.thread && new FlatEvents(this.thread, isForModel)
   }
 
   protected override lines(bytes: Buffer, from: number, to: number): void {
-    const events =
-      this.#isPlain && this.splitter.offset >= this.#from ? FlatEvents.shared(this.#isForModel) : undefined
+    const events = this.#events ?? this.#ownEvents()
     if (events === undefined) {
       super.lines(bytes, from, to)
       return
@@ -414,7 +465,7 @@ export class FlatReader extends ItemReader {
         at = end
         continue
       }
-      const { lines } = events.scanner
+      const { lines } = events.taker.taken
       for (let i = 0; i < lines; i++) {
         const start = at + events.start
         const end = at + events.end
@@ -429,8 +480,8 @@ export class FlatReader extends ItemReader {
       at = next
       this.splitter.offset = toOffset + at
       this.#looked += lines
-      // A few lines at the end of a block say nothing.
-      if (this.#looked < JUDGED_LINES) continue
+      // A few lines at the end of a block say nothing; and another thread may look in vain.
+      if (this.#looked < JUDGED_LINES || this.#events !== undefined) continue
       const isInVain = 2 * this.#parsed > this.#looked
       this.#looked = 0
       this.#parsed = 0
@@ -439,6 +490,11 @@ export class FlatReader extends ItemReader {
       break
     }
     if (at < to) super.lines(bytes, at, to)
+  }
+
+  #ownEvents(): FlatEvents | undefined {
+    const isWorthIt = this.#isPlain && this.splitter.offset >= this.#from
+    return isWorthIt ? FlatEvents.shared(this.#isForModel) : undefined
   }
 
   /** Adds the event of the line in `bytes[start, end)`. */

@@ -178,7 +178,7 @@ export async function* snapshotBatches(
  * All items of one segment from where the reader begins. Damage in compressed data ends it with a malformed line
  * that says so.
  * @param onChunk takes the bytes, before the items are given that they complete; valid during the call
- * @param size bytes that are read at once
+ * @param size bytes that are read at once, where the reader has no thread that reads them
  * @param piece bytes of them whose lines are given at once. Default: all
  */
 export function itemsOf(
@@ -188,7 +188,8 @@ export function itemsOf(
   size?: number,
   piece?: number,
 ): AsyncGenerator<LogItem[]> {
-  return itemsIn(chunksOf(source, reader.offset, size), source, reader, onChunk, piece)
+  const thread = reader instanceof FlatReader ? reader.thread : undefined
+  return itemsIn(chunksOf(source, reader.offset, size, undefined, thread), source, reader, onChunk, piece)
 }
 
 async function* itemsIn(

@@ -125,12 +125,14 @@ export async function openArchived({ file, twin }: Segment): Promise<Source | un
  * The (uncompressed) bytes of a segment from `offset` on. A chunk is valid until the next one is asked for. Where
  * compressed data is damaged, that is thrown after the bytes before the damage.
  * @param to offset of a line at which a plain file is read no further. Default: none
+ * @param pieces what a plain file's bytes come from instead, as far as they do
  */
 export async function* chunksOf(
   source: Source,
   offset = 0,
   size = CHUNK,
   to = Number.POSITIVE_INFINITY,
+  pieces?: Pieces,
 ): AsyncGenerator<Buffer> {
   const { end } = source
   try {
@@ -138,7 +140,7 @@ export async function* chunksOf(
       source.gzip
         ? inflated(source, offset)
         : source.stats.isFile()
-          ? plain(source, offset, size, to)
+          ? plain(source, offset, size, to, pieces)
           : piped(source, size),
     )
     if (end === undefined) yield* chunks
@@ -205,10 +207,24 @@ export const gzipDamage = (error: unknown): string =>
 /** Whether a reason is one of `gzipDamage`. */
 export const isGzipDamage = (reason: string): boolean => reason === ENDLESS_LINE || reason === DAMAGED_DATA
 
-async function* plain(source: Source, offset: number, most: number, to: number): AsyncGenerator<Buffer> {
-  let position = offset
+/** Bytes of a plain file, from an offset that whoever made it was told. */
+interface Pieces {
+  /** How many were given. */
+  readonly given: number
+  pieces(): AsyncGenerator<Buffer>
+}
+
+async function* plain(
+  source: Source,
+  offset: number,
+  most: number,
+  to: number,
+  pieces?: Pieces,
+): AsyncGenerator<Buffer> {
+  if (pieces !== undefined) yield* pieces.pieces()
+  let position = offset + (pieces?.given ?? 0)
   // Most files are small.
-  const length = Number(source.stats.size) - offset
+  const length = Number(source.stats.size) - position
   const size = Math.min(most, Math.max(MIN_CHUNK, length + 1))
   const read = <Into extends Buffer>(into: Into) =>
     source.handle.read(into, 0, Math.min(size, to - position), position)

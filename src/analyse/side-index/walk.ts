@@ -8,7 +8,7 @@ import { indexFolder } from '../../format/beside.js'
 import { ownSeq } from '../../format/decode.js'
 import type { StoredState } from '../../model/model.js'
 import { ChainWatch } from '../../read/chain.js'
-import { FlatReader } from '../../read/flat.js'
+import { FlatReader, flatThread } from '../../read/flat.js'
 import { isMalformed, type LogItem, type MalformedLine } from '../../read/items.js'
 import { ItemReader } from '../../read/lines.js'
 import { itemsOf } from '../../read/read.js'
@@ -280,8 +280,11 @@ class Walk {
     const start = { offset, line, count }
     const { visit } = this.#options
     // Whoever is visited may look at whole events.
-    const flat = { isForModel: visit === undefined }
-    const ranges = extension === undefined ? undefined : new RangeReader(source.file, start, {}, flat)
+    const isForModel = visit === undefined
+    const flat = { isForModel }
+    const thread = extension === undefined ? undefined : flatThread(source, offset, isForModel)
+    const ranges =
+      extension === undefined ? undefined : new RangeReader(source.file, start, {}, { ...flat, thread })
     const plain = (): ItemReader =>
       visit === undefined
         ? new FlatReader(source.file, start, {}, flat)
