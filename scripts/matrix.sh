@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the test suite on the other Nodes that are supported; `npm test` has run it on this one, and compiled it.
 # Each run ends with the counts of Node's test runner. Where there is no such Node: a line `matrix: …, 1 skipped`.
-# What is random has another sample on each.
+# What is random has another sample on each, twice as large as that of npm test.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 if [ ! -d .build/test ]; then
@@ -32,6 +32,6 @@ for major in 22 24; do
       continue
     fi
   fi
-  HIVELOG_TEST_SEED=$seed "$node" scripts/test.mjs $options || code=1
+  HIVELOG_TEST_SEED=$seed HIVELOG_TEST_WHOLE=1 "$node" scripts/test.mjs $options || code=1
 done
 exit "$code"

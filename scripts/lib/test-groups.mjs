@@ -5,14 +5,18 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 
-/** Rooms whose tests clean up after themselves, and seldom wait. */
+/** Rooms whose tests clean up after themselves. */
 const ROOMS = [
   'analyse',
   'cli',
+  'decide',
   'export',
   'format',
   'frameworks',
+  'git',
   'hive',
+  'journal',
+  'mcp',
   'model',
   'otel',
   'pull',
@@ -21,6 +25,7 @@ const ROOMS = [
   'redact',
   'repo',
   'serve',
+  'ship',
   'text',
   'verify',
 ]

@@ -4,6 +4,7 @@ import { calcPrice, findProvider, type Provider } from '@pydantic/genai-prices'
 import fc from 'fast-check'
 import { Catalogue, listName } from '../../src/analyse/cost/catalogue.js'
 import { type CallTokens, isCacheApart, OwnPrices, priceOf } from '../../src/analyse/cost/prices.js'
+import { cases } from '../kit/long-run.js'
 
 const NOW = Date.UTC(2026, 7, 22, 9, 30)
 const catalogue = Catalogue.load()
@@ -72,7 +73,7 @@ test('list prices are what the package computes: any model, any tokens (tiers), 
         assert.ok(Math.abs(usd - expected.total_price) <= 1e-12 * Math.max(1, expected.total_price), model)
       }
     }),
-    { seed: 7, numRuns: 5000 },
+    { seed: 7, numRuns: cases(5000, 5000) },
   )
 })
 

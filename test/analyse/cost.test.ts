@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { COST_KEYS, Cost } from '../../src/analyse/cost.js'
 import { type CostBy, costReport } from '../../src/analyse.js'
+import { cases } from '../kit/long-run.js'
 import { FIRST_TS, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 type Fields = Record<string, unknown>
@@ -315,7 +316,7 @@ test('fields of any type and name: never an exception, always finite sums that a
         for (const part of Object.values(row)) if (typeof part === 'number') assert.ok(Number.isFinite(part))
       }
     }),
-    { seed: 11, numRuns: 2000 },
+    { seed: 11, numRuns: cases(2000, 2000) },
   )
 })
 

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Aligner } from '../../src/analyse/diff/align.js'
 import { risingChain } from '../../src/analyse/diff/anchors.js'
+import { cases } from '../kit/long-run.js'
 
 interface Aligned {
   commonA: number[]
@@ -49,7 +50,7 @@ test('small sequences: the partners are the same, in order, and as many as there
       assert.equal(commonA.length, longest(a, b))
       assert.equal(approximate, 0)
     }),
-    { seed: 1, numRuns: 500 },
+    { seed: 1, numRuns: cases(500, 500) },
   )
 })
 

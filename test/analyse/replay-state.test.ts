@@ -13,6 +13,7 @@ import {
   MAX_LISTED_MESSAGES,
   MAX_PENDING,
 } from '../../src/model/state.js'
+import { cases } from '../kit/long-run.js'
 
 type Given = [kind: string, fields?: object]
 
@@ -378,7 +379,7 @@ test('fields of any type do no harm, and the state goes on from its JSON exactly
       assert.deepEqual(parts.state(), whole.state())
       assert.equal(JSON.stringify(parts.view()), JSON.stringify(whole.view()))
     }),
-    { numRuns: 400, seed: 20261122 },
+    { numRuns: cases(400, 400), seed: 20261122 },
   )
 })
 

@@ -13,6 +13,7 @@ import type {
 } from '../../src/analyse/show/report.js'
 import { showEvent } from '../../src/analyse/show.js'
 import { tempHive } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 import { cleanUp, StoryLog, T0 } from '../kit/story.js'
 
@@ -356,7 +357,7 @@ test('nothing in a log makes it throw', async (t) => {
       }
       for (const query of ['a', 'm-1', 'e-1', '1', 'god']) await showEvent(file, query)
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })
 

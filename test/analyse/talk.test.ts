@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { TalkItem } from '../../src/analyse/talk/report.js'
 import { talkBetween, talkPartners } from '../../src/analyse/talk.js'
+import { cases } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 import { cleanUp, StoryLog, T0 } from '../kit/story.js'
 
@@ -255,6 +256,6 @@ test('nothing in a log makes it throw, and each message is listed once', async (
         await talkPartners(file, a)
       }
     }),
-    { numRuns: 100 },
+    { numRuns: cases(100, 100) },
   )
 })

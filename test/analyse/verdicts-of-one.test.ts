@@ -18,6 +18,7 @@ import { whyEvent } from '../../src/analyse/why.js'
 import { HiveModel } from '../../src/model/model.js'
 import { hiveBatches } from '../../src/read/hive.js'
 import { isMalformed } from '../../src/read/items.js'
+import { cases } from '../kit/long-run.js'
 import { hivelog } from '../kit/reader-cli.js'
 import { scratch } from '../kit/reader-log.js'
 import { StoryLog } from '../kit/story.js'
@@ -371,6 +372,6 @@ test('whatever two clocks say, all commands mean the same messages and drains', 
         assert.deepEqual(shown.list.map(({ place }) => nameOf(place)).sort(), expected.sort(), each)
       }
     }),
-    { seed: 5, numRuns: 60 },
+    { seed: 5, numRuns: cases(60, 60) },
   )
 })

@@ -8,6 +8,7 @@ import { Causes } from '../../src/analyse/why/causes.js'
 import { type Chain, chainFrom } from '../../src/analyse/why/chain.js'
 import { whyEvent } from '../../src/analyse/why.js'
 import type { HiveEntry } from '../../src/read/hive.js'
+import { cases } from '../kit/long-run.js'
 import { scratch } from '../kit/reader-log.js'
 import { cleanUp, StoryLog } from '../kit/story.js'
 
@@ -289,6 +290,6 @@ test('nothing in a log makes it throw, go round, or give two links of one event'
         assert.equal(places[0], line)
       }
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })

@@ -27,6 +27,7 @@ import {
 } from '../../src/decide/decisions.js'
 import { anyText } from '../kit/any-text.js'
 import { tempFolder } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const PUTTER = fileURLToPath(new URL('../programs/decision-putter.js', import.meta.url))
 const decision = (more: Partial<Decision> = {}): Decision => ({
@@ -112,7 +113,7 @@ test('whatever the id is, the decision of it is found, and it is no path', (t) =
       assert.deepEqual(readDecision(log, id), put.get(id))
     }),
     {
-      numRuns: 60,
+      numRuns: cases(60, 60),
       examples: [
         ['../../etc/passwd', true, 'n'],
         ['__proto__', false, '\u202e'],

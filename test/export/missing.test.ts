@@ -9,6 +9,7 @@ import { SpanIdScanner } from '../../src/export/stored-spans.js'
 import type { Agent } from '../../src/index.js'
 import { anyText } from '../kit/any-text.js'
 import { defer, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { hivelog } from '../kit/reader-cli.js'
 
 /** A trace as Jaeger's query API (version 3) tells it. */
@@ -158,6 +159,6 @@ test('ids are found wherever the answer is cut, and whatever texts it holds', ()
       scanner.add(whole.slice(at))
       assert.deepEqual([...scanner.ids()], ids)
     }),
-    { numRuns: 500, seed: 4 },
+    { numRuns: cases(500, 500), seed: 4 },
   )
 })

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { exportLog } from '../../src/analyse.js'
 import type { Agent, Hive, HiveOptions, SentMessage, UsageInput } from '../../src/index.js'
 import { eventsOf, linesOf, tempFolder, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import type { OtlpReceiver, ReceivedSpan } from '../kit/otlp-receiver.js'
 
 /** What a span says that the file can tell. */
@@ -316,6 +317,6 @@ test('any hive that is recorded is exported as it was', async (t) => {
         assertSame({ live, again, file })
       },
     ),
-    { numRuns: 60, seed: 20260822 },
+    { numRuns: cases(60, 60), seed: 20260822 },
   )
 })

@@ -8,8 +8,9 @@ import { type Fields, readField, readFields, setField } from '../../src/format/f
 import { ENVELOPE_FIELDS, type Envelope, FIELD_ORDER, type KnownKind } from '../../src/format/kinds.js'
 import { LineBytes } from '../../src/format/line-bytes.js'
 import { quote, toPlain } from '../../src/format/quote.js'
+import { cases } from '../kit/long-run.js'
 
-const NUM_RUNS = 2_000
+const NUM_RUNS = cases(2_000, 2_000)
 /** UTF-16 units of any value, so halves of surrogate pairs too. */
 const anyString = fc
   .array(

@@ -6,6 +6,7 @@ import { answerOf } from '../../src/frameworks/claude-agent-sdk/hooks.js'
 import { Session } from '../../src/frameworks/claude-agent-sdk/session.js'
 import { Stage } from '../../src/frameworks/stage.js'
 import { eventsOf, tempHive } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const init = { type: 'system', subtype: 'init', session_id: 's1', model: 'claude-opus-5-5', cwd: '/work' }
 const wants = (id: string, name = 'Bash', input: object = { command: 'ls' }) => ({
@@ -208,7 +209,7 @@ test('what hooks are asked and answer may be anything', (t) => {
         assert.ok(isAllowed === undefined || typeof isAllowed === 'boolean')
       },
     ),
-    { numRuns: 100 },
+    { numRuns: cases(100, 100) },
   )
   assert.equal(answerOf({ behavior: 'toString' }).isAllowed, undefined)
 })

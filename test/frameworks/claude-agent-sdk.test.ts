@@ -9,6 +9,7 @@ import { LogReceiver, logsIn } from '../../src/frameworks/claude-agent-sdk/log-r
 import { Session } from '../../src/frameworks/claude-agent-sdk/session.js'
 import { Stage } from '../../src/frameworks/stage.js'
 import { captureDiag, eventsOf, packageRoot, tempHive } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const recorded = (name: string): string =>
   readFileSync(join(packageRoot(), 'test/fixtures', `claude-code-2.1.332.${name}.ndjson`), 'utf8')
@@ -196,7 +197,7 @@ test('lines come in any pieces, and hostile ones do no harm', (t) => {
       assert.equal(got.length, messages().length)
       assert.deepEqual(got, messages())
     }),
-    { numRuns: 30 },
+    { numRuns: cases(30, 30) },
   )
   fc.assert(
     fc.property(
@@ -208,7 +209,7 @@ test('lines come in any pieces, and hostile ones do no harm', (t) => {
         session.log('claude_code.api_request', rest)
       },
     ),
-    { numRuns: 50 },
+    { numRuns: cases(50, 50) },
   )
 })
 

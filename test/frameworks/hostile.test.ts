@@ -7,6 +7,7 @@ import { adapter as aiSdk } from '../../src/frameworks/ai-sdk/adapter.js'
 import { adapter as openaiAgents } from '../../src/frameworks/openai-agents/adapter.js'
 import { Stage } from '../../src/frameworks/stage.js'
 import { captureDiag, eventsOf, tempHive } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const INTEGRATIONS = 'AI_SDK_TELEMETRY_INTEGRATIONS'
 const PROVIDER = Symbol.for('openai.agents.core.traceProvider')
@@ -107,7 +108,7 @@ test('the AI SDK may tell anything', async (t) => {
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: cases(300, 300) },
   )
   await hive.shutdown()
   assert.deepEqual(
@@ -191,7 +192,7 @@ test("OpenAI's Agents SDK may tell anything", async (t) => {
         for (const [name, given] of told) await processor[name]?.(revive(given))
       },
     ),
-    { numRuns: 300 },
+    { numRuns: cases(300, 300) },
   )
   await hive.shutdown()
   assert.deepEqual(

@@ -7,6 +7,7 @@ import { waitId } from '../../src/frameworks/langchain/waits.js'
 import { Stage } from '../../src/frameworks/stage.js'
 import { isAllowed, subjectOf } from '../../src/otel/vocabularies/langgraph.js'
 import { tempHive } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 test('an answer is a refusal only if it says so', () => {
   const refusals = [
@@ -80,6 +81,6 @@ test('callbacks take anything, in any order', (t) => {
         for (const [name, args] of calls) (runs[name] as (...given: unknown[]) => void).apply(runs, args)
       },
     ),
-    { numRuns: 200 },
+    { numRuns: cases(200, 200) },
   )
 })

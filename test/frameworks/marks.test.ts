@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Marks } from '../../src/frameworks/model-sdks/marks.js'
+import { cases } from '../kit/long-run.js'
 
 const SETS = [
   ['"usage":{', '"usage": {', '"error"', ':[DONE]', ' [DONE]'],
@@ -46,7 +47,7 @@ for (const set of SETS) {
         const found = marks.lastLines(memory.subarray(offset, offset + text.length), most + 1)
         assert.deepEqual(found, expected(text, set, most + 1))
       }),
-      { numRuns: 1_000 },
+      { numRuns: cases(1_000, 1_000) },
     )
   })
 }

@@ -11,6 +11,7 @@ import { Answer, MAY_END, NO_MORE } from '../../src/frameworks/model-sdks/answer
 import { endpointOf } from '../../src/frameworks/model-sdks/dialects.js'
 import { Stage } from '../../src/frameworks/stage.js'
 import { captureDiag, defer, eventsOf, tempHive, until } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const dialectOf = (path: string) => {
   const endpoint = endpointOf('POST', 'api.example.com', path)
@@ -186,7 +187,7 @@ test('names that end as those that matter are passed over, wherever they stand b
         { inputTokens: input, outputTokens: last, error: message },
       )
     }),
-    { numRuns: 200 },
+    { numRuns: cases(200, 200) },
   )
 })
 

@@ -8,6 +8,7 @@ import { childLogName } from '../../src/hive/environment.js'
 import { startHive } from '../../src/hive/start-hive.js'
 import { anyText } from '../kit/any-text.js'
 import { tempFolder } from '../kit/journal-kit.js'
+import { cases } from '../kit/long-run.js'
 
 const LONG = 'a'.repeat(200)
 /** Ids of which some were, or could be, one file. */
@@ -94,6 +95,6 @@ test('different ids, different names', () => {
         )
       }
     }),
-    { numRuns: 200 },
+    { numRuns: cases(200, 200) },
   )
 })

@@ -17,6 +17,7 @@ import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { Journal, type JournalOptions } from '../../src/journal/journal.js'
 import { append, captureDiag, checkLog, tempFolder, turn } from '../kit/journal-kit.js'
+import { cases } from '../kit/long-run.js'
 
 /**
  * Remembers every segment of a log. Each look asserts that the bytes of the last look are still there: the archived
@@ -167,7 +168,7 @@ test('after any sequence of operations, crashes and restarts no byte has changed
       witness.look(folder, 'the end')
       checkLog(join(folder, 'hive.jsonl'))
     }),
-    { numRuns: 150 },
+    { numRuns: cases(150, 150) },
   )
 })
 

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { ArtifactStore } from '../../src/journal/artifacts.js'
 import { sha256, tempFolder } from '../kit/journal-kit.js'
+import { cases } from '../kit/long-run.js'
 
 function storeIn(t: TestContext, sync = false) {
   const log = join(tempFolder(t), 'hive.jsonl')
@@ -147,6 +148,6 @@ test('any contents in any order: each is there once, and right', async (t) => {
       if (refs.size > 0) assert.deepEqual(filesIn(folder), [...refs].sort())
       for (const ref of refs) assert.equal(sha256(readFileSync(path(ref))), ref)
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })

@@ -15,10 +15,10 @@ import {
   type Stage,
   sample,
 } from '../kit/fault-plan.js'
-import { cases, isInTurn, seedOfRun } from '../kit/long-run.js'
+import { isInTurn, partsOf, seedOfRun } from '../kit/long-run.js'
 
 /** A part of the sample a day. */
-const PARTS = cases(1, 9)
+const PARTS = partsOf(9)
 
 let stage: Stage
 let quiet: ScenarioResult[]

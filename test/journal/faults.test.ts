@@ -17,6 +17,7 @@ import {
   tempFolder,
   turn,
 } from '../kit/journal-kit.js'
+import { cases } from '../kit/long-run.js'
 
 type Fault = 'EAGAIN' | 'EINTR' | 'EIO' | 'ENOSPC' | 'nothing' | { part: number; next?: 'ENOSPC' | 'EIO' }
 
@@ -174,7 +175,7 @@ test('any schedule of faults: whole lines in order, and what is not there is in 
         for (const gap of ofKind(lines, 'log.gap')) assert.match(String(gap.reason), /\w/)
       },
     ),
-    { numRuns: 150 },
+    { numRuns: cases(150, 150) },
   )
 })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { LineQueue } from '../../src/journal/line-queue.js'
+import { cases } from '../kit/long-run.js'
 
 /** Queues a line. */
 function push(queue: LineQueue, line: string, seq: number): void {
@@ -81,7 +82,7 @@ test('what goes in comes out, byte for byte and in order, in whatever pieces', (
       assert.ok(Buffer.concat(got).equals(Buffer.concat(expected)))
       assert.equal(queue.size, 0)
     }),
-    { numRuns: 200 },
+    { numRuns: cases(200, 200) },
   )
 })
 

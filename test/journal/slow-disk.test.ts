@@ -17,6 +17,7 @@ import {
   tempFolder,
   until,
 } from '../kit/journal-kit.js'
+import { cases } from '../kit/long-run.js'
 
 type WriteDone = (error: NodeJS.ErrnoException | null, written: number) => void
 
@@ -173,7 +174,7 @@ test('whatever part of such a write the disk takes, the file stays whole', async
         Array.from({ length: 12 }, (_, n) => n),
       )
     }),
-    { numRuns: 25 },
+    { numRuns: cases(25, 25) },
   )
 })
 

@@ -104,7 +104,7 @@ test('any value is made small enough, says that it was cut, and one that is smal
       assert.ok(sizeOf(made) <= most || JSON.stringify(made) === '{"cut":true}')
       assert.equal(made.cut === true && isCut, isCut)
     }),
-    { numRuns: 300 },
+    { numRuns: cases(300, 300) },
   )
 })
 

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { pack, unpack } from '../../src/analyse/side-index/packed.js'
 import type { HiveEvent } from '../../src/format/kinds.js'
 import { HiveModel } from '../../src/model/model.js'
+import { cases } from '../kit/long-run.js'
 import { type Event, Naive } from './naive.js'
 
 class Told {
@@ -127,7 +128,7 @@ test('an inbox that holds few counts as one that holds all, also when it goes on
         if (held.length < messages.length) unheld++
       }
     }),
-    { numRuns: 200, seed: 20261128 },
+    { numRuns: cases(200, 200), seed: 20261128 },
   )
   assert.ok(unheld > 5000, `${unheld} states with messages that are not held`)
 })

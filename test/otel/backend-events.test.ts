@@ -14,6 +14,7 @@ import { Owners, recordOf, type SpanRecord } from '../../src/record/owners.js'
 import { Redactor } from '../../src/redact/redact.js'
 import { Scrubber } from '../../src/redact/scrub.js'
 import { captureDiag, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { SECRETS } from '../kit/secrets.js'
 
 const redactor = new Redactor()
@@ -127,7 +128,7 @@ test('a request of them is the SDK’s, in Protocol Buffers and in JSON, whateve
         JSON.parse(Buffer.from(JsonTraceSerializer.serializeRequest([clean]) as Uint8Array).toString()),
       )
     }),
-    { numRuns: 200, endOnFailure: true },
+    { numRuns: cases(200, 200), endOnFailure: true },
   )
   assert.ok(kept > 1_000, `${kept} were kept`)
 })

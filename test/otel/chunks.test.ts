@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import fc from 'fast-check'
 import { BoundedProcessor, type Outcome, type SpanSender } from '../../src/otel/bounded-processor.js'
+import { cases } from '../kit/long-run.js'
 
 const MAX_WEIGHT = 2_000
 const MAX_SPANS = 512
@@ -69,7 +70,7 @@ test('every span is sent once, in order, and no chunk is too heavy unless one sp
       }
       assert.equal(new Set(recording.turns).size, recording.turns.length, 'one chunk a turn')
     }),
-    { numRuns: 50 },
+    { numRuns: cases(50, 50) },
   )
 })
 

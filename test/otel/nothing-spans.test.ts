@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { context, diag, ROOT_CONTEXT, type Span, type Tracer, trace } from '@opentelemetry/api'
 import fc from 'fast-check'
 import { eventsOf } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { tempProvider } from '../kit/otel-provider.js'
 
 /** A span of a run: what it is, when that shows, and what lies under it. */
@@ -98,6 +99,6 @@ test('what is written is the same with them and without them', async (t) => {
     fc.asyncProperty(fc.array(partOf(3), { minLength: 1, maxLength: 3 }), async (parts) => {
       assert.deepEqual(await linesOf(t, parts, true), await linesOf(t, parts, false))
     }),
-    { numRuns: 40 },
+    { numRuns: cases(40, 40) },
   )
 })

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { type Agent, type Hive, HiveSpanProcessor, JsonlSpanExporter, startHive } from '../../src/index.js'
 import { anyText } from '../kit/any-text.js'
 import { eventsOf, type Line, tempFolder, tempHive } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { REGISTRATIONS } from '../kit/otel-provider.js'
 
 const text = fc.oneof(fc.string({ unit: 'grapheme' }), anyText())
@@ -137,7 +138,7 @@ test('the plug-in finds on the spans of a hive what the hive itself writes, to t
       assert.ok(direct.length >= 4)
       assert.deepEqual(other.map(said), direct.map(said))
     }),
-    { numRuns: 150 },
+    { numRuns: cases(150, 150) },
   )
   await hive.shutdown()
   await found.tracerProvider.shutdown()

@@ -7,6 +7,7 @@ import { BasicTracerProvider, BatchSpanProcessor, SimpleSpanProcessor } from '@o
 import fc from 'fast-check'
 import { HiveSpanProcessor, JsonlSpanExporter } from '../../src/index.js'
 import { eventsOf, type Line, tempFolder } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { atOnce } from '../kit/otel-provider.js'
 
 interface Shape {
@@ -128,6 +129,6 @@ test('of any spans, a processor and an exporter tell the same lines', async (t) 
       // be told in its place.
       if (!hasLate(tree)) assert.deepEqual(await linesOf(t, 'simple', tree), live)
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })

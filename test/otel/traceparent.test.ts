@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { parseTraceParent } from '@opentelemetry/core'
 import fc from 'fast-check'
 import { formatTraceparent, parseTraceparent } from '../../src/otel/traceparent.js'
+import { cases } from '../kit/long-run.js'
 
 const hex = (digits: number) =>
   fc
@@ -28,7 +29,7 @@ test('a traceparent is read as by @opentelemetry/core', () => {
     fc.property(fc.oneof(traceparents, fc.string()), (text) => {
       assert.deepEqual(parseTraceparent(text), parseTraceParent(text) ?? undefined)
     }),
-    { numRuns: 2_000 },
+    { numRuns: cases(2_000, 2_000) },
   )
 })
 

@@ -15,6 +15,7 @@ import { WorkSpans } from '../../src/otel/work-span.js'
 import { Redactor } from '../../src/redact/redact.js'
 import { Scrubber } from '../../src/redact/scrub.js'
 import { captureDiag, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { SECRETS } from '../kit/secrets.js'
 
 const redactor = new Redactor()
@@ -122,7 +123,7 @@ test('what a backend gets is the same, whoever made the span', () => {
           0,
         )
       }),
-      { numRuns: 500 },
+      { numRuns: cases(500, 500) },
     )
   }
 })

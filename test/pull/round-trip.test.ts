@@ -12,6 +12,7 @@ import { shipOtlpLogs } from '../../src/ship/otlp-logs.js'
 import { anyText } from '../kit/any-text.js'
 import { packageRoot, tempFolder } from '../kit/hive-support.js'
 import { LogStore } from '../kit/log-store.js'
+import { cases } from '../kit/long-run.js'
 
 /** The files of a hive, unpacked, but for what belongs to its writer and readers of the moment. */
 function filesOf(folder: string, under = ''): Map<string, string> {
@@ -158,7 +159,7 @@ test('any lines at all, in requests of any size', async (t) => {
         store.rows = []
       },
     ),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })
 

@@ -17,6 +17,7 @@ import fc from 'fast-check'
 import type { CursorOptions } from '../../src/read/cursor.js'
 import { type FollowOptions, followLog } from '../../src/read/follow.js'
 import { isMalformed, type LogItem } from '../../src/read/items.js'
+import { cases } from '../kit/long-run.js'
 import { collect, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 const WAIT = { timeout: 60_000 }
@@ -412,7 +413,7 @@ test(
         }
         assert.equal(done, log.seq)
       }),
-      { numRuns: 150, seed: 1 },
+      { numRuns: cases(150, 150), seed: 1 },
     )
   },
 )

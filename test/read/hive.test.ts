@@ -10,6 +10,7 @@ import { spanOf } from '../../src/read/glance.js'
 import { type HiveItem, type HiveReadOptions, hiveBatches, logsOfHive } from '../../src/read/hive.js'
 import { isMalformed } from '../../src/read/items.js'
 import { tailHive } from '../../src/read/tail-hive.js'
+import { cases } from '../kit/long-run.js'
 import { collect, LogWriter, scratch } from '../kit/reader-log.js'
 
 const line = (ts: number, n: number): string => `{"ts":${ts},"kind":"note","n":${n}}\n`
@@ -118,7 +119,7 @@ test('any logs: each line once, each log in its order, always the earliest of th
       const got = (await story([log])).map((item) => `${files.indexOf(item.log)}:${numbers([item])[0]}`)
       assert.deepEqual(got, expected)
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })
 

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { isMalformed, type LogItem } from '../../src/read/items.js'
 import { LineSplitter } from '../../src/read/lines.js'
 import { readLog } from '../../src/read/read.js'
+import { cases } from '../kit/long-run.js'
 import { collect, FOREIGN, LogWriter, scratch } from '../kit/reader-log.js'
 
 const seqs = (items: LogItem[]): (number | string)[] =>
@@ -191,6 +192,6 @@ test('lines of any length, plain and not, read as each of them alone', async (t)
         else assert.deepEqual([item.event, item.text], [JSON.parse(bytes.toString()), bytes.toString()])
       }
     }),
-    { numRuns: 30 },
+    { numRuns: cases(30, 30) },
   )
 })

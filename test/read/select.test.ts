@@ -138,7 +138,7 @@ test('a selection gives the same events at the same places, from whatever bytes'
         )
       },
     ),
-    { numRuns: Number(process.env.SELECT_RUNS ?? cases(2000, 700)), seed: seedOfRun() },
+    { numRuns: Number(process.env.SELECT_RUNS ?? cases(2000, 1400)), seed: seedOfRun() },
   )
   assert.ok(passedOver > 100, `${passedOver} lines were passed over: enough to mean something`)
 })

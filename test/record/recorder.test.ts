@@ -10,6 +10,7 @@ import { Owners, recordOf } from '../../src/record/owners.js'
 import { Recorder } from '../../src/record/recorder.js'
 import { Redactor } from '../../src/redact/redact.js'
 import { captureDiag, defer, eventsOf, linesOf, tempFolder, tempHive } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const contextOf = (n: number): SpanContext => ({
   traceId: '0a'.repeat(16),
@@ -77,7 +78,7 @@ test('whatever is recorded in whichever way, lines and what is to happen after t
       )
       assert.deepEqual(happened, heard)
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })
 

@@ -11,6 +11,7 @@ import { type RedactOptions, Redactor } from '../../src/redact/redact.js'
 import { MAX_FIELD_BYTES, Scrubber } from '../../src/redact/scrub.js'
 import { anyText } from '../kit/any-text.js'
 import { eventsOf, tempHive } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { SECRETS } from '../kit/secrets.js'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
@@ -59,7 +60,7 @@ test('a field that is too big is stored whole, and its place tells the hash and 
         }
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: cases(1_000, 1_000) },
   )
 })
 
@@ -269,6 +270,6 @@ test('what was redacted is redacted again without a change, names of fields too'
       const once = own.custom(fields)
       assert.deepEqual(own.custom(once), once)
     }),
-    { numRuns: 1_000 },
+    { numRuns: cases(1_000, 1_000) },
   )
 })

@@ -340,17 +340,17 @@ test('an archived segment of 1.1 MB that inflates to 1.1 GB costs nobody the mem
   const folder = scene(t)
   const file = join(folder, 'hive.jsonl')
   bomb(join(folder, 'hive.000000000001.jsonl.gz'))
-  const written = write(file, folder)
-  assert.equal(JSON.parse(written.stdout).name, 'LogOpenError', written.stdout)
-  assert.match(
-    JSON.parse(written.stdout).message,
-    /hive\.000000000001\.jsonl\.gz, the segment before, cannot be read: a line in it does not end within 1 GiB/,
-  )
-  assert.ok(written.peak < MAX_MB, `${written.peak} MiB`)
+  if (isInTurn(0)) {
+    const written = write(file, folder)
+    assert.equal(JSON.parse(written.stdout).name, 'LogOpenError', written.stdout)
+    assert.match(
+      JSON.parse(written.stdout).message,
+      /hive\.000000000001\.jsonl\.gz, the segment before, cannot be read: a line in it does not end within 1 GiB/,
+    )
+    assert.ok(written.peak < MAX_MB, `${written.peak} MiB`)
+  }
   writeFileSync(file, '{"ts":1,"kind":"x","seq":2}\n')
-  // The last two read as `cat` does, and put it to other use.
-  const reports = ['stats', 'audit'].filter((_, i) => isInTurn(i, 2))
-  for (const command of ['cat', 'verify', ...reports]) {
+  for (const command of ['cat', 'verify', 'stats', 'audit'].filter((_, i) => isInTurn(i))) {
     const { code, signal, stdout, stderr, peak } = run([MAIN, command, file], folder)
     assert.ok(code !== null && code <= 2, `${command}: ${signal} ${stderr}`)
     assert.ok(peak < MAX_MB, `${command}: ${peak} MiB`)

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
 import fc from 'fast-check'
+import { cases } from '../kit/long-run.js'
 
 // Compiled tests are two folders below the repository.
 const SOURCE = readFileSync(
@@ -103,6 +104,6 @@ test('whatever an agent is called, it stays one word of the shell', () => {
         `--agent=${agent.replace(/\p{C}/gu, '')}`,
       ])
     }),
-    { numRuns: 100, seed: 4 },
+    { numRuns: cases(100, 100), seed: 4 },
   )
 })

@@ -39,7 +39,7 @@ test('each test counts, and one that fails is told with its file and fails the r
     'analyse/a.test.js': GOOD,
     'analyse/b.test.js': `${IMPORT}test('is not fine', () => { throw new Error('planted') })\n`,
     'analyse/c.test.js': `${GOOD}test('is skipped', { skip: true }, () => {})\n`,
-    'journal/d.test.js': GOOD,
+    'keep/d.test.js': GOOD,
   })
   assert.deepEqual(paths, ['d.test.js', 'analyse-1.js'])
   assert.equal(status, 1)
@@ -86,7 +86,7 @@ test('what is of the whole process has one of its own, wherever it is', () => {
     'afterEach(() => {})',
   ])
     assert.ok(!mayShare('read/x.test.js', `${GOOD}${text}\n`), text)
-  assert.ok(!mayShare('journal/x.test.js', GOOD))
+  assert.ok(!mayShare('keep/x.test.js', GOOD))
   assert.ok(
     mayShare('read/x.test.js', `${GOOD}describe('x', () => {\n  before(() => {})\n})\n`),
     'within a group',

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { isStorable } from '../../src/format/beside.js'
 import { type CopyBatch, CopyError, CopyStore } from '../../src/serve/copies.js'
 import { tempFolder } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const NAME = 'hive.jsonl'
 const SESSION = 'sess_1'
@@ -144,7 +145,7 @@ test('whatever pieces come, the copy is a beginning of the log, and in the end t
         await store.close()
       },
     ),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })
 

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { readableOf } from '../../src/serve/otlp/readable.js'
 import { logRecordsIn, RequestError, type Span, spansIn } from '../../src/serve/otlp/request.js'
 import { decodeRequest, TooManyError, WireError } from '../../src/serve/otlp/wire.js'
+import { cases } from '../kit/long-run.js'
 import { requestOf } from '../kit/otlp-protobuf.js'
 
 const hex = (digits: number): fc.Arbitrary<string> =>
@@ -96,7 +97,7 @@ test('what the SDK encodes is decoded as another decoder does, and to the same s
         assert.equal(back.status.code, span.status.code)
       }
     }),
-    { numRuns: 100 },
+    { numRuns: cases(100, 100) },
   )
 })
 
@@ -116,7 +117,7 @@ function take(bytes: Uint8Array): void {
 }
 
 test('any bytes are decoded or refused', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), take), { numRuns: 3_000 })
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), take), { numRuns: cases(3_000, 3_000) })
 })
 
 test('every truncation of a request is refused, or ends between two fields', () => {
@@ -133,7 +134,7 @@ test('requests with bytes changed, put in and taken out are decoded or refused',
     fc.property(fc.nat(bytes.length - 1), fc.uint8Array({ maxLength: 6 }), fc.nat(6), (at, put, out) => {
       take(Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + out)]))
     }),
-    { numRuns: 3_000 },
+    { numRuns: cases(3_000, 3_000) },
   )
 })
 
@@ -206,7 +207,7 @@ test('any JSON is read or refused', () => {
         read(() => logRecordsIn(request))
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: cases(2_000, 2_000) },
   )
 })
 

@@ -9,11 +9,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { verifyLog } from '../../src/read.js'
 import { Tokens } from '../../src/serve/tokens.js'
 import { cleanEnvironment, defer, tempFolder } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 import { MAIN } from '../kit/reader-cli.js'
 import { linesOf, logOf, logsRequest, type SpanGiven, send, spansRequest } from '../kit/serve-support.js'
 
-const REQUESTS = 240
-const KILLS = 6
+const KILLS = cases(6, 6)
+const REQUESTS = 40 * KILLS
 const AT_ONCE = 4
 const T = 1_800_000_000_000
 const TOP = 'e'.repeat(16)

@@ -8,6 +8,7 @@ import { type LogRecord, LogRecords } from '../../src/otel/log-records.js'
 import { LogRequest } from '../../src/otel/log-request.js'
 import { Memory } from '../../src/ship/memory.js'
 import { anyText } from '../kit/any-text.js'
+import { cases } from '../kit/long-run.js'
 import { logsRequestOf } from '../kit/otlp-protobuf.js'
 
 interface Request {
@@ -73,7 +74,7 @@ test('records come out as OpenTelemetry’s own writer has them, request after r
       assert.deepEqual(recordsIn(bytes), theirs)
       assert.deepEqual(inNoOrder(recordsIn(bytes)), inNoOrder(recordsIn(sdkRequest(records))))
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })
 

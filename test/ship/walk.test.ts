@@ -10,6 +10,7 @@ import { shipStatus } from '../../src/ship/status.js'
 import { LogWalk } from '../../src/ship/walk.js'
 import { fakeIngest } from '../kit/fake-ingest.js'
 import { tempFolder } from '../kit/hive-support.js'
+import { cases } from '../kit/long-run.js'
 
 const line = (seq: number, pad: number): string =>
   `{"ts":1,"kind":"note","text":"${'ä'.repeat(pad)}","seq":${seq},"session":"s"}\n`
@@ -105,7 +106,7 @@ test('walked in pieces of any size, while it grows, is rotated and compressed', 
         rmSync(folder, { recursive: true, force: true })
       }
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60, 60) },
   )
 })
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { dollars, grouped } from '../../src/text/terminal.js'
+import { cases } from '../kit/long-run.js'
 
 const inGroups = new Intl.NumberFormat('en-US')
 const cents = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
@@ -24,6 +25,6 @@ test('dollars from one on are rounded to cents as the format of the language rou
   )
   fc.assert(
     fc.property(amounts, (value) => value >= 1e9 || dollars(value) === `$${cents.format(value)}`),
-    { numRuns: 2000 },
+    { numRuns: cases(2000, 2000) },
   )
 })
