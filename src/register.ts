@@ -12,6 +12,7 @@ import { nothingSeen } from './frameworks/nothing-seen.js'
 import type { Hive } from './hive/hive.js'
 import { startAs } from './hive/start-hive.js'
 import { ensureDiagLogger } from './otel/provider.js'
+import { whenNothingLeft } from './record/nothing-left.js'
 
 /** Nobody who only added a flag waits longer for a backend that does not answer. */
 const END_MS = 1_000
@@ -32,7 +33,7 @@ function main(): void {
     })
   }
   // While there is time to send the last spans. What ends the process otherwise ends the agent too, in the file.
-  process.once('beforeExit', () => void hive.finish())
+  whenNothingLeft(() => void hive.finish())
 }
 
 /** The application must run even where its log cannot. */

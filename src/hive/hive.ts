@@ -2,6 +2,7 @@ import { type Context, context, diag, type TracerProvider, trace } from '@opente
 import { DecisionError } from '../decide/errors.js'
 import { type Fields, readField, readFields } from '../format/fields.js'
 import { isCustomKind } from '../format/kinds.js'
+import { shown } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import { instrument } from '../frameworks/instrument.js'
 import type { PlainEvent } from '../otel/plain-events.js'
@@ -68,6 +69,8 @@ export class Hive {
   #isOver = false
   /** Whether the process ends, as far as its hive knows. */
   #isProcessOver = false
+  /** Whether it was told that something is missing. */
+  #isMissing = false
   #giveNoMore: () => void
   #rollTimer: NodeJS.Timeout
   #shutdown: Promise<void> | undefined
@@ -202,6 +205,21 @@ export class Hive {
 
   /** @internal Whether it was shut down, or its process ends: what happens from now on is not recorded. */
   get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /**
+   * @internal Something happens that would be recorded: whether it is not, since the hive is over. Where that is because
+   * its process had nothing left to do, and yet goes on, it is told to the diag logger, once.
+   */
+  misses(): boolean {
+    if (this.#isProcessOver && !this.#isMissing) {
+      this.#isMissing = true
+      const where = this.file === undefined ? '' : ` in ${shown(this.file)}`
+      diag.warn(
+        `hivelog: the process had nothing left to do, and goes on all the same: from now on nothing is recorded${where}`,
+      )
+    }
     return this.#isOver
   }
 

@@ -88,7 +88,7 @@ let isListening = false
 /** Has `watcher` asked about each request from now on, until its hive is over. */
 export function watchRequests({ hive }: Stage, watcher: Watcher): void {
   const asked: Watcher = (request) => {
-    if (!hive.isOver) return watcher(request)
+    if (!hive.misses()) return watcher(request)
     watchers = watchers.filter((each) => each !== asked)
     return undefined
   }
