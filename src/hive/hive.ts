@@ -15,7 +15,7 @@ import { Agent, type AgentHost } from './agent.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 import { type Clerk, type Desk, deskOf } from './desk.js'
-import { inheritedAgent } from './environment.js'
+import { type InheritedAgent, inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type {
   ApproveInput,
@@ -132,7 +132,7 @@ export class Hive {
 
   /**
    * The agent that this process is, as the parent process said with `agent.env()` (`AGENT_ID`); `undefined` when
-   * the environment names none. It is spawned at the first use; from then on spans that begin in no context nest under
+   * the environment names none. In a worker thread that `hivelog/register` records it is that thread. It is spawned at the first use; from then on spans that begin in no context nest under
    * it, unless the hive has a `tracerProvider` of the application's. Unless the application ends it, it ends with the
    * process or with `shutdown`, whatever comes first: as `ok`; as `error` when an exception that nobody caught, or an
    * exit code other than 0, ends the process; as `killed` when a signal does. A process is one agent in a log: hives on
@@ -348,9 +348,9 @@ export class Hive {
   }
 
   /** An agent that is the process itself. */
-  #spawnProcess(named: { agentId: string; name: string }): Agent {
+  #spawnProcess({ agentId, name, parent }: InheritedAgent): Agent {
     const { incoming } = this.#parts
-    const agent = this.#spawn({ ...named, pid: process.pid }, undefined, incoming, undefined, true)
+    const agent = this.#spawn({ agentId, name, pid: process.pid }, parent, incoming, undefined, true)
     processAgents.set(this.recorder, agent)
     this.#process.add(agent)
     return agent
