@@ -96,9 +96,9 @@ export class Stage {
     recorder.enter = (agent, work) => this.running.run(agent as Agent, () => enter(agent, work))
   }
 
-  /** Whether the hive was shut down: what frameworks do from now on is not recorded. */
+  /** Whether the hive is over: what frameworks do from now on is not recorded, which is told where nobody asked for it. */
   get isOver(): boolean {
-    return this.hive.isOver
+    return this.hive.misses()
   }
 
   /** The agent in whose run the present code is, else the one in whose span it is, else the process's. */

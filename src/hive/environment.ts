@@ -26,6 +26,22 @@ const CARRIED = [
 export interface InheritedAgent {
   agentId: string
   name: string
+  /** The agent that began it, where no log of that agent's tells so. */
+  parent?: string | undefined
+}
+
+/** What a worker thread goes on as: it has the environment of its process, and is another agent. */
+export interface InheritedThread {
+  agent: InheritedAgent
+  /** As the variable of that name; `undefined`: what that says. */
+  traceparent: string | undefined
+}
+
+let thread: InheritedThread | undefined
+
+/** Has this thread go on as another agent than the environment says. */
+export function inheritAs(given: InheritedThread): void {
+  thread = given
 }
 
 /**
@@ -62,7 +78,7 @@ export function childEnvironment(
 }
 
 /** `<log>.agents/<agent id>.jsonl`. */
-const childLog = (file: string, agentId: string): string =>
+export const childLog = (file: string, agentId: string): string =>
   join(agentsFolder(file), `${childLogName(agentId)}.jsonl`)
 
 /** Leaves room for what lies beside a log, within the 255 bytes that a name may have. */
@@ -96,8 +112,9 @@ export function childLogName(agentId: string, platform: string = process.platfor
   return `${name.slice(0, MAX_NAME - hash.length - 1)}+${hash}`
 }
 
-/** The agent that this process is, if the environment says so. */
+/** The agent that this process is, if the environment says so, or this thread. */
 export function inheritedAgent(): InheritedAgent | undefined {
+  if (thread !== undefined) return thread.agent
   const agentId = process.env.AGENT_ID
   return agentId ? { agentId, name: process.env.AGENT_NAME || agentId } : undefined
 }
@@ -107,7 +124,8 @@ export function inheritedAgent(): InheritedAgent | undefined {
  * else the root.
  */
 export function inheritedContext(): Context {
-  const { BAGGAGE: baggage, TRACEPARENT: traceparent, TRACESTATE: tracestate } = process.env
+  const { BAGGAGE: baggage, TRACESTATE: tracestate } = process.env
+  const traceparent = thread?.traceparent ?? process.env.TRACEPARENT
   let incoming = ROOT_CONTEXT
   if (baggage) {
     const { W3CBaggagePropagator } = sdk('@opentelemetry/core')

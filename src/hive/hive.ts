@@ -2,6 +2,7 @@ import { type Context, context, diag, type TracerProvider, trace } from '@opente
 import { DecisionError } from '../decide/errors.js'
 import { type Fields, readField, readFields } from '../format/fields.js'
 import { isCustomKind } from '../format/kinds.js'
+import { shown } from '../format/options.js'
 import { brief } from '../format/quote.js'
 import { instrument } from '../frameworks/instrument.js'
 import type { PlainEvent } from '../otel/plain-events.js'
@@ -14,7 +15,7 @@ import { Agent, type AgentHost } from './agent.js'
 import { AgentSpan } from './agent-span.js'
 import type { HiveCore } from './core.js'
 import { type Clerk, type Desk, deskOf } from './desk.js'
-import { inheritedAgent } from './environment.js'
+import { type InheritedAgent, inheritedAgent } from './environment.js'
 import { MESSAGE_NEEDS, messageFields, missingFields } from './fields.js'
 import type {
   ApproveInput,
@@ -68,6 +69,8 @@ export class Hive {
   #isOver = false
   /** Whether the process ends, as far as its hive knows. */
   #isProcessOver = false
+  /** Whether it was told that something is missing. */
+  #isMissing = false
   #giveNoMore: () => void
   #rollTimer: NodeJS.Timeout
   #shutdown: Promise<void> | undefined
@@ -129,7 +132,7 @@ export class Hive {
 
   /**
    * The agent that this process is, as the parent process said with `agent.env()` (`AGENT_ID`); `undefined` when
-   * the environment names none. It is spawned at the first use; from then on spans that begin in no context nest under
+   * the environment names none. In a worker thread that `hivelog/register` records it is that thread. It is spawned at the first use; from then on spans that begin in no context nest under
    * it, unless the hive has a `tracerProvider` of the application's. Unless the application ends it, it ends with the
    * process or with `shutdown`, whatever comes first: as `ok`; as `error` when an exception that nobody caught, or an
    * exit code other than 0, ends the process; as `killed` when a signal does. A process is one agent in a log: hives on
@@ -202,6 +205,21 @@ export class Hive {
 
   /** @internal Whether it was shut down, or its process ends: what happens from now on is not recorded. */
   get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /**
+   * @internal Something happens that would be recorded: whether it is not, since the hive is over. Where that is because
+   * its process had nothing left to do, and yet goes on, it is told to the diag logger, once.
+   */
+  misses(): boolean {
+    if (this.#isProcessOver && !this.#isMissing) {
+      this.#isMissing = true
+      const where = this.file === undefined ? '' : ` in ${shown(this.file)}`
+      diag.warn(
+        `hivelog: the process had nothing left to do, and goes on all the same: from now on nothing is recorded${where}`,
+      )
+    }
     return this.#isOver
   }
 
@@ -330,9 +348,9 @@ export class Hive {
   }
 
   /** An agent that is the process itself. */
-  #spawnProcess(named: { agentId: string; name: string }): Agent {
+  #spawnProcess({ agentId, name, parent }: InheritedAgent): Agent {
     const { incoming } = this.#parts
-    const agent = this.#spawn({ ...named, pid: process.pid }, undefined, incoming, undefined, true)
+    const agent = this.#spawn({ agentId, name, pid: process.pid }, parent, incoming, undefined, true)
     processAgents.set(this.recorder, agent)
     this.#process.add(agent)
     return agent

@@ -3,7 +3,7 @@
  * is pending with the human, and what it cost, and tells a listener what each event changes. docs/hive.md has the
  * rules. It knows no files and no clock, trusts no field's type, and never throws.
  */
-import { isChildOf } from '../format/beside.js'
+import { isChildOf, logsAbove } from '../format/beside.js'
 import { amountOf, idOf, textOf } from '../format/bounded.js'
 import { ownSeq } from '../format/decode.js'
 import type { Fields } from '../format/fields.js'
@@ -294,16 +294,17 @@ export class HiveModel {
     const before = known?.status
     const log = this.#log.name
     const agent = known ?? this.#add(id, ts, seq)
+    const again = isProcessAgain(agent, fields, log) ? agent : undefined
     agent.name = textOf(fields.name) ?? id
-    agent.isGod = fields.isGod === true
+    agent.isGod = fields.isGod === true || again?.isGod === true
     agent.lives++
     agent.spawnSeq = seq
     agent.spawnTs = ts
     agent.events = 0
     agent.log = log
-    agent.parent = textOf(fields.parent)
-    agent.role = textOf(fields.role)
-    agent.model = textOf(fields.model)
+    agent.parent = textOf(fields.parent) ?? again?.parent
+    agent.role = textOf(fields.role) ?? again?.role
+    agent.model = textOf(fields.model) ?? again?.model
     agent.session = textOf(fields.session)
     agent.pid = typeof fields.pid === 'number' ? fields.pid : undefined
     agent.error = undefined
@@ -764,7 +765,21 @@ function isSameLife(agent: Agent, { session }: Fields, name: string | undefined)
   if (name === undefined || log === undefined || name === log) return false
   if (agent.lives === 0 || isEnded(agent.status)) return false
   if (!isChildOf(name, log) && !isChildOf(log, name)) return false
-  return session === undefined || agent.session === undefined || textOf(session) === agent.session
+  return isOfSession(agent, session)
+}
+
+const isOfSession = (agent: Agent, session: unknown): boolean =>
+  session === undefined || agent.session === undefined || textOf(session) === agent.session
+
+/**
+ * Whether a process says in a log of its own that it is an agent which has ended: it was begun again. It knows nothing of
+ * who began the agent, and as what.
+ */
+function isProcessAgain(agent: Agent, { pid, session }: Fields, name: string | undefined): boolean {
+  const { log } = agent
+  if (agent.lives === 0 || name === undefined || log === undefined || typeof pid !== 'number') return false
+  const isOwn = name === log ? logsAbove(name).length > 0 : isChildOf(name, log)
+  return isOwn && isOfSession(agent, session)
 }
 
 /** What a call cost, as far as its event says it: US dollars. One that failed and used nothing cost nothing. */

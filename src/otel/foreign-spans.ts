@@ -1,5 +1,6 @@
 /** What a span says of an event, in the fields of its line. */
-import { type AttributeValue, SpanStatusCode } from '@opentelemetry/api'
+import { isIPv6 } from 'node:net'
+import { type Attributes, type AttributeValue, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { type Fields, MAX_ID_LENGTH } from '../format/fields.js'
 import type { ExitStatus } from '../format/kinds.js'
@@ -162,7 +163,7 @@ export function callFields(span: ReadableSpan, reading: Reading, agentId: string
   const a2a = textOf(attributes['a2a.method.name'])
   return {
     agentId,
-    host: textOf(attributes[ATTR.host]) ?? textOf(attributes['net.peer.name']),
+    host: hostOf(attributes, url),
     method: textOf(attributes[ATTR.method]) ?? textOf(attributes['http.method']) ?? a2a,
     path: textOf(attributes[ATTR.path]) ?? pathOf(url),
     status: numberOf(attributes[ATTR.statusCode]) ?? numberOf(attributes['http.status_code']),
@@ -216,6 +217,25 @@ function bytesOf(value: unknown): number | undefined {
   return Buffer.byteLength(
     typeof value === 'string' ? value : (JSON.stringify(value as AttributeValue) ?? ''),
   )
+}
+
+/** The host that was asked, with the port where it is not the usual one. */
+function hostOf(attributes: Attributes, url: string | undefined): string | undefined {
+  const name = textOf(attributes[ATTR.host]) ?? textOf(attributes['net.peer.name'])
+  if (name === undefined) return undefined
+  const host = isIPv6(name) ? `[${name}]` : name
+  if (url !== undefined && URL.canParse(url)) {
+    const { hostname, host: asked } = new URL(url)
+    // The peer's port may be a proxy's.
+    if (hostname === host.toLowerCase()) return asked
+  }
+  const port = numberOf(attributes['server.port']) ?? numberOf(attributes['net.peer.port'])
+  return port === undefined || /:\d+$/.test(host) || isUsual(port, attributes) ? host : `${host}:${port}`
+}
+
+function isUsual(port: number, attributes: Attributes): boolean {
+  const scheme = textOf(attributes['url.scheme']) ?? textOf(attributes['http.scheme'])
+  return (port === 443 && scheme !== 'http') || (port === 80 && scheme !== 'https')
 }
 
 /** A URL's path without the query, which often holds keys. */

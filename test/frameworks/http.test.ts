@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { context, trace } from '@opentelemetry/api'
+import { context, SpanKind, trace } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { adapter } from '../../src/frameworks/http/adapter.js'
 import { Stage } from '../../src/frameworks/stage.js'
@@ -192,6 +192,27 @@ test('a call that an HTTP client’s span told is not told again, and the other 
   assert.equal(callOnce.isNew({ ...span, startTs: before, endTs: before + 80 }), true)
   await under
   assert.equal((await calls()).length, 1)
+})
+
+test('a span that tells name and port apart is the same call', async (t) => {
+  const { url, host, calls } = await setUp(t)
+  const { hostname, port } = new URL(url)
+  // As @opentelemetry/instrumentation-undici makes them.
+  const attributes = {
+    'http.request.method': 'GET',
+    'url.full': `${url}/slow`,
+    'url.path': '/slow',
+    'url.scheme': 'http',
+    'server.address': hostname,
+    'server.port': Number(port),
+  }
+  const span = trace.getTracer('an-http-client').startSpan('GET', { kind: SpanKind.CLIENT, attributes })
+  await context.with(trace.setSpan(context.active(), span), () => fetch(`${url}/slow`))
+  span.end()
+  assert.deepEqual(
+    (await calls()).map(({ path, host: told }) => [path, told]),
+    [['/slow', host]],
+  )
 })
 
 test('what exporters send is left out, ours and those of others', async (t) => {

@@ -4,9 +4,11 @@ import { writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { replay } from '../../src/analyse.js'
 import { childLogName } from '../../src/hive/environment.js'
 import { startHive } from '../../src/hive/start-hive.js'
 import { anyText } from '../kit/any-text.js'
+import { fixture, runNode } from '../kit/hive-support.js'
 import { tempFolder } from '../kit/journal-kit.js'
 import { cases } from '../kit/long-run.js'
 
@@ -74,6 +76,26 @@ test('short ids keep the names that they always had', () => {
   const kept = { coder: 'coder', Coder: 'Coder', 'a/b': 'a%2Fb', '..': '%2E%2E', 'Über 1': '%C3%9Cber%201' }
   for (const [id, name] of Object.entries(kept)) assert.equal(childLogName(id, 'linux'), name)
   assert.equal(childLogName(LONG, 'linux'), LONG)
+})
+
+test('a child process that is started again within the session still has its parent', async (t) => {
+  const file = join(tempFolder(t), 'hive.jsonl')
+  const hive = startHive({ file, otlp: false, sessionId: 's-1' })
+  const lead = hive.spawn({ agentId: 'lead' })
+  const coder = lead.spawn({ agentId: 'coder', role: 'writer' })
+  for (const way of ['exit 3', 'shutdown']) await runNode([fixture('self-child'), way], coder.env())
+  lead.end()
+  await hive.shutdown()
+  const { agents } = await replay(file)
+  assert.deepEqual(
+    agents
+      .map(({ agentId, parent, role, status, lives }) => [agentId, parent, role, status, lives])
+      .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+    [
+      ['coder', 'lead', 'writer', 'ok', 2],
+      ['lead', undefined, undefined, 'ok', 1],
+    ],
+  )
 })
 
 test('different ids, different names', () => {

@@ -255,6 +255,43 @@ test('the spawn in the log of an agent’s own process goes on with its life; it
   assert.deepEqual([reversed?.lives, reversed?.log], [1, CHILD], 'the child’s clock may be ahead')
 })
 
+test('a process that begins again as its agent has the parent, role, model and rank that were told before', () => {
+  const told = {
+    agentId: 'a',
+    name: 'A',
+    isGod: true,
+    parent: 'lead',
+    role: 'writer',
+    model: 'm-1',
+    session: 's-1',
+  }
+  const own = { agentId: 'a', name: 'A', isGod: false, pid: 7, session: 's-1' }
+  const begun: [string, ...Given][] = [
+    [LOG, 'spawn', told],
+    [CHILD, 'spawn', own],
+    [CHILD, 'exit', { agentId: 'a', status: 'ok' }],
+  ]
+  const after = (...events: [string, ...Given][]) => {
+    const { lives, parent, role, model, isGod } = ofTwo(events).agents.get('a') ?? assert.fail()
+    return [lives, parent, role, model, isGod]
+  }
+  const kept = ['lead', 'writer', 'm-1', true]
+  const none = [undefined, undefined, undefined, false]
+  assert.deepEqual(after(...begun, [CHILD, 'spawn', { ...own, pid: 8 }]), [2, ...kept])
+  const late: [string, ...Given] = [LOG, 'exit', { agentId: 'a', status: 'killed' }]
+  assert.deepEqual(
+    after([LOG, 'spawn', told], late, [CHILD, 'spawn', own]),
+    [2, ...kept],
+    'its first, too late',
+  )
+  const others: [[string, ...Given], string][] = [
+    [[CHILD, 'spawn', { ...own, session: 's-2' }], 'another session'],
+    [[CHILD, 'spawn', { ...own, pid: undefined }], 'an agent within the process'],
+    [[LOG, 'spawn', own], 'told by the log above'],
+  ]
+  for (const [other, what] of others) assert.deepEqual(after(...begun, other), [2, ...none], what)
+})
+
 test('a spawn in another session, after an end, or in a log that is no child’s is another life', () => {
   const spawn = { agentId: 'a', name: 'A', isGod: false, session: 's-1' }
   const lives = (...events: [string, ...Given][]): number | undefined =>

@@ -152,6 +152,40 @@ const WORK: Work[] = [
   },
 ]
 
+test('the host of a call has its port where that is not the usual one of its scheme', async (t) => {
+  const { file, provider, tracer } = tempProvider(t, 'live')
+  const rows: [Attributes, string][] = [
+    [{ 'server.address': 'a', 'server.port': 8443 }, 'a:8443'],
+    [{ 'server.address': 'a', 'server.port': 443 }, 'a'],
+    [{ 'server.address': 'a', 'server.port': 443, 'url.scheme': 'http' }, 'a:443'],
+    [{ 'server.address': 'a', 'server.port': 80, 'url.scheme': 'https' }, 'a:80'],
+    [{ 'server.address': 'a', 'server.port': 80, 'url.full': 'http://a/' }, 'a'],
+    [{ 'net.peer.name': 'a', 'net.peer.port': 8080 }, 'a:8080'],
+    // By way of a proxy.
+    [{ 'net.peer.name': 'a', 'net.peer.port': 3128, 'http.url': 'https://a/' }, 'a'],
+    [{ 'net.peer.name': 'a', 'http.url': 'http://A:4000/' }, 'a:4000'],
+    [{ 'server.address': 'a:4000', 'server.port': 4000 }, 'a:4000'],
+    [{ 'server.address': '::1', 'server.port': 4000 }, '[::1]:4000'],
+    [{ 'server.address': '[::1]', 'url.full': 'http://[::1]:4000/' }, '[::1]:4000'],
+    [{ 'server.address': 'a', 'url.full': 'http://another:4000/' }, 'a'],
+  ]
+  withinAgent(tracer, 'coder', () => {
+    for (const [attributes] of rows) {
+      tracer
+        .startSpan('GET', {
+          kind: SpanKind.CLIENT,
+          attributes: { ...attributes, 'http.request.method': 'GET' },
+        })
+        .end()
+    }
+  })
+  await provider.shutdown()
+  assert.deepEqual(
+    eventsOf(file).flatMap(({ kind, host }) => (kind === 'call' ? [host] : [])),
+    rows.map(([, host]) => host),
+  )
+})
+
 for (const registration of REGISTERED) {
   for (const { what, name, kind, attributes, error, line } of WORK) {
     test(`${registration}: ${what} is a ${line[0]} of its agent`, async (t) => {

@@ -88,11 +88,24 @@ let isListening = false
 /** Has `watcher` asked about each request from now on, until its hive is over. */
 export function watchRequests({ hive }: Stage, watcher: Watcher): void {
   const asked: Watcher = (request) => {
-    if (!hive.isOver) return watcher(request)
+    if (!hive.misses()) return watcher(request)
     watchers = watchers.filter((each) => each !== asked)
     return undefined
   }
   watchers = [...watchers, asked]
+  listen()
+}
+
+/** What is to be done before the first request is followed. */
+let first: (() => void) | undefined
+
+/** Has `begin` called before the first request of this thread that is nobody's telemetry: it may watch that one too. */
+export function beforeFirstRequest(begin: () => void): void {
+  first = begin
+  listen()
+}
+
+function listen(): void {
   if (isListening) return
   isListening = true
   for (const [channel, listener] of Object.entries(LISTENERS)) {
@@ -196,9 +209,12 @@ function follow(
 ): Following | undefined {
   if (typeof method !== 'string' || typeof url !== 'string' || host === undefined) return undefined
   // A tunnel to where the requests go; those are told themselves.
-  if (watchers.length === 0 || method === 'CONNECT') return undefined
+  if ((watchers.length === 0 && first === undefined) || method === 'CONNECT') return undefined
   const active = context.active()
   if (isTelemetry(agent, active)) return undefined
+  const begin = first
+  first = undefined
+  begin?.()
   const request: OutgoingRequest = {
     method,
     host,
