@@ -132,8 +132,9 @@ export class Hive {
 
   /**
    * The agent that this process is, as the parent process said with `agent.env()` (`AGENT_ID`); `undefined` when
-   * the environment names none. In a worker thread that `hivelog/register` records it is that thread. It is spawned at the first use; from then on spans that begin in no context nest under
-   * it, unless the hive has a `tracerProvider` of the application's. Unless the application ends it, it ends with the
+   * the environment names none. In a worker thread that `hivelog/register` records it is that thread. It is spawned at
+   * the first use; from then on spans that begin in no context nest under it, unless the hive has a `tracerProvider` of
+   * the application's. Unless the application ends it, it ends with the
    * process or with `shutdown`, whatever comes first: as `ok`; as `error` when an exception that nobody caught, or an
    * exit code other than 0, ends the process; as `killed` when a signal does. A process is one agent in a log: hives on
    * the same file share its life and its span, and it lives until the last of them that has used it is shut down.
