@@ -8,6 +8,7 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { diag } from '@opentelemetry/api'
+import { instrument } from './frameworks/instrument.js'
 import { nothingSeen } from './frameworks/nothing-seen.js'
 import type { Hive } from './hive/hive.js'
 import { startAs } from './hive/start-hive.js'
@@ -24,7 +25,7 @@ function main(): void {
   const hive = start()
   // It begins here.
   const { self } = hive
-  hive.instrument()
+  instrument(hive, undefined, true)
   // Only the lines of a log tell, and a process that is an agent has some.
   if (self === undefined && hive.file !== undefined) {
     process.once('exit', () => {

@@ -47,6 +47,8 @@ export interface ToolStart {
   toolCallId?: string
   /** Bytes of its arguments as JSON. */
   argsBytes?: number
+  /** When it began, by `performance.now()`, where that is told later. Default: now. */
+  began?: number
 }
 
 /** A model call: what is known of it, and who tells. */
@@ -148,11 +150,11 @@ export class Stage {
    */
   tool(
     agent: Agent,
-    { name, toolCallId, argsBytes }: ToolStart,
+    { name, toolCallId, argsBytes, began: beganAt }: ToolStart,
   ): (end: Omit<ToolInput, 'name' | 'ms'>) => void {
     agent.log('tool.start', { name, ...(toolCallId !== undefined && { toolCallId }) })
     // After the line: what that takes is no time of the tool's.
-    const began = performance.now()
+    const began = beganAt ?? performance.now()
     let hasEnded = false
     const tell = (end: Omit<ToolInput, 'name' | 'ms'>): void => {
       if (hasEnded) return

@@ -6,7 +6,7 @@ import { openDoor, wrapMethod } from '../module-door.js'
 import { quietly } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { Approvals } from './approvals.js'
-import { listen } from './provider.js'
+import { isLoaded, listen } from './provider.js'
 import { Runs } from './runs.js'
 
 const NAME = 'OpenAI Agents SDK'
@@ -16,9 +16,10 @@ export const adapter: Adapter = {
   install(stage) {
     const approvals = new Approvals(stage)
     const runs = new Runs(stage, approvals)
+    const wasLoaded = isLoaded()
     listen(runs)
     stage.locate((running) => quietly(NAME, () => runs.located(running)) ?? running)
-    const from = { package: '@openai/agents' }
+    const from = { package: '@openai/agents', isLoaded: () => wasLoaded }
     openDoor({
       ...from,
       module: /\/@openai\/agents-core\/dist\/run\.m?js$/,

@@ -55,6 +55,7 @@ const desk = (api, how) => ({
 const approvals = (programs, name, sessions) => ({
   name,
   programs,
+  modes: { register: {}, startHive: {}, 'startHive, loaded before': { imports: ['./loaded-before.mjs'] } },
   turns: () => [
     {
       agent: 'cleaner',
