@@ -5,7 +5,7 @@
 import { performance } from 'node:perf_hooks'
 import { readField } from '../../format/fields.js'
 import type { Agent } from '../../hive/agent.js'
-import type { ToolInput } from '../../hive/inputs.js'
+import type { EndInput, ToolInput } from '../../hive/inputs.js'
 import { bytesOf, itemsIn, messageOf, numberIn, quietly, textIn } from '../reading.js'
 import type { CallSeen, Stage, ToolStart } from '../stage.js'
 import type { Approvals } from './approvals.js'
@@ -56,6 +56,8 @@ const MAX_OPEN = 20_000
 const TIMED_OUT = /^Tool '.{0,200}' timed out after (\d{1,12})ms\.$/
 /** What the span of a tool says that a person refused. */
 const REFUSED = /^Tool execution for .{1,1000} was manually rejected by user\.$/
+/** What it says where the run was aborted: in the words of OpenAI's client, or as an `AbortError`. */
+const ABORTED = /^(?:Error: Request was aborted\.$|AbortError\b)/
 /** Milliseconds by which a timer may seem early, by the clock on the wall. */
 const EARLY_MS = 5
 
@@ -261,13 +263,13 @@ export class Runs implements Listener {
   #agentEnded(node: Node, span: object, error: string | undefined): void {
     const { agent, trace } = node
     if (agent === undefined || agent.ended) return
-    if (error === undefined) this.#approvals.asked(span, agent)
-    const end = error === undefined ? {} : { error }
+    const hasAsked = error === undefined && this.#approvals.asked(span, agent)
     const waiting = [...trace.transfers.values()].find(({ from }) => from === agent)
     if (waiting !== undefined) {
-      waiting.end = end
+      waiting.end = error === undefined ? {} : { error }
       return
     }
+    const end = this.#endOf(span, error, hasAsked)
     const { caller } = node
     if (caller !== undefined && !caller.ended) {
       this.#stage.handOff(agent, caller.agentId, 'return', `result of ${agent.name}`)
@@ -275,12 +277,20 @@ export class Runs implements Listener {
     agent.end(end)
   }
 
+  #endOf(span: object, error: string | undefined, hasAsked: boolean): EndInput {
+    if (error === undefined) {
+      const isLeft = !hasAsked && this.#approvals.isGivenUp(span)
+      return isLeft ? { status: 'killed', error: 'left unfinished' } : {}
+    }
+    return ABORTED.test(saidIn(span)) ? { status: 'killed', error: 'aborted' } : { error }
+  }
+
   #toolStarted(node: Node, start: ToolStart): void {
     node.endTool ??= this.#stage.tool(this.#agentAt(node), start)
   }
 
   #toolEnded(node: Node, span: unknown, error: string | undefined): void {
-    if (error === undefined || !REFUSED.test(refusalIn(span))) node.mayRun?.()
+    if (error === undefined || !REFUSED.test(saidIn(span))) node.mayRun?.()
     node.mayRun = undefined
     // One that did not run: it was refused, or its arguments were none.
     if (node.endTool === undefined) return
@@ -384,8 +394,8 @@ function errorIn(error: unknown): string | undefined {
   return said === undefined ? messageOf(error) : `${messageOf(error)}: ${said}`
 }
 
-const refusalIn = (span: unknown): string =>
-  textIn(readField(readField(span, 'error'), 'data'), 'error') ?? ''
+/** What the SDK was told went wrong in a span. */
+const saidIn = (span: unknown): string => textIn(readField(readField(span, 'error'), 'data'), 'error') ?? ''
 
 /**
  * The milliseconds after which the SDK gave a tool up, where it answers the model in its place: then its span bears no

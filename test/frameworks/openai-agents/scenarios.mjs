@@ -135,7 +135,7 @@ export const scenarios = () => [
         chunkMs: 20,
       })),
     output: 'left\naborted',
-    truth: { agents: [{ name: 'left' }, { name: 'aborted' }] },
+    truth: { agents: ['left', 'aborted'].map((name) => ({ name, status: 'killed' })) },
     check: ({ server }) =>
       server.calls
         .filter(({ error }) => error === undefined)
