@@ -13,6 +13,7 @@ import type { Agent } from '../hive/agent.js'
 import type { Hive } from '../hive/hive.js'
 import type { MessageInput, ToolInput } from '../hive/inputs.js'
 import { addSeen, type ModelCall } from '../record/usage-once.js'
+import { quietly } from './reading.js'
 
 /** How one framework is recorded. */
 export interface Adapter {
@@ -101,6 +102,11 @@ export class Stage {
   /** Whether the hive was shut down: what frameworks do from now on is not recorded. */
   get isOver(): boolean {
     return this.hive.isOver
+  }
+
+  /** Takes in what a framework tells, while the hive is there. What goes wrong in that is no matter of the framework's. */
+  tell<T>(framework: string, work: () => T): T | undefined {
+    return this.isOver ? undefined : quietly(framework, work)
   }
 
   /** The agent in whose run the present code is, else the one in whose span it is, else the process's. */

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { readField } from '../../format/fields.js'
 import type { Agent } from '../../hive/agent.js'
 import type { ToolInput, UsageInput } from '../../hive/inputs.js'
-import { bytesOf, isAbort, itemsIn, messageOf, numberIn, quietly, textIn } from '../reading.js'
+import { bytesOf, isAbort, itemsIn, messageOf, numberIn, textIn } from '../reading.js'
 import type { CallSeen, Stage } from '../stage.js'
 import { observeStream } from './observed-stream.js'
 import { providerName } from './provider-name.js'
@@ -43,7 +43,7 @@ export class Runs {
    * somebody may read on.
    */
   #open = new FinalizationRegistry<string>((callId) => {
-    if (!this.#stage.isOver) quietly('AI SDK', () => this.#end({ callId }, LEFT))
+    this.#stage.tell('AI SDK', () => this.#end({ callId }, LEFT))
   })
 
   /** @param most runs at once; of more the oldest are taken for left */

@@ -51,7 +51,7 @@ export const adapter: Adapter = {
     }
     for (const name of CALLBACKS) {
       const call = runs[name] as (...args: unknown[]) => void
-      handler[name] = (...args: unknown[]) => quietly(NAME, () => call.apply(runs, args))
+      handler[name] = (...args: unknown[]) => stage.tell(NAME, () => call.apply(runs, args))
     }
     openDoor({
       package: '@langchain/core',
@@ -64,11 +64,11 @@ export const adapter: Adapter = {
     onStorage({
       handler,
       enter: (config, work) => {
-        const agent = quietly(NAME, () => runs.entered(config))
+        const agent = stage.tell(NAME, () => runs.entered(config))
         return agent === undefined ? work() : stage.running.run(agent, work)
       },
       read: (config) => {
-        quietly(NAME, () => runs.looked(config))
+        stage.tell(NAME, () => runs.looked(config))
       },
     })
   },

@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks'
 import { readField } from '../../format/fields.js'
 import type { Agent } from '../../hive/agent.js'
 import type { EndInput, ToolInput } from '../../hive/inputs.js'
-import { bytesOf, itemsIn, messageOf, numberIn, quietly, textIn } from '../reading.js'
+import { bytesOf, itemsIn, messageOf, numberIn, textIn } from '../reading.js'
 import type { CallSeen, Stage, ToolStart } from '../stage.js'
 import type { Approvals } from './approvals.js'
 import { currentSpan, type Listener } from './provider.js'
@@ -138,9 +138,7 @@ export class Runs implements Listener {
         this.#toolStarted(node, { name: textIn(data, 'name') ?? 'tool', began })
       }
       // The span of one that was refused has ended by then.
-      setImmediate(() => {
-        if (!this.isOver) quietly(NAME, () => node.mayRun?.())
-      })
+      setImmediate(() => this.#stage.tell(NAME, () => node.mayRun?.()))
     }
   }
 
