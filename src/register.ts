@@ -9,6 +9,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { diag } from '@opentelemetry/api'
 import { beforeFirstUse } from './frameworks/first-use.js'
+import { instrument } from './frameworks/instrument.js'
 import { nothingSeen } from './frameworks/nothing-seen.js'
 import type { Hive } from './hive/hive.js'
 import { type HiveOptions, startAs } from './hive/start-hive.js'
@@ -30,7 +31,7 @@ function main(): void {
   // It begins here.
   const { self } = hive
   const threads = isMainThread ? tellThreads(hive) : undefined
-  hive.instrument()
+  instrument(hive, undefined, true)
   // Only the lines of a log tell, and a process that is an agent has some.
   if (self === undefined && hive.file !== undefined) {
     process.once('exit', () => {

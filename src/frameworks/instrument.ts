@@ -9,6 +9,7 @@ import { adapter as http } from './http/adapter.js'
 import { adapter as langchain } from './langchain/adapter.js'
 import { adapter as mastra } from './mastra/adapter.js'
 import { adapter as modelSdks } from './model-sdks/adapter.js'
+import { meetLoaded } from './module-door.js'
 import { adapter as openaiAgents } from './openai-agents/adapter.js'
 import { type Adapter, Stage } from './stage.js'
 
@@ -29,8 +30,9 @@ const instrumented = new WeakSet<Hive>()
  * Begins to record in `hive` what the frameworks do that `HIVELOG_INSTRUMENT` names, all by default. Once for a hive:
  * further calls do nothing. Throws nothing; an adapter that cannot be installed is told to the diag logger, and the
  * others are.
+ * @param isFirst whether nothing of the application has begun, as far as is known
  */
-export function instrument(hive: Hive, adapters = ADAPTERS): void {
+export function instrument(hive: Hive, adapters = ADAPTERS, isFirst = false): void {
   if (instrumented.has(hive)) return
   instrumented.add(hive)
   const chosen = chosenFrom(adapters)
@@ -43,6 +45,7 @@ export function instrument(hive: Hive, adapters = ADAPTERS): void {
       diag.error(`hivelog: ${adapter.name} is not recorded: its adapter failed: ${brief(error)}`)
     }
   }
+  meetLoaded(isFirst)
 }
 
 /** The adapters that the environment asks for. */

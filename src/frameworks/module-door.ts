@@ -1,13 +1,16 @@
 /**
  * Meets a framework's own classes as their module is loaded, where nothing that the framework offers leads to them: one
  * statement after the module's own hands them over. Needs `module.registerHooks` (Node 22.15), and nobody's loading is
- * looked at where the framework is not installed.
+ * looked at where the framework is not installed. Modules that are there already are found among V8's scripts, on any
+ * Node. What a bundle holds is not met: its modules have no names.
  */
 import { existsSync } from 'node:fs'
 import * as nodeModule from 'node:module'
 import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
+import { diag } from '@opentelemetry/api'
 import { readField } from '../format/fields.js'
+import { brief } from '../format/quote.js'
 import { quietly } from './reading.js'
 
 /** A class as its prototype's methods, to be wrapped. */
@@ -22,7 +25,9 @@ export interface Door {
   module: RegExp
   /** Name of the class in the module. */
   className: string
-  /** Gets the class of each copy of the module, before the application does. */
+  /** Whether the package was loaded before, where something cheap shows that. */
+  isLoaded?(): boolean
+  /** Gets the class of each copy of the module, once: before the application does, if it loads it from now on. */
   met(given: ClassLike): void
 }
 
@@ -34,16 +39,23 @@ type RegisterHooks = (hooks: {
   load(url: string, context: unknown, nextLoad: (url: string, context: unknown) => Loaded): Loaded
 }) => unknown
 
+const require = nodeModule.createRequire(import.meta.url)
 const SYMBOL = Symbol.for('hivelog.module-door')
 const doors: Door[] = []
+/** Doors that modules which are there already were not shown to. */
+let fresh: Door[] = []
+/** By door: what it has met. */
+const known = new WeakMap<Door, WeakSet<object>>()
 let isHooked = false
 
-/** Opens a door for modules that are loaded from now on. */
+/** Opens a door for modules that are loaded from now on; `meetLoaded` shows it those that were before. */
 export function openDoor(door: Door): void {
-  const { registerHooks } = nodeModule as unknown as { registerHooks?: RegisterHooks }
-  if (registerHooks === undefined || !isInstalled(door.package)) return
+  if (!isInstalled(door.package)) return
   doors.push(door)
-  if (isHooked) return
+  fresh.push(door)
+  known.set(door, new WeakSet())
+  const { registerHooks } = nodeModule as unknown as { registerHooks?: RegisterHooks }
+  if (registerHooks === undefined || isHooked) return
   isHooked = true
   Object.defineProperty(globalThis, SYMBOL, { value: enter, configurable: true })
   registerHooks({
@@ -62,39 +74,84 @@ export function openDoor(door: Door): void {
 }
 
 /**
- * Meets a class of a module that the application may have loaded before its door was opened. One that it has not loaded
- * is left alone, as far as that can be known.
- * @param entry what the module is imported by: `package/path`
- * @param isLoaded whether the application has loaded the package as an ES module; of CommonJS Node knows
+ * Shows the doors that were opened what is loaded already, at once: an application's static imports are all there before
+ * its first statement. Nothing is loaded by it.
+ * @param isFirst whether the application has not begun, so that there is something only where a door knows of it: to look
+ * costs some tens of milliseconds
  */
-export async function meetLoaded(door: Door, entry: string, isLoaded: boolean): Promise<void> {
-  const found = new Set(foldersOf().flatMap((folder) => resolved(folder, entry)))
-  for (const path of found) {
-    if (!door.module.test(pathToFileURL(path).href)) continue
-    const meet = (exports: unknown): void => {
-      const given = readField(exports, door.className)
-      if (typeof given === 'function') quietly(door.package, () => door.met(given as unknown as ClassLike))
-    }
-    meet(nodeModule.createRequire(path).cache[path]?.exports)
-    // The same module for `import` lies beside; an application may have both.
-    const imported = path.replace(/\.cjs$/, '.js')
-    if (isLoaded && imported !== path && existsSync(imported))
-      meet(await import(pathToFileURL(imported).href))
+export function meetLoaded(isFirst: boolean): void {
+  const asked = fresh
+  fresh = []
+  if (asked.length === 0 || (isFirst && !asked.some((door) => door.isLoaded?.() === true))) return
+  for (const { url, isModule } of scriptsOf(asked)) {
+    for (const door of asked) if (door.module.test(url)) meetExports(door, url, isModule)
   }
 }
 
-function resolved(folder: string, entry: string): string[] {
+interface Script {
+  url: string
+  /** Whether it is an ES module. */
+  isModule: boolean
+}
+
+/** The scripts in this thread that are modules of these doors. Node itself does not say which ES modules it has. */
+function scriptsOf(asked: readonly Door[]): Script[] {
+  const found: Script[] = []
   try {
-    return [nodeModule.createRequire(join(folder, 'any.js')).resolve(entry)]
-  } catch {
-    return []
+    const { Session } = require('node:inspector') as typeof import('node:inspector')
+    const session = new Session()
+    session.connect()
+    try {
+      session.on('Debugger.scriptParsed', ({ params: { url, isModule } }) => {
+        if (asked.some(({ module }) => module.test(url))) found.push({ url, isModule: isModule === true })
+      })
+      session.post('Debugger.enable')
+    } finally {
+      session.disconnect()
+    }
+  } catch (error) {
+    // Node may be built, or started, without it.
+    diag.warn(`hivelog: frameworks that were loaded before it are not looked for: ${brief(error)}`)
   }
+  return found
+}
+
+function meetExports(door: Door, url: string, isModule: boolean): void {
+  const path = pathOf(url)
+  if (path === undefined) return
+  const meet = (exports: unknown): void => {
+    const given = readField(exports, door.className)
+    if (typeof given === 'function') meetOnce(door, given as unknown as ClassLike)
+  }
+  if (!isModule) meet(require.cache[path]?.exports)
+  else {
+    try {
+      // At once, from Node 20.19 on. Of one that is there it gives what `import` does.
+      meet(require(path))
+    } catch {
+      // It is not yet through with its own imports, say.
+      import(url).then(meet, () => {})
+    }
+  }
+}
+
+function pathOf(url: string): string | undefined {
+  try {
+    return fileURLToPath(url)
+  } catch {
+    return undefined
+  }
+}
+
+function meetOnce(door: Door, given: ClassLike): void {
+  const met = known.get(door)
+  if (met === undefined || met.has(given)) return
+  met.add(given)
+  quietly(door.package, () => door.met(given))
 }
 
 function enter(url: string, name: string, given: ClassLike): void {
-  for (const door of doors) {
-    if (door.className === name && door.module.test(url)) quietly(door.package, () => door.met(given))
-  }
+  for (const door of doors) if (door.className === name && door.module.test(url)) meetOnce(door, given)
 }
 
 function textOf(source: unknown): string | undefined {

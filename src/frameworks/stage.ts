@@ -13,6 +13,7 @@ import type { Agent } from '../hive/agent.js'
 import type { Hive } from '../hive/hive.js'
 import type { MessageInput, ToolInput } from '../hive/inputs.js'
 import { addSeen, type ModelCall } from '../record/usage-once.js'
+import { quietly } from './reading.js'
 
 /** How one framework is recorded. */
 export interface Adapter {
@@ -47,6 +48,8 @@ export interface ToolStart {
   toolCallId?: string
   /** Bytes of its arguments as JSON. */
   argsBytes?: number
+  /** When it began, by `performance.now()`, where that is told later. Default: now. */
+  began?: number
 }
 
 /** A model call: what is known of it, and who tells. */
@@ -101,6 +104,11 @@ export class Stage {
     return this.hive.misses()
   }
 
+  /** Takes in what a framework tells, while the hive is there. What goes wrong in that is no matter of the framework's. */
+  tell<T>(framework: string, work: () => T): T | undefined {
+    return this.isOver ? undefined : quietly(framework, work)
+  }
+
   /** The agent in whose run the present code is, else the one in whose span it is, else the process's. */
   current(): Agent {
     return this.located() ?? this.hive.agentIn(context.active()) ?? this.implicit()
@@ -148,11 +156,11 @@ export class Stage {
    */
   tool(
     agent: Agent,
-    { name, toolCallId, argsBytes }: ToolStart,
+    { name, toolCallId, argsBytes, began: beganAt }: ToolStart,
   ): (end: Omit<ToolInput, 'name' | 'ms'>) => void {
     agent.log('tool.start', { name, ...(toolCallId !== undefined && { toolCallId }) })
     // After the line: what that takes is no time of the tool's.
-    const began = performance.now()
+    const began = beganAt ?? performance.now()
     let hasEnded = false
     const tell = (end: Omit<ToolInput, 'name' | 'ms'>): void => {
       if (hasEnded) return

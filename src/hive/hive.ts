@@ -295,9 +295,10 @@ export class Hive {
   /**
    * Records what the agent frameworks do that are in this process (AI SDK, LangGraph, OpenAI Agents and others), and
    * what is asked of model APIs over HTTP, without any code of theirs or of the application's: an adapter for each
-   * waits for its framework, and costs next to nothing until it shows up. To be called before the frameworks are
-   * loaded. Which of them is chosen by `HIVELOG_INSTRUMENT`: `none`, or names divided by commas; default all. Further
-   * calls do nothing. Throws nothing; what cannot be recorded is told to the diag logger.
+   * waits for its framework, and costs next to nothing until it shows up. To be called before the frameworks are used;
+   * what is loaded already takes some tens of milliseconds to find, once. Which of them is chosen by
+   * `HIVELOG_INSTRUMENT`: `none`, or names divided by commas; default all. Further calls do nothing. Throws nothing; what
+   * cannot be recorded is told to the diag logger.
    */
   instrument(): void {
     instrument(this)

@@ -140,3 +140,35 @@ test('where it is not known in whose run it was sent, a refused attempt is no gu
     ],
   )
 })
+
+test('a run that was aborted has not succeeded, and who asked for it hears that', async (t) => {
+  const { spans, lines } = await setUp(t)
+  const span = (id: string, type: string, entityName: string, parentSpanId?: string) => ({
+    id,
+    type,
+    entityName,
+    ...(parentSpanId !== undefined && { parentSpanId }),
+  })
+  const lead = span('1', 'agent_run', 'lead')
+  const tool = span('2', 'tool_call', 'agent-worker', '1')
+  const worker = span('3', 'agent_run', 'worker', '2')
+  for (const exportedSpan of [lead, tool, worker]) spans.told({ type: 'span_started', exportedSpan })
+  /** As Mastra 1.71 ends it. */
+  const output = { status: 'aborted', reason: 'abort' }
+  spans.told({ type: 'span_ended', exportedSpan: { ...worker, output } })
+  spans.told({ type: 'span_ended', exportedSpan: { ...tool, output: 'nothing' } })
+  spans.told({ type: 'span_ended', exportedSpan: { ...lead, output: { text: 'done' } } })
+  const told = await lines()
+  assert.deepEqual(
+    told.filter(({ kind }) => kind === 'exit').map(({ agentId, status, error }) => [agentId, status, error]),
+    [
+      ['worker', 'killed', 'aborted'],
+      ['lead', 'ok', undefined],
+      ['app', 'ok', undefined],
+    ],
+  )
+  assert.deepEqual(
+    told.filter(({ kind, act }) => kind === 'message' && act === 'return').map(({ subject }) => subject),
+    ['was aborted'],
+  )
+})

@@ -344,7 +344,17 @@ async function setUp(t: TestContext, reply: Reply) {
   return { url, usages, hive, stage, said }
 }
 
-const COMPRESS = { gzip: zlib.gzipSync, deflate: zlib.deflateSync, br: zlib.brotliCompressSync }
+/** From Node 22.15 on; `@types/node` of Node 20 does not have it. */
+const { zstdCompressSync } = zlib as { zstdCompressSync?: (text: string) => Buffer }
+
+const COMPRESS: Record<string, (text: string) => Buffer> = {
+  gzip: zlib.gzipSync,
+  deflate: zlib.deflateSync,
+  br: zlib.brotliCompressSync,
+  'gzip, br': (text) => zlib.brotliCompressSync(zlib.gzipSync(text)),
+  'BR,deflate': (text) => zlib.deflateSync(zlib.brotliCompressSync(text)),
+  ...(zstdCompressSync !== undefined && { zstd: zstdCompressSync }),
+}
 
 for (const [encoding, compress] of Object.entries(COMPRESS)) {
   for (const size of [10, 600_000]) {
@@ -376,6 +386,24 @@ for (const [encoding, compress] of Object.entries(COMPRESS)) {
     })
   }
 }
+
+test('a long answer that cannot be decompressed is a model call of which no more is known', async (t) => {
+  const noise = Buffer.alloc(600_000, 'no gzip')
+  const { url, usages } = await setUp(t, (response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+    response.write(noise)
+    // When that has been looked at.
+    setTimeout(() => response.end(), 100)
+  })
+  // Unlike `fetch` it takes what comes.
+  const request = http.request(`${url}/v1/chat/completions`, { method: 'POST' }).end('{"model": "gpt-x"}')
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  await once(response.resume(), 'end')
+  assert.deepEqual(
+    (await usages(1)).map(({ inputTokens, error }) => [inputTokens, error]),
+    [[undefined, undefined]],
+  )
+})
 
 test('a path of models that is another service’s is no model call', async (t) => {
   const { url, usages } = await setUp(t, (response) => response.end('{"responses": [], "ok": true}'))

@@ -114,33 +114,76 @@ const TWIN = {
   'node_modules/twin/dist/index.js': `export ${CLASS}`,
   'node_modules/twin/dist/index.cjs': `${CLASS}\nexports.Greeter = Greeter`,
   'late.mjs': `
-    import { meetLoaded } from ${JSON.stringify(DOOR)}
-    import { createRequire } from 'node:module'
-    export const require = createRequire(import.meta.url)
-    const met = []
-    const door = { package: 'twin', module: /\\/twin\\/dist\\/index\\.c?js$/, className: 'Greeter', met: (given) => met.push(given) }
-    export const meet = async (entry, isLoaded) => {
-      await meetLoaded(door, entry, isLoaded)
-      return met.splice(0)
-    }
+    import { meetLoaded, openDoor } from ${JSON.stringify(DOOR)}
+    export const met = []
+    export const open = (isLoaded, module = /\\/twin\\/dist\\/index\\.c?js$/) =>
+      openDoor({ package: 'twin', module, className: 'Greeter', isLoaded, met: (given) => met.push(given) })
+    export { meetLoaded }
   `,
 }
 
-test('classes that were loaded before are met, of both kinds of module; what was not loaded stays so', async (t) => {
+test('classes that were loaded before are met at once, of both kinds of module, each once', async (t) => {
   const folder = application(t, {
     ...TWIN,
     'app.mjs': `
-      import { meet, require } from './late.mjs'
-      const none = await meet('twin', false)
-      const { Greeter: required } = require('twin')
-      const one = await meet('twin', false)
-      const { Greeter: imported } = await import('twin')
-      const two = await meet('twin', true)
-      const absent = await meet('nothing', true)
-      console.log(none.length, one.length, one[0] === required, two.length, two[0] === required,
-        two[1] === imported, absent.length)
+      import { Greeter as imported } from 'twin'
+      import { createRequire } from 'node:module'
+      import { meetLoaded, met, open } from './late.mjs'
+      const { Greeter: required } = createRequire(import.meta.url)('twin')
+      open()
+      meetLoaded(false)
+      meetLoaded(false)
+      console.log(met.length, met.includes(imported), met.includes(required), (await import('twin')).Greeter === imported)
     `,
   })
   const { stdout, stderr } = await runNode(['app.mjs'], {}, folder)
-  assert.deepEqual({ stderr, stdout: stdout.trim() }, { stderr: '', stdout: '0 1 true 2 true true 0' })
+  assert.deepEqual({ stderr, stdout: stdout.trim() }, { stderr: '', stdout: '2 true true true' })
+})
+
+test('what was not loaded stays so, and before the application begins only a door that knows is shown what is', async (t) => {
+  const folder = application(t, {
+    ...TWIN,
+    'node_modules/twin/dist/index.cjs': `console.log('loaded')\n${CLASS}\nexports.Greeter = Greeter`,
+    'app.mjs': `
+      import { Greeter } from 'twin'
+      import { meetLoaded, met, open } from './late.mjs'
+      const seen = []
+      open(() => false)
+      meetLoaded(true)
+      seen.push(met.length)
+      open(() => true, /\\/elsewhere\\.js$/)
+      meetLoaded(true)
+      seen.push(met.length)
+      open(() => true)
+      meetLoaded(true)
+      console.log(...seen, met.length, met[0] === Greeter)
+    `,
+  })
+  const { stdout, stderr } = await runNode(['app.mjs'], {}, folder)
+  assert.deepEqual({ stderr, stdout: stdout.trim() }, { stderr: '', stdout: '0 0 1 true' })
+})
+
+test('where modules cannot be looked for that is said, and the application goes on', async (t) => {
+  const folder = application(t, {
+    ...TWIN,
+    'app.mjs': `
+      import { Greeter } from 'twin'
+      import { diag } from ${JSON.stringify(import.meta.resolve('@opentelemetry/api'))}
+      import inspector from 'node:inspector'
+      import { meetLoaded, met, open } from './late.mjs'
+      diag.setLogger({ warn: (text) => console.log(text) })
+      inspector.Session.prototype.connect = () => { throw new Error('not here') }
+      open()
+      meetLoaded(false)
+      console.log(new Greeter('Ann').greet('Hello'), met.length)
+    `,
+  })
+  const { stdout, code } = await runNode(['app.mjs'], {}, folder)
+  assert.deepEqual(
+    { lines: stdout.trim().split('\n'), code },
+    {
+      lines: ['hivelog: frameworks that were loaded before it are not looked for: not here', 'Hello, Ann 0'],
+      code: 0,
+    },
+  )
 })

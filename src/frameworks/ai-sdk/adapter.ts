@@ -4,7 +4,6 @@
  * own. Older versions are told by their spans.
  */
 import { tracingChannel } from 'node:diagnostics_channel'
-import { quietly } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { onAgentClass } from './agent-class.js'
 import { Runs } from './runs.js'
@@ -31,7 +30,7 @@ export const adapter: Adapter = {
   name: NAME,
   install(stage) {
     const runs = new Runs(stage)
-    const tell = <T>(work: () => T): T | undefined => (stage.isOver ? undefined : quietly(NAME, work))
+    const tell = <T>(work: () => T): T | undefined => stage.tell(NAME, work)
     const globals = globalThis as { AI_SDK_TELEMETRY_INTEGRATIONS?: unknown }
     globals.AI_SDK_TELEMETRY_INTEGRATIONS ??= []
     const integrations = globals.AI_SDK_TELEMETRY_INTEGRATIONS

@@ -26,8 +26,10 @@ const AGENT_OPERATIONS = new Set(['ai.generateText', 'ai.streamText', 'ai.genera
 /** What `ToolLoopAgent` adds to the user agent of its calls. */
 const AGENT_MARK = 'ai-sdk-agent/'
 
-/** Runs whose end nobody tells: of streams that were never read to their end. */
+/** Runs at once. */
 const MAX_RUNS = 10_000
+/** What becomes of a run whose end nobody tells. */
+const LEFT = { status: 'killed', error: 'left unfinished' } as const
 
 export class Runs {
   #stage: Stage
@@ -35,9 +37,19 @@ export class Runs {
   /** The id of the `ToolLoopAgent` whose call code is in. */
   #ids = new AsyncLocalStorage<string>()
   #isSeen = false
+  #most: number
+  /**
+   * Of a stream that is not read to its end the SDK says no more. What it would say the end with lives as long as
+   * somebody may read on.
+   */
+  #open = new FinalizationRegistry<string>((callId) => {
+    this.#stage.tell('AI SDK', () => this.#end({ callId }, LEFT))
+  })
 
-  constructor(stage: Stage) {
+  /** @param most runs at once; of more the oldest are taken for left */
+  constructor(stage: Stage, most = MAX_RUNS) {
     this.#stage = stage
+    this.#most = most
   }
 
   /** Runs the call of a `ToolLoopAgent` that has an id. */
@@ -49,7 +61,9 @@ export class Runs {
   entered(message: unknown): Agent | undefined {
     const event = readField(message, 'event')
     const type = readField(message, 'type')
-    const run = type === 'generateText' || type === 'streamText' ? this.#begin(event) : this.#runOf(event)
+    const isRun = type === 'generateText' || type === 'streamText'
+    const run = isRun ? this.#begin(event) : this.#runOf(event)
+    if (isRun && run !== undefined) this.#open.register(message as object, textIn(event, 'callId') as string)
     if (run !== undefined && !run.isListed) {
       if (type === 'executeTool') this.#toolStart(run, event)
       else if (type === 'languageModelCall') callStart(run, event)
@@ -193,7 +207,7 @@ export class Runs {
         })
       : parent
     const run: Run = { agent, isOwn, isListed: false, call: undefined, tools: new Map() }
-    if (this.#runs.size >= MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value as string)
+    if (this.#runs.size >= this.#most) this.#end({ callId: this.#runs.keys().next().value }, LEFT)
     this.#runs.set(callId, run)
     for (const { id, approved, note } of answersIn(event)) this.#stage.decide(id, approved, { note })
     return run

@@ -23,8 +23,7 @@ export const adapter: Adapter = {
   install(stage) {
     const receiver = new LogReceiver()
     subscribe('child_process', (message) => {
-      if (!stage.hive.isOver)
-        quietly(NAME, () => meet(readField(message, 'process') as Child, stage, receiver))
+      stage.tell(NAME, () => meet(readField(message, 'process') as Child, stage, receiver))
     })
   },
 }
@@ -47,7 +46,7 @@ function meet(child: Child, stage: Stage, receiver: LogReceiver): void {
     const run = quietly(NAME, () => (isClaude(options.args) ? begin(options, stage, receiver) : undefined))
     if (run === undefined) return spawn.call(child, options)
     const result = spawn.call(child, run.options)
-    quietly(NAME, () => listen(child, run.session, receiver))
+    quietly(NAME, () => listen(child, run.session, stage, receiver))
     return result
   }
 }
@@ -82,11 +81,11 @@ function isClaude(args: unknown): boolean {
 }
 
 /** Reads beside the SDK what comes and goes: no piece is held up, and the streams flow when their reader likes. */
-function listen(child: ChildProcess, session: Session, receiver: LogReceiver): void {
+function listen(child: ChildProcess, session: Session, stage: Stage, receiver: LogReceiver): void {
   const { stdin, stdout } = child
   if (stdout !== null) {
     const { push } = stdout
-    const lines = new JsonLines((message) => quietly(NAME, () => session.output(message)))
+    const lines = new JsonLines((message) => stage.tell(NAME, () => session.output(message)))
     stdout.push = (chunk, encoding) => {
       const result = push.call(stdout, chunk, encoding)
       if (chunk !== null) lines.add(chunk)
@@ -95,7 +94,7 @@ function listen(child: ChildProcess, session: Session, receiver: LogReceiver): v
   }
   if (stdin !== null) {
     const { write } = stdin
-    const lines = new JsonLines((message) => quietly(NAME, () => session.input(message)))
+    const lines = new JsonLines((message) => stage.tell(NAME, () => session.input(message)))
     stdin.write = (...given: unknown[]) => {
       lines.add(given[0])
       return Reflect.apply(write, stdin, given)

@@ -9,7 +9,7 @@
  * the graph's name; without one by the node that it runs in; else `LangGraph`. What a plain node does, with a model or a
  * tool, is work of its graph's agent.
  */
-import { type ClassLike, type Door, meetLoaded, openDoor, wrapMethod } from '../module-door.js'
+import { type ClassLike, openDoor, wrapMethod } from '../module-door.js'
 import { quietly, textIn } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { type CallbackHandler, inCallback, onStorage } from './context-storage.js'
@@ -51,30 +51,24 @@ export const adapter: Adapter = {
     }
     for (const name of CALLBACKS) {
       const call = runs[name] as (...args: unknown[]) => void
-      handler[name] = (...args: unknown[]) => quietly(NAME, () => call.apply(runs, args))
+      handler[name] = (...args: unknown[]) => stage.tell(NAME, () => call.apply(runs, args))
     }
-    const met = new WeakSet<object>()
-    const door: Door = {
+    openDoor({
       package: '@langchain/core',
       module: /\/node_modules\/@langchain\/core\/dist\/callbacks\/manager\.c?js$/,
       className: 'CallbackManager',
-      met(managerClass) {
-        if (met.has(managerClass)) return
-        met.add(managerClass)
-        giveHandler(managerClass as unknown as ManagerClass, handler)
-      },
-    }
-    openDoor(door)
-    // An instrumentation that is set up before hivelog has it loaded.
-    meetLoaded(door, '@langchain/core/callbacks/manager', IS_LOADED in globalThis).catch(() => {})
+      // By an instrumentation that is set up before hivelog, say.
+      isLoaded: () => IS_LOADED in globalThis,
+      met: (managerClass) => giveHandler(managerClass as unknown as ManagerClass, handler),
+    })
     onStorage({
       handler,
       enter: (config, work) => {
-        const agent = quietly(NAME, () => runs.entered(config))
+        const agent = stage.tell(NAME, () => runs.entered(config))
         return agent === undefined ? work() : stage.running.run(agent, work)
       },
       read: (config) => {
-        quietly(NAME, () => runs.looked(config))
+        stage.tell(NAME, () => runs.looked(config))
       },
     })
   },

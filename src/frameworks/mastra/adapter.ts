@@ -6,7 +6,6 @@
  */
 import { diag } from '@opentelemetry/api'
 import { openDoor, wrapMethod } from '../module-door.js'
-import { quietly } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { Spans } from './spans.js'
 
@@ -31,7 +30,7 @@ export const adapter: Adapter = {
       className: 'ObservabilityBus',
       met: (bus) => {
         wrapMethod(bus, 'emit', (_self, [event], call) => {
-          quietly(NAME, () => spans.told(event))
+          stage.tell(NAME, () => spans.told(event))
           return call()
         })
       },
@@ -42,7 +41,7 @@ export const adapter: Adapter = {
       met: (span) => {
         for (const name of IN_SPANS) {
           wrapMethod(span, name, (self, _args, call) => {
-            const agent = quietly(NAME, () => spans.ownerOf(self))
+            const agent = stage.tell(NAME, () => spans.ownerOf(self))
             return agent === undefined ? call() : stage.running.run(agent, call)
           })
         }
@@ -67,7 +66,7 @@ export const adapter: Adapter = {
         }
         for (const name of RESUMES) {
           wrapMethod(agent, name, (_self, [answer, options], call) => {
-            quietly(NAME, () => spans.resumed(answer, options))
+            stage.tell(NAME, () => spans.resumed(answer, options))
             return call()
           })
         }

@@ -151,11 +151,15 @@ export class Spans {
 
   #agentEnded({ agent, parent, isDelegated }: Life, given: unknown, error: string | undefined): void {
     const output = readField(given, 'output')
-    if (readField(output, 'status') === 'suspended') this.#asked(agent, given, output)
+    const status = readField(output, 'status')
+    const isAborted = error === undefined && status === 'aborted'
+    if (status === 'suspended') this.#asked(agent, given, output)
     else if (isDelegated && parent !== undefined) {
-      this.#stage.handOff(agent, parent.agent.agentId, 'return', error === undefined ? 'is done' : 'failed')
+      const how = isAborted ? 'was aborted' : error === undefined ? 'is done' : 'failed'
+      this.#stage.handOff(agent, parent.agent.agentId, 'return', how)
     }
-    agent.end(error === undefined ? {} : { error })
+    if (isAborted) agent.end({ status: 'killed', error: 'aborted' })
+    else agent.end(error === undefined ? {} : { error })
   }
 
   /** A run stopped until a person allows a tool, or until a tool gets what it waits for. */

@@ -5,6 +5,7 @@
  */
 import { watchRequests } from '../http/requests.js'
 import type { Adapter } from '../stage.js'
+import { Background } from './background.js'
 import { endpointOf } from './dialects.js'
 import { ModelCall } from './model-call.js'
 
@@ -12,9 +13,12 @@ export const adapter: Adapter = {
   name: 'model SDKs',
   install(stage) {
     stage.seesRequests = true
+    const background = new Background(stage)
     watchRequests(stage, (request) => {
       const endpoint = endpointOf(request.method, request.host, request.path)
-      return endpoint && new ModelCall(stage, request, endpoint)
+      if (endpoint !== undefined) return new ModelCall(stage, request, endpoint, background)
+      const begun = background.asked(request)
+      return begun && new ModelCall(stage, request, begun.endpoint, background, begun)
     })
   },
 }

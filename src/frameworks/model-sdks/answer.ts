@@ -126,8 +126,8 @@ export class Answer {
   readonly found: Found = {}
   /** When the model began to say something, by `performance.now()`; of a stream. */
   contentAt: number | undefined
+  readonly isStream: boolean
   #dialect: Dialect
-  #isStream: boolean
   #waiting = new Ends()
   /** What came since the last batch: a copy, since whoever reads the answer may do with its pieces as he likes. */
   #batch: Buffer | undefined
@@ -139,7 +139,7 @@ export class Answer {
   /** @param isStream of server-sent events */
   constructor(dialect: Dialect, isStream: boolean) {
     this.#dialect = dialect
-    this.#isStream = isStream
+    this.isStream = isStream
   }
 
   /** Whether the model has begun to say something, as far as was read. */
@@ -154,7 +154,7 @@ export class Answer {
 
   /** @returns `NO_MORE`, `MAY_BEGIN` or `MAY_END` */
   add(bytes: Uint8Array): number {
-    if (this.#isStream) return this.#keep(bytes)
+    if (this.isStream) return this.#keep(bytes)
     this.#waiting.add(Buffer.from(bytes))
     return NO_MORE
   }
@@ -165,7 +165,7 @@ export class Answer {
     if (this.#batch !== undefined && spare.length < MAX_SPARE) spare.push(this.#batch)
     this.#batch = undefined
     if (this.#waiting.isEmpty) return
-    if (this.#isStream) this.#waitingLine()
+    if (this.isStream) this.#waitingLine()
     else {
       this.#dialect.read(this.#waiting.json(), this.found)
       this.#waiting.clear()

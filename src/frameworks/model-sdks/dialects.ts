@@ -14,6 +14,8 @@ export interface Found {
   isAnswer?: boolean
   /** Whether nothing more can come that matters. */
   isWhole?: boolean
+  /** Whether the model was going on, or was to begin, whether anybody hears it or not: it runs in the background. */
+  isPending?: boolean
   model?: string
   responseId?: string
   inputTokens?: number
@@ -137,6 +139,8 @@ const chat: Dialect = {
   },
 }
 
+const OVER = /^response\.(?:completed|incomplete|failed)$/
+
 const responses: Dialect = {
   mayEnd(bytes) {
     // `event: response.completed`, or `data: {"type":"response.completed"` where events have no names.
@@ -162,16 +166,24 @@ const responses: Dialect = {
     }
     const status = readField(response, 'status')
     const usage = readField(response, 'usage')
+    const isOver = status !== 'queued' && status !== 'in_progress'
     put(found, {
       // One that runs in the background has said nothing yet.
-      isAnswer: type !== undefined || (status !== 'queued' && status !== 'in_progress') || undefined,
-      isWhole: (type !== undefined && /^response\.(?:completed|incomplete|failed)$/.test(type)) || undefined,
+      isAnswer: type !== undefined || isOver || undefined,
+      isWhole: (type !== undefined && OVER.test(type)) || undefined,
+      // A stream is its answer too while somebody hears it.
+      isPending: (!isOver && (type === undefined || readField(response, 'background') === true)) || undefined,
       model: textOf(readField(response, 'model')),
       responseId: textOf(readField(response, 'id')),
       inputTokens: countOf(readField(usage, 'input_tokens')),
       outputTokens: countOf(readField(usage, 'output_tokens')),
       cacheReadTokens: countOf(at(usage, 'input_tokens_details', 'cached_tokens')),
-      error: status === 'failed' ? (errorIn(response) ?? 'failed') : undefined,
+      error:
+        status === 'failed'
+          ? (errorIn(response) ?? 'failed')
+          : status === 'cancelled'
+            ? 'cancelled'
+            : undefined,
     })
   },
   isContent: (json) => textOf(readField(json, 'type'))?.endsWith('.delta') === true,

@@ -8,8 +8,9 @@ import type { Body, Follower, OutgoingRequest } from '../http/requests.js'
 import { Teller, type UsageSeen } from '../http/teller.js'
 import type { Stage } from '../stage.js'
 import { Answer, MAY_BEGIN, NO_MORE } from './answer.js'
+import type { Background, Begun } from './background.js'
 import { DecodedBody } from './decoded-body.js'
-import type { Endpoint } from './dialects.js'
+import type { Endpoint, Found } from './dialects.js'
 
 /** Bytes of a request that are kept, for the model's name in it. */
 const MAX_SENT = 256 * 1024
@@ -22,6 +23,9 @@ const EVENT_BEGINS: ReadonlySet<number> = new Set(Buffer.from('deir:'))
 export class ModelCall implements Follower, Body {
   #request: OutgoingRequest
   #endpoint: Endpoint
+  #background: Background
+  /** What this request asks for, if that was begun by another one. */
+  #begun: Begun | undefined
   #teller: Teller
   #sent: Uint8Array[] = []
   #sentBytes = 0
@@ -34,10 +38,19 @@ export class ModelCall implements Follower, Body {
   #looks = 0
   #isTold = false
 
-  constructor(stage: Stage, request: OutgoingRequest, endpoint: Endpoint) {
+  /** @param begun the response that is asked for, of a request that makes none */
+  constructor(
+    stage: Stage,
+    request: OutgoingRequest,
+    endpoint: Endpoint,
+    background: Background,
+    begun?: Begun,
+  ) {
     this.#request = request
     this.#endpoint = endpoint
-    this.#teller = Teller.of(stage, request)
+    this.#background = background
+    this.#begun = begun
+    this.#teller = begun?.teller ?? Teller.of(stage, request)
   }
 
   answered(status: number, header: (name: string) => string | undefined): void {
@@ -128,6 +141,7 @@ export class ModelCall implements Follower, Body {
   #tell(over: number, why?: string): void {
     if (this.#isTold) return
     const { found = {} } = this.#answer ?? {}
+    if (this.#isOpen(found)) return
     const { dialect, provider, isProvider, model: inPath } = this.#endpoint
     const status = this.#status
     const refusal =
@@ -135,7 +149,7 @@ export class ModelCall implements Follower, Body {
     // A client that reads an error in a stream leaves that: then it is the reason, and not that it was left.
     const error = found.error === undefined ? (why ?? refusal) : refusal
     // As it was asked for. OpenAI's paths name a deployment of Azure's at most.
-    const said = this.#asked() ?? found.model
+    const said = this.#begun?.model ?? this.#asked() ?? found.model
     const model = dialect.provider === 'openai' ? (said ?? inPath) : (inPath ?? said)
     this.#sent = []
     // A path that others have too says little, and so does an answer that is none of a model's: one that runs in the
@@ -147,15 +161,38 @@ export class ModelCall implements Follower, Body {
     if (!isModels) return
     this.#isTold = true
     this.#answer?.end()
-    const { startTs, startedAt } = this.#request
+    const { startTs, startedAt } = this.#begun?.request ?? this.#request
     const { contentAt } = this.#answer ?? {}
-    const ttftMs = contentAt === undefined ? undefined : Math.round(contentAt - startedAt)
-    const ms = Math.max(over, ttftMs ?? 0)
+    // The rest of a stream does not say when it began.
+    const ttftMs =
+      contentAt === undefined || this.#begun !== undefined ? undefined : Math.round(contentAt - startedAt)
+    const ms = Math.max(over + Math.round(this.#request.startedAt - startedAt), ttftMs ?? 0)
     const { responseId, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd } = found
     // What was told of its tokens before it failed is to be paid all the same.
     const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, costUsd, responseId }
     const told = known({ model, provider, ...tokens, ms, ttftMs, error })
     this.#teller.usage(told as UsageSeen, { startTs, endTs: startTs + ms })
+  }
+
+  /** Whether the model goes on in the background, or it was told already how it ended, by another answer. */
+  #isOpen(found: Found): boolean {
+    const { responseId, isPending, isAnswer, isWhole } = found
+    if (this.#begun !== undefined) {
+      // Of a stream any piece is an answer.
+      const isOver = isWhole === true || (isAnswer === true && this.#answer?.isStream === false)
+      return this.#status >= 300 || !isOver || !this.#background.end(this.#begun)
+    }
+    if (responseId === undefined || isPending !== true || isWhole === true || this.#status >= 300)
+      return false
+    this.#background.begin({
+      responseId,
+      endpoint: this.#endpoint,
+      request: this.#request,
+      teller: this.#teller,
+      model: this.#asked() ?? found.model,
+    })
+    this.#sent = []
+    return true
   }
 
   /** The model that the request names. */

@@ -3,10 +3,9 @@
  * the SDK in a process have one. What its tracing does not tell, the calls' ids and what a person allows, its classes do.
  */
 import { openDoor, wrapMethod } from '../module-door.js'
-import { quietly } from '../reading.js'
 import type { Adapter } from '../stage.js'
 import { Approvals } from './approvals.js'
-import { listen } from './provider.js'
+import { isLoaded, listen } from './provider.js'
 import { Runs } from './runs.js'
 
 const NAME = 'OpenAI Agents SDK'
@@ -16,9 +15,10 @@ export const adapter: Adapter = {
   install(stage) {
     const approvals = new Approvals(stage)
     const runs = new Runs(stage, approvals)
+    const wasLoaded = isLoaded()
     listen(runs)
-    stage.locate((running) => quietly(NAME, () => runs.located(running)) ?? running)
-    const from = { package: '@openai/agents' }
+    stage.locate((running) => stage.tell(NAME, () => runs.located(running)) ?? running)
+    const from = { package: '@openai/agents', isLoaded: () => wasLoaded }
     openDoor({
       ...from,
       module: /\/@openai\/agents-core\/dist\/run\.m?js$/,
@@ -26,7 +26,7 @@ export const adapter: Adapter = {
       met(runner) {
         runs.hasToolEvents = true
         wrapMethod(runner, 'emit', (_self, args, call) => {
-          if (args[0] === 'agent_tool_start') quietly(NAME, () => runs.toolStarted(args))
+          if (args[0] === 'agent_tool_start') stage.tell(NAME, () => runs.toolStarted(args))
           return call()
         })
       },
@@ -37,7 +37,7 @@ export const adapter: Adapter = {
       className: 'RunState',
       met(runState) {
         wrapMethod(runState, 'setCurrentAgentSpan', (self, args, call) => {
-          quietly(NAME, () => approvals.stateOf(args[0], self))
+          stage.tell(NAME, () => approvals.stateOf(args[0], self))
           return call()
         })
         for (const [name, approve] of [
@@ -46,7 +46,7 @@ export const adapter: Adapter = {
         ] as const) {
           wrapMethod(runState, name, (_self, args, call) => {
             const result = call()
-            quietly(NAME, () => approvals.decided(args, approve))
+            stage.tell(NAME, () => approvals.decided(args, approve))
             return result
           })
         }

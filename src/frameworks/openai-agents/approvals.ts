@@ -33,6 +33,14 @@ export class Approvals {
     return hasAsked
   }
 
+  /**
+   * @returns whether the run of an agent, as its span ends without an error, was to go on: it was aborted, or its stream
+   * left
+   */
+  isGivenUp(span: object): boolean {
+    return textIn(readField(this.#states.get(span), '_currentStep'), 'type') === 'next_step_run_again'
+  }
+
   /** `RunState.approve` or `reject` was called with these arguments. */
   decided([item, options]: unknown[], approve: boolean): void {
     const id = idOf(item)

@@ -53,6 +53,10 @@ function currentContext(): unknown {
   return storage?.getStore?.()
 }
 
+/** Whether a copy of the SDK is there: each makes the provider as it is loaded, if there is none. */
+export const isLoaded = (): boolean =>
+  Object.getOwnPropertyDescriptor(globalThis, PROVIDER)?.value !== undefined
+
 /** Tells all traces and spans, whenever the SDK is loaded, and whatever processors the application sets. */
 export function listen(listener: Listener): void {
   listeners.push(listener)

@@ -2,13 +2,16 @@
  * What the traces of OpenAI's Agents SDK mean. Tokens are taken from `response` and `generation` spans alone: those of
  * `turn` and `task` are sums of them.
  */
+import { performance } from 'node:perf_hooks'
 import { readField } from '../../format/fields.js'
 import type { Agent } from '../../hive/agent.js'
-import type { ToolInput } from '../../hive/inputs.js'
+import type { EndInput, ToolInput } from '../../hive/inputs.js'
 import { bytesOf, itemsIn, messageOf, numberIn, textIn } from '../reading.js'
-import type { CallSeen, Stage } from '../stage.js'
+import type { CallSeen, Stage, ToolStart } from '../stage.js'
 import type { Approvals } from './approvals.js'
 import { currentSpan, type Listener } from './provider.js'
+
+const NAME = 'OpenAI Agents SDK'
 
 /** A span that is under way. */
 interface Node {
@@ -24,6 +27,8 @@ interface Node {
   /** The span, while it is needed to ask for the state of its run. */
   span: object | undefined
   began: number
+  /** Of a tool's span that began, while nobody knows whether the tool runs: what tells that it does. */
+  mayRun: (() => void) | undefined
   /** Of a tool's span, once the tool runs: what tells its end. */
   endTool: ((end: Omit<ToolInput, 'name' | 'ms'>) => void) | undefined
   /** Of a turn: model calls that did not say their tokens, as an application can ask for. */
@@ -49,11 +54,18 @@ interface Transfer {
 const MAX_OPEN = 20_000
 /** What the SDK tells the model of a tool with `timeoutMs` that took longer, unless the application says it. */
 const TIMED_OUT = /^Tool '.{0,200}' timed out after (\d{1,12})ms\.$/
+/** What the span of a tool says that a person refused. */
+const REFUSED = /^Tool execution for .{1,1000} was manually rejected by user\.$/
+/** What it says where the run was aborted: in the words of OpenAI's client, or as an `AbortError`. */
+const ABORTED = /^(?:Error: Request was aborted\.$|AbortError\b)/
 /** Milliseconds by which a timer may seem early, by the clock on the wall. */
 const EARLY_MS = 5
 
 export class Runs implements Listener {
-  /** Whether the SDK's runner tells when a tool's own code begins, and with which id; else its span's start has to do. */
+  /**
+   * Whether the SDK's runner tells when a tool's own code begins, and with which id; else its span has to do, which one
+   * that a person refused has too.
+   */
   hasToolEvents = false
   #stage: Stage
   #approvals: Approvals
@@ -109,15 +121,24 @@ export class Runs implements Listener {
       caller: undefined,
       span: span as object,
       began: Date.now(),
+      mayRun: undefined,
       endTool: undefined,
       untold: [],
     }
     if (this.#nodes.size >= MAX_OPEN) this.#nodes.delete(this.#nodes.keys().next().value as string)
     this.#nodes.set(id, node)
     trace.open++
+    // What is within it shows that it runs.
+    if (node.parent !== undefined) upTo(node.parent, ({ mayRun }) => mayRun !== undefined)?.mayRun?.()
     if (node.type === 'agent') node.agent = this.#agentStarted(node, textIn(data, 'name'))
     else if (node.type === 'function' && !this.hasToolEvents) {
-      this.#toolStarted(node, textIn(data, 'name'), undefined, undefined)
+      const began = performance.now()
+      node.mayRun = () => {
+        node.mayRun = undefined
+        this.#toolStarted(node, { name: textIn(data, 'name') ?? 'tool', began })
+      }
+      // The span of one that was refused has ended by then.
+      setImmediate(() => this.#stage.tell(NAME, () => node.mayRun?.()))
     }
   }
 
@@ -126,8 +147,13 @@ export class Runs implements Listener {
     const node = this.#nodes.get(textIn(currentSpan(), 'spanId') ?? '')
     if (node?.type !== 'function') return
     const toolCall = readField(more, 'toolCall')
-    const name = textIn(toolCall, 'name') ?? textIn(tool, 'name')
-    this.#toolStarted(node, name, textIn(toolCall, 'callId'), bytesOf(readField(toolCall, 'arguments')))
+    const toolCallId = textIn(toolCall, 'callId')
+    const argsBytes = bytesOf(readField(toolCall, 'arguments'))
+    this.#toolStarted(node, {
+      name: textIn(toolCall, 'name') ?? textIn(tool, 'name') ?? 'tool',
+      ...(toolCallId !== undefined && { toolCallId }),
+      ...(argsBytes !== undefined && { argsBytes }),
+    })
   }
 
   spanEnded(span: unknown): void {
@@ -141,7 +167,7 @@ export class Runs implements Listener {
     const error = errorIn(readField(span, 'error'))
     const agent = this.#agentAt(node)
     if (node.type === 'agent') this.#agentEnded(node, span as object, error)
-    else if (node.type === 'function') this.#toolEnded(node, data, error)
+    else if (node.type === 'function') this.#toolEnded(node, span, error)
     else if (node.type === 'response') this.#responded(node, data, error)
     else if (node.type === 'generation') this.#generated(node, data, error)
     else if (node.type === 'turn') this.#turnEnded(node, data)
@@ -235,13 +261,13 @@ export class Runs implements Listener {
   #agentEnded(node: Node, span: object, error: string | undefined): void {
     const { agent, trace } = node
     if (agent === undefined || agent.ended) return
-    if (error === undefined) this.#approvals.asked(span, agent)
-    const end = error === undefined ? {} : { error }
+    const hasAsked = error === undefined && this.#approvals.asked(span, agent)
     const waiting = [...trace.transfers.values()].find(({ from }) => from === agent)
     if (waiting !== undefined) {
-      waiting.end = end
+      waiting.end = error === undefined ? {} : { error }
       return
     }
+    const end = this.#endOf(span, error, hasAsked)
     const { caller } = node
     if (caller !== undefined && !caller.ended) {
       this.#stage.handOff(agent, caller.agentId, 'return', `result of ${agent.name}`)
@@ -249,27 +275,28 @@ export class Runs implements Listener {
     agent.end(end)
   }
 
-  #toolStarted(
-    node: Node,
-    name: string | undefined,
-    toolCallId: string | undefined,
-    argsBytes: number | undefined,
-  ): void {
-    node.endTool ??= this.#stage.tool(this.#agentAt(node), {
-      name: name ?? 'tool',
-      ...(toolCallId !== undefined && { toolCallId }),
-      ...(argsBytes !== undefined && { argsBytes }),
-    })
+  #endOf(span: object, error: string | undefined, hasAsked: boolean): EndInput {
+    if (error === undefined) {
+      const isLeft = !hasAsked && this.#approvals.isGivenUp(span)
+      return isLeft ? { status: 'killed', error: 'left unfinished' } : {}
+    }
+    return ABORTED.test(saidIn(span)) ? { status: 'killed', error: 'aborted' } : { error }
   }
 
-  #toolEnded(node: Node, data: unknown, error: string | undefined): void {
+  #toolStarted(node: Node, start: ToolStart): void {
+    node.endTool ??= this.#stage.tool(this.#agentAt(node), start)
+  }
+
+  #toolEnded(node: Node, span: unknown, error: string | undefined): void {
+    if (error === undefined || !REFUSED.test(saidIn(span))) node.mayRun?.()
+    node.mayRun = undefined
     // One that did not run: it was refused, or its arguments were none.
     if (node.endTool === undefined) return
     if (error !== undefined) {
       node.endTool({ ok: false, error })
       return
     }
-    const output = readField(data, 'output')
+    const output = readField(readField(span, 'spanData'), 'output')
     const timeout = timeoutIn(output)
     if (timeout !== undefined && Date.now() - node.began >= timeout - EARLY_MS) {
       node.endTool({ ok: false, error: `timed out after ${timeout}ms` })
@@ -364,6 +391,9 @@ function errorIn(error: unknown): string | undefined {
   const said = textIn(details, 'error') ?? textIn(details, 'guardrail')
   return said === undefined ? messageOf(error) : `${messageOf(error)}: ${said}`
 }
+
+/** What the SDK was told went wrong in a span. */
+const saidIn = (span: unknown): string => textIn(readField(readField(span, 'error'), 'data'), 'error') ?? ''
 
 /**
  * The milliseconds after which the SDK gave a tool up, where it answers the model in its place: then its span bears no

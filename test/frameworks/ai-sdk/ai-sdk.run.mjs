@@ -73,7 +73,15 @@ await suite(import.meta.url, {
   framework: 'AI SDK',
   package: 'ai',
   scenarios: [
-    { ...subAgents, name: 'agents in tools, at once' },
+    {
+      ...subAgents,
+      name: 'agents in tools, at once',
+      modes: {
+        register: {},
+        startHive: {},
+        'startHive, loaded before': { imports: ['./loaded-before.mjs'] },
+      },
+    },
     {
       ...subAgents,
       name: 'integrations of its own',

@@ -55,6 +55,7 @@ const desk = (api, how) => ({
 const approvals = (programs, name, sessions) => ({
   name,
   programs,
+  modes: { register: {}, startHive: {}, 'startHive, loaded before': { imports: ['./loaded-before.mjs'] } },
   turns: () => [
     {
       agent: 'cleaner',
@@ -134,7 +135,7 @@ export const scenarios = () => [
         chunkMs: 20,
       })),
     output: 'left\naborted',
-    truth: { agents: [{ name: 'left' }, { name: 'aborted' }] },
+    truth: { agents: ['left', 'aborted'].map((name) => ({ name, status: 'killed' })) },
     check: ({ server }) =>
       server.calls
         .filter(({ error }) => error === undefined)
