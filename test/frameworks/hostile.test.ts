@@ -117,7 +117,7 @@ test('the AI SDK may tell anything', async (t) => {
     'each is read as what it is, and none is given up',
   )
   const lines = eventsOf(file)
-  assert.ok(lines.length > 100, 'much of it is recorded')
+  assert.ok(lines.length > 20, 'some of it is recorded')
   assert.ok(lines.every((line) => JSON.stringify(line).length < 20_000))
 })
 
@@ -200,7 +200,7 @@ test("OpenAI's Agents SDK may tell anything", async (t) => {
     [],
     'each is read as what it is, and none is given up',
   )
-  assert.ok(eventsOf(file).length > 100, 'much of it is recorded')
+  assert.ok(eventsOf(file).length > 20, 'some of it is recorded')
 })
 
 test('an application that sets its processors keeps them, and hivelog goes on to hear', async (t) => {
