@@ -133,14 +133,17 @@ export class FloorTracker {
     this.#touch(id, CHANGES_NOTHING.has(kind))
   }
 
-  /** @param isBrief without what each agent did last, whose texts are most of the work and of the answer */
-  floor(isBrief = false): Floor {
+  /**
+   * @param isBrief without what each agent did last, whose texts are most of the work and of the answer
+   * @param only these of the agents. Default: all
+   */
+  floor(isBrief = false, only?: ReadonlySet<string>): Floor {
     const { model, position } = this
     const pending = pendingBy(model.escalations.list())
     return {
       position,
       ...(model.lastTs !== undefined && { ts: model.lastTs }),
-      agents: Array.from(model.agents.all(), (agent) => this.#agent(agent, pending, isBrief)),
+      agents: Array.from(chosen(model.agents.all(), only), (agent) => this.#agent(agent, pending, isBrief)),
       recipients: this.#recipients(),
       pending: this.pending(),
       usage: totalsState(model.usage),
@@ -287,6 +290,10 @@ export class FloorTracker {
       },
     }
   }
+}
+
+function* chosen(agents: Iterable<Agent>, only: ReadonlySet<string> | undefined): Iterable<Agent> {
+  for (const agent of agents) if (only === undefined || only.has(agent.id)) yield agent
 }
 
 export function pendingOf({ id, from, to, subject, ts }: Escalation, position: number): Pending {
