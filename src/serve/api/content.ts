@@ -191,7 +191,7 @@ export class Content {
       for await (const { entry, row } of this.entries(at, count))
         tracker.add(entry, this.rows.positions.of(row))
       at = count
-      // Another's question in the place of one's own changes how many one waits for, without an event of one's own.
+      // Of too many questions the oldest is held no more, which changes how many its agent waits for.
       const waiting = pendingBy(tracker.pending())
       for (const id of new Set([...asking.keys(), ...waiting.keys()])) {
         if (asking.get(id) !== waiting.get(id)) touched.add(id)

@@ -278,10 +278,13 @@ export class FloorTracker {
         touch(agent)
         other.forgotten?.(agent)
       },
-      escalated: (escalation, early, ...more) => {
+      escalated: (escalation, early, again, matter, earlier) => {
         if (early === undefined) this.#asked.set(escalation.id, this.position)
         if (escalation.from !== undefined) this.#touch(escalation.from)
-        other.escalated?.(escalation, early, ...more)
+        // Another's question is pending no more.
+        const from = again ? earlier?.escalation?.from : undefined
+        if (from !== undefined && from !== escalation.from) this.#touch(from)
+        other.escalated?.(escalation, early, again, matter, earlier)
       },
       answered: (id, answer, approve, escalation, matter) => {
         if (answer === 'decides') this.#asked.delete(id)
