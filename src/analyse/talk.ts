@@ -12,6 +12,7 @@ import { agentsOf } from '../model/who.js'
 import type { HiveEntry } from '../read/hive.js'
 import { EarlyDrains } from './early-drains.js'
 import { TALK_RULES } from './options.js'
+import type { LogTally } from './reading.js'
 import { placed, placeOf, type TimedPlace } from './show/places.js'
 import type { Delivery } from './show/report.js'
 import { Story } from './show/story.js'
@@ -47,10 +48,21 @@ export async function talkBetween(
   options: TalkOptions = {},
 ): Promise<TalkReport> {
   checkOptions('talkBetween', options, TALK_RULES)
+  const [report] = await talksBetween(files, [{ a, b }], options)
+  return report as TalkReport
+}
+
+/** As `talkBetween`, of several pairs, in their order: the hive is read once. @throws {LogReadError} as that */
+export async function talksBetween(
+  files: string | readonly string[],
+  pairs: readonly { a: string; b: string }[],
+  options: TalkOptions = {},
+): Promise<TalkReport[]> {
   const list = typeof files === 'string' ? [files] : [...files]
-  const talk = new Talk(list[0] as string, idOf(a) as string, idOf(b) as string, options)
-  const tally = await new Story(list, 1, options).read((entry) => talk.add(entry))
-  return { files: list, ...tally, ...talk.report() }
+  const hearing = new Hearing(list[0] as string, options)
+  const talks = pairs.map(({ a, b }) => new Talk(hearing, idOf(a) as string, idOf(b) as string, options))
+  const tally = await hearing.read(list, options)
+  return talks.map((talk) => ({ files: list, ...tally, ...talk.report() }))
 }
 
 /**
@@ -66,10 +78,21 @@ export async function talkPartners(
   options: TalkOptions = {},
 ): Promise<PartnersReport> {
   checkOptions('talkPartners', options, TALK_RULES)
+  const [report] = await talkPartnersOf(files, [a], options)
+  return report as PartnersReport
+}
+
+/** As `talkPartners`, of several, in their order: the hive is read once. @throws {LogReadError} as that */
+export async function talkPartnersOf(
+  files: string | readonly string[],
+  agents: readonly string[],
+  options: TalkOptions = {},
+): Promise<PartnersReport[]> {
   const list = typeof files === 'string' ? [files] : [...files]
-  const partners = new Partners(list[0] as string, idOf(a) as string, options)
-  const tally = await new Story(list, 1, options).read((entry) => partners.add(entry))
-  return { files: list, ...tally, ...partners.report() }
+  const hearing = new Hearing(list[0] as string, options)
+  const partners = agents.map((a) => new Partners(hearing, idOf(a) as string))
+  const tally = await hearing.read(list, options)
+  return partners.map((each) => ({ files: list, ...tally, ...each.report() }))
 }
 
 /** What the model says of the present message: who got it. */
@@ -79,30 +102,59 @@ interface Got {
   isLate: boolean
 }
 
-/** Reads a story with the model beside it, and knows whom names mean. */
-abstract class Reader implements HiveListener {
-  protected readonly model: HiveModel
-  protected got: Got[] = []
+/** Reads a story with the model beside it, once for all who want to hear of it. */
+class Hearing implements HiveListener {
+  readonly model: HiveModel
+  /** Who got the present message. */
+  got: Got[] = []
+  /** Whose inboxes it came into; nobody's, where it came into none. */
+  recipients: string[] = []
   /** Whether the present event decides an escalation, or is one that was decided before it came. */
-  protected isDecided = false
+  isDecided = false
+  /** Drains before the present message that took it, by its inbox. */
+  readonly tookEarly = new Map<Inbox, TimedPlace>()
+  readonly names = new Set<string>()
+  readonly #early = new EarlyDrains<TimedPlace>()
+  readonly #readers: Reader[] = []
+  /** Those that have not met all whom they are about. */
+  readonly #seeking = new Set<Reader>()
   readonly #since: number
   readonly #until: number
-  readonly #names = new Set<string>()
-  readonly #unseen: Set<string>
 
-  constructor(firstLog: string, wanted: readonly string[], { since, until }: TalkOptions) {
+  constructor(firstLog: string, { since, until }: TalkOptions) {
     this.model = new HiveModel({ listener: this, inboxCapacity: INBOX_CAPACITY, firstLog })
     this.#since = since ?? Number.NEGATIVE_INFINITY
     this.#until = until ?? Number.POSITIVE_INFINITY
-    this.#unseen = new Set(wanted)
+  }
+
+  join(reader: Reader): void {
+    this.#readers.push(reader)
+    this.#seeking.add(reader)
+  }
+
+  read(files: readonly string[], options: TalkOptions): Promise<LogTally> {
+    return new Story(files, 1, options).read((entry) => this.#add(entry))
   }
 
   delivered(inbox: Inbox): void {
     this.got.push({ inbox, isLate: false })
   }
 
-  deliveredLate(inbox: Inbox, _message: Message): void {
+  deliveredLate(inbox: Inbox, message: Message): void {
     this.got.push({ inbox, isLate: true })
+    const early = this.#early.take(inbox, message)
+    if (early !== undefined) this.tookEarly.set(inbox, early.drain)
+  }
+
+  drained(_agent: unknown, inbox: Inbox, taken: readonly Message[], before: number): void {
+    const entry = this.model.entry as HiveEntry
+    const drain = placeOf(entry)
+    for (const reader of this.#readers) reader.drained?.(entry, drain, inbox, taken)
+    this.#early.drained(drain, entry, inbox, taken, before)
+  }
+
+  bounced(inbox: Inbox, message: Message): void {
+    for (const reader of this.#readers) reader.bounced?.(inbox, message)
   }
 
   answered(_id: string, answer: Answer): void {
@@ -113,19 +165,60 @@ abstract class Reader implements HiveListener {
     this.isDecided = early !== undefined
   }
 
-  add(entry: HiveEntry): void {
-    this.got = []
+  #add(entry: HiveEntry): void {
+    const { event } = entry
+    if (this.got.length > 0) this.got = []
+    this.tookEarly.clear()
     this.isDecided = false
     this.model.add(entry)
-    this.#note(entry.event)
-    this.take(entry, entry.event.ts >= this.#since && entry.event.ts <= this.#until)
+    this.#note(event)
+    if (!HEARD.has(event.kind)) return
+    this.recipients = this.got.map(({ inbox }) => inbox.recipient)
+    const isWanted = event.ts >= this.#since && event.ts <= this.#until
+    for (const reader of this.#readers) reader.take(entry, isWanted)
   }
 
-  /** @param isWanted whether it is of the time that is asked for */
-  protected abstract take(entry: HiveEntry, isWanted: boolean): void
+  #note(event: HiveEvent): void {
+    if (this.names.size >= MAX_NAMES && this.#seeking.size === 0) return
+    for (const name of agentsOf(event)) {
+      if (this.names.size < MAX_NAMES) this.names.add(name)
+      for (const reader of this.#seeking) if (reader.hasSeen(name)) this.#seeking.delete(reader)
+    }
+  }
+}
+
+/** Hears what is said, and knows whom names mean. */
+abstract class Reader {
+  protected readonly hearing: Hearing
+  readonly #unseen: Set<string>
+
+  constructor(hearing: Hearing, wanted: readonly string[]) {
+    this.hearing = hearing
+    this.#unseen = new Set(wanted)
+    hearing.join(this)
+  }
+
+  /** Hears an event of the kinds `HEARD`. @param isWanted whether it is of the time that is asked for */
+  abstract take(entry: HiveEntry, isWanted: boolean): void
+
+  /** An inbox was drained. */
+  drained?(entry: HiveEntry, drain: TimedPlace, inbox: Inbox, taken: readonly Message[]): void
+
+  /** A message of an inbox was dropped. */
+  bounced?(inbox: Inbox, message: Message): void
+
+  /** Meets a name. Returns whether everybody that it is about has been met. */
+  hasSeen(name: string): boolean {
+    for (const wanted of this.#unseen) if (this.isMeant(wanted, name)) this.#unseen.delete(wanted)
+    return this.#unseen.size === 0
+  }
+
+  protected get model(): HiveModel {
+    return this.hearing.model
+  }
 
   protected get known(): { unknown: string[]; names: string[] } {
-    return { unknown: [...this.#unseen], names: [...this.#names] }
+    return { unknown: [...this.#unseen], names: [...this.hearing.names] }
   }
 
   /** Whether a name of an event means this one: by itself, or as another name of it. */
@@ -133,11 +226,6 @@ abstract class Reader implements HiveListener {
     if (name === undefined) return false
     if (name === wanted) return true
     return (wanted === 'god' || name === 'god') && this.#agentOf(name) === this.#agentOf(wanted)
-  }
-
-  /** Whose inboxes the present message came into; nobody's, where it came into none. */
-  protected recipients(): string[] {
-    return this.got.map(({ inbox }) => inbox.recipient)
   }
 
   /** The agent that is called `god` there, or the name itself. */
@@ -148,19 +236,14 @@ abstract class Reader implements HiveListener {
   #agentOf(name: string): string {
     return name === 'god' ? (this.model.resolve(name)?.id ?? name) : name
   }
-
-  #note(event: HiveEvent): void {
-    if (this.#names.size >= MAX_NAMES && this.#unseen.size === 0) return
-    for (const name of agentsOf(event)) {
-      if (this.#names.size < MAX_NAMES) this.#names.add(name)
-      for (const wanted of this.#unseen) if (this.isMeant(wanted, name)) this.#unseen.delete(wanted)
-    }
-  }
 }
 
 /** Whether an event is said by somebody to somebody. */
 const isSaid = (kind: string): boolean =>
   kind === 'message' || kind === 'terminal-handoff' || kind === 'escalate'
+
+/** Kinds that may belong to a talk. */
+const HEARD: ReadonlySet<string> = new Set(['message', 'terminal-handoff', 'escalate', 'drop', 'approval'])
 
 class Talk extends Reader {
   readonly #a: string
@@ -171,44 +254,27 @@ class Talk extends Reader {
   readonly #byId = new Map<string, TalkItem>()
   /** What each asked the other. */
   readonly #asked = { a: new Questions<TalkItem>(), b: new Questions<TalkItem>() }
-  readonly #early = new EarlyDrains<TimedPlace>()
-  /** Drains before the present message that took it, by its inbox. */
-  readonly #tookEarly = new Map<Inbox, TimedPlace>()
   readonly #counts = { fromA: 0, fromB: 0 }
   #notListed = 0
 
-  constructor(firstLog: string, a: string, b: string, options: TalkOptions) {
-    super(firstLog, [a, b], options)
+  constructor(hearing: Hearing, a: string, b: string, options: TalkOptions) {
+    super(hearing, [a, b])
     this.#a = a
     this.#b = b
     this.#items = new RecentMap(options.limit ?? LIMIT)
   }
 
-  drained(_agent: unknown, inbox: Inbox, taken: readonly Message[], before: number): void {
-    const entry = this.model.entry as HiveEntry
+  override drained(entry: HiveEntry, drain: TimedPlace, inbox: Inbox, taken: readonly Message[]): void {
     const { ids } = entry.event as Fields
-    const drain = placeOf(entry)
     for (const { order, ts } of taken) {
       const delivery = this.#deliveryTo(this.#items.get(order), inbox.recipient)
       if (delivery === undefined || delivery.taken !== undefined) continue
       setTaken(delivery, drain, ts)
       if (inbox.isEstimated && !Array.isArray(ids)) delivery.estimated = true
     }
-    this.#early.drained(drain, entry, inbox, taken, before)
   }
 
-  override deliveredLate(inbox: Inbox, message: Message): void {
-    super.deliveredLate(inbox, message)
-    const early = this.#early.take(inbox, message)
-    if (early !== undefined) this.#tookEarly.set(inbox, early.drain)
-  }
-
-  override add(entry: HiveEntry): void {
-    this.#tookEarly.clear()
-    super.add(entry)
-  }
-
-  bounced(inbox: Inbox, message: Message): void {
+  override bounced(inbox: Inbox, message: Message): void {
     const delivery = this.#deliveryTo(this.#items.get(message.order), inbox.recipient)
     if (delivery !== undefined) delivery.dropped = reasonOf(this.model.entry as HiveEntry)
   }
@@ -217,7 +283,7 @@ class Talk extends Reader {
     return item?.deliveries.find((each) => each.agentId === agentId)
   }
 
-  protected take(entry: HiveEntry, isWanted: boolean): void {
+  take(entry: HiveEntry, isWanted: boolean): void {
     const { event } = entry
     const fields = event as Fields
     if (event.kind === 'drop') this.#dropped(entry)
@@ -229,7 +295,7 @@ class Talk extends Reader {
     if (event.kind !== 'escalate') this.#asked[from === 'a' ? 'b' : 'a'].answered(fields)
     if (!isWanted) return
     const item = this.#item(entry, from)
-    const asks = event.kind === 'escalate' ? !this.isDecided : isAsking(fields)
+    const asks = event.kind === 'escalate' ? !this.hearing.isDecided : isAsking(fields)
     if (asks) this.#asked[from].asked(item, fields)
   }
 
@@ -246,16 +312,16 @@ class Talk extends Reader {
   }
 
   #isTo(name: string, { to }: Fields): boolean {
-    return this.isMeant(name, idOf(to)) || this.recipients().some((each) => this.isMeant(name, each))
+    return this.isMeant(name, idOf(to)) || this.hearing.recipients.some((each) => this.isMeant(name, each))
   }
 
   #item(entry: HiveEntry, from: 'a' | 'b'): TalkItem {
     const other = from === 'a' ? this.#b : this.#a
     const deliveries: Delivery[] = []
-    for (const { inbox, isLate } of this.got) {
+    for (const { inbox, isLate } of this.hearing.got) {
       if (!this.isMeant(other, inbox.recipient) && !this.#isAlias(other, entry.event as Fields)) continue
       const delivery: Delivery = { agentId: inbox.recipient }
-      const drain = this.#tookEarly.get(inbox)
+      const drain = this.hearing.tookEarly.get(inbox)
       if (drain !== undefined) setTaken(delivery, drain, entry.event.ts)
       if (inbox.isEstimated && !isLate) delivery.estimated = true
       deliveries.push(delivery)
@@ -304,7 +370,7 @@ class Talk extends Reader {
     const id = keyOf((entry.event as Fields).id) ?? ''
     const item = this.#byId.get(id)
     if (item === undefined || item.event.kind !== 'escalate') return
-    if (this.isDecided) this.#asked[item.from].answered({ inReplyTo: id })
+    if (this.hearing.isDecided) this.#asked[item.from].answered({ inReplyTo: id })
     if (isWanted) this.#item(entry, item.from === 'a' ? 'b' : 'a')
   }
 
@@ -355,21 +421,21 @@ class Partners extends Reader {
   readonly #notListed = new Set<string>()
   #more = 0
 
-  constructor(firstLog: string, a: string, options: TalkOptions) {
-    super(firstLog, [a], options)
+  constructor(hearing: Hearing, a: string) {
+    super(hearing, [a])
     this.#a = a
   }
 
-  protected take(entry: HiveEntry, isWanted: boolean): void {
+  take(entry: HiveEntry, isWanted: boolean): void {
     const { event } = entry
     const fields = event as Fields
-    if (event.kind === 'approval' && this.isDecided) this.#decided(keyOf(fields.id) ?? '')
+    if (event.kind === 'approval' && this.hearing.isDecided) this.#decided(keyOf(fields.id) ?? '')
     if (event.kind === 'escalate') this.#supersede(keyOf(fields.id) ?? '')
     if (!isSaid(event.kind)) return
     const from = idOf(fields.from)
     const to = idOf(fields.to)
     if (from === undefined) return
-    const recipients = this.recipients()
+    const recipients = this.hearing.recipients
     if (this.isMeant(this.#a, from)) {
       for (const name of this.#others(recipients, to))
         this.#said(this.#known(name, entry, isWanted), 'sent', entry, isWanted)
@@ -393,7 +459,7 @@ class Partners extends Reader {
     known.partner[way]++
     if (event.kind !== 'escalate') {
       if (isAsking(fields)) questions.asked(null, fields)
-    } else if (!this.isDecided) {
+    } else if (!this.hearing.isDecided) {
       questions.asked(null, fields)
       this.#escalations.set(keyOf(fields.id) ?? '', questions)
     }

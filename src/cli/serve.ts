@@ -5,7 +5,7 @@ import { mcpRoutes } from '../mcp/routes.js'
 import { serve } from '../serve/server.js'
 import { clean } from '../text/terminal.js'
 import { type Command, parse, UsageError, wholeNumber } from './args.js'
-import { openInBrowser } from './browser.js'
+import { type Leading, leadingTo, openInBrowser } from './browser.js'
 import { readInput } from './input-file.js'
 import { io } from './io.js'
 import { Output, say } from './output.js'
@@ -19,9 +19,9 @@ DIR/SESSION/events.jsonl. What it acknowledges is on its disk. A copy is
 DIR/SESSION/LOGID.jsonl, and every command reads it as the original.
 
       --store DIR    where what is received is kept; without it nothing is
-      --open         open the page in the browser; the address has the token,
-                     and others on this machine can see it for that moment
-                     in the list of processes
+      --open         open the page in the browser, by a file for you alone that
+                     leads there and is removed again: the token is in no list
+                     of processes
       --port N       default 4319; 0 takes a free one
       --host HOST    default 127.0.0.1; anything else needs stored tokens
       --name NAME    host name under which a proxy passes requests on; can be
@@ -104,14 +104,29 @@ export const command: Command = {
       if (store !== undefined) await output.line(`what is received is kept in ${clean(store)}`)
     }
     await output.flush()
-    if (values.open) {
-      const why = await openInBrowser(page, io().env)
-      if (why !== undefined) say(`cannot open the browser (${why}); open the address above in one`)
-    }
+    const leading = values.open ? await open(page, token !== undefined) : undefined
     await ended
+    leading?.remove()
     await server.close()
     return 0
   },
+}
+
+/** @param isSecret whether the address has a token in it @returns what leads to it then */
+async function open(page: string, isSecret: boolean): Promise<Leading | undefined> {
+  const { env } = io()
+  let leading: Leading | undefined
+  let why: string | undefined
+  try {
+    if (isSecret) leading = leadingTo(page, env)
+    why = await openInBrowser(leading?.url ?? page, env)
+  } catch (error) {
+    why = (error as Error).message
+  }
+  if (why === undefined) return leading
+  leading?.remove()
+  say(`cannot open the browser (${why}); open the address above in one`)
+  return undefined
 }
 
 async function certificate(cert: string | undefined, key: string | undefined) {

@@ -64,6 +64,7 @@ export async function shipOtlp(values: Values, positionals: readonly string[]): 
       ...(missingIn !== undefined && { present: (log: string) => presentIn(missingIn, log, values.token) }),
       onTrouble: (why) => say(why === undefined ? `${url} is back` : `${url}: ${why}; trying again`),
       onLost: say,
+      onNotOwn: (line) => say(line),
     })
     for (const each of shipped) await (values.json === true ? output.json(each) : output.line(lineOf(each)))
     if (shipped.some(({ refused }) => refused > 0)) code = 1

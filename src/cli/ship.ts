@@ -102,6 +102,7 @@ export const command: Command = {
             : `cannot reach ${addressOf(url)}: ${why}; trying again`,
         ),
       onNotHanded: (error: Error) => say(error.message),
+      onNotOwn: (line: string) => say(line),
       onRejected: (file: string, count: number, reason: string) =>
         say(`the server does not take ${counted(count, 'event')} of ${file}: ${reason}`),
     }

@@ -8,7 +8,9 @@ import { agentsFolder, childLogOf, isApart, originFile, parseArchiveName, stemOf
 import { BoundedMap } from '../format/bounded-map.js'
 import { clean } from '../text/clean.js'
 import { LogReadError } from './errors.js'
+import { kindOf } from './open.js'
 import { originOf } from './origin.js'
+import { isLink, LINK, namedPath, type TellNotOwn, tellNotOwn } from './own-files.js'
 import { archivedSegments } from './segments.js'
 
 /** Standard input, which counts as a log. */
@@ -24,15 +26,29 @@ export const pathsOf = (files: string | readonly string[]): readonly string[] =>
  * its folder of child logs may be there.
  * @param files path of a log, or several
  * @param thisFile only those that are named. Default false
+ * @param onNotOwn for whoever sends or commits them: only those that are the hive's own, and it is told of the others.
+ *   Default: links are followed
  * @throws {LogReadError} when a folder is there and cannot be listed: what is in it is not nothing
  */
-export function logsOfHive(files: string | readonly string[], thisFile = false): string[] {
+export function logsOfHive(
+  files: string | readonly string[],
+  thisFile = false,
+  onNotOwn?: TellNotOwn,
+): string[] {
   const logs = new Map<string, string>()
+  const others = new Set<string>()
+  // What is left out may have a folder of child logs all the same.
+  const leaveOut: LeaveOut | undefined =
+    onNotOwn &&
+    ((path, what) => {
+      others.add(path)
+      tellNotOwn(onNotOwn, path, what)
+    })
   const add = (log: string): void => {
     const id = log === STANDARD_INPUT ? log : resolve(log)
     if (!logs.has(id)) logs.set(id, log)
   }
-  for (const file of pathsOf(files)) add(file)
+  for (const file of pathsOf(files)) add(onNotOwn === undefined ? file : namedPath(file))
   if (thisFile) return [...logs.values()]
   const folders = new Set<string>()
   const named = logs.size
@@ -41,13 +57,16 @@ export function logsOfHive(files: string | readonly string[], thisFile = false):
   for (const log of logs.values()) {
     if (log !== STANDARD_INPUT && parseArchiveName(log) === undefined) {
       // In a folder of child logs a log apart is found as any other.
-      if (i < named) for (const apart of logsApart(log)) add(apart)
-      for (const child of childLogs(log, folders)) add(child)
+      if (i < named) for (const apart of logsApart(log, leaveOut)) add(apart)
+      for (const child of childLogs(log, folders, leaveOut)) add(child)
     }
     i++
   }
-  return [...logs.values()]
+  return [...logs.values()].filter((log) => !others.has(log))
 }
+
+/** Is told of an entry that is no log of the hive's own, and what it is. */
+type LeaveOut = (path: string, what: string) => void
 
 /** Bytes of all segments of these logs, as they lie on the disk; of what is not there none. */
 export function sizeOfLogs(logs: readonly string[]): number {
@@ -55,16 +74,22 @@ export function sizeOfLogs(logs: readonly string[]): number {
   return files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
 }
 
-function logsApart(log: string): string[] {
+function logsApart(log: string, leaveOut: LeaveOut | undefined): string[] {
   const folder = dirname(log)
   const stem = stemOf(log)
-  const apart = entriesOf(folder).filter((entry) => isApart(entry.name, stem) && isFile(entry))
+  const apart = entriesOf(folder).filter(
+    (entry) => isApart(entry.name, stem) && isFile(entry, folder, leaveOut),
+  )
   return apart.map(({ name }) => join(folder, name)).sort()
 }
 
 /** @param seen folders that were listed; a link that leads back would be followed without end */
-function childLogs(log: string, seen: Set<string>): string[] {
+function childLogs(log: string, seen: Set<string>, leaveOut: LeaveOut | undefined): string[] {
   const folder = agentsFolder(log)
+  if (leaveOut !== undefined && isLink(folder)) {
+    leaveOut(folder, LINK)
+    return []
+  }
   const id = idOf(folder)
   if (seen.has(id)) return []
   seen.add(id)
@@ -72,7 +97,8 @@ function childLogs(log: string, seen: Set<string>): string[] {
   const copies = new Set<string>()
   for (const entry of entriesOf(folder)) {
     const child = childLogOf(entry.name)
-    if (child !== undefined && (child === entry.name ? isFile(entry) : !entry.isFile())) logs.add(child)
+    if (child !== undefined && (child === entry.name ? isFile(entry, folder, leaveOut) : !entry.isFile()))
+      logs.add(child)
     else if (entry.name.endsWith(ORIGIN)) copies.add(entry.name.slice(0, -ORIGIN.length))
   }
   const named = [...logs].map((log) => {
@@ -97,7 +123,12 @@ function nameAtOrigin(copy: string): string {
 }
 
 /** A pipe or a device under a log's name would be waited for without end. */
-const isFile = (entry: Dirent): boolean => entry.isFile() || entry.isSymbolicLink()
+function isFile(entry: Dirent, folder: string, leaveOut: LeaveOut | undefined): boolean {
+  if (entry.isFile()) return true
+  if (leaveOut === undefined) return entry.isSymbolicLink()
+  leaveOut(join(folder, entry.name), entry.isSymbolicLink() ? LINK : kindOf(entry))
+  return false
+}
 
 function idOf(folder: string): string {
   try {

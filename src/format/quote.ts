@@ -45,6 +45,8 @@ export interface Scrub {
   string(text: string): string
   /** What to write instead of this value of this key; `undefined` to write the value. */
   key(name: string, value: unknown): string | undefined
+  /** What to write instead of this text, which comes in a list after `before`. Default: the text, scrubbed. */
+  item?(before: unknown, text: string): string | undefined
 }
 
 /**
@@ -215,14 +217,28 @@ class Walk {
   /** Not with `map`: a subclass can make it return anything. Nor is the length of a proxy to be believed. */
   #list(list: readonly unknown[], length: number, key: string): unknown[] {
     const out: unknown[] = []
+    let before: unknown
     for (let i = 0; i < length; i++) {
       if (this.#isSpent) {
         out.push(`[cut, ${length - i} more items]`)
         break
       }
-      out.push(this.plain(list[i], key) ?? null)
+      const item = list[i]
+      const mask = typeof item === 'string' ? this.#scrub.item?.(before, item) : undefined
+      const plain = mask ?? this.plain(item, key) ?? null
+      if (Array.isArray(plain)) this.#maskPair(plain)
+      out.push(plain)
+      before = item
     }
     return out
+  }
+
+  /** A pair of a name and a value as lists of headers and entries of a map have it. */
+  #maskPair(pair: unknown[]): void {
+    const [name, value] = pair
+    if (pair.length !== 2 || typeof name !== 'string') return
+    const mask = this.#scrub.key(name, value)
+    if (mask !== undefined) pair[1] = mask
   }
 
   /** What stands in place of a value that throws when it is read. */

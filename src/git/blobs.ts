@@ -2,11 +2,12 @@
  * Stores a log's files in git, byte for byte: no line-ending conversion, which would break the log's seals. Only a
  * `filter` that the user set up for a file (`filter=lfs`) is honoured, since it gives the bytes back at checkout.
  */
-import { createReadStream } from 'node:fs'
+import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
-import { openFile } from '../disk/open.js'
+import { basename, join } from 'node:path'
+import { openOwnFile, openUnder, type TellNotOwn, tellNotOwn } from '../disk/own-files.js'
 import { CommitError } from './errors.js'
+import { isArtifact } from './log-files.js'
 import { type LineNumber, lineNumberAt, wholeLinesEnd } from './log-lines.js'
 import type { Git } from './run.js'
 
@@ -33,18 +34,12 @@ export class Blobs {
 
   /**
    * Stores the whole lines of a file that may be written to meanwhile, and leaves it open; `undefined` when there is
-   * none.
+   * none of the log's own.
    * @param filtered whether git's filter for `path` is to be applied
    */
-  async live(path: string, filtered: boolean): Promise<LogBlob | undefined> {
-    let handle: FileHandle
-    try {
-      handle = await openFile(join(this.#git.context.cwd, path))
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT' || code === 'ENOTFILE') return undefined
-      throw new CommitError('failed', `cannot read ${path}: ${(error as Error).message}`)
-    }
+  async live(path: string, filtered: boolean, onNotOwn: TellNotOwn): Promise<LogBlob | undefined> {
+    const handle = await this.#opened(path, onNotOwn)
+    if (handle === undefined) return undefined
     let blob: LogBlob | undefined
     try {
       blob = await this.#liveIn(handle, path, filtered)
@@ -54,13 +49,24 @@ export class Blobs {
     return blob
   }
 
+  /** @throws {CommitError} when it is there and cannot be read */
+  async #opened(path: string, onNotOwn: TellNotOwn): Promise<FileHandle | undefined> {
+    const { cwd } = this.#git.context
+    const whole = join(cwd, path)
+    try {
+      return await openOwnFile(openUnder(cwd, whole), whole, onNotOwn)
+    } catch (error) {
+      throw new CommitError('failed', `cannot read ${path}: ${(error as Error).message}`)
+    }
+  }
+
   async #liveIn(handle: FileHandle, path: string, filtered: boolean): Promise<LogBlob | undefined> {
     const stat = await handle.stat()
     const end = await wholeLinesEnd(handle, stat.size)
     if (end === 0) return undefined
     const found =
       (end === stat.size && !filtered ? await this.#asItIs(handle) : undefined) ??
-      (await this.#piped(path, end, filtered))
+      (await this.#piped(handle, path, end, filtered))
     return { ...found, last: await lineNumberAt(handle, found.bytes), inode: stat.ino, handle }
   }
 
@@ -76,34 +82,92 @@ export class Blobs {
     return (await wholeLinesEnd(handle, bytes)) === bytes ? { oid, bytes } : undefined
   }
 
-  async #piped(path: string, end: number, filtered: boolean): Promise<{ oid: string; bytes: number }> {
+  async #piped(
+    handle: FileHandle,
+    path: string,
+    end: number,
+    filtered: boolean,
+  ): Promise<{ oid: string; bytes: number }> {
     const how = filtered ? [`--path=${path}`] : ['--no-filters']
-    const input = createReadStream(join(this.#git.context.cwd, path), { end: end - 1 })
+    // Of what is empty nothing can be read up to its last byte.
+    const input = end === 0 ? '' : handle.createReadStream({ start: 0, end: end - 1, autoClose: false })
     const { text: oid } = await this.#git.run(['hash-object', '-w', '--stdin', ...how], { input })
     return { oid, bytes: end }
   }
 
   /**
-   * Stores files that never change. Resolves to their object ids; one that is gone is left out.
+   * Stores files that never change. Resolves to their object ids; one that is none of the log's own is left out, and an
+   * artifact whose content is not that of its name.
    * @param filtered those that git's filter is to be applied to
    */
-  async settled(paths: readonly string[], filtered: ReadonlySet<string>): Promise<Map<string, string>> {
-    const open = paths.filter((path) => !this.#stored.has(path))
-    const asTheyAre = open.filter((path) => !filtered.has(path))
-    for (const path of open.filter((each) => filtered.has(each))) {
-      const { text } = await this.#git.run(['hash-object', '-w', '--', path])
-      this.#stored.set(path, text)
+  async settled(
+    paths: readonly string[],
+    filtered: ReadonlySet<string>,
+    onNotOwn: TellNotOwn,
+  ): Promise<Map<string, string>> {
+    const artifacts = new Map<string, ReadonlySet<string>>()
+    for (const path of paths) {
+      if (this.#stored.has(path)) continue
+      const handle = await this.#opened(path, onNotOwn)
+      if (handle === undefined) continue
+      try {
+        const ids = isArtifact(path) ? await this.#idsOfArtifact(handle, path, onNotOwn) : undefined
+        if (ids !== undefined && !filtered.has(path)) artifacts.set(path, ids)
+        else if (ids !== undefined || !isArtifact(path))
+          this.#stored.set(path, await this.#whole(handle, path, filtered))
+      } finally {
+        await handle.close()
+      }
     }
-    for (let at = 0; at < asTheyAre.length; at += BATCH) {
-      const batch = asTheyAre.slice(at, at + BATCH)
+    await this.#storeArtifacts(artifacts)
+    return new Map(
+      paths.flatMap((path) => {
+        const oid = this.#stored.get(path)
+        return oid === undefined ? [] : [[path, oid] as const]
+      }),
+    )
+  }
+
+  async #whole(handle: FileHandle, path: string, filtered: ReadonlySet<string>): Promise<string> {
+    if (filtered.has(path)) {
+      return (await this.#piped(handle, path, (await handle.stat()).size, true)).oid
+    }
+    const how = ['hash-object', '-w', '--stdin', '--no-filters']
+    return (await this.#git.run(how, { fd: handle.fd })).text
+  }
+
+  /** The object ids that an artifact's content can have; `undefined` when it is not that of its name. */
+  async #idsOfArtifact(
+    handle: FileHandle,
+    path: string,
+    onNotOwn: TellNotOwn,
+  ): Promise<ReadonlySet<string> | undefined> {
+    const { size } = await handle.stat()
+    const content = createHash('sha256')
+    const objects = ['sha1', 'sha256'].map((format) => createHash(format).update(`blob ${size}\0`))
+    for await (const chunk of handle.createReadStream({ start: 0, autoClose: false })) {
+      for (const hash of [content, ...objects]) hash.update(chunk as Buffer)
+    }
+    if (content.digest('hex') === basename(path)) return new Set(objects.map((hash) => hash.digest('hex')))
+    tellNotOwn(onNotOwn, join(this.#git.context.cwd, path), 'not what its name says')
+    return undefined
+  }
+
+  /** Many at once: git opens them itself, by their paths, and so tells by its ids whether they are what was looked at. */
+  async #storeArtifacts(artifacts: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
+    const paths = [...artifacts.keys()]
+    for (let at = 0; at < paths.length; at += BATCH) {
+      const batch = paths.slice(at, at + BATCH)
       const input = batch.map((path) => `${lineOf(join(this.#git.context.cwd, path))}\n`).join('')
       const { text } = await this.#git.run(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input })
       const oids = text.split('\n')
-      batch.forEach((path, i) => {
-        this.#stored.set(path, oids[i] as string)
-      })
+      for (const [i, path] of batch.entries()) {
+        const oid = oids[i] as string
+        if (artifacts.get(path)?.has(oid) !== true)
+          throw new CommitError('moved', `${path} was changed meanwhile`)
+        this.#stored.set(path, oid)
+      }
     }
-    return new Map(paths.map((path) => [path, this.#stored.get(path) as string]))
   }
 }
 

@@ -10,6 +10,7 @@
 
 import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { tellingOnce } from '../disk/own-files.js'
 import { agentsFolder, artifactsFolder } from '../format/beside.js'
 import { checkOptions } from '../format/options.js'
 import { Backoff } from './backoff.js'
@@ -194,7 +195,8 @@ export class LogCommitter {
     report.branch = head.branch
     await withIndexOf(git, repository, head, async (env) => {
       notes.push(...(await addPaths(git, name, repository, paths, env)))
-      const { entries, live } = await logEntries(git, repository, head, blobs, scope, env)
+      const onNotOwn = tellingOnce((line) => notes.push(line))
+      const { entries, live } = await logEntries(git, repository, head, blobs, scope, env, onNotOwn)
       const last = scope.live ? live?.last : await lastArchived(git, name)
       const lines = last && (await newLines(git, repository, head, name, live, last.seq, env))
       const input = indexInfo(entries)

@@ -5,6 +5,7 @@
  */
 import { join, relative, sep } from 'node:path'
 import { logsOfHive } from '../disk/hive-logs.js'
+import type { TellNotOwn } from '../disk/own-files.js'
 import {
   agentsFolder,
   artifactsFolder,
@@ -43,13 +44,24 @@ export function kindOfFile(name: string, path: string): LogFileKind | undefined 
   }
 }
 
+/** Whether this path of a log's is that of an artifact, whose name is the hash of its content. */
+export const isArtifact = (path: string): boolean => IN_ARTIFACTS.test(path)
+
+const IN_ARTIFACTS = /\.artifacts\/[0-9a-f]{2}\/[0-9a-f]{64}$/
+
+/** Whether something at `path` would be a part of the log `name`, or a folder of such. */
+export const isPlaceOf = (name: string, path: string): boolean =>
+  kindOfFile(name, path) !== undefined || FOLDER.test(path)
+
+const FOLDER = /\.(?:agents|artifacts)(?:\/[0-9a-f]{2})?$/
+
 /** Whether an archived segment is there uncompressed too, which then is the one that counts. */
 export const plainOf = (path: string): string | undefined =>
   path.endsWith('.jsonl.gz') ? path.slice(0, -3) : undefined
 
 /** The live files of the log `name` in `folder`, its own first, then its child processes'. */
-export function liveFiles(folder: string, name: string, withAgents: boolean): string[] {
-  return logsOfHive([join(folder, name)], !withAgents)
+export function liveFiles(folder: string, name: string, withAgents: boolean, onNotOwn: TellNotOwn): string[] {
+  return logsOfHive([join(folder, name)], !withAgents, onNotOwn)
     .map((log) => relative(folder, log).replaceAll(sep, '/'))
     .filter((path) => kindOfFile(name, path) === 'live')
 }

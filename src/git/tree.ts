@@ -1,9 +1,10 @@
 /** Puts together the tree of a commit: what HEAD holds, with the log's files and the user's paths as they are now. */
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isLink, LINK, type TellNotOwn, tellNotOwn } from '../disk/own-files.js'
 import { agentsFolder, artifactsFolder } from '../format/beside.js'
 import { CommitError } from './errors.js'
-import { excludingPathspecs, kindOfFile, plainOf, settledPathspecs } from './log-files.js'
+import { excludingPathspecs, isPlaceOf, kindOfFile, plainOf, settledPathspecs } from './log-files.js'
 import type { Head, Repository } from './repository.js'
 import type { Git } from './run.js'
 
@@ -26,6 +27,7 @@ export async function settledChanges(
   git: Git,
   { name, artifacts, agents }: Scope,
   env: Record<string, string>,
+  onNotOwn: TellNotOwn,
 ): Promise<SettledFiles> {
   const specs = ['--', ...settledPathspecs(name, artifacts, agents)]
   const list = async (which: string): Promise<string[]> => {
@@ -33,7 +35,13 @@ export async function settledChanges(
     return stdout.toString('utf8').split('\0').slice(0, -1)
   }
   const gone = new Set(await list('--deleted'))
-  const others = (await list('--others')).filter((path) => isSettled(name, path))
+  const others: string[] = []
+  for (const path of await list('--others')) {
+    const whole = join(git.context.cwd, path)
+    // A link to a folder is listed as a file.
+    if (isPlaceOf(name, path) && isLink(whole)) tellNotOwn(onNotOwn, whole, LINK)
+    else if (isSettled(name, path)) others.push(path)
+  }
   const added: string[] = []
   for (const path of others) {
     const plain = plainOf(path)

@@ -78,6 +78,7 @@ export class LineSending {
               ? 'hivelog: the log backend takes lines again'
               : `hivelog: lines wait for the log backend: ${why}; the file has them`,
           ),
+        onNotOwn: (line) => diag.warn(`hivelog: ${clean(line)}`),
         onLost: (what) => {
           if (!this.#isLossTold) diag.error(`hivelog: ${clean(what)}`)
           this.#isLossTold = true

@@ -232,6 +232,7 @@ export class HiveShip {
           )
       },
       onRefused: (error, file) => this.#tell(`refused ${file}`, `${file} is not sent: ${brief(error)}`),
+      onNotOwn: (line, path) => this.#tell(`not own ${path}`, line),
       onRejected: (_, count, reason) =>
         this.#tell('rejected', `the server does not take ${count} of the events: ${brief(reason)}`),
     })

@@ -7,6 +7,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { LogReadError, systemCodeOf } from '../disk/errors.js'
 import { type GzipDamage, gunzipped } from '../disk/gunzip.js'
 import { kindOf, NO_WAIT } from '../disk/open.js'
+import { openOwn } from '../disk/own-files.js'
 import type { Segment } from '../disk/segments.js'
 import { seqInName } from '../format/beside.js'
 import { decodeLine, ownSeq } from '../format/decode.js'
@@ -71,13 +72,14 @@ export const missing = (file: string): Error =>
 
 /**
  * Opens one segment; `undefined` when there is none of that name. The live file may be a pipe.
+ * @param ownOf path of a log of which it must be an own file. Default: a link is followed
  * @throws when it cannot be read, or is neither
  */
-export async function openSource(file: string, live = false): Promise<Source | undefined> {
+export async function openSource(file: string, live = false, ownOf?: string): Promise<Source | undefined> {
   let handle: FileHandle
   try {
     // A pipe that nobody writes to must not hold up the opening.
-    handle = await open(file, constants.O_RDONLY | NO_WAIT)
+    handle = await (ownOf === undefined ? open(file, constants.O_RDONLY | NO_WAIT) : openOwn(ownOf, file))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw cannotRead(file, error)
@@ -114,9 +116,12 @@ export async function firstSeqOf(source: Source): Promise<number | undefined> {
   return 'event' in decoded ? ownSeq(decoded.event) : undefined
 }
 
-/** Opens an archived segment, whether or not it was compressed since it was listed; `undefined` when it is gone. */
-export async function openArchived({ file, twin }: Segment): Promise<Source | undefined> {
-  const source = (await openSource(file)) ?? (await openSource(`${file}.gz`))
+/**
+ * Opens an archived segment, whether or not it was compressed since it was listed; `undefined` when it is gone.
+ * @param ownOf as for `openSource`
+ */
+export async function openArchived({ file, twin }: Segment, ownOf?: string): Promise<Source | undefined> {
+  const source = (await openSource(file, false, ownOf)) ?? (await openSource(`${file}.gz`, false, ownOf))
   if (source !== undefined && twin !== undefined && !source.gzip) source.twin = twin
   return source
 }

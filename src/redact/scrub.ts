@@ -27,6 +27,8 @@ export class Scrubber {
   #store: (content: string) => ArtifactRef
   #maxFieldBytes: number
   #scrub: Scrub
+  /** For lists of ids, in which nothing is an argument of anything. */
+  #idScrub: Scrub
 
   /**
    * @param store keeps a content that is too big to inline
@@ -37,6 +39,8 @@ export class Scrubber {
     this.#store = store
     this.#maxFieldBytes = maxFieldBytes
     this.#scrub = scrubWith(redactor)
+    const { string, key } = this.#scrub
+    this.#idScrub = { string, key }
   }
 
   /** Redacts a text; of one that is longer than `MAX_CHARS` the rest is cut. */
@@ -58,7 +62,7 @@ export class Scrubber {
         else if (clean !== value) fields[name] = clean
         else if (i < REMEMBERED_FIELDS && value.length <= REMEMBERED_CHARS) this.#clean[i] = value
       } else if (typeof value !== 'boolean' && value !== undefined && !Number.isFinite(value)) {
-        fields[name] = this.#value(value)
+        fields[name] = this.#fitPlain(toPlain(value, name === 'ids' ? this.#idScrub : this.#scrub))
       }
     }
     return fields
@@ -117,10 +121,6 @@ export class Scrubber {
     return this.#redactor.bytes(bytes)
   }
 
-  #value(value: unknown): unknown {
-    return this.#fitPlain(toPlain(value, this.#scrub))
-  }
-
   #fitPlain(value: unknown): unknown {
     if (typeof value === 'string') return this.#fit(value)
     if (typeof value !== 'object' || value === null) return value
@@ -152,6 +152,7 @@ export function scrubWith(redactor: Redactor): Scrub {
   return {
     string: (text) => redactor.string(text),
     key: (name, value) => (isSecretField(redactor, name, value) ? SECRET_KEY_MASK : undefined),
+    item: (before) => (isSecretArgument(before, redactor) ? SECRET_KEY_MASK : undefined),
   }
 }
 

@@ -1,13 +1,18 @@
 /**
  * What a report in one file holds: the API's own answers, by their addresses, so that the page shows the same with and
- * without a server. Asked of a server that runs for as long as it takes.
+ * without a server. Asked of a server that runs for as long as it takes; but for what it would read the log for again
+ * and again, which is made of its parts at once.
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { PartnersReport } from '../analyse/talk/report.js'
+import { talkPartnersOf, talksBetween } from '../analyse/talk.js'
 import { openFile } from '../disk/open.js'
 import { VERSION } from '../version.js'
+import { agentAnswer } from './api/agent-answer.js'
+import type { Content } from './api/content.js'
+import { readable } from './api/readable.js'
 import type {
-  AgentAnswer,
   AgentSnapshot,
   EventPage,
   Floor,
@@ -16,7 +21,8 @@ import type {
   LogOverview,
   PlacedEvent,
 } from './api/shapes.js'
-import { serve } from './server.js'
+import { HttpError } from './http.js'
+import { type Parts, serve } from './server.js'
 import { ServeError } from './tokens.js'
 
 /** A floor as what changed since the one before; the first is whole. */
@@ -79,9 +85,20 @@ export async function collectReport(
     // A pipe, a device and the like are refused here, as by every command.
     await (await openFile(each)).close()
   }
-  const server = await serve({ logs: files, port: 0 })
+  const doors: Parts[] = []
+  const server = await serve({
+    logs: files,
+    port: 0,
+    doors: [
+      (parts) => {
+        doors.push(parts)
+        return []
+      },
+    ],
+  })
   try {
-    return await new Collector(file, server.url, server.token ?? '', limits, onProgress).collect()
+    const [parts] = doors as [Parts]
+    return await new Collector(file, parts, server.url, server.token ?? '', limits, onProgress).collect()
   } finally {
     await server.close()
   }
@@ -89,6 +106,7 @@ export async function collectReport(
 
 class Collector {
   readonly #file: string
+  readonly #parts: Parts
   readonly #url: string
   readonly #token: string
   readonly #limits: ReportLimits
@@ -100,12 +118,14 @@ class Collector {
 
   constructor(
     file: string,
+    parts: Parts,
     url: string,
     token: string,
     limits: ReportLimits,
     tell: (done: number, total: number) => void,
   ) {
     this.#file = file
+    this.#parts = parts
     this.#url = url
     this.#token = token
     this.#limits = limits
@@ -130,8 +150,8 @@ class Collector {
     this.#answers[path] = { ...overview, first, live: false }
     this.#answers['/api/me'] = { name: 'report', scopes: ['read'] }
     await this.#reports(path, overview, first)
-    const floors = await this.#floors(path, first, overview.last)
-    await this.#agents(path, floors)
+    const { floors, ids } = await this.#floors(entry.file, first, overview.last)
+    await this.#agents(entry.file, path, ids)
     for (const { id } of others)
       await this.#keep(`/api/compare?${new URLSearchParams({ a: entry.id, b: id })}`)
     return {
@@ -170,32 +190,55 @@ class Collector {
     }
   }
 
-  /** At even distances; where there are no more events than that, after each. */
-  async #floors(path: string, first: number, last: number): Promise<FloorStep[]> {
+  /** At even distances; where there are no more events than that, after each. With all agents that are in them. */
+  async #floors(file: string, first: number, last: number): Promise<{ floors: FloorStep[]; ids: string[] }> {
     const steps = Math.min(this.#limits.floors, last - first + 1)
     const known = new Map<string, string>()
     const floors: FloorStep[] = []
-    for (let i = 0; i < steps; i++) {
-      const at = steps === 1 ? last : Math.round(first + ((last - first) * i) / (steps - 1))
-      const { edges: _, ...floor } = (await this.#ask(`${path}/floor?at=${at}`)) as Floor
-      floors.push({ ...floor, agents: floor.agents.filter((agent) => hasChanged(known, agent)) })
-      this.#tell(i, steps)
-    }
-    return floors
+    await this.#read(file, async (content) => {
+      const { positions } = content.rows
+      const counts = Array.from({ length: steps }, (_, i) => {
+        const at = steps === 1 ? last : Math.round(first + ((last - first) * i) / (steps - 1))
+        return positions.rowUpTo(at) + 1
+      })
+      for await (const { edges: _, ...floor } of content.floors(counts)) {
+        floors.push({ ...floor, agents: floor.agents.filter((agent) => hasChanged(known, agent)) })
+        this.#tell(floors.length - 1, steps)
+      }
+    })
+    return { floors, ids: [...known.keys()] }
   }
 
-  async #agents(path: string, floors: readonly FloorStep[]): Promise<void> {
-    const ids = new Set(floors.flatMap(({ agents }) => agents.map(({ agentId }) => agentId)))
-    let talks = 0
-    for (const id of [...ids].slice(0, MAX_AGENTS)) {
-      const answer = (await this.#keep(`${path}/agent/${encodeURIComponent(id)}`)) as AgentAnswer
-      // Newest first: those are what an incident is about.
-      for (const snapshot of answer.snapshots) await this.#content(path, snapshot)
-      const { partners } = answer.partners as { partners: { name: string }[] }
-      for (const { name } of partners) {
-        if (talks++ >= MAX_TALKS) break
-        await this.#keep(`${path}/talk?${new URLSearchParams({ a: id, b: name })}`)
+  async #agents(file: string, path: string, all: readonly string[]): Promise<void> {
+    const ids = all.slice(0, MAX_AGENTS)
+    await this.#read(file, async (content) => {
+      const partnersOf = await talkPartnersOf([file], ids)
+      const pages: { id: string; answer: Awaited<ReturnType<typeof agentAnswer>>; names: string[] }[] = []
+      const pairs: { a: string; b: string }[] = []
+      for (const [i, id] of ids.entries()) {
+        const { partners } = partnersOf[i] as PartnersReport
+        const answer = await agentAnswer(content, id, partnersOf[i] as PartnersReport)
+        const names = partners.slice(0, MAX_TALKS - pairs.length).map(({ name }) => name)
+        pairs.push(...names.map((b) => ({ a: id, b })))
+        pages.push({ id, answer, names })
       }
+      const talks = await talksBetween([file], pairs)
+      for (const { id, answer, names } of pages) {
+        this.#answers[`${path}/agent/${encodeURIComponent(id)}`] = answer
+        // Newest first: those are what an incident is about.
+        for (const snapshot of answer.snapshots) await this.#content(path, snapshot)
+        for (const b of names)
+          this.#answers[`${path}/talk?${new URLSearchParams({ a: id, b })}`] = talks.shift()
+      }
+    })
+  }
+
+  /** Does something with all that the server has read of a log. @throws {ServeError} when it cannot be read */
+  async #read(file: string, act: (content: Content) => Promise<void>): Promise<void> {
+    try {
+      await readable(file, async () => act(await this.#parts.hives.open(file).content()))
+    } catch (error) {
+      throw error instanceof HttpError ? new ServeError(error.message) : error
     }
   }
 

@@ -1,8 +1,8 @@
 /** What lines name by its hash, as it lies beside their log. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { openOwn, openOwnFile, type TellNotOwn } from '../disk/own-files.js'
 import { artifactsFolder } from '../format/beside.js'
 import { decodeLine } from '../format/decode.js'
 
@@ -26,16 +26,35 @@ export function deadlineFor(bytes: Buffer): number {
 
 /**
  * @param until as `deadlineFor` says
+ * @param onNotOwn is told of what lies there and is no file of the log's own
  * @returns the content; nothing when it is not there or not what its name says, which `verify` tells of here and there
  */
-export async function artifactOf(log: string, ref: string, until: number): Promise<Buffer | undefined> {
+export async function artifactOf(
+  log: string,
+  ref: string,
+  until: number,
+  onNotOwn?: TellNotOwn,
+): Promise<Buffer | undefined> {
   const path = join(artifactsFolder(log), ref.slice(0, 2), ref)
   for (;;) {
     const isLast = Date.now() >= until
-    const content = await readFile(path).catch(() => undefined)
+    const content = await contentAt(log, path, onNotOwn).catch(() => undefined)
     if (content !== undefined)
       return createHash('sha256').update(content).digest('hex') === ref ? content : undefined
     if (isLast) return undefined
     await pause(POLL_MS)
+  }
+}
+
+async function contentAt(
+  log: string,
+  path: string,
+  onNotOwn: TellNotOwn | undefined,
+): Promise<Buffer | undefined> {
+  const handle = await openOwnFile(openOwn(log, path), path, onNotOwn)
+  try {
+    return await handle?.readFile()
+  } finally {
+    await handle?.close()
   }
 }

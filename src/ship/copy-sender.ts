@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Decision } from '../decide/decision.js'
+import type { TellNotOwn } from '../disk/own-files.js'
 import { refsIn } from '../format/refs.js'
 import { chunksOf } from '../read/sources.js'
 import { artifactOf, deadlineFor } from './artifact-files.js'
@@ -48,6 +49,7 @@ export class CopySender implements Sender {
   readonly #transport: Transport
   readonly #identity: LogIdentity
   readonly #onDecision: (decision: Decision) => void
+  readonly #onNotOwn: TellNotOwn | undefined
   readonly #sentArtifacts = new RecentRefs()
   #headers: Promise<Record<string, string>> | undefined
 
@@ -56,12 +58,14 @@ export class CopySender implements Sender {
     identity: LogIdentity,
     transport: Transport,
     onDecision: (decision: Decision) => void = () => {},
+    onNotOwn?: TellNotOwn,
   ) {
     const { log, session } = identity
     this.shipped = { file, log, session, bytes: 0, seq: 0, artifacts: 0 }
     this.#transport = transport
     this.#identity = identity
     this.#onDecision = onDecision
+    this.#onNotOwn = onNotOwn
   }
 
   async begin(): Promise<Position> {
@@ -140,7 +144,7 @@ export class CopySender implements Sender {
 
   async #sendArtifact(ref: string, until: number): Promise<void> {
     const { file } = this.shipped
-    const content = await artifactOf(file, ref, until)
+    const content = await artifactOf(file, ref, until, this.#onNotOwn)
     if (content === undefined) return
     const { status, body } = await this.#transport.put(`v1/artifacts/${ref}`, content, await this.#named())
     if (status === 200) this.shipped.artifacts++

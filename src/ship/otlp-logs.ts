@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { logsOfHive } from '../disk/hive-logs.js'
+import { type TellNotOwn, tellingOnce } from '../disk/own-files.js'
 import type { OtlpLogsOptions } from '../otel/otlp-logs.js'
 import { OtlpLogSender } from '../otel/otlp-logs.js'
 import { Memory } from './memory.js'
@@ -40,6 +41,8 @@ export interface OtlpShipOptions extends OtlpLogsOptions {
   onTrouble?: (why: string | undefined) => void
   /** Is told of lines that will not be there. */
   onLost?: (what: string) => void
+  /** Is told in one line, once, of a link or no regular file beside the logs, which is no part of them: it is not sent. */
+  onNotOwn?: TellNotOwn
 }
 
 /** What the other end has of a log. */
@@ -79,12 +82,14 @@ export async function shipOtlpLogs(
   const memory = new Memory()
   const shippers = new Map<string, LogLineShipper>()
   const running = new Set<Promise<void>>()
+  const onNotOwn = tellingOnce(options.onNotOwn)
   let failure: Error | undefined
   const begin = (): void => {
-    for (const file of logsOfHive(files, thisFile)) {
+    for (const file of logsOfHive(files, thisFile, onNotOwn)) {
       if (shippers.has(file)) continue
       const shipper = new LogLineShipper(file, sender, {
         ...options,
+        onNotOwn,
         slots,
         memory,
         isOver,

@@ -196,7 +196,7 @@ export class LogLineShipper {
       if (this.#artifacts.has(ref) || present?.hasArtifact(ref) === true) continue
       if (this.#artifacts.size > MAX_RECENT) this.#artifacts.clear()
       this.#artifacts.add(ref)
-      const content = await artifactOf(this.#file, ref, until)
+      const content = await artifactOf(this.#file, ref, until, this.#options.onNotOwn)
       if (content === undefined) continue
       records.push(...(this.#records as LogRecords).ofArtifact(ref, content))
       ;(this.shipped as ShippedLines).artifacts++

@@ -1,4 +1,4 @@
-/** What a log is called where it is sent to, and where its segments lie. */
+/** What a log is called where it is sent to, and where its segments lie: its own files, and no links beside it. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -29,7 +29,8 @@ export function folderOf(session: unknown, log: string): string {
 /** @returns `undefined` while the log has no whole line. @throws when it cannot be read */
 export async function identityOf(file: string): Promise<LogIdentity | undefined> {
   const [archived] = archivedSegments(file)
-  const source = archived === undefined ? await openSource(file) : await openArchived(archived)
+  const source =
+    archived === undefined ? await openSource(file, false, file) : await openArchived(archived, file)
   if (source === undefined) return undefined
   try {
     const line = await firstLine(source)
@@ -67,8 +68,12 @@ export async function idsAbove(file: string, session: string): Promise<string[]>
 /** A process whose child runs already may not have written its own first line yet. */
 async function identitySoon(log: string): Promise<LogIdentity | undefined> {
   for (const end = Date.now() + FIRST_LINE_MS; ; await pause(LOOK_MS)) {
-    const identity = await identityOf(log).catch(() => undefined)
-    if (identity !== undefined || Date.now() >= end || !existsSync(log)) return identity
+    let isOwn = true
+    const identity = await identityOf(log).catch((error: NodeJS.ErrnoException) => {
+      isOwn = error.code !== 'ENOTFILE'
+      return undefined
+    })
+    if (identity !== undefined || !isOwn || Date.now() >= end || !existsSync(log)) return identity
   }
 }
 
@@ -114,9 +119,9 @@ export async function openSegment(file: string, segment: number): Promise<OpenSe
   // Twice, since a segment that is archived in between is in neither place for whoever looks in the wrong order.
   for (let i = 0; i < 2; i++) {
     const archived = archivedSegments(file).find(({ firstSeq }) => firstSeq === segment)
-    const source = archived === undefined ? undefined : await openArchived(archived)
+    const source = archived === undefined ? undefined : await openArchived(archived, file)
     if (source !== undefined) return { source, segment }
-    const live = await openSource(file)
+    const live = await openSource(file, false, file)
     if (live === undefined) continue
     if ((await firstOfLive(live)) === segment) return { source: live, segment }
     await live.handle.close()
@@ -127,7 +132,7 @@ export async function openSegment(file: string, segment: number): Promise<OpenSe
 /** `seq` with which the segment after this one begins, if there is one. */
 export async function segmentAfter(file: string, segment: number): Promise<number | undefined> {
   // The live one first: whatever was archived before it began is in the folder then.
-  const live = await openSource(file)
+  const live = await openSource(file, false, file)
   let last: number | undefined
   if (live !== undefined) {
     last = await firstOfLive(live)

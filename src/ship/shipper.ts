@@ -7,6 +7,7 @@ import type { Decision } from '../decide/decision.js'
 import { putDecision } from '../decide/decisions.js'
 import { takerOf } from '../decide/taker.js'
 import { logsOfHive } from '../disk/hive-logs.js'
+import { type TellNotOwn, tellingOnce } from '../disk/own-files.js'
 import { BoundedMap } from '../format/bounded-map.js'
 import { CopySender, type Sender, type Shipped } from './copy-sender.js'
 import { type Handed, pollDecisions } from './decisions.js'
@@ -44,6 +45,8 @@ export interface ShipLogsOptions extends Omit<TransportOptions, 'signal'> {
    * refusal ends it all.
    */
   onRefused?: (error: Error, file: string) => void
+  /** Is told in one line, once, of a link or no regular file beside the logs, which is no part of them: it is not sent. */
+  onNotOwn?: TellNotOwn
   /** Is told of events that the server does not take, where only some kinds are sent. */
   onRejected?: (file: string, count: number, reason: string) => void
 }
@@ -88,11 +91,13 @@ export class HiveShipper {
   readonly #ended = new AbortController()
   /** Ends the waiting for what is to come. */
   readonly #finishing = new AbortController()
+  readonly #onNotOwn: TellNotOwn
   #failure: Error | undefined
 
   constructor(files: readonly string[], options: ShipLogsOptions) {
     this.#files = files
     this.#options = options
+    this.#onNotOwn = tellingOnce(options.onNotOwn)
     this.#transport = new Transport({ ...options, signal: this.#ended.signal })
     const { signal } = options
     if (signal?.aborted) this.end(signal.reason)
@@ -147,7 +152,7 @@ export class HiveShipper {
   #begin(): void {
     const { flushMs = FLUSH_MS, maxBytes = MAX_BYTES, once = false, holds = true } = this.#options
     const { thisFile, childrenShip = false } = this.#options
-    for (const file of logsOfHive(this.#files, thisFile)) {
+    for (const file of logsOfHive(this.#files, thisFile, this.#onNotOwn)) {
       if (this.#shippers.has(file)) continue
       const shipper = new LogShipper(
         file,
@@ -195,7 +200,8 @@ export class HiveShipper {
         onRejected?.(file, count, reason),
       )
     }
-    return new CopySender(file, identity, this.#transport, (decision) => this.#hand(file, decision))
+    const hand = (decision: Decision): Handed => this.#hand(file, decision)
+    return new CopySender(file, identity, this.#transport, hand, this.#onNotOwn)
   }
 
   /** Each answer of the server may tell a decision again, until the copy has its line. */

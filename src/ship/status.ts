@@ -1,5 +1,6 @@
 /** How far a server's copies are behind their logs. */
 import { logsOfHive } from '../disk/hive-logs.js'
+import { type TellNotOwn, tellingOnce } from '../disk/own-files.js'
 import { positionOf, whyDifferent } from './copy-sender.js'
 import { identityOf } from './segments.js'
 import { Transport, type TransportOptions } from './transport.js'
@@ -33,12 +34,13 @@ const STEP = 1024 * 1024
  */
 export async function shipStatus(
   files: readonly string[],
-  { thisFile, ...options }: TransportOptions & { thisFile?: boolean },
+  { thisFile, onNotOwn, ...options }: TransportOptions & { thisFile?: boolean; onNotOwn?: TellNotOwn },
 ): Promise<LogStatus[]> {
   const transport = new Transport(options)
   try {
     const all: LogStatus[] = []
-    for (const file of logsOfHive(files, thisFile)) all.push(await statusOf(file, transport))
+    for (const file of logsOfHive(files, thisFile, tellingOnce(onNotOwn)))
+      all.push(await statusOf(file, transport))
     return all
   } finally {
     await transport.close()

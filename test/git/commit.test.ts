@@ -1,5 +1,6 @@
 /** A commit holds the log up to the end of a line, byte for byte, and nothing that is not the log's. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -12,6 +13,8 @@ import { aLine, Repo, someLines, tempRepo, withEnvironment } from '../kit/git-re
 import { tempFolder } from '../kit/hive-support.js'
 import { isInTurn } from '../kit/long-run.js'
 import { FOREIGN, LogWriter } from '../kit/reader-log.js'
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 test('the first commit of a branch, the next one, and none when nothing is new', async (t) => {
   const repo = tempRepo(t)
@@ -80,7 +83,9 @@ test('what the user has staged stays staged, and is in no commit', async (t) => 
 
 test('segments, artifacts and child processes’ logs are the log; locks, drafts, cursors and indexes are not', async (t) => {
   const repo = tempRepo(t)
-  const ref = 'ab'.repeat(32)
+  const text = 'too long for a line'
+  const ref = sha256(text)
+  const place = `${ref.slice(0, 2)}/${ref}`
   const ours = [
     'sub/hive.000000000001.jsonl.gz',
     'sub/hive.000000000002.jsonl',
@@ -88,8 +93,8 @@ test('segments, artifacts and child processes’ logs are the log; locks, drafts
     'sub/hive.jsonl.agents/coder.000000000001.jsonl',
     'sub/hive.jsonl.agents/coder.jsonl',
     'sub/hive.jsonl.agents/coder.jsonl.agents/deep.jsonl',
-    `sub/hive.jsonl.agents/coder.jsonl.artifacts/ab/${ref}`,
-    `sub/hive.jsonl.artifacts/ab/${ref}`,
+    `sub/hive.jsonl.agents/coder.jsonl.artifacts/${place}`,
+    `sub/hive.jsonl.artifacts/${place}`,
   ]
   const others = [
     'sub/hive.jsonl.lock/0123456789abcdef',
@@ -102,9 +107,11 @@ test('segments, artifacts and child processes’ logs are the log; locks, drafts
     'sub/hive.jsonl.agents/coder.jsonl.lock/0123456789abcdef',
     'sub/hive.jsonl.agents/old.jsonl.lock',
     'sub/hive.jsonl.agents/coder.jsonl.cursors/ui.json',
-    `sub/hive.jsonl.artifacts/ab/${ref}.1234abcd.tmp`,
+    `sub/hive.jsonl.artifacts/${place}.1234abcd.tmp`,
   ]
-  for (const [i, name] of [...ours, ...others].entries()) repo.write(name, aLine(i + 1))
+  for (const [i, name] of [...ours, ...others].entries()) {
+    repo.write(name, name.endsWith(place) ? text : aLine(i + 1))
+  }
   await commitLog(repo.path('sub/hive.jsonl'))
   assert.deepEqual(repo.files(), ours)
 
@@ -115,7 +122,8 @@ test('segments, artifacts and child processes’ logs are the log; locks, drafts
 test('options: no artifacts; archived segments only', async (t) => {
   const repo = tempRepo(t)
   const log = new LogWriter(repo.path('hive.jsonl')).messages(4)
-  repo.write(`hive.jsonl.artifacts/ab/${'ab'.repeat(32)}`, 'x')
+  const ref = sha256('x')
+  repo.write(`hive.jsonl.artifacts/${ref.slice(0, 2)}/${ref}`, 'x')
   const none = await commitLog(log.file, { segments: 'archived', artifacts: false })
   assert.equal(none.commit, undefined)
   log.rotate()
@@ -290,7 +298,8 @@ test('names that mean something to git, to a shell or to a terminal', async (t) 
     mkdirSync(dirname(repo.path(name)), { recursive: true })
     const log = new LogWriter(repo.path(name)).messages(1)
     log.rotate()
-    repo.write(`${name}.artifacts/cd/${'cd'.repeat(32)}`, 'x')
+    const ref = sha256('x')
+    repo.write(`${name}.artifacts/${ref.slice(0, 2)}/${ref}`, 'x')
     const { files, toSeq } = await commitLog(log.file)
     assert.deepEqual([files, toSeq], [3, 4], name)
     assert.deepEqual((await commitLog(log.file)).commit, undefined, name)

@@ -236,6 +236,56 @@ test('in a pair of a name and a value the name tells whether the value is a secr
   assert.ok(text.includes('green'))
 })
 
+test('in a list an argument tells what the next one is, and a pair’s name its value, at any depth', () => {
+  const { scrubber: given } = scrubber({ keys: ['shoeSize'] })
+  const key = '[redacted:key]'
+  const args = ['psql', '--password', 'hunter2', '-h', 'db', '--shoe-size', 'forty', '--verbose']
+  const clean = ['psql', '--password', key, '-h', 'db', '--shoe-size', key, '--verbose']
+  const pairs = [
+    ['cookie', 'sid=1234'],
+    ['accept', 'text/html'],
+    ['x-api-key', ['one', 'two']],
+    ['password', true],
+    ['password', 'of', 'three'],
+  ]
+  const cleanPairs = [
+    ['cookie', key],
+    ['accept', 'text/html'],
+    ['x-api-key', key],
+    ['password', true],
+    ['password', 'of', 'three'],
+  ]
+  const entries = new Map<unknown, unknown>([
+    [1, 'one'],
+    ['secret', 'two'],
+  ])
+  const fields = { args, deep: [{ args: [args] }], pairs, entries }
+  const expected = {
+    args: clean,
+    deep: [{ args: [clean] }],
+    pairs: cleanPairs,
+    entries: [
+      [1, 'one'],
+      ['secret', key],
+    ],
+  }
+  assert.deepEqual(given.custom(fields), expected)
+  assert.deepEqual(given.custom(expected), expected, 'and again')
+  assert.deepEqual(given.any('note', structuredClone(fields)), expected)
+  assert.equal(given.content({ args }), JSON.stringify({ args: clean }))
+  assert.deepEqual(args[2], 'hunter2', 'what was given is as it was')
+})
+
+test('no id is taken for an argument of the one before it', () => {
+  const { scrubber: given } = scrubber()
+  const ids = ['--token', 'm2', '--password', 'm4']
+  assert.deepEqual(given.any('drain', { agentId: 'a', count: 4, ids: [...ids] }), {
+    agentId: 'a',
+    count: 4,
+    ids,
+  })
+})
+
 test('a text that was clean is clean again, and no other in its place is taken for it', () => {
   const { scrubber: one, contents } = scrubber()
   const [secret] = SECRETS.map((sample) => sample.text) as [string]

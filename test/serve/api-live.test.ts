@@ -61,6 +61,28 @@ test('an event that another process writes arrives, and the floor with it', asyn
   )
 })
 
+test('whose question another agent asks anew is told on the floor, too', async (t) => {
+  const writer = new LogWriter(join(tempFolder(t), 'hive.jsonl'))
+  for (const agentId of ['lead', 'coder']) writer.event('spawn', { agentId, name: agentId })
+  writer.event('escalate', { from: 'coder', to: 'human', subject: 'mine', id: 'x' })
+  const { ask, log } = await tempApi(t, { logs: [writer.file] })
+  const { reader } = await stream(t, ask, `${await log('hive.jsonl')}/live`)
+  writer.event('escalate', { from: 'lead', to: 'human', subject: 'no, mine', id: 'x' })
+  const [floor] = (await reader.first('floor')) as [SentEvent]
+  const { agents, pending } = floor.data as FloorChange
+  assert.deepEqual(
+    new Map(agents.map((agent) => [agent.agentId, agent.pending])),
+    new Map([
+      ['lead', 1],
+      ['coder', 0],
+    ]),
+  )
+  assert.deepEqual(
+    pending.map(({ from }) => from),
+    ['lead'],
+  )
+})
+
 test('with Last-Event-ID a stream goes on where it was cut off: each event once', async (t) => {
   const writer = new LogWriter(join(tempFolder(t), 'hive.jsonl')).messages(20)
   const { ask, log } = await tempApi(t, { logs: [writer.file] })

@@ -14,7 +14,7 @@ import { isBreak, type LogEntry, type MalformedLine } from '../../read/items.js'
 import { formatEvent } from '../../text/format-event.js'
 import { artifactsIn } from '../../verify/refs.js'
 import { FloorPast } from './floor-past.js'
-import { FloorTracker, type TrackerParts } from './floor-tracker.js'
+import { FloorTracker, pendingBy, type TrackerParts } from './floor-tracker.js'
 import { History } from './history.js'
 import { Keyframes } from './keyframes.js'
 import { LineReader } from './line-reader.js'
@@ -166,6 +166,40 @@ export class Content {
     })
     this.#asking = done.catch(() => {})
     return done
+  }
+
+  /**
+   * The floors after so many rows each, one after the other: the first whole, as that of now, the others with the
+   * agents only that may have changed since the one before.
+   * @param counts in rising order
+   * @throws {HttpError} when lines cannot be read any more
+   */
+  async *floors(counts: readonly number[]): AsyncGenerator<Floor> {
+    const [first = 0] = counts
+    const frame = this.#keyframes.upTo(first)
+    const touched = new Set<string>()
+    const parts = { ...this.#parts(), onTouched: (id: string) => touched.add(id) }
+    const tracker =
+      frame === undefined ? new FloorTracker(parts) : FloorTracker.thaw(frame.texts(), frame.position, parts)
+    let at = frame?.count ?? 0
+    let asking: ReadonlyMap<string, number> = new Map()
+    for (const [i, count] of counts.entries()) {
+      if (count >= this.rows.count) {
+        yield this.#tracker.floor()
+        continue
+      }
+      for await (const { entry, row } of this.entries(at, count))
+        tracker.add(entry, this.rows.positions.of(row))
+      at = count
+      // Of too many questions the oldest is held no more, which changes how many its agent waits for.
+      const waiting = pendingBy(tracker.pending())
+      for (const id of new Set([...asking.keys(), ...waiting.keys()])) {
+        if (asking.get(id) !== waiting.get(id)) touched.add(id)
+      }
+      asking = waiting
+      yield tracker.floor(false, i === 0 ? undefined : touched)
+      touched.clear()
+    }
   }
 
   async #trackerAt(count: number): Promise<FloorTracker> {

@@ -91,7 +91,7 @@ export async function segmentsOf(asked: HiveAsked): Promise<Segments> {
   if (identity === undefined) throw new HttpError(404, 'there is no line in that log')
   const segments: Segments['segments'] = []
   for (const segment of archivedSegments(file)) {
-    const source = await openArchived(segment)
+    const source = await openArchived(segment, file)
     if (source === undefined) continue
     try {
       segments.push({ segment: segment.firstSeq as number, ...(await measured(source)), live: false })
@@ -116,7 +116,7 @@ function pathAtOrigin(file: string, root: string): string {
 function logAsked({ known, query }: HiveAsked): string {
   const log = textIn(query, 'log')
   if (log === undefined) return known.file
-  const found = logsOfHive([known.file]).find((each) => each === log)
+  const found = logsOfHive([known.file], false, () => {}).find((each) => each === log)
   if (found === undefined) throw new HttpError(404, 'this hive has no log of that path')
   return found
 }
@@ -126,7 +126,7 @@ async function openSegmentOfLive(
   first: number,
   archived: Segments['segments'],
 ): Promise<Segments['segments'][number] | undefined> {
-  const source = await openSource(file, true)
+  const source = await openSource(file, true, file)
   if (source === undefined) return undefined
   try {
     const last = archived.at(-1)

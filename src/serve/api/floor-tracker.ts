@@ -133,14 +133,17 @@ export class FloorTracker {
     this.#touch(id, CHANGES_NOTHING.has(kind))
   }
 
-  /** @param isBrief without what each agent did last, whose texts are most of the work and of the answer */
-  floor(isBrief = false): Floor {
+  /**
+   * @param isBrief without what each agent did last, whose texts are most of the work and of the answer
+   * @param only these of the agents. Default: all
+   */
+  floor(isBrief = false, only?: ReadonlySet<string>): Floor {
     const { model, position } = this
     const pending = pendingBy(model.escalations.list())
     return {
       position,
       ...(model.lastTs !== undefined && { ts: model.lastTs }),
-      agents: Array.from(model.agents.all(), (agent) => this.#agent(agent, pending, isBrief)),
+      agents: Array.from(chosen(model.agents.all(), only), (agent) => this.#agent(agent, pending, isBrief)),
       recipients: this.#recipients(),
       pending: this.pending(),
       usage: totalsState(model.usage),
@@ -275,10 +278,13 @@ export class FloorTracker {
         touch(agent)
         other.forgotten?.(agent)
       },
-      escalated: (escalation, early, ...more) => {
+      escalated: (escalation, early, again, matter, earlier) => {
         if (early === undefined) this.#asked.set(escalation.id, this.position)
         if (escalation.from !== undefined) this.#touch(escalation.from)
-        other.escalated?.(escalation, early, ...more)
+        // Another's question is pending no more.
+        const from = again ? earlier?.escalation?.from : undefined
+        if (from !== undefined && from !== escalation.from) this.#touch(from)
+        other.escalated?.(escalation, early, again, matter, earlier)
       },
       answered: (id, answer, approve, escalation, matter) => {
         if (answer === 'decides') this.#asked.delete(id)
@@ -287,6 +293,10 @@ export class FloorTracker {
       },
     }
   }
+}
+
+function* chosen(agents: Iterable<Agent>, only: ReadonlySet<string> | undefined): Iterable<Agent> {
+  for (const agent of agents) if (only === undefined || only.has(agent.id)) yield agent
 }
 
 export function pendingOf({ id, from, to, subject, ts }: Escalation, position: number): Pending {
