@@ -24,9 +24,6 @@ if (names.length === 0) {
   console.error(`no test file matches ${wanted.join(', ')}; they are in test/`)
   process.exit(2)
 }
-// The runner takes paths in the order of the alphabet, and this one comes after .build/test: what takes longest, and has
-// a process of its own, is begun first, and at the end all processors have something to do.
-const SHARED = '.build/together'
 const env = { ...process.env }
 if (isCovered) {
   env.NODE_V8_COVERAGE = mkdtempSync(join(tmpdir(), 'hivelog-coverage-'))
@@ -39,11 +36,11 @@ const run = spawnSync(
     '--enable-source-maps',
     '--test',
     // Many wait more than they compute: for timers, for disks, for processes that they started.
-    `--test-concurrency=${2 * availableParallelism()}`,
+    `--test-concurrency=${3 * availableParallelism()}`,
     // Only a broken program takes so long, be it that of several files.
     `--test-timeout=${process.env.HIVELOG_TEST_TIMEOUT_MS ?? 400_000}`,
     '--test-reporter=spec',
-    ...processesFor('.build/test', names, SHARED),
+    ...processesFor('.build/test', names, '.build'),
   ],
   { stdio: 'inherit', env },
 )

@@ -37,6 +37,9 @@ const ROOMS = [
 const WHOLE_PROCESS =
   /\bprocess\.(?:argv|chdir|emit|env|exit|exitCode|on|once|umask)\b|\b(?:globalThis|setGlobal\w+|syncBuiltinESMExports|Worker)\b|^(?:before|after)(?:Each)?\(/m
 
+/** Rooms with tests that wait long: what they share a process with has to wait as well, so that they are begun first. */
+const PATIENT = ['cli', 'decide', 'journal', 'mcp', 'serve', 'ship']
+
 /** Of one process: it has as much time as one file has, and another can do a part of the work meanwhile. */
 const MOST = 9
 
@@ -47,14 +50,20 @@ export const mayShare = (name, text) =>
   !text.includes(`'${basename(name, '.js')}'`)
 
 /**
- * What Node's test runner gets: a path for each process. Those that several files share are written to `folder`.
+ * What Node's test runner gets: a path for each process. Those that several files share are written to two folders in
+ * `folder`. The runner takes paths in the order of the alphabet: `first`, the tests' own folder `test`, then `together`,
+ * so that what is left at the end waits for nothing, and all processors have something to do.
  * @param {string} tests path of the folder with the compiled tests
  * @param {readonly string[]} names files there
- * @param {string} folder is made anew
+ * @param {string} folder where `first` and `together` are made anew
  */
 export function processesFor(tests, names, folder) {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  const first = join(folder, 'first')
+  const last = join(folder, 'together')
+  for (const each of [first, last]) {
+    rmSync(each, { recursive: true, force: true })
+    mkdirSync(each, { recursive: true })
+  }
   const apart = []
   const rooms = new Map()
   for (const name of names) {
@@ -63,18 +72,20 @@ export function processesFor(tests, names, folder) {
     else if (rooms.has(room)) rooms.get(room).push(name)
     else rooms.set(room, [name])
   }
+  const patient = []
   const shared = []
   for (const [room, all] of rooms) {
+    const [into, list] = PATIENT.includes(room) ? [first, patient] : [last, shared]
     const processes = Math.ceil(all.length / MOST)
     for (let i = 0; i < processes; i++) {
       // Dealt out: neighbours are alike, also in how long they take.
       const some = all.filter((_, n) => n % processes === i)
-      const path = join(folder, `${room}-${i + 1}.js`)
-      if (some.length > 1) writeFileSync(path, programFor(`${relative(folder, tests)}/`, some))
-      shared.push(some.length > 1 ? path : join(tests, some[0]))
+      const path = join(into, `${room}-${i + 1}.js`)
+      if (some.length > 1) writeFileSync(path, programFor(`${relative(into, tests)}/`, some))
+      list.push(some.length > 1 ? path : join(tests, some[0]))
     }
   }
-  return [...apart, ...shared]
+  return [...patient, ...apart, ...shared]
 }
 
 /**

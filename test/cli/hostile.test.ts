@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { isInTurn } from '../kit/long-run.js'
 import { type CliResult, hivelog, linesOf } from '../kit/reader-cli.js'
 import { LogWriter, scratch } from '../kit/reader-log.js'
 
@@ -139,7 +140,7 @@ test('all of it at once, as --json: every line is JSON', async (t) => {
   }
 })
 
-test('all commands on a line of 70 MB, which is more than one may be', async (t) => {
+test('commands on a line of 70 MB, which is more than one may be', async (t) => {
   const folder = scratch(t)
   const file = join(folder, 'hive.jsonl')
   const good = goodLog(folder)
@@ -148,7 +149,7 @@ test('all commands on a line of 70 MB, which is more than one may be', async (t)
   for (let i = 0; i < 70; i++) writeSync(fd, 'x'.repeat(1e6))
   writeSync(fd, `"}\n${GOOD}\n`)
   closeSync(fd)
-  for (const args of runsOf(file, good)) {
+  for (const args of runsOf(file, good).filter((_, i) => isInTurn(i))) {
     const ended = await hivelog(args, { cwd: folder })
     assertSane(ended, args)
     assert.notEqual(ended.code, 2, ended.stderr)
