@@ -3,6 +3,7 @@
  * `filter` that the user set up for a file (`filter=lfs`) is honoured, since it gives the bytes back at checkout.
  */
 import { createHash } from 'node:crypto'
+import { lstatSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { openOwnFile, openUnder, type TellNotOwn, tellNotOwn } from '../disk/own-files.js'
@@ -20,6 +21,8 @@ export interface LogBlob {
   /** The file, still open, so that its inode is not given to another one. Whoever gets the blob closes it. */
   handle: FileHandle
 }
+
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
 
 /** Artifacts that one git command stores. */
 const BATCH = 1_000
@@ -99,6 +102,7 @@ export class Blobs {
    * Stores files that never change. Resolves to their object ids; one that is none of the log's own is left out, and an
    * artifact whose content is not that of its name.
    * @param filtered those that git's filter is to be applied to
+   * @throws {CommitError} `moved`, when one of them is there no more: its lines are elsewhere by now
    */
   async settled(
     paths: readonly string[],
@@ -109,7 +113,10 @@ export class Blobs {
     for (const path of paths) {
       if (this.#stored.has(path)) continue
       const handle = await this.#opened(path, onNotOwn)
-      if (handle === undefined) continue
+      if (handle === undefined) {
+        if (isThere(join(this.#git.context.cwd, path))) continue
+        throw new CommitError('moved', `${path} was compressed or removed meanwhile`)
+      }
       try {
         const ids = isArtifact(path) ? await this.#idsOfArtifact(handle, path, onNotOwn) : undefined
         if (ids !== undefined && !filtered.has(path)) artifacts.set(path, ids)

@@ -370,12 +370,16 @@ for (const [encoding, compress] of Object.entries(COMPRESS)) {
         choices: [{ message: { content: noise } }],
         usage: { prompt_tokens: 5, completion_tokens: 6 },
       })
+      const sent = compress(answer)
       const { url, usages, said } = await setUp(t, (response) => {
         response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': encoding })
-        response.end(compress(answer))
+        response.end(sent)
       })
       const got = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model": "gpt-x"}' })
-      assert.equal(await got.text(), answer)
+      const read = Buffer.from(await got.arrayBuffer())
+      // The `fetch` of Node 22 leaves that to its reader.
+      const isLeft = encoding === 'zstd' && read.equals(sent)
+      assert.ok(isLeft || read.toString() === answer)
       const [usage, ...more] = await usages(1)
       assert.deepEqual(more, [])
       assert.deepEqual(

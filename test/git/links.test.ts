@@ -6,6 +6,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { commitLog } from '../../src/analyse.js'
+import { Blobs } from '../../src/git/blobs.js'
+import { Git } from '../../src/git/run.js'
 import { aLine, type Repo, someLines, tempRepo } from '../kit/git-repo.js'
 import { tempFolder } from '../kit/hive-support.js'
 
@@ -90,4 +92,14 @@ test('a folder of child logs or of artifacts that is a link is no part of the lo
   await commitLog(file)
   const held = repo.files()
   assert.deepEqual(held, ['hive.jsonl', `hive.jsonl.artifacts/${content.slice(0, 2)}/${content}`])
+})
+
+test('a segment that is there no more when it is to be stored is not left out', async (t) => {
+  const repo = tempRepo(t)
+  repo.write('hive.000000000002.jsonl', someLines(2, 3))
+  const blobs = new Blobs(
+    new Git({ cwd: repo.folder, timeoutMs: 60_000, signal: undefined, background: false }),
+  )
+  const paths = ['hive.000000000002.jsonl', 'hive.000000000001.jsonl']
+  await assert.rejects(blobs.settled(paths, new Set(), assert.fail), { code: 'moved' })
 })
