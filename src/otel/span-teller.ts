@@ -159,10 +159,13 @@ export class SpanTeller {
     owners.endLife(life)
   }
 
-  /** The tool by which what a span stands for was called: of the nearest agent above. */
+  /**
+   * The tool by which what a span stands for was called: of the nearest agent above. One that has ended calls nothing;
+   * what it was may be forgotten by then, besides.
+   */
   #toolAbove(node: SpanNode): SpanNode | undefined {
     for (let above = node.above; above !== undefined && !above.isLife; above = above.above) {
-      if (above.isTool) return above
+      if (above.isTool && above.span !== undefined) return above
     }
     return undefined
   }

@@ -120,6 +120,27 @@ async function linesOf(t: TestContext, how: 'live' | 'simple' | 'batch', tree: S
   )
 }
 
+/** An agent that begins under the tool of one that has ended, when that tool has ended too. */
+const plainShape = { isLate: false, isFailed: false, isPlain: false, isCopied: false }
+const agentAlone: Shape = { ...plainShape, what: 0, under: [], next: undefined }
+const endedTool: Shape = { ...plainShape, what: 3, under: [], next: agentAlone }
+const agentOfTool: Shape = {
+  ...plainShape,
+  what: 0,
+  under: [{ shape: endedTool, isAfter: true }],
+  next: undefined,
+}
+const underEndedTool: Shape = {
+  ...plainShape,
+  what: 9,
+  isPlain: true,
+  under: [
+    { shape: agentAlone, isAfter: true },
+    { shape: agentOfTool, isAfter: false },
+  ],
+  next: undefined,
+}
+
 test('of any spans, a processor and an exporter tell the same lines', async (t) => {
   await fc.assert(
     fc.asyncProperty(shapeOf(3), async (tree) => {
@@ -129,6 +150,6 @@ test('of any spans, a processor and an exporter tell the same lines', async (t) 
       // be told in its place.
       if (!hasLate(tree)) assert.deepEqual(await linesOf(t, 'simple', tree), live)
     }),
-    { numRuns: cases(60, 60) },
+    { numRuns: cases(3000, 120), examples: [[underEndedTool]] },
   )
 })
