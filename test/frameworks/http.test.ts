@@ -1,15 +1,13 @@
 /** Requests over HTTP by anything are `call` lines, once, of the agent that sent them. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { context, SpanKind, trace } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { adapter } from '../../src/frameworks/http/adapter.js'
 import { Stage } from '../../src/frameworks/stage.js'
 import type { HiveOptions } from '../../src/index.js'
-import { captureDiag, defer, eventsOf, type Line, tempHive, tempReceiver } from '../kit/hive-support.js'
+import { captureDiag, eventsOf, type Line, listening, tempHive, tempReceiver } from '../kit/hive-support.js'
 
 /** A server that answers by path, and a hive that watches what is sent to it. */
 async function setUp(t: TestContext, options: HiveOptions = {}) {
@@ -31,13 +29,7 @@ async function setUp(t: TestContext, options: HiveOptions = {}) {
       response.write('data: 1\n\n')
     } else response.end('here')
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  defer(t, () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { host } = new URL(await listening(t, server))
   const calls = async (): Promise<Line[]> => {
     await hive.flush()
     return eventsOf(file).filter(({ kind }) => kind === 'call')

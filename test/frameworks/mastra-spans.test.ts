@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { adapter as httpAdapter } from '../../src/frameworks/http/adapter.js'
 import { Spans } from '../../src/frameworks/mastra/spans.js'
 import { adapter as modelSdks } from '../../src/frameworks/model-sdks/adapter.js'
 import { Stage } from '../../src/frameworks/stage.js'
-import { defer, eventsOf, tempHive } from '../kit/hive-support.js'
+import { eventsOf, listening, tempHive } from '../kit/hive-support.js'
 
 /** A model server whose answers the test gives, by the order of the requests. */
 async function setUp(t: TestContext) {
@@ -27,13 +26,7 @@ async function setUp(t: TestContext) {
       }
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  defer(t, () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = await listening(t, server)
   /** Asks the model, and gives what answers it. */
   const ask = async () => {
     const asked = once(server, 'asked')

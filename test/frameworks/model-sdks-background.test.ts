@@ -1,12 +1,10 @@
 /** OpenAI's responses in the background: each is one `usage` of who made it, however often somebody asks for it. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { adapter } from '../../src/frameworks/model-sdks/adapter.js'
 import { Stage } from '../../src/frameworks/stage.js'
-import { defer, eventsOf, type Line, tempHive, until } from '../kit/hive-support.js'
+import { eventsOf, type Line, listening, tempHive, until } from '../kit/hive-support.js'
 
 const USAGE = { input_tokens: 900, output_tokens: 90, input_tokens_details: { cached_tokens: 64 } }
 
@@ -45,13 +43,7 @@ async function setUp(t: TestContext, answers: Record<string, unknown[]>) {
       } else reply.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  defer(t, () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = await listening(t, server)
   const ask = async (method: string, path: string, signal?: AbortSignal): Promise<string> => {
     const body = method === 'POST' ? '{"model":"gpt-x","background":true}' : undefined
     const got = await fetch(url + path, { method, ...(body && { body }), ...(signal && { signal }) })

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import zlib from 'node:zlib'
 import fc from 'fast-check'
@@ -10,7 +9,7 @@ import { adapter } from '../../src/frameworks/model-sdks/adapter.js'
 import { Answer, MAY_END, NO_MORE } from '../../src/frameworks/model-sdks/answer.js'
 import { endpointOf } from '../../src/frameworks/model-sdks/dialects.js'
 import { Stage } from '../../src/frameworks/stage.js'
-import { captureDiag, defer, eventsOf, tempHive, until } from '../kit/hive-support.js'
+import { captureDiag, eventsOf, listening, tempHive, until } from '../kit/hive-support.js'
 import { cases } from '../kit/long-run.js'
 
 const dialectOf = (path: string) => {
@@ -326,13 +325,7 @@ async function setUp(t: TestContext, reply: Reply) {
   const server = http.createServer((request, response) => {
     request.resume().on('end', () => reply(response))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  defer(t, () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = await listening(t, server)
   /** Those that are written, once there are as many: an answer is read beside its reader, and a while after it. */
   const usages = async (count: number) => {
     const written = () => eventsOf(file).filter(({ kind }) => kind === 'usage')

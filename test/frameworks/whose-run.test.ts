@@ -1,15 +1,13 @@
 /** Whose the agents, tools and calls of frameworks are, by what their code runs in. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { context, trace } from '@opentelemetry/api'
 import { adapter as httpAdapter } from '../../src/frameworks/http/adapter.js'
 import { adapter as modelSdks } from '../../src/frameworks/model-sdks/adapter.js'
 import { Stage } from '../../src/frameworks/stage.js'
 import type { Agent } from '../../src/index.js'
-import { captureDiag, defer, eventsOf, tempHive } from '../kit/hive-support.js'
+import { captureDiag, eventsOf, listening, tempHive } from '../kit/hive-support.js'
 
 function setUp(t: TestContext) {
   const { hive, file } = tempHive(t, { serviceName: 'app', otlp: false })
@@ -29,13 +27,7 @@ async function server(t: TestContext): Promise<string> {
       }
     })
   })
-  made.listen(0, '127.0.0.1')
-  await once(made, 'listening')
-  defer(t, () => {
-    made.closeAllConnections()
-    made.close()
-  })
-  return `http://127.0.0.1:${(made.address() as AddressInfo).port}`
+  return listening(t, made)
 }
 
 test('in `agent.run` the frameworks’ agents and model calls are that agent’s, and what is innermost counts', async (t) => {

@@ -1,12 +1,18 @@
 /** What a program begins when Node has nothing left to do (`beforeExit`) is recorded under `hivelog/register` too. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { door } from '../kit/doors.js'
-import { defer, eventsOf, fixture, linesOf, runNode, tempFolder, tempReceiver } from '../kit/hive-support.js'
+import {
+  eventsOf,
+  fixture,
+  linesOf,
+  listening,
+  runNode,
+  tempFolder,
+  tempReceiver,
+} from '../kit/hive-support.js'
 
 const APP = ['--import', door('register'), fixture('before-exit-app')]
 
@@ -17,14 +23,8 @@ async function run(t: TestContext, way: string, env: NodeJS.ProcessEnv = {}) {
     asked.push(request.url as string)
     setTimeout(() => response.end('here'), 10)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  defer(t, () => {
-    server.closeAllConnections()
-    server.close()
-  })
+  const url = await listening(t, server)
   const file = join(tempFolder(t), 'hive.jsonl')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const ran = await runNode([...APP, way, url], { HIVELOG_FILE: file, AGENT_ID: 'app', ...env })
   const events = eventsOf(file)
   const calls = events.flatMap(({ kind, path }) => (kind === 'call' ? [path] : []))

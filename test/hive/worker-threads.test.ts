@@ -1,28 +1,20 @@
 /** What worker threads do is recorded under `hivelog/register`: in a log of each thread's own, in its process's hive. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import * as nodeModule from 'node:module'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { replay } from '../../src/analyse.js'
 import { verifyLog } from '../../src/read.js'
 import { door } from '../kit/doors.js'
-import { defer, eventsOf, fixture, type Line, linesOf, runNode, tempFolder } from '../kit/hive-support.js'
+import { eventsOf, fixture, type Line, linesOf, listening, runNode, tempFolder } from '../kit/hive-support.js'
 
 const REGISTER = ['--import', door('register')]
 
 async function serve(t: TestContext): Promise<string> {
   const server = http.createServer((_, response) => response.end('here'))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  defer(t, () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return listening(t, server)
 }
 
 async function run(t: TestContext, way: string, env: NodeJS.ProcessEnv = { AGENT_ID: 'app' }) {

@@ -1,6 +1,9 @@
 /** What the tests of hives and of the OpenTelemetry plug-in share. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, type TestContext } from 'node:test'
@@ -35,6 +38,17 @@ export function defer(t: Ending, undo: () => unknown): void {
   t.after(async () => {
     for (const each of list.reverse()) await each()
   })
+}
+
+/** Has a server listen on loopback until the test ends. Resolves to its address, without a slash at the end. */
+export async function listening(t: Ending, server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  defer(t, () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 /** A folder of its own, removed after the test. */
